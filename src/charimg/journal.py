@@ -1,0 +1,242 @@
+"""What the ledger writes down: operations, their items, doomed images, leases, recovery reports.
+
+An operation is one call of the service that pays for something or removes something. It is written
+whole, as one frozen value, before each step that cannot be undone; so what a crash leaves behind
+tells how far the work had come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from attrs import field, frozen
+
+from .models import Shot, utcnow
+
+__all__ = [
+    "Doomed",
+    "ItemState",
+    "Lease",
+    "Operation",
+    "OperationItem",
+    "OperationKind",
+    "OperationPage",
+    "OperationState",
+    "Recovered",
+    "RecoveryReport",
+    "RemoteDelete",
+]
+
+
+class OperationKind(StrEnum):
+    """What an operation does. Open."""
+
+    REFERENCE = "reference"
+    PORTFOLIO = "portfolio"
+    SCENE = "scene"
+    DELETE = "delete"
+    RESTORE = "restore"
+    RETRY = "retry"
+
+
+class OperationState(StrEnum):
+    """How far an operation has come. Open.
+
+    ``started`` → ``posting`` → ``received`` → ``done``; any of them may end as ``failed``, and
+    ``posting`` may end as ``unknown`` when nobody can tell whether the server drew the image.
+    """
+
+    STARTED = "started"
+    """Nothing was sent that costs money. Doomed images may be half removed."""
+    POSTING = "posting"
+    """The generation request may have been sent; its answer was not written down."""
+    RECEIVED = "received"
+    """The answer is written down: source URLs, or a job id."""
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """Died in ``posting``, and the remote state shows nothing that it produced. Looked at again by
+    every recovery, never posted again."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether recovery has nothing left to do here."""
+        return self in (OperationState.DONE, OperationState.FAILED)
+
+
+class RemoteDelete(StrEnum):
+    """What became of the one remote DELETE of an operation."""
+
+    NOT_DUE = "not-due"
+    INTENDED = "intended"
+    """Written before the request: after a crash nobody knows whether it was sent. Never resent."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+class ItemState(StrEnum):
+    """What became of one image of an operation."""
+
+    PENDING = "pending"
+    STORED = "stored"
+    FAILED = "failed"
+
+
+@frozen(kw_only=True)
+class Doomed:
+    """An image that this operation removes: its record first, then its media (a tombstone).
+
+    Attributes:
+        image_id: The record's id; ``None`` when only media is left to remove.
+        media_key: The media's key; ``None`` when the record has no media.
+    """
+
+    image_id: str | None
+    media_key: str | None
+
+
+@frozen(kw_only=True)
+class OperationItem:
+    """One image of an operation.
+
+    Attributes:
+        key: The key of its record and its media.
+        index: Its place in the server's answer, from 0.
+        state: What became of it.
+        prompt: The exact prompt used.
+        source_url: Where the server said it is.
+        external_id: The server's media id.
+        shot: Lens and camera, for a portfolio.
+        error: Why it failed.
+        image_id: The id of its record, once there is one.
+    """
+
+    key: str
+    index: int
+    state: str = ItemState.PENDING
+    prompt: str = field(default="", repr=False)
+    source_url: str | None = field(default=None, repr=False)
+    external_id: str | None = None
+    shot: Shot | None = None
+    error: str | None = None
+    image_id: str | None = None
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One journaled operation.
+
+    Attributes:
+        id: Sortable by time of creation; record and media keys start with it.
+        kind: An `OperationKind`.
+        character_id: The host's id of the character.
+        library_db_id: The character's ObjectId on the Character Library at that time.
+        state: An `OperationState`.
+        prompt: The exact prompt, or the scene context.
+        options: What else was asked for, as JSON values (policy, scene options, reference id, …).
+        created_by: The host's user, when given.
+        baseline: What the remote already showed before the POST (media ids, job ids), so that
+            recovery can tell what this operation produced.
+        job_id: The remote job.
+        items: The images, once the answer is known.
+        doomed: What this operation still has to remove locally.
+        removed: How many images it has removed.
+        remote_delete: What became of its remote DELETE.
+        error: Why it failed.
+        posted_at: When the generation request was about to be sent.
+        received_at: When its answer was there.
+        created_at: When it started.
+        updated_at: When it was last written.
+    """
+
+    id: str
+    kind: str
+    character_id: str
+    library_db_id: str | None = None
+    state: str = OperationState.STARTED
+    prompt: str = field(default="", repr=False)
+    options: Mapping[str, Any] = field(factory=dict, hash=False)
+    created_by: str | None = None
+    baseline: tuple[str, ...] = ()
+    job_id: str | None = None
+    items: tuple[OperationItem, ...] = ()
+    doomed: tuple[Doomed, ...] = ()
+    removed: int = 0
+    remote_delete: str = RemoteDelete.NOT_DUE
+    error: str | None = None
+    posted_at: datetime | None = None
+    received_at: datetime | None = None
+    created_at: datetime = field(factory=utcnow)
+    updated_at: datetime = field(factory=utcnow)
+
+    @property
+    def finished(self) -> bool:
+        """Whether recovery has nothing left to do here."""
+        return self.state in (OperationState.DONE, OperationState.FAILED) and not self.doomed
+
+
+@frozen(kw_only=True)
+class OperationPage:
+    """One page of operations, newest first."""
+
+    operations: tuple[Operation, ...]
+    next_cursor: str | None
+
+
+@frozen(kw_only=True)
+class Lease:
+    """The exclusive right to work on one character for a while.
+
+    Attributes:
+        character_id: The host's id of the character.
+        token: Fencing token: grows with every lease of that character, so a late writer is seen.
+        owner: Who holds it: host, process, service.
+        expires_at: When it ends on its own.
+    """
+
+    character_id: str
+    token: int
+    owner: str
+    expires_at: datetime
+
+
+@frozen(kw_only=True)
+class Recovered:
+    """What recovery did about one operation.
+
+    Attributes:
+        operation_id: The operation.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+        outcome: ``completed`` (what was received is now stored), ``adopted`` (the remote state
+            showed what it produced, now stored), ``unknown`` (nobody can tell; see `prompt`),
+            ``waiting`` (its remote job still runs), ``cleaned`` (a removal was finished or nothing
+            had been sent), ``failed``, or ``in-progress`` (someone else works on the character).
+        images: The records written.
+        prompt: The exact prompt, so that an ``unknown`` one can be asked for again by hand.
+        message: What happened, in plain text.
+    """
+
+    operation_id: str
+    kind: str
+    character_id: str
+    outcome: str
+    images: tuple[str, ...] = ()
+    prompt: str = field(default="", repr=False)
+    message: str = ""
+
+
+@frozen(kw_only=True)
+class RecoveryReport:
+    """What one run of `recover` did. Empty when there was nothing to do."""
+
+    operations: tuple[Recovered, ...] = ()
+
+    @property
+    def unresolved(self) -> tuple[Recovered, ...]:
+        """The operations that still need time or a human: unknown, waiting, in progress."""
+        open_outcomes = ("unknown", "waiting", "in-progress")
+        return tuple(each for each in self.operations if each.outcome in open_outcomes)

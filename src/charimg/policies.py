@@ -1,0 +1,102 @@
+"""Settings as values: how often to retry, how long to wait, how much to accept."""
+
+from __future__ import annotations
+
+from attrs import field, frozen, validators
+
+__all__ = ["DownloadLimits", "JobPolicy", "RetryPolicy", "Timeouts"]
+
+_positive = validators.gt(0)
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How idempotent calls (reads, downloads, job polls) are repeated.
+
+    Generations and the remote reference DELETE are never repeated, whatever stands here. The wait
+    before attempt *n* is ``min(wait_max, wait_initial × 2ⁿ⁻² + random(0, wait_jitter))`` seconds,
+    or what the server asks for in ``Retry-After``, at most ``retry_after_max``.
+
+    Attributes:
+        attempts: Attempts in all, the first included; 1 switches retries off.
+        timeout: Seconds over all attempts after which no further one starts.
+        wait_initial: Seconds before the second attempt.
+        wait_max: Cap in seconds on a computed wait.
+        wait_jitter: Upper bound in seconds of the random part.
+        retry_after_max: Cap in seconds on ``Retry-After``.
+    """
+
+    attempts: int = field(default=4, validator=validators.ge(1))
+    timeout: float = field(default=60.0, validator=_positive)
+    wait_initial: float = field(default=0.25, validator=validators.ge(0))
+    wait_max: float = field(default=8.0, validator=validators.ge(0))
+    wait_jitter: float = field(default=0.5, validator=validators.ge(0))
+    retry_after_max: float = field(default=30.0, validator=validators.ge(0))
+
+    @classmethod
+    def off(cls) -> RetryPolicy:
+        """Return the policy that never repeats anything."""
+        return cls(attempts=1)
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """Seconds per kind of call to the Character Library.
+
+    Attributes:
+        connect: To reach the server, for every kind of call.
+        read: For a read, a job poll, or a small write to answer.
+        delete: For the reference DELETE to answer.
+        generation: For a generation to answer; a real one takes minutes.
+    """
+
+    connect: float = field(default=10.0, validator=_positive)
+    read: float = field(default=30.0, validator=_positive)
+    delete: float = field(default=60.0, validator=_positive)
+    generation: float = field(default=600.0, validator=_positive)
+
+
+@frozen(kw_only=True)
+class JobPolicy:
+    """How a 360° job is watched. A real one takes 15 to 30 minutes (contract page).
+
+    Attributes:
+        interval: Seconds before the second poll.
+        growth: Factor from one interval to the next.
+        interval_max: Cap in seconds on an interval.
+        jitter: Share of each interval that is random, 0 to 1.
+        deadline: Seconds after which waiting ends with ``JOB_STRANDED``. A job that a restart of
+            the server left behind says ``processing`` for ever.
+        stall: Seconds without any progress after which waiting ends with ``JOB_STRANDED``.
+        cancel_grace: Seconds that a job must keep saying ``cancelled`` to be believed: a
+            cancellation is cosmetic, and the job usually goes on.
+    """
+
+    interval: float = field(default=2.0, validator=_positive)
+    growth: float = field(default=1.5, validator=validators.ge(1))
+    interval_max: float = field(default=20.0, validator=_positive)
+    jitter: float = field(default=0.25, validator=[validators.ge(0), validators.le(1)])
+    deadline: float = field(default=3600.0, validator=_positive)
+    stall: float = field(default=900.0, validator=_positive)
+    cancel_grace: float = field(default=60.0, validator=validators.ge(0))
+
+
+@frozen(kw_only=True)
+class DownloadLimits:
+    """What a download may cost, and what it may bring in.
+
+    Attributes:
+        max_bytes: Cap on the file's size.
+        timeout: Seconds for the whole download: connect, headers and body.
+        connect_timeout: Seconds to connect.
+        max_redirects: Redirects followed, each checked again.
+        max_pixels: Cap on width × height, read from the header before anything is decoded.
+        spool_bytes: What is kept in memory before a temporary file is used.
+    """
+
+    max_bytes: int = field(default=25 * 1024 * 1024, validator=_positive)
+    timeout: float = field(default=120.0, validator=_positive)
+    connect_timeout: float = field(default=10.0, validator=_positive)
+    max_redirects: int = field(default=3, validator=validators.ge(0))
+    max_pixels: int = field(default=40_000_000, validator=_positive)
+    spool_bytes: int = field(default=256 * 1024, validator=validators.ge(0))
