@@ -1,0 +1,331 @@
+"""charimg: the images of fictional characters, generated, ingested, listed and deleted.
+
+Names load when they are first used, so ``import charimg`` stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._async.download import AsyncDownloader as AsyncDownloader
+    from ._async.library import AsyncCharacterLibrary as AsyncCharacterLibrary
+    from ._async.service import AsyncCharacterImageService as AsyncCharacterImageService
+    from ._library.values import CharacterPage as CharacterPage
+    from ._library.values import Gallery as Gallery
+    from ._library.values import GalleryImage as GalleryImage
+    from ._library.values import Health as Health
+    from ._library.values import InitialImage as InitialImage
+    from ._library.values import Job as Job
+    from ._library.values import JobCancellation as JobCancellation
+    from ._library.values import JobPage as JobPage
+    from ._library.values import LibraryCharacter as LibraryCharacter
+    from ._library.values import LibraryMedia as LibraryMedia
+    from ._library.values import PortfolioAnswer as PortfolioAnswer
+    from ._library.values import PortfolioFailure as PortfolioFailure
+    from ._library.values import PortfolioImage as PortfolioImage
+    from ._library.values import ReferenceDeletion as ReferenceDeletion
+    from ._library.values import ReferenceState as ReferenceState
+    from ._library.values import SceneImage as SceneImage
+    from ._sync.download import Downloader as Downloader
+    from ._sync.library import CharacterLibrary as CharacterLibrary
+    from ._sync.service import CharacterImageService as CharacterImageService
+    from .errors import CharacterLibraryError as CharacterLibraryError
+    from .errors import CharacterNotFound as CharacterNotFound
+    from .errors import CharacterNotLinked as CharacterNotLinked
+    from .errors import CharimgError as CharimgError
+    from .errors import ConfigurationError as ConfigurationError
+    from .errors import DownloadError as DownloadError
+    from .errors import ErrorCode as ErrorCode
+    from .errors import GenerationInProgress as GenerationInProgress
+    from .errors import ImageMismatch as ImageMismatch
+    from .errors import ImageNotFound as ImageNotFound
+    from .errors import ImageRejected as ImageRejected
+    from .errors import IngestionError as IngestionError
+    from .errors import InvalidArgument as InvalidArgument
+    from .errors import InvalidPrompt as InvalidPrompt
+    from .errors import JobError as JobError
+    from .errors import LeaseLost as LeaseLost
+    from .errors import MediaNotFound as MediaNotFound
+    from .errors import PreconditionError as PreconditionError
+    from .errors import SchemaError as SchemaError
+    from .errors import StorageConflict as StorageConflict
+    from .errors import StorageError as StorageError
+    from .events import ImageFailed as ImageFailed
+    from .events import ImageStored as ImageStored
+    from .events import JobProgressed as JobProgressed
+    from .events import OperationEvent as OperationEvent
+    from .events import OperationFailed as OperationFailed
+    from .events import OperationFinished as OperationFinished
+    from .events import OperationStarted as OperationStarted
+    from .events import ProgressEvent as ProgressEvent
+    from .events import ReferenceRetried as ReferenceRetried
+    from .events import WarningRaised as WarningRaised
+    from .journal import Doomed as Doomed
+    from .journal import ItemState as ItemState
+    from .journal import Lease as Lease
+    from .journal import Operation as Operation
+    from .journal import OperationItem as OperationItem
+    from .journal import OperationKind as OperationKind
+    from .journal import OperationPage as OperationPage
+    from .journal import OperationState as OperationState
+    from .journal import Recovered as Recovered
+    from .journal import RecoveryReport as RecoveryReport
+    from .journal import RemoteDelete as RemoteDelete
+    from .models import CharacterImage as CharacterImage
+    from .models import CharacterReference as CharacterReference
+    from .models import DeleteResult as DeleteResult
+    from .models import GenerationResult as GenerationResult
+    from .models import ImageKind as ImageKind
+    from .models import ImageMetrics as ImageMetrics
+    from .models import ImagePage as ImagePage
+    from .models import ImageStatus as ImageStatus
+    from .models import Media as Media
+    from .models import OperationWarning as OperationWarning
+    from .models import PortfolioResult as PortfolioResult
+    from .models import PromptSuggestion as PromptSuggestion
+    from .models import ReferencePolicy as ReferencePolicy
+    from .models import SceneType as SceneType
+    from .models import Shot as Shot
+    from .models import Upload as Upload
+    from .policies import DownloadLimits as DownloadLimits
+    from .policies import JobPolicy as JobPolicy
+    from .policies import RetryPolicy as RetryPolicy
+    from .policies import Timeouts as Timeouts
+    from .prompts import TemplatePromptSuggester as TemplatePromptSuggester
+    from .protocols import AsyncCharacterDirectory as AsyncCharacterDirectory
+    from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
+    from .protocols import AsyncMediaStore as AsyncMediaStore
+    from .protocols import AsyncMetadataRepository as AsyncMetadataRepository
+    from .protocols import CharacterDirectory as CharacterDirectory
+    from .protocols import GenerationLedger as GenerationLedger
+    from .protocols import MediaStore as MediaStore
+    from .protocols import MetadataRepository as MetadataRepository
+    from .protocols import OperationHook as OperationHook
+    from .protocols import ProgressCallback as ProgressCallback
+    from .protocols import PromptSuggester as PromptSuggester
+
+_NAMES = {
+    "_async.download": ("AsyncDownloader",),
+    "_async.library": ("AsyncCharacterLibrary",),
+    "_async.service": ("AsyncCharacterImageService",),
+    "_library.values": (
+        "CharacterPage",
+        "Gallery",
+        "GalleryImage",
+        "Health",
+        "InitialImage",
+        "Job",
+        "JobCancellation",
+        "JobPage",
+        "LibraryCharacter",
+        "LibraryMedia",
+        "PortfolioAnswer",
+        "PortfolioFailure",
+        "PortfolioImage",
+        "ReferenceDeletion",
+        "ReferenceState",
+        "SceneImage",
+    ),
+    "_sync.download": ("Downloader",),
+    "_sync.library": ("CharacterLibrary",),
+    "_sync.service": ("CharacterImageService",),
+    "errors": (
+        "CharacterLibraryError",
+        "CharacterNotFound",
+        "CharacterNotLinked",
+        "CharimgError",
+        "ConfigurationError",
+        "DownloadError",
+        "ErrorCode",
+        "GenerationInProgress",
+        "ImageMismatch",
+        "ImageNotFound",
+        "ImageRejected",
+        "IngestionError",
+        "InvalidArgument",
+        "InvalidPrompt",
+        "JobError",
+        "LeaseLost",
+        "MediaNotFound",
+        "PreconditionError",
+        "SchemaError",
+        "StorageConflict",
+        "StorageError",
+    ),
+    "events": (
+        "ImageFailed",
+        "ImageStored",
+        "JobProgressed",
+        "OperationEvent",
+        "OperationFailed",
+        "OperationFinished",
+        "OperationStarted",
+        "ProgressEvent",
+        "ReferenceRetried",
+        "WarningRaised",
+    ),
+    "journal": (
+        "Doomed",
+        "ItemState",
+        "Lease",
+        "Operation",
+        "OperationItem",
+        "OperationKind",
+        "OperationPage",
+        "OperationState",
+        "Recovered",
+        "RecoveryReport",
+        "RemoteDelete",
+    ),
+    "models": (
+        "CharacterImage",
+        "CharacterReference",
+        "DeleteResult",
+        "GenerationResult",
+        "ImageKind",
+        "ImageMetrics",
+        "ImagePage",
+        "ImageStatus",
+        "Media",
+        "OperationWarning",
+        "PortfolioResult",
+        "PromptSuggestion",
+        "ReferencePolicy",
+        "SceneType",
+        "Shot",
+        "Upload",
+    ),
+    "policies": ("DownloadLimits", "JobPolicy", "RetryPolicy", "Timeouts"),
+    "prompts": ("TemplatePromptSuggester",),
+    "protocols": (
+        "AsyncCharacterDirectory",
+        "AsyncGenerationLedger",
+        "AsyncMediaStore",
+        "AsyncMetadataRepository",
+        "CharacterDirectory",
+        "GenerationLedger",
+        "MediaStore",
+        "MetadataRepository",
+        "OperationHook",
+        "ProgressCallback",
+        "PromptSuggester",
+    ),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AsyncCharacterDirectory",
+    "AsyncCharacterImageService",
+    "AsyncCharacterLibrary",
+    "AsyncDownloader",
+    "AsyncGenerationLedger",
+    "AsyncMediaStore",
+    "AsyncMetadataRepository",
+    "CharacterDirectory",
+    "CharacterImage",
+    "CharacterImageService",
+    "CharacterLibrary",
+    "CharacterLibraryError",
+    "CharacterNotFound",
+    "CharacterNotLinked",
+    "CharacterPage",
+    "CharacterReference",
+    "CharimgError",
+    "ConfigurationError",
+    "DeleteResult",
+    "Doomed",
+    "DownloadError",
+    "DownloadLimits",
+    "Downloader",
+    "ErrorCode",
+    "Gallery",
+    "GalleryImage",
+    "GenerationInProgress",
+    "GenerationLedger",
+    "GenerationResult",
+    "Health",
+    "ImageFailed",
+    "ImageKind",
+    "ImageMetrics",
+    "ImageMismatch",
+    "ImageNotFound",
+    "ImagePage",
+    "ImageRejected",
+    "ImageStatus",
+    "ImageStored",
+    "IngestionError",
+    "InitialImage",
+    "InvalidArgument",
+    "InvalidPrompt",
+    "ItemState",
+    "Job",
+    "JobCancellation",
+    "JobError",
+    "JobPage",
+    "JobPolicy",
+    "JobProgressed",
+    "Lease",
+    "LeaseLost",
+    "LibraryCharacter",
+    "LibraryMedia",
+    "Media",
+    "MediaNotFound",
+    "MediaStore",
+    "MetadataRepository",
+    "Operation",
+    "OperationEvent",
+    "OperationFailed",
+    "OperationFinished",
+    "OperationHook",
+    "OperationItem",
+    "OperationKind",
+    "OperationPage",
+    "OperationStarted",
+    "OperationState",
+    "OperationWarning",
+    "PortfolioAnswer",
+    "PortfolioFailure",
+    "PortfolioImage",
+    "PortfolioResult",
+    "PreconditionError",
+    "ProgressCallback",
+    "ProgressEvent",
+    "PromptSuggester",
+    "PromptSuggestion",
+    "Recovered",
+    "RecoveryReport",
+    "ReferenceDeletion",
+    "ReferencePolicy",
+    "ReferenceRetried",
+    "ReferenceState",
+    "RemoteDelete",
+    "RetryPolicy",
+    "SceneImage",
+    "SceneType",
+    "SchemaError",
+    "Shot",
+    "StorageConflict",
+    "StorageError",
+    "TemplatePromptSuggester",
+    "Timeouts",
+    "Upload",
+    "WarningRaised",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

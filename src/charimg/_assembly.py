@@ -1,0 +1,95 @@
+"""Assembles the embedded default: files on disk and one SQLite database below a directory."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from attrs import frozen
+
+from .errors import ConfigurationError
+from .stores.disk import AsyncDiskMediaStore, DiskMediaStore
+from .stores.sqlite import (
+    AsyncSqliteCharacterDirectory,
+    AsyncSqliteGenerationLedger,
+    AsyncSqliteMetadataRepository,
+    SqliteCharacterDirectory,
+    SqliteDatabase,
+    SqliteGenerationLedger,
+    SqliteMetadataRepository,
+)
+
+__all__ = [
+    "AsyncEmbeddedStores",
+    "EmbeddedStores",
+    "async_embedded",
+    "data_directory",
+    "embedded",
+]
+
+DATABASE = "charimg.sqlite"
+MEDIA = "media"
+
+
+@frozen(kw_only=True)
+class EmbeddedStores:
+    """The four stores of the embedded default, and the database to close."""
+
+    database: SqliteDatabase
+    directory: SqliteCharacterDirectory
+    media: DiskMediaStore
+    metadata: SqliteMetadataRepository
+    ledger: SqliteGenerationLedger
+
+
+@frozen(kw_only=True)
+class AsyncEmbeddedStores:
+    """The async twin of `EmbeddedStores`."""
+
+    database: SqliteDatabase
+    directory: AsyncSqliteCharacterDirectory
+    media: AsyncDiskMediaStore
+    metadata: AsyncSqliteMetadataRepository
+    ledger: AsyncSqliteGenerationLedger
+
+
+def data_directory() -> Path:
+    """Return the directory named by ``CHARIMG_DIR``, else ``./charimg-data``.
+
+    Raises:
+        ConfigurationError: It exists and is no directory.
+    """
+    path = Path(os.environ.get("CHARIMG_DIR") or "charimg-data")
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(
+            f"CHARIMG_DIR names {str(path)!r}, which is not a directory. Point it to a directory "
+            "that charimg may write to."
+        )
+    return path
+
+
+def embedded(directory: str | PathLike[str]) -> EmbeddedStores:
+    """Open the stores below a directory, which is made if it is missing."""
+    root = Path(directory)
+    database = SqliteDatabase(root / DATABASE)
+    return EmbeddedStores(
+        database=database,
+        directory=SqliteCharacterDirectory(database),
+        media=DiskMediaStore(root / MEDIA),
+        metadata=SqliteMetadataRepository(database),
+        ledger=SqliteGenerationLedger(database),
+    )
+
+
+def async_embedded(directory: str | PathLike[str]) -> AsyncEmbeddedStores:
+    """Open the async stores below a directory, which is made if it is missing."""
+    root = Path(directory)
+    database = SqliteDatabase(root / DATABASE)
+    return AsyncEmbeddedStores(
+        database=database,
+        directory=AsyncSqliteCharacterDirectory(database),
+        media=AsyncDiskMediaStore(root / MEDIA),
+        metadata=AsyncSqliteMetadataRepository(database),
+        ledger=AsyncSqliteGenerationLedger(database),
+    )

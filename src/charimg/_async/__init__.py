@@ -1,0 +1,1 @@
+"""The source of both worlds: written here, generated into ``_sync``."""

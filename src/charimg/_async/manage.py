@@ -1,0 +1,96 @@
+"""Deleting, restoring and retrying: the operations that pay for nothing."""
+
+from __future__ import annotations
+
+from ..errors import ImageMismatch, ImageNotFound
+from ..journal import OperationItem, OperationState
+from ..models import (
+    PROVIDER,
+    CharacterImage,
+    CharacterReference,
+    DeleteResult,
+    GenerationResult,
+    ImageKind,
+    ImageStatus,
+    utcnow,
+)
+from .generate import make_master, reference_of, single
+from .operation import AsyncRun
+from .removal import current_reference, delete_remote_reference, doom, remove_all, supersede, sweep
+
+__all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
+
+
+async def _image(run: AsyncRun, image_id: str) -> CharacterImage:
+    """Read the image again, now that nobody else can remove it."""
+    image = await run.parts.metadata.get(image_id)
+    if image is None:
+        raise ImageNotFound(f"There is no image {image_id}; it may have been deleted already.")
+    return image
+
+
+async def delete_image(run: AsyncRun, image_id: str) -> DeleteResult:
+    """Remove record and media, and the remote master if this was it."""
+    image = await _image(run, image_id)
+    current = None
+    if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
+        current = await current_reference(run.parts, image.character_id)
+    await run.write(doomed=(doom(image),))
+    await sweep(run)
+    is_master = current is not None and current.id == image.id
+    return await _deleted(run, remote=is_master)
+
+
+async def delete_all_images(run: AsyncRun) -> DeleteResult:
+    """Remove everything local, and the remote master if there was one."""
+    reference = await current_reference(run.parts, run.op.character_id)
+    await remove_all(run)
+    await supersede(run, everything=True)
+    return await _deleted(run, remote=reference is not None)
+
+
+async def _deleted(run: AsyncRun, *, remote: bool) -> DeleteResult:
+    remote_deleted = await delete_remote_reference(run) if remote else None
+    await run.write(state=OperationState.DONE)
+    return DeleteResult(
+        operation_id=run.op.id,
+        removed=run.op.removed,
+        remote_deleted=remote_deleted,
+        warnings=tuple(run.warnings),
+        duration_ms=run.duration_ms,
+    )
+
+
+async def restore_reference(run: AsyncRun, db_id: str, image_id: str) -> CharacterImage:
+    """Make an earlier reference the remote master again."""
+    reference = await reference_of(run, run.op.character_id, image_id)
+    await run.write(state=OperationState.POSTING, posted_at=utcnow())
+    restored = await make_master(run, db_id, reference)
+    await run.write(state=OperationState.DONE)
+    return restored
+
+
+async def retry_ingestion(
+    run: AsyncRun, image_id: str, character: CharacterReference | None
+) -> GenerationResult:
+    """Download a failed image again."""
+    image = await _image(run, image_id)
+    if image.status != ImageStatus.FAILED:
+        raise ImageMismatch(f"Image {image_id} is {image.status}; there is nothing to retry.")
+    if not image.source_url and not image.external_id:
+        raise ImageMismatch(
+            f"Image {image_id} was never drawn by the Character Library, so there is nothing to "
+            "download. Generate it again."
+        )
+    item = OperationItem(
+        key=image.key,
+        index=0,
+        prompt=image.prompt,
+        source_url=image.source_url,
+        external_id=image.external_id,
+        shot=image.metrics.shot,
+    )
+    await run.write(state=OperationState.RECEIVED, items=(item,))
+    result = await single(run, character, kind=image.kind, replaced=image)
+    await run.write(state=OperationState.DONE)
+    return result
