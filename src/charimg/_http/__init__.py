@@ -1,0 +1,1 @@
+"""The one room that imports httpx: clients, guarded downloads, error translation."""

@@ -1,0 +1,1 @@
+"""The Character Library without any I/O: requests, answers, errors, retries, job watching."""

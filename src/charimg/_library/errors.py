@@ -1,0 +1,266 @@
+"""From an answer or a broken exchange to a `CharacterLibraryError`."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import CharacterLibraryError, ErrorCode, JobError
+from .requests import LibraryAnswer, LibraryRequest
+from .retry import parse_retry_after
+
+__all__ = ["failure", "refusal", "server_text", "undecodable"]
+
+_GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
+"""What proxies answer in the server's place; the request may have reached it nevertheless."""
+
+_BY_STATUS: dict[int, ErrorCode] = {
+    401: ErrorCode.UNAUTHORIZED,
+    403: ErrorCode.UNAUTHORIZED,
+    407: ErrorCode.UNAUTHORIZED,
+    405: ErrorCode.BAD_REQUEST,
+    408: ErrorCode.TIMEOUT,
+    429: ErrorCode.RATE_LIMITED,
+}
+
+_BY_TEXT: tuple[tuple[str, ErrorCode], ...] = (
+    ("already has a master reference", ErrorCode.ALREADY_HAS_REFERENCE),
+    ("must have a master reference", ErrorCode.NO_REFERENCE),
+    ("no reference image available", ErrorCode.NO_REFERENCE),
+    ("prompt is required", ErrorCode.PROMPT_REQUIRED),
+    ("cannot cancel job", ErrorCode.JOB_NOT_CANCELLABLE),
+)
+"""Stable fragments of the 400 texts on the contract page."""
+
+_BY_TEXT_500: tuple[tuple[str, ErrorCode], ...] = (
+    # The model first: its text may quote a prompt, and so hold any other fragment.
+    ("image generation failed", ErrorCode.UPSTREAM_MODEL),
+    ("fal.ai", ErrorCode.UPSTREAM_MODEL),
+    ("failed to upload", ErrorCode.UPSTREAM_STORAGE),
+    ("dino", ErrorCode.UPSTREAM_STORAGE),
+)
+
+_NOT_FOUND_TEXTS = frozenset({"not found", "the requested resource was not found"})
+_NOT_FOUND_ERRORS = frozenset(
+    {"failed to fetch character", "failed to update character", "failed to delete character"}
+)
+"""What the character routes say for an unknown id: they swallow the reason (recordings)."""
+
+_HINTS: dict[str, str] = {
+    ErrorCode.ALREADY_HAS_REFERENCE: "Delete the reference image first.",
+    ErrorCode.NO_REFERENCE: "Generate or set a reference image first.",
+    ErrorCode.NOT_FOUND: "Check the id; a character is addressed by its 24-hex library_db_id.",
+    ErrorCode.UNAUTHORIZED: "Check the headers that the client was given.",
+    ErrorCode.RATE_LIMITED: "Try again later.",
+    ErrorCode.UNAVAILABLE: "Try again later.",
+    ErrorCode.TIMEOUT: "Try again later, or allow more time.",
+    ErrorCode.UPSTREAM_MODEL: "Nothing was stored; the image model refused or failed.",
+    ErrorCode.UPSTREAM_STORAGE: "Nothing was stored; try again later.",
+    ErrorCode.INVALID_RESPONSE: "Check that the base URL is that of the Character Library.",
+    ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
+}
+
+_UNKNOWN = "It may have taken effect: look at the remote state before repeating it."
+_MODEL_STATUS = re.compile(r"fal\.ai api error: (\d{3})", re.IGNORECASE)
+_SHOWN = 200
+_KEPT = 2000
+
+
+def failure(
+    request: LibraryRequest,
+    code: str,
+    problem: str,
+    *,
+    request_id: str,
+    status: int | None = None,
+    retryable: bool = False,
+    may_have_happened: bool = False,
+    server_message: str | None = None,
+    field: str | None = None,
+    retry_after: float | None = None,
+) -> CharacterLibraryError:
+    """Return the error for a request that failed.
+
+    Args:
+        request: What was asked.
+        code: Why it failed.
+        problem: The same in words; never with a prompt or a URL.
+        request_id: The request's id.
+        status: The HTTP status, if an answer came.
+        retryable: Whether the same call may succeed later.
+        may_have_happened: Whether the server may have acted without our seeing its answer. Counts
+            only for requests that change something.
+        server_message: The server's own words.
+        field: The path of the offending field.
+        retry_after: Seconds that the server asks to wait.
+    """
+    unknown = may_have_happened and not request.idempotent
+    label = str(code) if status is None else f"{code}, HTTP {status}"
+    hint = _UNKNOWN if unknown else _HINTS.get(code)
+    sentences = [f"{request.action} failed ({label}): {problem}"]
+    if hint:
+        sentences.append(hint)
+    message = f"{' '.join(sentences)} Request {request_id}."
+    details: dict[str, Any] = {
+        "code": code,
+        "status_code": status,
+        "request_id": request_id,
+        "retryable": retryable,
+        "server_message": server_message,
+        "field": field,
+        "outcome_unknown": unknown,
+        "retry_after": retry_after,
+    }
+    of_job = (ErrorCode.NOT_FOUND, ErrorCode.JOB_NOT_CANCELLABLE)
+    if request.job_id is not None and code in of_job:
+        return JobError(message, job_id=request.job_id, **details)
+    return CharacterLibraryError(message, **details)
+
+
+def server_text(document: object) -> str | None:
+    """Return the server's own words: ``error`` and ``details``, else ``message``, bounded."""
+    if not isinstance(document, dict):
+        return None
+    texts = [document.get("error"), document.get("details")]
+    found = [each.strip() for each in texts if isinstance(each, str) and each.strip()]
+    if not found:
+        nested = document.get("errors")  # Payload's own envelope
+        first = nested[0] if isinstance(nested, list) and nested else None
+        candidates = [
+            document.get("message"),
+            first.get("message") if isinstance(first, dict) else None,
+        ]
+        found = [each.strip() for each in candidates if isinstance(each, str) and each.strip()][:1]
+    text = ": ".join(found)[:_KEPT]
+    return text.encode("utf-8", "replace").decode() or None
+
+
+def refusal(
+    request: LibraryRequest, answer: LibraryAnswer, document: object, *, request_id: str
+) -> CharacterLibraryError:
+    """Return the error for an answer that says no: a status of 300 up, or ``success: false``.
+
+    Args:
+        request: What was asked.
+        answer: What came.
+        document: Its decoded JSON, or ``None`` when it is none.
+        request_id: The request's id.
+    """
+    status = answer.status
+    said = server_text(document)
+    # A gateway answers in HTML; the server itself always in JSON (or an empty 405).
+    definite = isinstance(document, dict) and status not in _GATEWAY
+    code = _code(status, document, said)
+    return failure(
+        request,
+        code,
+        _problem(request, answer, document, said),
+        request_id=request_id,
+        status=status,
+        retryable=_retryable(request, status, code, said),
+        may_have_happened=status >= 500 and not definite,
+        server_message=said,
+        field="$" if code == ErrorCode.INVALID_RESPONSE else None,
+        retry_after=parse_retry_after(answer.headers.get("retry-after"), now=datetime.now(UTC)),
+    )
+
+
+def undecodable(
+    request: LibraryRequest,
+    problem: str,
+    *,
+    request_id: str,
+    status: int,
+    field: str = "$",
+    retryable: bool = False,
+) -> CharacterLibraryError:
+    """Return the error for an answer that says yes, but cannot be read."""
+    return failure(
+        request,
+        ErrorCode.INVALID_RESPONSE,
+        problem,
+        request_id=request_id,
+        status=status,
+        retryable=retryable,
+        may_have_happened=True,
+        field=field,
+    )
+
+
+def _code(status: int, document: object, said: str | None) -> ErrorCode:
+    if status in _GATEWAY:
+        return ErrorCode.UNAVAILABLE
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if not isinstance(document, dict) or 300 <= status < 400:
+        return ErrorCode.INVALID_RESPONSE
+    if status == 404 or _means_not_found(document):
+        return ErrorCode.NOT_FOUND
+    text = (said or "").casefold()
+    refused = 400 <= status < 500
+    for fragment, code in (
+        *(_BY_TEXT if status < 500 else ()),
+        *(() if refused else _BY_TEXT_500),
+    ):
+        if fragment in text:
+            return code
+    return ErrorCode.BAD_REQUEST if refused else ErrorCode.SERVER_ERROR
+
+
+def _means_not_found(document: dict[str, Any]) -> bool:
+    texts = [document.get("error"), document.get("details")]
+    plain = [each.strip().rstrip(".").casefold() for each in texts if isinstance(each, str)]
+    return any(each in _NOT_FOUND_TEXTS for each in plain) or any(
+        each in _NOT_FOUND_ERRORS for each in plain[:1]
+    )
+
+
+def _retryable(request: LibraryRequest, status: int, code: ErrorCode, said: str | None) -> bool:
+    if code == ErrorCode.UPSTREAM_MODEL:
+        told = _MODEL_STATUS.search(said or "")
+        return told is None or told[1] == "429" or told[1] >= "500"
+    if code == ErrorCode.SERVER_ERROR:
+        # The server answers 500 to malformed input too, so only a read is worth repeating.
+        return request.idempotent and status >= 500
+    if code == ErrorCode.INVALID_RESPONSE:
+        return status >= 500
+    return code in (
+        ErrorCode.UNAVAILABLE,
+        ErrorCode.TIMEOUT,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.UPSTREAM_STORAGE,
+    )
+
+
+def _problem(
+    request: LibraryRequest, answer: LibraryAnswer, document: object, said: str | None
+) -> str:
+    if said is not None:
+        return f'the server said "{_redacted(said, request.private)}".'
+    if 300 <= answer.status < 400:
+        return "the server redirects elsewhere, which is never followed."
+    if document is None:
+        return f"the answer is {describe_body(answer)}."
+    return "the server gave no reason."
+
+
+def describe_body(answer: LibraryAnswer) -> str:
+    """Return what kind of body an answer has, in words."""
+    if not answer.body.strip():
+        return "empty"
+    kind = answer.headers.get("content-type", "")
+    if "html" in kind.lower() or answer.body.lstrip().startswith(b"<"):
+        return "HTML instead of JSON"
+    return "not valid JSON"
+
+
+def _redacted(text: str, private: tuple[str, ...]) -> str:
+    """Return the server's words for a message: without the prompt, in one line, short."""
+    for secret in private:
+        if len(secret) > 3:  # anything shorter would only shred the text
+            text = text.replace(secret, "[…]").replace(json.dumps(secret)[1:-1], "[…]")
+            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "[…]")
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
