@@ -1,0 +1,1 @@
+"""Bringing image files in, without I/O: URLs, answers, limits, sniffing, inspection, names."""
