@@ -1,7 +1,7 @@
 """Generate the sync half: ``_async/*.py`` becomes ``_sync/*.py``, in the package and in the tests.
 
-``python tools/unasync.py`` writes; ``--check`` compares the whole tree and fails on a difference, on
-an orphan file and on a replacement rule that no longer matches anything.
+``python tools/unasync.py`` writes; ``--check`` compares the whole tree and fails on a difference,
+on an orphan file and on a replacement rule that no longer matches anything.
 """
 
 from __future__ import annotations

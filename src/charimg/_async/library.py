@@ -84,6 +84,7 @@ class AsyncCharacterLibrary:
         request_id_factory: Callable[[], str] | None = None,
     ) -> None:
         self._base_url = check_base_url(base_url)
+        self._timeouts = timeouts
         self._retries = retries
         self._new_request_id = request_id_factory
         self._transport = AsyncApiTransport(
@@ -126,6 +127,11 @@ class AsyncCharacterLibrary:
     def base_url(self) -> str:
         """The base URL, without a trailing slash."""
         return self._base_url
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The time-outs that this client was made with."""
+        return self._timeouts
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""

@@ -129,7 +129,7 @@ class _Recovery:
         return _recovered(run.op, "unknown", message=message)
 
     async def _adopt(self) -> bool:
-        """Look for what the operation produced on the Character Library; tell whether it is there."""
+        """Look on the Character Library for what the operation produced; tell whether it is there."""
         run = self.run
         db_id = run.op.library_db_id or ""
         if run.op.kind == OperationKind.REFERENCE:

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from .._assembly import async_embedded, data_directory
 from .._ingest.naming import new_operation_id
-from .._library.ids import check_object_id
+from .._library.ids import check_db_id, check_scene_type
 from .._owner import new_owner
 from ..errors import (
     CharacterNotFound,
@@ -164,7 +164,7 @@ class AsyncCharacterImageService:
         """
         library = AsyncCharacterLibrary.from_env()
         service = cls.local(data_directory(), library=library, **options)
-        service._owned.push_async_callback(library.aclose)
+        service._owned.push_async_callback(library.aclose)  # noqa: SLF001 - one of our own
         return service
 
     async def aclose(self) -> None:
@@ -359,11 +359,8 @@ class AsyncCharacterImageService:
         """
         character, db_id = await self._linked(character_id)
         check_prompt(scene_context)
-        if scene_type not in tuple(SceneType):
-            known = ", ".join(SceneType)
-            raise InvalidArgument(f"scene_type must be one of {known}, not {scene_type!r}.")
         options: dict[str, Any] = {
-            "scene_type": str(scene_type),
+            "scene_type": check_scene_type(scene_type),
             "mood": mood,
             "lighting_style": lighting,
             "environment_context": environment,
@@ -617,7 +614,7 @@ class AsyncCharacterImageService:
     async def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
         character = await self._character(character_id)
         try:
-            return character, check_object_id(character.library_db_id or "")
+            return character, check_db_id(character.library_db_id)
         except InvalidArgument as error:
             raise CharacterNotLinked(
                 f"Character {character_id!r} is not linked to the Character Library: its "

@@ -10,7 +10,7 @@ from ..errors import InvalidArgument, InvalidPrompt
 from ..models import SceneType
 
 __all__ = [
-    "check_db_id",
+    "check_object_id",
     "check_job_id",
     "check_media_id",
     "check_scene_type",
@@ -29,7 +29,7 @@ def _shown(value: object) -> str:
     return ascii(value)[:80]
 
 
-def check_db_id(value: object) -> str:
+def check_object_id(value: object) -> str:
     """Return the character's ObjectId, or raise `InvalidArgument`."""
     if isinstance(value, str) and _OBJECT_ID.fullmatch(value):
         return value

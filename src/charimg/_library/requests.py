@@ -140,7 +140,7 @@ def get_character(db_id: str) -> LibraryRequest:
     """``GET /api/v1/characters/{id}``."""
     return LibraryRequest(
         method="GET",
-        path=f"/api/v1/characters/{ids.check_db_id(db_id)}",
+        path=f"/api/v1/characters/{ids.check_object_id(db_id)}",
         action=f"Reading character {db_id}",
     )
 
@@ -166,7 +166,7 @@ def find_characters(
 
 def update_character(db_id: str, fields: Mapping[str, Any]) -> LibraryRequest:
     """``PATCH /api/v1/characters/{id}``."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}"
     if not fields:
         raise InvalidArgument("Name at least one field to update.")
     return LibraryRequest(
@@ -181,7 +181,7 @@ def delete_character(db_id: str) -> LibraryRequest:
     """``DELETE /api/v1/characters/{id}``."""
     return LibraryRequest(
         method="DELETE",
-        path=f"/api/v1/characters/{ids.check_db_id(db_id)}",
+        path=f"/api/v1/characters/{ids.check_object_id(db_id)}",
         action=f"Deleting character {db_id}",
         kind=CallKind.DELETE,
     )
@@ -189,7 +189,7 @@ def delete_character(db_id: str) -> LibraryRequest:
 
 def initial_image(db_id: str, prompt: str) -> LibraryRequest:
     """``POST …/generate-initial-image``; the prompt goes out unchanged."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}/generate-initial-image"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}/generate-initial-image"
     ids.check_text(prompt, "prompt")
     return LibraryRequest(
         method="POST",
@@ -205,14 +205,14 @@ def get_reference(db_id: str) -> LibraryRequest:
     """``GET …/reference-image``."""
     return LibraryRequest(
         method="GET",
-        path=f"/api/v1/characters/{ids.check_db_id(db_id)}/reference-image",
+        path=f"/api/v1/characters/{ids.check_object_id(db_id)}/reference-image",
         action=f"Reading the reference image of character {db_id}",
     )
 
 
 def set_reference(db_id: str, media_id: str) -> LibraryRequest:
     """``PUT …/reference-image`` with a media id (with a URL the server stores nothing)."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}/reference-image"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}/reference-image"
     body = _encode({"mediaId": ids.check_media_id(media_id)}, "media id")
     return LibraryRequest(
         method="PUT",
@@ -226,7 +226,7 @@ def delete_reference(db_id: str) -> LibraryRequest:
     """``DELETE …/reference-image``."""
     return LibraryRequest(
         method="DELETE",
-        path=f"/api/v1/characters/{ids.check_db_id(db_id)}/reference-image",
+        path=f"/api/v1/characters/{ids.check_object_id(db_id)}/reference-image",
         action=f"Deleting the reference image of character {db_id}",
         kind=CallKind.DELETE,
     )
@@ -240,7 +240,7 @@ def portfolio(
     max_retries: int | None,
 ) -> LibraryRequest:
     """``POST …/generate-360-set``; ``{}`` is enough, but a body there must be."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}/generate-360-set"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}/generate-360-set"
     body: dict[str, object] = {}
     if style is not None:
         body["style"] = style
@@ -275,7 +275,7 @@ def list_jobs(
     """``GET /api/v1/jobs``."""
     query = [("limit", str(_count(limit, "limit"))), ("page", str(_count(page, "page")))]
     if character_id is not None:
-        query.append(("characterId", ids.check_db_id(character_id)))
+        query.append(("characterId", ids.check_object_id(character_id)))
     if status is not None:
         query.append(("status", status))
     return LibraryRequest(
@@ -305,7 +305,7 @@ def scene_image(
     reference_image_asset_id: str | None,
 ) -> LibraryRequest:
     """``POST …/generate-scene-image``; the scene context goes out unchanged."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}/generate-scene-image"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}/generate-scene-image"
     body: dict[str, object] = {
         "sceneContext": ids.check_text(scene_context, "scene context"),
         "sceneType": ids.check_scene_type(scene_type),
@@ -335,7 +335,7 @@ def list_images(
     db_id: str, category: str | None, include_urls: bool, min_quality: float | None
 ) -> LibraryRequest:
     """``GET …/images``."""
-    path = f"/api/v1/characters/{ids.check_db_id(db_id)}/images"
+    path = f"/api/v1/characters/{ids.check_object_id(db_id)}/images"
     query = [("includeUrls", "true" if include_urls else "false")]
     if category is not None:
         if category not in CATEGORIES:

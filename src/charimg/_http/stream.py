@@ -1,0 +1,198 @@
+"""The thin shells around httpx that fetch files, sync and async, by hand.
+
+Requests are made whole here, past the client's own defaults: no default header, cookie, parameter or
+authentication of a client ever goes to the host of an image, an injected client's neither. What an
+injected client does bring are its transport, proxies, event hooks, limits and TLS settings; cookies
+that image hosts set stay in its jar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpx
+from attrs import frozen
+
+from .._ingest.urls import redact
+from ..errors import ConfigurationError, DownloadError, ErrorCode
+
+__all__ = ["AsyncDownloadAnswer", "AsyncDownloadClient", "DownloadAnswer", "DownloadClient"]
+
+_HEADERS = {
+    "Accept": "image/png,image/jpeg,image/webp,image/*;q=0.8,*/*;q=0.5",
+    # Compressed bytes could swell beyond any limit, and images do not shrink.
+    "Accept-Encoding": "identity",
+    "User-Agent": "charimg",
+}
+
+
+@frozen(kw_only=True)
+class DownloadAnswer:
+    """One answer, its body still to come.
+
+    Attributes:
+        status: The HTTP status.
+        headers: By lower-case name.
+        chunks: The raw bytes as they arrive. Raises `DownloadError`.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+@frozen(kw_only=True)
+class AsyncDownloadAnswer:
+    """The async twin of `DownloadAnswer`."""
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: AsyncIterator[bytes]
+
+
+class DownloadClient:
+    """Fetches files with an `httpx.Client` and a pool of its own, or with an injected one.
+
+    The own client ignores the environment, uses no proxy, follows no redirect and keeps no cookie.
+
+    Args:
+        connections: How many connections at most; all of them may be kept alive.
+        client: Used, and never closed.
+    """
+
+    def __init__(self, *, connections: int, client: httpx.Client | None = None) -> None:
+        self._owned = client is None
+        self._client = client or httpx.Client(
+            trust_env=False,
+            follow_redirects=False,
+            limits=_limits(connections),
+            cookies=_no_cookies(),
+        )
+
+    @contextmanager
+    def stream(
+        self, url: str, *, timeout: float, connect_timeout: float
+    ) -> Iterator[DownloadAnswer]:
+        """Ask for a checked URL; the connection is given back when the block ends.
+
+        Args:
+            url: The URL.
+            timeout: Seconds that any single step may take.
+            connect_timeout: Seconds that connecting may take.
+
+        Raises:
+            ConfigurationError: The client is closed.
+            DownloadError: No answer came.
+        """
+        if self._client.is_closed:
+            raise _closed()
+        with _translated(url, "before it answered"):
+            request = _request(url, timeout, connect_timeout)
+            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
+        try:
+            with closing(_chunks(url, response)) as chunks:
+                yield DownloadAnswer(
+                    status=response.status_code, headers=_lower(response), chunks=chunks
+                )
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        """Close the client, unless it was injected. Idempotent."""
+        if self._owned:
+            self._client.close()
+
+
+class AsyncDownloadClient:
+    """The async twin of `DownloadClient`."""
+
+    def __init__(self, *, connections: int, client: httpx.AsyncClient | None = None) -> None:
+        self._owned = client is None
+        self._client = client or httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            limits=_limits(connections),
+            cookies=_no_cookies(),
+        )
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, *, timeout: float, connect_timeout: float
+    ) -> AsyncIterator[AsyncDownloadAnswer]:
+        """See `DownloadClient.stream`."""
+        if self._client.is_closed:
+            raise _closed()
+        with _translated(url, "before it answered"):
+            request = _request(url, timeout, connect_timeout)
+            response = await self._client.send(
+                request, stream=True, auth=None, follow_redirects=False
+            )
+        try:
+            async with aclosing(_achunks(url, response)) as chunks:
+                yield AsyncDownloadAnswer(
+                    status=response.status_code, headers=_lower(response), chunks=chunks
+                )
+        finally:
+            await response.aclose()
+
+    async def aclose(self) -> None:
+        """See `DownloadClient.close`."""
+        if self._owned:
+            await self._client.aclose()
+
+
+def _chunks(url: str, response: httpx.Response) -> Generator[bytes, None, None]:
+    with _translated(url, "while it sent the file"):
+        yield from response.iter_raw()
+
+
+async def _achunks(url: str, response: httpx.Response):  # type: ignore[no-untyped-def]
+    with _translated(url, "while it sent the file"):
+        async for chunk in response.aiter_raw():
+            yield chunk
+
+
+def _limits(connections: int) -> httpx.Limits:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+
+
+def _request(url: str, timeout: float, connect_timeout: float) -> httpx.Request:
+    times = httpx.Timeout(timeout, connect=min(timeout, connect_timeout))
+    return httpx.Request("GET", url, headers=_HEADERS, extensions={"timeout": times.as_dict()})
+
+
+def _lower(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("The HTTP client of this downloader is closed. Make a new one.")
+
+
+@contextmanager
+def _translated(url: str, when: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.InvalidURL as error:
+        raise DownloadError(
+            f"The image URL {redact(url)} was refused: it is malformed.",
+            code=ErrorCode.URL_REFUSED,
+        ) from error
+    except httpx.TimeoutException as error:
+        raise DownloadError(
+            f"{redact(url)} was too slow {when}. Try again later.",
+            code=ErrorCode.TIMEOUT,
+            retryable=True,
+        ) from error
+    except httpx.RequestError as error:
+        raise DownloadError(
+            f"The connection to {redact(url)} failed {when}. Try again later.",
+            code=ErrorCode.CONNECTION,
+            retryable=not isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)),
+        ) from error

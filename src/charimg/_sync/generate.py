@@ -1,0 +1,348 @@
+# Generated from src/charimg/_async/generate.py by tools/unasync.py. Do not edit.
+"""The three generations, step by step: reference, portfolio, scene."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
+
+from .._ingest.naming import item_key
+from .._library.values import GalleryImage, Job, PortfolioAnswer
+from ..errors import CharacterLibraryError, ErrorCode, ImageMismatch, ImageNotFound, JobError
+from ..events import JobProgressed, ReferenceRetried
+from ..journal import ItemState, OperationItem, OperationState
+from ..models import (
+    PROVIDER,
+    CharacterImage,
+    CharacterReference,
+    GenerationResult,
+    ImageKind,
+    ImageStatus,
+    PortfolioResult,
+    ReferencePolicy,
+    Shot,
+    utcnow,
+)
+from .ingest import Ingested, ingest
+from .operation import Run
+from .removal import current_reference, delete_remote_reference, remove_all, supersede
+
+__all__ = [
+    "generate_portfolio",
+    "generate_reference",
+    "generate_scene",
+    "make_master",
+    "received",
+    "received_job",
+    "reference_of",
+    "single",
+]
+
+_log = logging.getLogger("charimg.service")
+
+
+def generate_reference(
+    run: Run, character: CharacterReference, db_id: str, policy: ReferencePolicy
+) -> GenerationResult:
+    """Draw a new master reference; what it replaces goes as the policy says."""
+    library = run.parts.library
+    # An outage must not cost the images that are here.
+    library.health()
+    previous = current_reference(run.parts, character.id)
+    if policy == ReferencePolicy.DELETE_ALL:
+        remove_all(run)
+    supersede(run, everything=policy == ReferencePolicy.DELETE_ALL)
+    if previous is not None:
+        delete_remote_reference(run)
+    before = library.get_reference_image(db_id)
+    baseline = () if before.media_id is None else (before.media_id,)
+    run.renew()
+    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    retried = False
+    try:
+        answer = library.generate_initial_image(db_id, run.op.prompt)
+    except CharacterLibraryError as error:
+        if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
+            run.generation_failed(error)
+            raise
+        retried = True
+    if retried:
+        # The server refused before it called its model, so nothing was paid for yet.
+        _log.info("reference.retried", extra={"operation_id": run.op.id})
+        run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))
+        delete_remote_reference(run)
+        run.renew()
+        run.write(posted_at=utcnow())
+        try:
+            answer = library.generate_initial_image(db_id, run.op.prompt)
+        except CharacterLibraryError as error:
+            run.generation_failed(error)
+            raise
+    received(run, url=answer.url, media_id=answer.media_id)
+    result = single(run, character, kind=ImageKind.REFERENCE, retried=retried)
+    if policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
+        remove_all(run, keep=result.image.id)
+    run.write(state=OperationState.DONE)
+    return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
+
+
+def generate_scene(
+    run: Run, character: CharacterReference, db_id: str, options: Mapping[str, Any]
+) -> GenerationResult:
+    """Draw one scene with the current remote master."""
+    library = run.parts.library
+    gallery = library.list_images(db_id, category="scene", include_urls=False)
+    baseline = tuple(image.image_id for image in gallery.scenes)
+    run.renew()
+    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    try:
+        answer = library.generate_scene_image(db_id, run.op.prompt, **options)
+    except CharacterLibraryError as error:
+        run.generation_failed(error)
+        raise
+    received(run, url=answer.url, media_id=answer.media_id)
+    result = single(run, character, kind=ImageKind.SCENE)
+    run.write(state=OperationState.DONE)
+    return result
+
+
+def received(run: Run, *, url: str | None, media_id: str | None) -> None:
+    """Write down the one image that the server drew, before anything else happens."""
+    item = OperationItem(
+        key=item_key(run.op.id, 0),
+        index=0,
+        prompt=run.op.prompt,
+        source_url=url,
+        external_id=media_id,
+    )
+    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=(item,), error=None)
+
+
+def single(
+    run: Run,
+    character: CharacterReference | None,
+    *,
+    kind: str,
+    replaced: CharacterImage | None = None,
+    retried: bool = False,
+) -> GenerationResult:
+    """Bring in the operation's only image.
+
+    Raises:
+        IngestionError: It could not be brought in; a ``failed`` record of it was written.
+    """
+    ingested = ingest(run, kind=kind, character=character, replaced=replaced)
+    for error in ingested.errors.values():
+        run.write(state=OperationState.DONE, error=str(error))
+        raise error
+    return GenerationResult(
+        operation_id=run.op.id,
+        image=ingested.images[0],
+        prompt=run.op.prompt,
+        removed=run.op.removed,
+        retried=retried,
+        warnings=tuple(run.warnings),
+        duration_ms=run.duration_ms,
+    )
+
+
+def generate_portfolio(
+    run: Run,
+    character: CharacterReference,
+    db_id: str,
+    reference_id: str | None,
+    options: Mapping[str, Any],
+) -> PortfolioResult:
+    """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
+    library = run.parts.library
+    reference = _make_master(run, character, db_id, reference_id)
+    jobs = library.list_jobs(character_id=db_id)
+    gallery = library.list_images(db_id, category="core", include_urls=False)
+    baseline = (
+        *(f"job:{job.job_id}" for job in jobs.jobs),
+        *(f"image:{image.image_id}" for image in gallery.core),
+    )
+    prompt = "" if reference is None else reference.prompt
+    run.renew()
+    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt)
+    try:
+        answer = library.generate_360_set(db_id, **options)
+    except CharacterLibraryError as error:
+        run.generation_failed(error)
+        raise
+    if answer.job_id is None:
+        _received_set(run, db_id, answer)
+    else:
+        run.write(state=OperationState.RECEIVED, job_id=answer.job_id, error=None)
+        _watch(run, db_id, answer.job_id)
+    ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
+    run.write(state=OperationState.DONE)
+    return _portfolio_result(run, ingested, reference)
+
+
+def _portfolio_result(
+    run: Run, ingested: Ingested, reference: CharacterImage | None
+) -> PortfolioResult:
+    stored = ImageStatus.SUCCEEDED
+    return PortfolioResult(
+        operation_id=run.op.id,
+        images=tuple(image for image in ingested.images if image.status == stored),
+        failures=tuple(image for image in ingested.images if image.status != stored),
+        job_id=run.op.job_id,
+        reference_id=None if reference is None else reference.id,
+        warnings=tuple(run.warnings),
+        duration_ms=run.duration_ms,
+    )
+
+
+def _make_master(
+    run: Run, character: CharacterReference, db_id: str, reference_id: str | None
+) -> CharacterImage | None:
+    """Choose the reference, and make it the remote master when it is not."""
+    if reference_id is None:
+        reference = current_reference(run.parts, character.id)
+    else:
+        reference = reference_of(run, character.id, reference_id)
+    if reference is None or reference.external_id is None:
+        return reference
+    state = run.parts.library.get_reference_image(db_id)
+    if state.media_id != reference.external_id:
+        make_master(run, db_id, reference)
+    return reference
+
+
+def reference_of(run: Run, character_id: str, image_id: str) -> CharacterImage:
+    """Return a reference of the character that the Library can be asked to use.
+
+    Raises:
+        ImageNotFound: No such image.
+        ImageMismatch: It is another character's, no reference, or the Library has no id for it.
+    """
+    image = run.parts.metadata.get(image_id)
+    if image is None:
+        raise ImageNotFound(f"There is no image {image_id}. List the images to see which exist.")
+    if image.character_id != character_id:
+        raise ImageMismatch(f"Image {image_id} belongs to another character than {character_id}.")
+    if image.kind != ImageKind.REFERENCE or image.provider != PROVIDER:
+        raise ImageMismatch(
+            f"Image {image_id} is not a reference that the Character Library drew; choose one "
+            f"with kind {ImageKind.REFERENCE.value!r} and provider {PROVIDER!r}."
+        )
+    if image.external_id is None:
+        raise ImageMismatch(
+            f"Reference {image_id} has no media id of the Character Library, so it cannot be made "
+            "the master again. Generate a new reference."
+        )
+    return image
+
+
+def make_master(run: Run, db_id: str, reference: CharacterImage) -> CharacterImage:
+    """Make a reference the remote master, and remember since when it is."""
+    run.parts.library.set_reference_image(db_id, reference.external_id or "")
+    metrics = evolve(reference.metrics, master_since=utcnow())
+    return run.parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
+
+
+def _watch(run: Run, db_id: str, job_id: str) -> None:
+    """Watch a job to its end and write down the images that it made.
+
+    Raises:
+        JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
+            again).
+    """
+    last: Job | None = None
+    try:
+        for job in run.parts.library.watch_job(job_id, policy=run.parts.job_policy):
+            last = job
+            run.keep()
+            run.emit(
+                JobProgressed(
+                    operation_id=run.op.id,
+                    character_id=run.op.character_id,
+                    job_id=job_id,
+                    status=job.status,
+                    current=job.current,
+                    total=job.total,
+                    task=job.task,
+                )
+            )
+    except JobError as error:
+        if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
+            run.write(state=OperationState.FAILED, error=str(error))
+        raise
+    if last is not None:
+        received_job(run, db_id, last)
+
+
+def received_job(run: Run, db_id: str, job: Job) -> None:
+    """Write down the images of a completed job."""
+    answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
+    _received_set(run, db_id, answer)
+
+
+def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
+    """Write down a finished set: at once as the server told it, then with its true URLs."""
+    items = [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=run.op.prompt,
+            source_url=image.url,
+            external_id=image.media_id,
+            shot=Shot(name=image.angle) if image.angle else None,
+        )
+        for index, image in enumerate(answer.images)
+    ]
+    items += [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            state=ItemState.FAILED,
+            prompt=run.op.prompt,
+            shot=Shot(name=failure.angle) if failure.angle else None,
+            error=failure.error or "The Character Library could not draw this shot.",
+        )
+        for index, failure in enumerate(answer.failures, start=len(items))
+    ]
+    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=tuple(items), error=None)
+    resolve_set(run, db_id)
+
+
+def resolve_set(run: Run, db_id: str) -> None:
+    """Replace the URLs of a set by those of the gallery; a job result's own URL is often dead."""
+    pending = [item for item in run.op.items if item.state == ItemState.PENDING]
+    if not any(item.external_id for item in pending):
+        return
+    gallery = run.parts.library.list_images(db_id, category="core")
+    known = {image.image_id: image for image in gallery.core}
+    resolved = []
+    for item in run.op.items:
+        image = known.get(item.external_id or "")
+        if item.state != ItemState.PENDING or item.external_id is None:
+            resolved.append(item)
+        elif image is None or not image.url:
+            resolved.append(_resolve_by_id(run, item))
+        else:
+            resolved.append(_with_gallery(item, image))
+    run.write(items=tuple(resolved))
+
+
+def _resolve_by_id(run: Run, item: OperationItem) -> OperationItem:
+    try:
+        media = run.parts.library.get_media(item.external_id or "")
+    except CharacterLibraryError as error:
+        run.warn(error.code, f"Media {item.external_id} is not in the gallery: {error}")
+        return item
+    return evolve(item, source_url=media.url or item.source_url)
+
+
+def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
+    return evolve(
+        item,
+        source_url=image.url,
+        shot=image.shot or item.shot,
+        prompt=image.prompt or item.prompt,
+    )

@@ -1,0 +1,293 @@
+# Generated from src/charimg/_async/ingest.py by tools/unasync.py. Do not edit.
+"""Bringing received images in: download in workers, then media, then record, then the ledger."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from attrs import evolve, field, frozen
+
+from .._concurrency import Outcome, run_bounded
+from .._ingest.naming import alt_text, filename
+from .._ingest.values import Download
+from ..errors import CharacterLibraryError, DownloadError, ErrorCode, IngestionError
+from ..journal import ItemState, OperationItem
+from ..models import (
+    CharacterImage,
+    CharacterReference,
+    ImageKind,
+    ImageMetrics,
+    ImageStatus,
+    Media,
+    Upload,
+    utcnow,
+)
+from .operation import Run
+from .parts import Parts
+
+__all__ = ["Ingested", "ingest"]
+
+_log = logging.getLogger("charimg.service")
+
+
+@frozen(kw_only=True)
+class Ingested:
+    """What became of an operation's images.
+
+    Attributes:
+        images: Every settled image, in the server's order, stored or failed.
+        errors: The error of each failed download, by item key.
+    """
+
+    images: tuple[CharacterImage, ...]
+    errors: dict[str, IngestionError] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class _Fetched:
+    """What a worker brings: a checked download, or media that an earlier try had stored."""
+
+    url: str | None
+    download: Download | None = None
+    media: Media | None = None
+    storing_ms: float | None = None
+
+    def close(self) -> None:
+        if self.download is not None:
+            self.download.close()
+
+
+def ingest(
+    run: Run,
+    *,
+    kind: str,
+    character: CharacterReference | None,
+    replaced: CharacterImage | None = None,
+    resume: bool = False,
+) -> Ingested:
+    """Bring every item of the operation in; one that fails becomes a ``failed`` record.
+
+    Args:
+        run: The operation; its items are already written down.
+        kind: The kind of the records.
+        character: For alternative texts; ``None`` if the host no longer knows the character.
+        replaced: The ``failed`` record that a retry makes good, instead of adding a new one.
+        resume: Whether media may already be stored under the keys (after a crash).
+
+    Raises:
+        StorageError: A store failed; unsettled items stay pending for recovery.
+    """
+    work = _Ingestion(run, kind=kind, character=character, replaced=replaced)
+    for item in run.op.items:
+        if item.state == ItemState.FAILED and item.image_id is None:
+            # The server itself could not draw it: there is nothing to download.
+            work.settle_failed(item, IngestionError(item.error or "", code="NOT_DRAWN"))
+    pending = [item for item in run.op.items if item.state == ItemState.PENDING]
+    if resume:
+        pending = [item for item in pending if not work.settle_stored(item)]
+    run_bounded(
+        work.fetch,
+        pending,
+        limit=run.parts.concurrency,
+        handle=work.handle,
+        discard=_Fetched.close,
+    )
+    order = {item.key: item.index for item in run.op.items}
+    images = sorted(work.images, key=lambda image: order[image.key])
+    return Ingested(images=tuple(images), errors=work.errors)
+
+
+class _Ingestion:
+    def __init__(
+        self,
+        run: Run,
+        *,
+        kind: str,
+        character: CharacterReference | None,
+        replaced: CharacterImage | None,
+    ) -> None:
+        self.run = run
+        self.kind = kind
+        self.character = character
+        self.replaced = replaced
+        self.images: list[CharacterImage] = []
+        self.errors: dict[str, IngestionError] = {}
+        self.total = len(run.op.items)
+
+    def fetch(self, item: OperationItem) -> _Fetched:
+        """Run in a worker: find the source, download and check it."""
+        url = _source_of(self.run.parts, item)
+        download = self.run.parts.downloader.fetch(url)
+        if not self.run.parts.media.concurrent_safe:
+            return _Fetched(url=url, download=download)
+        try:
+            media, storing_ms = self._save(item, download)
+        except BaseException:
+            download.close()
+            raise
+        return _Fetched(url=url, download=download, media=media, storing_ms=storing_ms)
+
+    def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
+        """Run in the caller's own thread or task: store what a worker brought."""
+        self.run.keep()
+        error = outcome.error
+        if isinstance(error, IngestionError):
+            self.settle_failed(item, error)
+        elif error is not None:
+            raise error
+        else:
+            self._settle_fetched(item, outcome.unwrap())
+
+    def _settle_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
+        try:
+            media, storing_ms = fetched.media, fetched.storing_ms
+            if media is None and fetched.download is not None:
+                media, storing_ms = self._save(item, fetched.download)
+        finally:
+            fetched.close()
+        item = evolve(item, source_url=fetched.url)
+        metrics = ImageMetrics(
+            download_ms=None if fetched.download is None else fetched.download.download_ms,
+            inspection_ms=None if fetched.download is None else fetched.download.inspection_ms,
+            storing_ms=storing_ms,
+        )
+        self._record(item, media=media, metrics=metrics)
+
+    def settle_stored(self, item: OperationItem) -> bool:
+        """Settle an item whose media an earlier try had stored; tell whether it was so."""
+        media = self.run.parts.media.get(item.key)
+        if media is None:
+            return False
+        self._record(item, media=media, metrics=ImageMetrics())
+        return True
+
+    def settle_failed(self, item: OperationItem, error: IngestionError) -> None:
+        """Write a failed record, so that nothing paid for stays unseen."""
+        _log.warning(
+            "image.failed",
+            extra={"operation_id": self.run.op.id, "key": item.key, "code": error.code},
+        )
+        self.errors[item.key] = error
+        failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
+        image = self._record(failed, media=None, metrics=ImageMetrics())
+        error.image_id = image.id
+
+    def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
+        begun = time.perf_counter()
+        shot = None if item.shot is None else item.shot.name
+        name = "" if self.character is None else self.character.name
+        media = self.run.parts.media.save(
+            Upload(
+                key=item.key,
+                file=download.file,
+                filename=filename(self.kind, item.key, download.extension),
+                mime_type=download.mime_type,
+                size=download.size,
+                sha256=download.sha256,
+                width=download.width,
+                height=download.height,
+                alt=alt_text(name, self.kind, shot),
+            )
+        )
+        return media, (time.perf_counter() - begun) * 1000
+
+    def _record(
+        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
+    ) -> CharacterImage:
+        image = self._image(item, media=media, metrics=metrics)
+        metadata = self.run.parts.metadata
+        if self.replaced is not None:
+            image = metadata.update(image)
+        elif media is not None or not metadata.requires_media:
+            image = metadata.add(image)
+        settled = evolve(
+            item,
+            state=ItemState.FAILED if media is None else ItemState.STORED,
+            image_id=image.id,
+        )
+        self.run.write_item(settled)
+        if image.media is not None:
+            image = image.with_media(self.run.parts.media.locate(image.media))
+        self.images.append(image)
+        self.run.emit_image(image, done=len(self.images), total=self.total)
+        return image
+
+    def _image(
+        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
+    ) -> CharacterImage:
+        op = self.run.op
+        generation_ms = None
+        if op.posted_at is not None and op.received_at is not None:
+            generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
+        if media is not None:
+            metrics = evolve(
+                metrics,
+                bytes=media.size,
+                sha256=media.sha256,
+                width=media.width,
+                height=media.height,
+            )
+        status = ImageStatus.FAILED if media is None else ImageStatus.SUCCEEDED
+        if self.replaced is not None:
+            kept = self.replaced.metrics
+            return evolve(
+                self.replaced,
+                status=status,
+                media=media,
+                error=item.error,
+                source_url=item.source_url or self.replaced.source_url,
+                metrics=evolve(
+                    metrics,
+                    generation_ms=kept.generation_ms,
+                    shot=kept.shot,
+                    master_since=kept.master_since,
+                ),
+                updated_at=utcnow(),
+            )
+        is_reference = self.kind == ImageKind.REFERENCE
+        return CharacterImage(
+            key=item.key,
+            character_id=op.character_id,
+            kind=self.kind,
+            status=status,
+            media=media,
+            prompt=item.prompt,
+            source_url=item.source_url,
+            external_id=item.external_id,
+            error=item.error,
+            metrics=evolve(
+                metrics,
+                generation_ms=generation_ms,
+                shot=item.shot,
+                master_since=op.received_at if is_reference else None,
+            ),
+            created_by=op.created_by,
+        )
+
+
+def _source_of(parts: Parts, item: OperationItem) -> str:
+    """Return where the image is: its URL, else what the Library says of its media id."""
+    if item.source_url:
+        return parts.library.resolve_url(item.source_url)
+    if not item.external_id:
+        raise DownloadError(
+            f"Image {item.key} has neither a URL nor a media id, so it cannot be downloaded. "
+            "Generate it again.",
+            code=ErrorCode.NO_SOURCE,
+        )
+    try:
+        media = parts.library.get_media(item.external_id)
+    except CharacterLibraryError as error:
+        raise DownloadError(
+            f"The Character Library could not tell where media {item.external_id} is: {error} "
+            "Try retry_ingestion later.",
+            code=ErrorCode.NO_SOURCE,
+            retryable=error.retryable,
+        ) from error
+    if not media.url:
+        raise DownloadError(
+            f"The Character Library knows media {item.external_id}, but gives no URL for it.",
+            code=ErrorCode.NO_SOURCE,
+        )
+    return parts.library.resolve_url(media.url)

@@ -1,0 +1,97 @@
+# Generated from src/charimg/_async/manage.py by tools/unasync.py. Do not edit.
+"""Deleting, restoring and retrying: the operations that pay for nothing."""
+
+from __future__ import annotations
+
+from ..errors import ImageMismatch, ImageNotFound
+from ..journal import OperationItem, OperationState
+from ..models import (
+    PROVIDER,
+    CharacterImage,
+    CharacterReference,
+    DeleteResult,
+    GenerationResult,
+    ImageKind,
+    ImageStatus,
+    utcnow,
+)
+from .generate import make_master, reference_of, single
+from .operation import Run
+from .removal import current_reference, delete_remote_reference, doom, remove_all, supersede, sweep
+
+__all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
+
+
+def _image(run: Run, image_id: str) -> CharacterImage:
+    """Read the image again, now that nobody else can remove it."""
+    image = run.parts.metadata.get(image_id)
+    if image is None:
+        raise ImageNotFound(f"There is no image {image_id}; it may have been deleted already.")
+    return image
+
+
+def delete_image(run: Run, image_id: str) -> DeleteResult:
+    """Remove record and media, and the remote master if this was it."""
+    image = _image(run, image_id)
+    current = None
+    if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
+        current = current_reference(run.parts, image.character_id)
+    run.write(doomed=(doom(image),))
+    sweep(run)
+    is_master = current is not None and current.id == image.id
+    return _deleted(run, remote=is_master)
+
+
+def delete_all_images(run: Run) -> DeleteResult:
+    """Remove everything local, and the remote master if there was one."""
+    reference = current_reference(run.parts, run.op.character_id)
+    remove_all(run)
+    supersede(run, everything=True)
+    return _deleted(run, remote=reference is not None)
+
+
+def _deleted(run: Run, *, remote: bool) -> DeleteResult:
+    remote_deleted = delete_remote_reference(run) if remote else None
+    run.write(state=OperationState.DONE)
+    return DeleteResult(
+        operation_id=run.op.id,
+        removed=run.op.removed,
+        remote_deleted=remote_deleted,
+        warnings=tuple(run.warnings),
+        duration_ms=run.duration_ms,
+    )
+
+
+def restore_reference(run: Run, db_id: str, image_id: str) -> CharacterImage:
+    """Make an earlier reference the remote master again."""
+    reference = reference_of(run, run.op.character_id, image_id)
+    run.write(state=OperationState.POSTING, posted_at=utcnow())
+    restored = make_master(run, db_id, reference)
+    run.write(state=OperationState.DONE)
+    return restored
+
+
+def retry_ingestion(
+    run: Run, image_id: str, character: CharacterReference | None
+) -> GenerationResult:
+    """Download a failed image again."""
+    image = _image(run, image_id)
+    if image.status != ImageStatus.FAILED:
+        raise ImageMismatch(f"Image {image_id} is {image.status}; there is nothing to retry.")
+    if not image.source_url and not image.external_id:
+        raise ImageMismatch(
+            f"Image {image_id} was never drawn by the Character Library, so there is nothing to "
+            "download. Generate it again."
+        )
+    item = OperationItem(
+        key=image.key,
+        index=0,
+        prompt=image.prompt,
+        source_url=image.source_url,
+        external_id=image.external_id,
+        shot=image.metrics.shot,
+    )
+    run.write(state=OperationState.RECEIVED, items=(item,))
+    result = single(run, character, kind=image.kind, replaced=image)
+    run.write(state=OperationState.DONE)
+    return result

@@ -1,0 +1,207 @@
+# Generated from src/charimg/_async/operation.py by tools/unasync.py. Do not edit.
+"""One journaled operation under its character's lease: write down, tell, warn, end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import evolve
+
+from .._concurrency import shielded
+from ..errors import CharacterLibraryError, CharimgError
+from ..events import (
+    ImageFailed,
+    ImageStored,
+    OperationFailed,
+    OperationFinished,
+    OperationStarted,
+    ProgressEvent,
+    WarningRaised,
+)
+from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
+from ..models import CharacterImage, ImageStatus, OperationWarning, utcnow
+from ..protocols import ProgressCallback
+from .parts import Parts, tell
+
+__all__ = ["Run", "leased", "operation"]
+
+_log = logging.getLogger("charimg.service")
+
+
+class Run:
+    """An operation in progress.
+
+    Attributes:
+        parts: The service's parts.
+        op: The operation as it stands in the ledger.
+        lease: The character's lease.
+        warnings: What went wrong so far without stopping the operation.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        op: Operation,
+        lease: Lease,
+        on_progress: ProgressCallback | None = None,
+    ) -> None:
+        self.parts = parts
+        self.op = op
+        self.lease = lease
+        self.warnings: list[OperationWarning] = []
+        self._progress = () if on_progress is None else (on_progress,)
+        self._begun = time.perf_counter()
+        self._renewed = time.monotonic()
+
+    @property
+    def duration_ms(self) -> float:
+        """Milliseconds since the operation began."""
+        return (time.perf_counter() - self._begun) * 1000
+
+    def write(self, **changes: Any) -> None:
+        """Change the operation and write it down, whole, before going on."""
+        changed = evolve(self.op, updated_at=utcnow(), **changes)
+        self.parts.ledger.write(changed, lease=self.lease)
+        self.op = changed
+
+    def write_item(self, item: OperationItem) -> None:
+        """Write one item down in the place of the one with its key."""
+        items = tuple(item if each.key == item.key else each for each in self.op.items)
+        self.write(items=items)
+
+    def keep(self) -> None:
+        """Renew the lease when a quarter of its life has gone; raises `LeaseLost` if it is lost."""
+        if time.monotonic() - self._renewed > self.parts.lease_seconds / 4:
+            self.renew()
+
+    def renew(self) -> None:
+        """Give the lease its full life again."""
+        self.lease = self.parts.ledger.renew(self.lease, ttl=self.parts.lease_seconds)
+        self._renewed = time.monotonic()
+
+    def emit(self, event: ProgressEvent) -> None:
+        """Tell the progress callback."""
+        tell(self._progress, event)
+
+    def emit_image(self, image: CharacterImage, *, done: int, total: int) -> None:
+        """Tell the progress callback that one image is settled."""
+        event_type = ImageStored if image.status == ImageStatus.SUCCEEDED else ImageFailed
+        self.emit(event_type(operation_id=self.op.id, image=image, done=done, total=total))
+
+    def warn(self, code: str, message: str) -> None:
+        """Note something that went wrong without stopping the operation."""
+        self.warnings.append(OperationWarning(code=code, message=message))
+        _log.warning("operation.warning", extra={"operation_id": self.op.id, "code": code})
+        self.emit(
+            WarningRaised(
+                operation_id=self.op.id,
+                character_id=self.op.character_id,
+                code=code,
+                message=message,
+            )
+        )
+
+    def generation_failed(self, error: CharacterLibraryError) -> None:
+        """Write down how a generation POST ended.
+
+        Only a definite answer ends the operation. After a time-out or a broken connection the
+        server may still draw the image, so the operation stays ``posting`` for recovery.
+        """
+        if error.outcome_unknown:
+            self.write(error=str(error))
+        else:
+            self.write(state=OperationState.FAILED, error=str(error))
+
+    def started(self) -> None:
+        """Tell everybody that the operation is written down and begins."""
+        self._tell_all(
+            OperationStarted(
+                operation_id=self.op.id, kind=self.op.kind, character_id=self.op.character_id
+            )
+        )
+
+    def finished(self) -> None:
+        """Tell everybody that the operation ended well."""
+        states = [item.state for item in self.op.items]
+        self._tell_all(
+            OperationFinished(
+                operation_id=self.op.id,
+                kind=self.op.kind,
+                character_id=self.op.character_id,
+                duration_ms=self.duration_ms,
+                stored=states.count(ItemState.STORED),
+                failed=states.count(ItemState.FAILED),
+                removed=self.op.removed,
+            )
+        )
+
+    def failed(self, error: BaseException) -> None:
+        """Tell everybody that the operation raised."""
+        self._tell_all(
+            OperationFailed(
+                operation_id=self.op.id,
+                kind=self.op.kind,
+                character_id=self.op.character_id,
+                duration_ms=self.duration_ms,
+                code=str(getattr(error, "code", type(error).__name__)),
+                # Foreign exceptions may quote anything, a prompt included: only ours are shown.
+                error=str(error) if isinstance(error, CharimgError) else type(error).__name__,
+            )
+        )
+
+    def _tell_all(self, event: OperationStarted | OperationFinished | OperationFailed) -> None:
+        names = {OperationStarted: "started", OperationFinished: "finished"}
+        _log.info(
+            f"operation.{names.get(type(event), 'failed')}",
+            extra={
+                "operation_id": event.operation_id,
+                "kind": event.kind,
+                "character_id": event.character_id,
+            },
+        )
+        tell(self.parts.hooks, event)
+        self.emit(event)
+
+
+@contextmanager
+def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
+    """Hold the character's lease; it is given up even when the caller is cancelled."""
+    lease = parts.ledger.acquire(character_id, owner=parts.owner, ttl=parts.lease_seconds)
+    try:
+        yield lease
+    finally:
+        with shielded():
+            parts.ledger.release(lease)
+
+
+@contextmanager
+def operation(
+    parts: Parts, op: Operation, lease: Lease, on_progress: ProgressCallback | None
+) -> Iterator[Run]:
+    """Write an operation down, and see to it that its end is written down and told.
+
+    An exception before anything was posted ends the operation as ``failed``. Later ones leave it as
+    it stands in the ledger: recovery goes on from there.
+    """
+    run = Run(parts, op, lease, on_progress)
+    run.write()
+    run.started()
+    try:
+        yield run
+    except BaseException as error:
+        if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
+            try:
+                run.write(state=OperationState.FAILED, error=_short(error))
+            except Exception:
+                _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
+        run.failed(error)
+        raise
+    run.finished()
+
+
+def _short(error: Exception) -> str:
+    return str(error) if isinstance(error, CharimgError) else type(error).__name__

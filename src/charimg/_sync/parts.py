@@ -1,0 +1,59 @@
+# Generated from src/charimg/_async/parts.py by tools/unasync.py. Do not edit.
+"""The parts that a service is assembled from, handed from step to step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from ..events import OperationEvent, ProgressEvent
+from ..policies import JobPolicy
+from ..protocols import (
+    CharacterDirectory,
+    GenerationLedger,
+    MediaStore,
+    MetadataRepository,
+    OperationHook,
+    ProgressCallback,
+    PromptSuggester,
+)
+
+if TYPE_CHECKING:
+    from .download import Downloader
+    from .library import CharacterLibrary
+
+__all__ = ["Parts", "tell"]
+
+_log = logging.getLogger("charimg.service")
+
+
+@frozen(kw_only=True)
+class Parts:
+    """Everything that an operation needs, so that its steps are plain functions."""
+
+    library: CharacterLibrary
+    directory: CharacterDirectory
+    media: MediaStore
+    metadata: MetadataRepository
+    ledger: GenerationLedger
+    downloader: Downloader
+    suggester: PromptSuggester
+    job_policy: JobPolicy
+    owner: str
+    lease_seconds: float
+    concurrency: int
+    hooks: Sequence[OperationHook] = field(factory=tuple)
+
+
+def tell(
+    listeners: Sequence[OperationHook | ProgressCallback], event: OperationEvent | ProgressEvent
+) -> None:
+    """Tell every listener; one that raises is logged and does not disturb the operation."""
+    for listener in listeners:
+        try:
+            listener(event)  # type: ignore[arg-type]  # a hook is only handed operation events
+        except Exception:
+            _log.exception("listener.failed", extra={"event": type(event).__name__})

@@ -1,0 +1,124 @@
+# Generated from src/charimg/_async/removal.py by tools/unasync.py. Do not edit.
+"""Removing images: tombstones first, then records, then media, then the tombstones go."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import evolve
+
+from ..errors import CharacterLibraryError
+from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
+from ..models import PROVIDER, CharacterImage, ImageKind
+from .operation import Run
+from .parts import Parts
+
+__all__ = [
+    "current_reference",
+    "delete_remote_reference",
+    "doom",
+    "remove_all",
+    "supersede",
+    "sweep",
+]
+
+_PAGE = 500
+
+
+def _master_since(image: CharacterImage) -> tuple[datetime, str]:
+    return (image.metrics.master_since or image.created_at, image.id)
+
+
+def current_reference(parts: Parts, character_id: str) -> CharacterImage | None:
+    """Return the reference that is the remote master as far as charimg knows.
+
+    It is the one that became master last, whether or not its download succeeded: the Character
+    Library holds it either way.
+    """
+    best: CharacterImage | None = None
+    cursor: str | None = None
+    while True:
+        page = parts.metadata.list(
+            character_id, kind=ImageKind.REFERENCE, limit=_PAGE, cursor=cursor
+        )
+        for image in page.images:
+            if image.provider != PROVIDER:
+                continue
+            if best is None or _master_since(image) > _master_since(best):
+                best = image
+        cursor = page.next_cursor
+        if cursor is None:
+            return best
+
+
+def doom(image: CharacterImage) -> Doomed:
+    """Return the tombstone of an image."""
+    return Doomed(image_id=image.id, media_key=None if image.media is None else image.media.key)
+
+
+def sweep(run: Run) -> None:
+    """Remove what the operation has doomed: every record, then all media, then the tombstones."""
+    removed = 0
+    for doomed in run.op.doomed:
+        if doomed.image_id is not None:
+            removed += run.parts.metadata.delete(doomed.image_id)
+    for doomed in run.op.doomed:
+        if doomed.media_key is not None:
+            run.parts.media.delete(doomed.media_key)
+    run.write(doomed=(), removed=run.op.removed + removed)
+
+
+def remove_all(run: Run, *, keep: str | None = None) -> None:
+    """Remove every local image of the operation's character, but the one with the id ``keep``."""
+    cursor: str | None = None
+    while True:
+        page = run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
+        doomed = tuple(doom(image) for image in page.images if image.id != keep)
+        if doomed:
+            run.keep()
+            run.write(doomed=doomed)
+            sweep(run)
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def delete_remote_reference(run: Run) -> bool:
+    """Send one remote DELETE of the master reference; a failure becomes a warning.
+
+    It is journaled before it is sent, and never sent again.
+    """
+    if run.op.library_db_id is None:
+        run.warn("NOT_LINKED", "The character is not linked, so no remote reference was deleted.")
+        return False
+    run.write(remote_delete=RemoteDelete.INTENDED)
+    try:
+        run.parts.library.delete_reference_image(run.op.library_db_id)
+    except CharacterLibraryError as error:
+        run.write(remote_delete=RemoteDelete.FAILED)
+        run.warn(error.code, f"The remote reference was not deleted: {error}")
+        return False
+    run.write(remote_delete=RemoteDelete.DONE)
+    return True
+
+
+def supersede(run: Run, *, everything: bool) -> None:
+    """Close earlier operations of the character that can no longer come to anything.
+
+    Args:
+        run: The operation that takes their place.
+        everything: Whether all of the character's images go. Otherwise only reference generations
+            of unknown outcome are closed: once the remote master is replaced, nobody can tell any
+            more what they produced.
+    """
+    for op in run.parts.ledger.unfinished(run.op.character_id):
+        unknown = op.kind == OperationKind.REFERENCE and op.state == OperationState.UNKNOWN
+        if op.id == run.op.id or not (everything or unknown):
+            continue
+        for item in op.items:
+            if item.state == ItemState.PENDING:
+                run.parts.media.delete(item.key)
+        closed = evolve(
+            op, state=OperationState.FAILED, error=f"Superseded by operation {run.op.id}."
+        )
+        run.parts.ledger.write(closed, lease=run.lease)

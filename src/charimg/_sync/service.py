@@ -1,0 +1,636 @@
+# Generated from src/charimg/_async/service.py by tools/unasync.py. Do not edit.
+"""The service: everything that a host does with a character's images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
+from typing import Any, TypeVar
+
+from typing_extensions import Self
+
+from .._assembly import data_directory, embedded
+from .._ingest.naming import new_operation_id
+from .._library.ids import check_object_id
+from .._owner import new_owner
+from ..errors import (
+    CharacterNotFound,
+    CharacterNotLinked,
+    ImageMismatch,
+    ImageNotFound,
+    InvalidArgument,
+)
+from ..journal import Operation, OperationKind, OperationPage, RecoveryReport
+from ..models import (
+    CharacterImage,
+    CharacterReference,
+    DeleteResult,
+    GenerationResult,
+    ImagePage,
+    PortfolioResult,
+    PromptSuggestion,
+    ReferencePolicy,
+    SceneType,
+)
+from ..policies import JobPolicy
+from ..prompts import TemplatePromptSuggester, check_prompt
+from ..protocols import (
+    CharacterDirectory,
+    GenerationLedger,
+    MediaStore,
+    MetadataRepository,
+    OperationHook,
+    ProgressCallback,
+    PromptSuggester,
+)
+from .download import Downloader
+from .generate import generate_portfolio, generate_reference, generate_scene
+from .library import CharacterLibrary
+from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
+from .operation import Run, leased, operation
+from .parts import Parts
+from .recovery import recover, settle
+
+__all__ = ["CharacterImageService"]
+
+_Result = TypeVar("_Result")
+
+_GENERATIONS = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+
+
+class CharacterImageService:
+    """Generates, ingests, lists and deletes the images of characters.
+
+    Every operation holds the character's lease: a second one on the same character raises
+    `GenerationInProgress` and sends nothing; different characters do not wait for each other.
+    Operations that pay for an image are written to the ledger before each step that cannot be
+    undone, so `recover` can finish what a crash left behind.
+
+    Args:
+        library: The client of the Character Library. Closed by the caller.
+        directory: Where characters are looked up.
+        media: Where files go.
+        metadata: Where records go.
+        ledger: The journal and the leases.
+        downloader: How images are fetched; by default one with default limits, closed with the
+            service. An injected one is closed by the caller.
+        suggester: Builds prompts; by default the photorealistic template.
+        hooks: Told of started, finished and failed operations.
+        job_policy: How 360° jobs are watched.
+        concurrency: How many images of a portfolio are downloaded at once.
+        lease_seconds: How long a lease lives without renewal. By default five minutes more than the
+            longest generation may take.
+    """
+
+    def __init__(
+        self,
+        *,
+        library: CharacterLibrary,
+        directory: CharacterDirectory,
+        media: MediaStore,
+        metadata: MetadataRepository,
+        ledger: GenerationLedger,
+        downloader: Downloader | None = None,
+        suggester: PromptSuggester | None = None,
+        hooks: Sequence[OperationHook] = (),
+        job_policy: JobPolicy | None = None,
+        concurrency: int = 6,
+        lease_seconds: float | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        longest = library.timeouts.generation
+        if lease_seconds is None:
+            lease_seconds = longest + 300
+        elif lease_seconds <= longest:
+            raise InvalidArgument(
+                f"lease_seconds must exceed the generation timeout of {longest:g} s, "
+                "or a lease could end while its generation still runs."
+            )
+        self._owned = ExitStack()
+        if downloader is None:
+            downloader = Downloader()
+            self._owned.callback(downloader.close)
+        self._parts = Parts(
+            library=library,
+            directory=directory,
+            media=media,
+            metadata=metadata,
+            ledger=ledger,
+            downloader=downloader,
+            suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            hooks=tuple(hooks),
+            job_policy=JobPolicy() if job_policy is None else job_policy,
+            owner=new_owner(),
+            lease_seconds=lease_seconds,
+            concurrency=concurrency,
+        )
+
+    @classmethod
+    def local(
+        cls, directory: str | PathLike[str], *, library: CharacterLibrary | str, **options: Any
+    ) -> Self:
+        """Assemble the embedded default: files and one SQLite database below a directory.
+
+        Args:
+            directory: Where everything goes; made if it is missing.
+            library: A client (closed by the caller), or the Library's base URL.
+            **options: Passed to the constructor.
+        """
+        owned = ExitStack()
+        if isinstance(library, str):
+            library = CharacterLibrary(library)
+            owned.callback(library.close)
+        stores = embedded(directory)
+        owned.callback(stores.database.close)
+        service = cls(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            **options,
+        )
+        service._owned.callback(owned.close)
+        return service
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:
+        """Assemble the embedded default from the environment.
+
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
+        ``./charimg-data``).
+
+        Raises:
+            ConfigurationError: A variable is missing or malformed.
+        """
+        library = CharacterLibrary.from_env()
+        service = cls.local(data_directory(), library=library, **options)
+        service._owned.callback(library.close)
+        return service
+
+    def close(self) -> None:
+        """Close what this service made itself; what was handed in stays open."""
+        self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def library(self) -> CharacterLibrary:
+        """The client of the Character Library."""
+        return self._parts.library
+
+    @property
+    def directory(self) -> CharacterDirectory:
+        """The character directory."""
+        return self._parts.directory
+
+    @property
+    def media(self) -> MediaStore:
+        """The media store."""
+        return self._parts.media
+
+    @property
+    def metadata(self) -> MetadataRepository:
+        """The metadata repository."""
+        return self._parts.metadata
+
+    @property
+    def ledger(self) -> GenerationLedger:
+        """The generation ledger."""
+        return self._parts.ledger
+
+    # Prompts
+
+    def suggest_prompt(self, character_id: str) -> PromptSuggestion:
+        """Suggest the prompt of a master reference from the character's existing data.
+
+        Raises:
+            CharacterNotFound: No such character.
+        """
+        return self._parts.suggester.suggest(self._character(character_id))
+
+    # Generations
+
+    def generate_reference(
+        self,
+        character_id: str,
+        *,
+        prompt: str | None = None,
+        policy: ReferencePolicy = ReferencePolicy.DELETE_ALL,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> GenerationResult:
+        """Draw a new master reference image.
+
+        Before anything is deleted, the prompt, the link and the Library's health are checked. Then
+        earlier images go as ``policy`` says, the remote reference is deleted (once, no retry; a
+        failure becomes a warning), and the prompt is posted exactly once, byte for byte. Only if
+        the server still says that the character already has a reference is it deleted once more
+        and the prompt posted once more.
+
+        Args:
+            character_id: The host's id of the character.
+            prompt: The exact prompt; ``None`` takes the suggestion.
+            policy: What happens to the character's earlier local images.
+            created_by: The host's user, for the record.
+            on_progress: Told of every step.
+
+        Raises:
+            CharacterNotFound: No such character.
+            CharacterNotLinked: It has no valid ``library_db_id``.
+            InvalidPrompt: The prompt is empty or blank.
+            GenerationInProgress: Another operation on the character is running.
+            CharacterLibraryError: The generation failed; no record was written. When its
+                ``outcome_unknown`` is true the image may exist: `recover` looks for it.
+            IngestionError: The image was drawn but could not be brought in; ``image_id`` names its
+                ``failed`` record for `retry_ingestion`.
+            StorageError: A store failed; `recover` goes on from there.
+        """
+        character, db_id = self._linked(character_id)
+        if prompt is None:
+            prompt = self._parts.suggester.suggest(character).prompt
+        check_prompt(prompt)
+        policy = ReferencePolicy(policy)
+
+        def work(run: Run) -> GenerationResult:
+            return generate_reference(run, character, db_id, policy)
+
+        return self._operate(
+            OperationKind.REFERENCE,
+            character_id,
+            work,
+            db_id=db_id,
+            prompt=prompt,
+            options={"policy": policy.value},
+            created_by=created_by,
+            on_progress=on_progress,
+        )
+
+    def generate_portfolio(
+        self,
+        character_id: str,
+        *,
+        reference_id: str | None = None,
+        style: str | None = None,
+        quality_threshold: int | None = None,
+        max_retries: int | None = None,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> PortfolioResult:
+        """Draw the 360° portfolio. Appends to the character's images, never deletes.
+
+        Args:
+            character_id: The host's id of the character.
+            reference_id: The local reference to draw from, by default the current one. One that is
+                not the remote master is made it first.
+            style: Passed to the server.
+            quality_threshold: Passed to the server.
+            max_retries: How often the server retries a shot, passed to it.
+            created_by: The host's user, for the records.
+            on_progress: Told of every step, from the job's progress to the last record.
+
+        Returns:
+            Stored shots and failed ones. Failed ones that the server had drawn can be retried with
+            `retry_ingestion`.
+
+        Raises:
+            CharacterNotFound: No such character.
+            CharacterNotLinked: It has no valid ``library_db_id``.
+            ImageNotFound: No such reference.
+            ImageMismatch: ``reference_id`` is not a reference of this character.
+            GenerationInProgress: Another operation on the character is running.
+            CharacterLibraryError: The generation failed; with ``NO_REFERENCE`` there is no master.
+            JobError: The job failed, or is stranded; `recover` looks at a stranded one again.
+            StorageError: A store failed; `recover` goes on from there.
+        """
+        character, db_id = self._linked(character_id)
+        asked = {
+            "style": style,
+            "quality_threshold": quality_threshold,
+            "max_retries": max_retries,
+        }
+        options = {name: value for name, value in asked.items() if value is not None}
+
+        def work(run: Run) -> PortfolioResult:
+            return generate_portfolio(run, character, db_id, reference_id, options)
+
+        return self._operate(
+            OperationKind.PORTFOLIO,
+            character_id,
+            work,
+            db_id=db_id,
+            options={**options, "reference_id": reference_id},
+            created_by=created_by,
+            on_progress=on_progress,
+        )
+
+    def generate_scene(
+        self,
+        character_id: str,
+        scene_context: str,
+        *,
+        scene_type: str = SceneType.DIALOGUE,
+        mood: str | None = None,
+        lighting: str | None = None,
+        environment: str | None = None,
+        additional_characters: Sequence[str] = (),
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> GenerationResult:
+        """Draw one scene. The scene context becomes the record's prompt.
+
+        Args:
+            character_id: The host's id of the character.
+            scene_context: What happens; sent byte for byte.
+            scene_type: A `SceneType`.
+            mood: For example ``tense``.
+            lighting: For example ``low key``.
+            environment: Where it happens.
+            additional_characters: Names of others in the scene.
+            created_by: The host's user, for the record.
+            on_progress: Told of every step.
+
+        Raises:
+            InvalidArgument: An unlisted scene type: the server would draw it, be paid, and fail.
+            CharimgError: As `generate_reference`.
+        """
+        character, db_id = self._linked(character_id)
+        check_prompt(scene_context)
+        if scene_type not in tuple(SceneType):
+            known = ", ".join(SceneType)
+            raise InvalidArgument(f"scene_type must be one of {known}, not {scene_type!r}.")
+        options: dict[str, Any] = {
+            "scene_type": str(scene_type),
+            "mood": mood,
+            "lighting_style": lighting,
+            "environment_context": environment,
+            "additional_characters": tuple(additional_characters),
+        }
+
+        def work(run: Run) -> GenerationResult:
+            return generate_scene(run, character, db_id, options)
+
+        return self._operate(
+            OperationKind.SCENE,
+            character_id,
+            work,
+            db_id=db_id,
+            prompt=scene_context,
+            options={**options, "additional_characters": list(additional_characters)},
+            created_by=created_by,
+            on_progress=on_progress,
+        )
+
+    # Reading
+
+    def list_images(
+        self,
+        character_id: str,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> ImagePage:
+        """Return one page of the character's images, newest first, with media URLs.
+
+        Args:
+            character_id: The host's id of the character.
+            kind: Only this `ImageKind`.
+            status: Only this `ImageStatus`.
+            limit: 1 to 1,000 images.
+            cursor: ``next_cursor`` of the page before.
+
+        Raises:
+            InvalidArgument: The limit is out of range, or the cursor is not one of ours.
+        """
+        page = self._parts.metadata.list(
+            character_id, kind=kind, status=status, limit=limit, cursor=cursor
+        )
+        images = tuple(self._located(image) for image in page.images)
+        return ImagePage(images=images, next_cursor=page.next_cursor, total=page.total)
+
+    def iter_images(
+        self,
+        character_id: str,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        page_size: int = 200,
+    ) -> Iterator[CharacterImage]:
+        """Go through all the character's images, newest first, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.list_images(
+                character_id, kind=kind, status=status, limit=page_size, cursor=cursor
+            )
+            for image in page.images:
+                yield image
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def get_image(self, character_id: str, image_id: str) -> CharacterImage:
+        """Return one image with its media URLs.
+
+        Raises:
+            ImageNotFound: No such image.
+            ImageMismatch: It belongs to another character.
+        """
+        image = self._parts.metadata.get(image_id)
+        if image is None:
+            raise ImageNotFound(
+                f"There is no image {image_id}. List the images to see which exist."
+            )
+        if image.character_id != character_id:
+            raise ImageMismatch(
+                f"Image {image_id} belongs to another character than {character_id}."
+            )
+        return self._located(image)
+
+    def list_operations(
+        self, character_id: str, *, limit: int = 50, cursor: str | None = None
+    ) -> OperationPage:
+        """Return one page of the character's operations, newest first."""
+        return self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
+
+    # Deleting, restoring, retrying, recovering
+
+    def delete_image(
+        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+    ) -> DeleteResult:
+        """Delete one image: its record, then its media.
+
+        If it is the character's current reference, drawn by the Character Library, one remote
+        DELETE follows; its failure becomes a warning. It also clears the remote gallery. Deleting a
+        kept earlier reference leaves the remote master alone.
+
+        Raises:
+            ImageNotFound: No such image, or it was deleted before.
+            ImageMismatch: It belongs to another character.
+            GenerationInProgress: Another operation on the character is running.
+        """
+        self.get_image(character_id, image_id)
+
+        def work(run: Run) -> DeleteResult:
+            return delete_image(run, image_id)
+
+        return self._operate(
+            OperationKind.DELETE,
+            character_id,
+            work,
+            db_id=self._db_id(character_id),
+            options={"image_id": image_id},
+            on_progress=on_progress,
+        )
+
+    def delete_all_images(
+        self, character_id: str, *, on_progress: ProgressCallback | None = None
+    ) -> DeleteResult:
+        """Delete every image of the character, and the remote reference if there was one.
+
+        Works for a character that the directory no longer knows; the remote is left alone then.
+
+        Raises:
+            GenerationInProgress: Another operation on the character is running.
+        """
+
+        def work(run: Run) -> DeleteResult:
+            return delete_all_images(run)
+
+        return self._operate(
+            OperationKind.DELETE,
+            character_id,
+            work,
+            db_id=self._db_id(character_id),
+            on_progress=on_progress,
+        )
+
+    def restore_reference(
+        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+    ) -> CharacterImage:
+        """Make a kept earlier reference the remote master again.
+
+        Raises:
+            ImageNotFound: No such image.
+            ImageMismatch: It is not a reference of this character that the Library drew.
+            CharacterNotLinked: The character has no valid ``library_db_id``.
+            CharacterLibraryError: The Library refused.
+        """
+        _, db_id = self._linked(character_id)
+        self.get_image(character_id, image_id)
+
+        def work(run: Run) -> CharacterImage:
+            return self._located(restore_reference(run, db_id, image_id))
+
+        return self._operate(
+            OperationKind.RESTORE,
+            character_id,
+            work,
+            db_id=db_id,
+            options={"image_id": image_id},
+            on_progress=on_progress,
+        )
+
+    def retry_ingestion(
+        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+    ) -> GenerationResult:
+        """Repeat the download of a ``failed`` image from its source URL; never the generation.
+
+        The record keeps its id and becomes ``succeeded``.
+
+        Raises:
+            ImageNotFound: No such image.
+            ImageMismatch: It belongs to another character, is not failed, or was never drawn.
+            IngestionError: It failed again; the record holds the new error.
+        """
+        image = self.get_image(character_id, image_id)
+
+        def work(run: Run) -> GenerationResult:
+            return retry_ingestion(run, image_id, self._known(character_id))
+
+        return self._operate(
+            OperationKind.RETRY,
+            character_id,
+            work,
+            db_id=self._db_id(character_id),
+            prompt=image.prompt,
+            options={"image_id": image_id},
+            on_progress=on_progress,
+        )
+
+    def recover(self, character_id: str | None = None) -> RecoveryReport:
+        """Finish what crashes, cancellations and outages left behind, of one or all characters.
+
+        Never posts a generation again and touches only keys that the ledger knows. A second run
+        changes nothing.
+        """
+        return recover(self._parts, character_id)
+
+    # Helpers
+
+    def _operate(
+        self,
+        kind: OperationKind,
+        character_id: str,
+        work: Callable[[Run], _Result],
+        *,
+        db_id: str | None,
+        prompt: str = "",
+        options: Mapping[str, Any] | None = None,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None,
+    ) -> _Result:
+        op = Operation(
+            id=new_operation_id(),
+            kind=kind,
+            character_id=character_id,
+            library_db_id=db_id,
+            prompt=prompt,
+            options=options or {},
+            created_by=created_by,
+        )
+        with leased(self._parts, character_id) as lease:
+            if kind in _GENERATIONS:
+                settle(self._parts, character_id, lease)
+            with operation(self._parts, op, lease, on_progress) as run:
+                return work(run)
+
+    def _known(self, character_id: str) -> CharacterReference | None:
+        return self._parts.directory.get(character_id)
+
+    def _character(self, character_id: str) -> CharacterReference:
+        character = self._known(character_id)
+        if character is None:
+            raise CharacterNotFound(
+                f"The character directory knows no character {character_id!r}. Add it there first."
+            )
+        return character
+
+    def _db_id(self, character_id: str) -> str | None:
+        character = self._known(character_id)
+        return None if character is None else character.library_db_id
+
+    def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
+        character = self._character(character_id)
+        try:
+            return character, check_object_id(character.library_db_id or "")
+        except InvalidArgument as error:
+            raise CharacterNotLinked(
+                f"Character {character_id!r} is not linked to the Character Library: its "
+                "library_db_id must be the 24-hex id that the Library gave when the character was "
+                "created there (not the readable library_character_id). Create it with "
+                "CharacterLibrary.create_character or look it up with find_characters, store the "
+                "id as library_db_id, and try again."
+            ) from error
+
+    def _located(self, image: CharacterImage) -> CharacterImage:
+        if image.media is None:
+            return image
+        return image.with_media(self._parts.media.locate(image.media))

@@ -1,0 +1,19 @@
+"""The recorded exchanges of the contract, when they lie beside the checkout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "contract" / "character-library"
+
+
+def load() -> list[tuple[str, dict[str, Any]]]:
+    """Return every recorded exchange that has an answer, with a readable name."""
+    found = []
+    for file in sorted(FOLDER.glob("*.json")):
+        for index, each in enumerate(json.loads(file.read_text("utf-8"))["exchanges"]):
+            if "status" in each["response"]:
+                found.append((f"{file.stem}:{index}:{each.get('note', '')[:60]}", each))
+    return found
