@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
 from .._concurrency import AsyncDeadline
@@ -19,7 +19,7 @@ from .._ingest.decode import decode_check, require_pillow
 from .._ingest.inspect import inspect
 from .._ingest.limits import BodyMeter
 from .._ingest.urls import check_url, redact
-from .._ingest.values import Download
+from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
 from ..errors import DownloadError, ErrorCode, ImageRejected, IngestionError, StorageError
 from ..policies import DownloadLimits, RetryPolicy
@@ -42,7 +42,8 @@ class AsyncDownloader:
 
     Args:
         limits: What a download may cost, and what it may bring in. Its ``timeout`` holds for each
-            attempt, redirects included.
+            attempt, redirects included. Blocking code notices its end between two steps, so a
+            server that falls silent can hold it for up to that time once more.
         retries: How often a download that may succeed later is repeated.
         client: An httpx client to use instead of an own one; never closed here. Its default
             headers, cookies and authentication are not sent.
@@ -91,16 +92,169 @@ class AsyncDownloader:
         )
         return await call(fetching.wait_after, self._attempt, fetching)
 
+    async def aclose(self) -> None:
+        """Close the connections, unless the client was injected. Idempotent."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
     async def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
-        fetching.retry_after = None
         file = tempfile.SpooledTemporaryFile(max_size=self._limits.spool_bytes)  # noqa: SIM115
         try:
             begun = time.perf_counter()
             received = await self._receive(fetching, file)
             arrived = time.perf_counter()
-            download = self._check(received, file)
+            inspection = _inspect(received, file, self._limits.max_pixels)
+            if self._decode:
+                decode_check(file, inspection)
+            checked = time.perf_counter()
         except BaseException:
             file.close()
             raise
-        ...
+        download = Download(
+            file=file,
+            size=received.meter.size,
+            sha256=received.meter.sha256,
+            mime_type=inspection.type.mime_type,
+            extension=inspection.type.extension,
+            width=inspection.width,
+            height=inspection.height,
+            download_ms=(arrived - begun) * 1000,
+            inspection_ms=(checked - arrived) * 1000,
+            attempts=fetching.attempts,
+        )
+        _log.debug(
+            "download.finished",
+            extra={"url": redact(fetching.url), "bytes": download.size, "sha256": download.sha256},
+        )
+        return download
+
+    async def _receive(self, fetching: _Fetching, file: IO[bytes]) -> _Received:
+        """Bring the body into the file, within the time limit."""
+        try:
+            async with AsyncDeadline(self._limits.timeout) as deadline:
+                return await self._follow(fetching, file, deadline)
+        except TimeoutError as error:
+            raise DownloadError(
+                f"The file at {redact(fetching.url)} did not arrive within "
+                f"{self._limits.timeout:g} seconds. Try again later.",
+                code=ErrorCode.TIMEOUT,
+                retryable=True,
+            ) from error
+
+    async def _follow(
+        self, fetching: _Fetching, file: IO[bytes], deadline: AsyncDeadline
+    ) -> _Received:
+        url = fetching.url
+        for _ in range(self._limits.max_redirects + 1):
+            async with self._client.stream(
+                url,
+                timeout=deadline.remaining(),
+                connect_timeout=self._limits.connect_timeout,
+            ) as answer:
+                fetching.retry_after = parse_retry_after(
+                    answer.headers.get("retry-after"), now=datetime.now(UTC)
+                )
+                head = read_head(url, answer.status, answer.headers)
+                if not isinstance(head, Redirect):
+                    meter = BodyMeter(
+                        max_bytes=self._limits.max_bytes,
+                        expected_length=head.expected_length,
+                        where=redact(url),
+                    )
+                    await _read_body(answer, meter, file, deadline)
+                    return _Received(meter=meter, url=url, self_delimiting=head.self_delimiting)
+                url = head.url
+        raise DownloadError(
+            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects.",
+            code=ErrorCode.TOO_MANY_REDIRECTS,
+        )
+
+
+@define(kw_only=True)
+class _Fetching:
+    """One call of `fetch`, over all its attempts."""
+
+    url: str = field(repr=False)
+    policy: RetryPolicy
+    begun: float
+    attempts: int = 0
+    retry_after: float | None = None
+
+    def wait_after(self, error: Exception) -> bool | float:
+        """Decide about a failed attempt: ``False``, ``True``, or seconds to wait."""
+        if not isinstance(error, IngestionError) or not error.retryable:
+            return False
+        wait, self.retry_after = self.retry_after, None
+        _log.info(
+            "download.failed",
+            extra={"url": redact(self.url), "code": error.code, "attempt": self.attempts},
+        )
+        if wait is None:
+            return True
+        wait = min(wait, self.policy.retry_after_max)
+        if time.monotonic() - self.begun + wait > self.policy.timeout:
+            return False
+        return wait
+
+
+@frozen(kw_only=True)
+class _Received:
+    """A body that is in the file.
+
+    Attributes:
+        meter: Its measure.
+        url: Where it came from in the end.
+        self_delimiting: Whether a cut connection would have been noticed.
+    """
+
+    meter: BodyMeter
+    url: str
+    self_delimiting: bool
+
+
+async def _read_body(
+    answer: AsyncDownloadAnswer, meter: BodyMeter, file: IO[bytes], deadline: AsyncDeadline
+) -> None:
+    async for chunk in answer.chunks:
+        deadline.remaining()
+        meter.feed(chunk)
+        _write(file, chunk)
+    meter.finish()
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        # Now rather than later, so that a full disk shows here.
+        file.flush()
+    except OSError as error:
+        raise StorageError(
+            "The temporary file of a download could not be written. See to it that the directory "
+            "for temporary files has room."
+        ) from error
+
+
+def _inspect(received: _Received, file: IO[bytes], max_pixels: int) -> Inspection:
+    try:
+        return inspect(file, max_pixels=max_pixels)
+    except ImageRejected as error:
+        if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
+            raise
+        # The body ended with its connection, and nobody else could tell that it was cut.
+        raise DownloadError(
+            f"The file at {redact(received.url)} was cut off. Try again later.",
+            code=ErrorCode.TRUNCATED,
+            status_code=200,
+            retryable=True,
+        ) from error

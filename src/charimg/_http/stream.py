@@ -1,14 +1,14 @@
 """The thin shells around httpx that fetch files, sync and async, by hand.
 
-Requests are made whole here, past the client's own defaults: no default header, cookie, parameter or
-authentication of a client ever goes to the host of an image, an injected client's neither. What an
-injected client does bring are its transport, proxies, event hooks, limits and TLS settings; cookies
-that image hosts set stay in its jar.
+Requests are made whole here, past the client's own defaults: no default header, cookie, parameter
+or authentication of a client ever goes to the host of an image, an injected client's neither. What
+an injected client does bring are its transport, proxies, event hooks, limits and TLS settings;
+cookies that image hosts set stay in its jar.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
@@ -144,13 +144,16 @@ class AsyncDownloadClient:
 
 
 def _chunks(url: str, response: httpx.Response) -> Generator[bytes, None, None]:
-    with _translated(url, "while it sent the file"):
-        yield from response.iter_raw()
+    # A transport that makes answers up may hand one over already read; then there is no raw stream.
+    read = response.is_stream_consumed
+    with _translated(url, "while it sent the file", cut=ErrorCode.TRUNCATED):
+        yield from response.iter_bytes() if read else response.iter_raw()
 
 
-async def _achunks(url: str, response: httpx.Response):  # type: ignore[no-untyped-def]
-    with _translated(url, "while it sent the file"):
-        async for chunk in response.aiter_raw():
+async def _achunks(url: str, response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    read = response.is_stream_consumed
+    with _translated(url, "while it sent the file", cut=ErrorCode.TRUNCATED):
+        async for chunk in response.aiter_bytes() if read else response.aiter_raw():
             yield chunk
 
 
@@ -176,7 +179,8 @@ def _closed() -> ConfigurationError:
 
 
 @contextmanager
-def _translated(url: str, when: str) -> Iterator[None]:
+def _translated(url: str, when: str, *, cut: ErrorCode = ErrorCode.CONNECTION) -> Iterator[None]:
+    """Turn httpx's exceptions into ours; ``cut`` is what a broken-off answer means."""
     try:
         yield
     except httpx.InvalidURL as error:
@@ -191,8 +195,9 @@ def _translated(url: str, when: str) -> Iterator[None]:
             retryable=True,
         ) from error
     except httpx.RequestError as error:
+        ours = isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError)
         raise DownloadError(
             f"The connection to {redact(url)} failed {when}. Try again later.",
-            code=ErrorCode.CONNECTION,
-            retryable=not isinstance(error, (httpx.UnsupportedProtocol, httpx.LocalProtocolError)),
+            code=cut if isinstance(error, httpx.RemoteProtocolError) else ErrorCode.CONNECTION,
+            retryable=not ours,
         ) from error

@@ -63,6 +63,4 @@ def decode_check(file: IO[bytes], inspection: Inspection) -> None:
 
 
 def _broken(name: str, why: str) -> ImageRejected:
-    return ImageRejected(
-        f"The file begins like a {name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
-    )
+    return ImageRejected(f"The file begins like a {name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE)
