@@ -50,13 +50,14 @@ def check_url(url: str, base: str | None = None) -> str:
         raise _refused(url, "it begins or ends with a space")
     try:
         parts = urlsplit(url if base is None else urljoin(base, url))
+        if parts.scheme not in _DEFAULT_PORTS:
+            raise _refused(url, "it is not an absolute http or https URL")
+        authority = _authority(url, parts)
     except ValueError as error:
         raise _refused(url, "it is malformed") from error
-    if parts.scheme not in _DEFAULT_PORTS:
-        raise _refused(url, "it is not an absolute http or https URL")
     path = quote(parts.path, safe=_SAFE_IN_PATH) or "/"
-    query = "?" + quote(parts.query, safe=_SAFE_IN_PATH + "?[]") if parts.query else ""
-    return f"{parts.scheme}://{_authority(url, parts)}{path}{query}"
+    query = "?" + quote(parts.query, safe=_SAFE_IN_PATH + "?") if parts.query else ""
+    return f"{parts.scheme}://{authority}{path}{query}"
 
 
 def next_url(current: str, location: str) -> str:
@@ -113,7 +114,7 @@ def _authority(url: str, parts: SplitResult) -> str:
     netloc = parts.netloc.lower() if parts.netloc.isascii() else ""
     literal = _IPV6_AND_PORT.fullmatch(netloc)
     if literal is not None:
-        host, port = f"[{_ipv6(url, literal[1])}]", literal[2]
+        host, port = f"[{IPv6Address(literal[1])}]", literal[2]
     else:
         name, colon, rest = netloc.partition(":")
         host, port = _host(url, name), rest if colon else None
@@ -122,13 +123,6 @@ def _authority(url: str, parts: SplitResult) -> str:
     if not _PORT.fullmatch(port) or not 1 <= int(port) <= 65535:
         raise _refused(url, "its port is not a number from 1 to 65535")
     return host if int(port) == _DEFAULT_PORTS[parts.scheme] else f"{host}:{int(port)}"
-
-
-def _ipv6(url: str, text: str) -> str:
-    try:
-        return str(IPv6Address(text))
-    except AddressValueError as error:
-        raise _refused(url, "its IPv6 address is malformed") from error
 
 
 def _host(url: str, host: str) -> str:

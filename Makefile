@@ -1,0 +1,56 @@
+# Each target is one command on a fresh clone of a machine with Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test check sync bench docs
+help:
+	@echo "make demo    run the main job against a simulated Character Library"
+	@echo "make test    run the whole suite"
+	@echo "make check   format, lint, types, generated half"
+	@echo "make sync    generate the sync half from the async one"
+	@echo "make bench   measure, as ratios"
+	@echo "make docs    build the documentation"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charimg needs Python 3.11 or later; set PYTHON=")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.local: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[local]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.local
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[docs]'
+	@touch $@
+
+demo: $(VENV)/.local
+	@$(BIN)/charimg demo
+
+test: $(VENV)/.dev
+	@$(BIN)/python tools/unasync.py --check
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	@$(BIN)/python tools/coverage_gate.py
+
+check: $(VENV)/.dev
+	@$(BIN)/python -m ruff format --check -q .
+	@$(BIN)/python -m ruff check -q .
+	@$(BIN)/python -m mypy
+	@$(BIN)/python -m pyright src/charimg
+	@$(BIN)/python tools/unasync.py --check
+
+sync: $(VENV)/.dev
+	@$(BIN)/python tools/unasync.py
+
+bench: $(VENV)/.dev
+	@$(BIN)/python tools/bench.py
+
+docs: $(VENV)/.docs
+	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
