@@ -37,6 +37,7 @@ __all__ = [
     "received",
     "received_job",
     "reference_of",
+    "resolve_set",
     "single",
 ]
 
@@ -48,16 +49,16 @@ async def generate_reference(
 ) -> GenerationResult:
     """Draw a new master reference; what it replaces goes as the policy says."""
     library = run.parts.library
-    # An outage must not cost the images that are here.
+    # Neither an outage nor a link to a character that is not there may cost the images here.
     await library.health()
+    before = await library.get_reference_image(db_id)
+    baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
     if policy == ReferencePolicy.DELETE_ALL:
         await remove_all(run)
     await supersede(run, everything=policy == ReferencePolicy.DELETE_ALL)
     if previous is not None:
         await delete_remote_reference(run)
-    before = await library.get_reference_image(db_id)
-    baseline = () if before.media_id is None else (before.media_id,)
     await run.renew()
     await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     retried = False
@@ -254,10 +255,8 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
         JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
             again).
     """
-    last: Job | None = None
     try:
         async for job in run.parts.library.watch_job(job_id, policy=run.parts.job_policy):
-            last = job
             await run.keep()
             run.emit(
                 JobProgressed(
@@ -270,12 +269,12 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
                     task=job.task,
                 )
             )
+            if job.status == "completed":
+                await received_job(run, db_id, job)
     except JobError as error:
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             await run.write(state=OperationState.FAILED, error=str(error))
         raise
-    if last is not None:
-        await received_job(run, db_id, last)
 
 
 async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:

@@ -19,7 +19,7 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterReference, ImageKind, ImageStatus, ReferencePolicy, Shot, utcnow
-from .generate import received, received_job
+from .generate import received, received_job, resolve_set
 from .ingest import ingest
 from .operation import AsyncRun, leased
 from .parts import AsyncParts
@@ -129,7 +129,7 @@ class _Recovery:
         return _recovered(run.op, "unknown", message=message)
 
     async def _adopt(self) -> bool:
-        """Look on the Character Library for what the operation produced; tell whether it is there."""
+        """Look on the Character Library for what the operation produced; tell whether it did."""
         run = self.run
         db_id = run.op.library_db_id or ""
         if run.op.kind == OperationKind.REFERENCE:
@@ -182,6 +182,8 @@ class _Recovery:
             waiting = await self._look_at_job(run.op.job_id)
             if waiting is not None:
                 return waiting
+        elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
+            await resolve_set(run, run.op.library_db_id or "")
         replaced = None
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if run.op.kind == OperationKind.RETRY:

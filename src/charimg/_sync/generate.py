@@ -38,6 +38,7 @@ __all__ = [
     "received",
     "received_job",
     "reference_of",
+    "resolve_set",
     "single",
 ]
 
@@ -49,16 +50,16 @@ def generate_reference(
 ) -> GenerationResult:
     """Draw a new master reference; what it replaces goes as the policy says."""
     library = run.parts.library
-    # An outage must not cost the images that are here.
+    # Neither an outage nor a link to a character that is not there may cost the images here.
     library.health()
+    before = library.get_reference_image(db_id)
+    baseline = () if before.media_id is None else (before.media_id,)
     previous = current_reference(run.parts, character.id)
     if policy == ReferencePolicy.DELETE_ALL:
         remove_all(run)
     supersede(run, everything=policy == ReferencePolicy.DELETE_ALL)
     if previous is not None:
         delete_remote_reference(run)
-    before = library.get_reference_image(db_id)
-    baseline = () if before.media_id is None else (before.media_id,)
     run.renew()
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     retried = False
@@ -253,10 +254,8 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
         JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
             again).
     """
-    last: Job | None = None
     try:
         for job in run.parts.library.watch_job(job_id, policy=run.parts.job_policy):
-            last = job
             run.keep()
             run.emit(
                 JobProgressed(
@@ -269,12 +268,12 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
                     task=job.task,
                 )
             )
+            if job.status == "completed":
+                received_job(run, db_id, job)
     except JobError as error:
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             run.write(state=OperationState.FAILED, error=str(error))
         raise
-    if last is not None:
-        received_job(run, db_id, last)
 
 
 def received_job(run: Run, db_id: str, job: Job) -> None:

@@ -196,7 +196,7 @@ def operation(
         if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
             try:
                 run.write(state=OperationState.FAILED, error=_short(error))
-            except Exception:
+            except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         run.failed(error)
         raise

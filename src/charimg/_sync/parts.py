@@ -55,5 +55,5 @@ def tell(
     for listener in listeners:
         try:
             listener(event)  # type: ignore[arg-type]  # a hook is only handed operation events
-        except Exception:
+        except Exception:  # noqa: BLE001 - a listener's bug must not cost an image
             _log.exception("listener.failed", extra={"event": type(event).__name__})

@@ -20,7 +20,7 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterReference, ImageKind, ImageStatus, ReferencePolicy, Shot, utcnow
-from .generate import received, received_job
+from .generate import received, received_job, resolve_set
 from .ingest import ingest
 from .operation import Run, leased
 from .parts import Parts
@@ -130,7 +130,7 @@ class _Recovery:
         return _recovered(run.op, "unknown", message=message)
 
     def _adopt(self) -> bool:
-        """Look for what the operation produced on the Character Library; tell whether it is there."""
+        """Look on the Character Library for what the operation produced; tell whether it did."""
         run = self.run
         db_id = run.op.library_db_id or ""
         if run.op.kind == OperationKind.REFERENCE:
@@ -181,6 +181,8 @@ class _Recovery:
             waiting = self._look_at_job(run.op.job_id)
             if waiting is not None:
                 return waiting
+        elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
+            resolve_set(run, run.op.library_db_id or "")
         replaced = None
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if run.op.kind == OperationKind.RETRY:

@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
-from typing import Any, TypeVar
-
-from typing_extensions import Self
+from typing import Any, Self, TypeVar
 
 from .._assembly import data_directory, embedded
 from .._ingest.naming import new_operation_id
-from .._library.ids import check_object_id
+from .._library.ids import check_db_id, check_scene_type
 from .._owner import new_owner
 from ..errors import (
     CharacterNotFound,
@@ -167,7 +165,7 @@ class CharacterImageService:
         """
         library = CharacterLibrary.from_env()
         service = cls.local(data_directory(), library=library, **options)
-        service._owned.callback(library.close)
+        service._owned.callback(library.close)  # noqa: SLF001 - one of our own
         return service
 
     def close(self) -> None:
@@ -362,11 +360,8 @@ class CharacterImageService:
         """
         character, db_id = self._linked(character_id)
         check_prompt(scene_context)
-        if scene_type not in tuple(SceneType):
-            known = ", ".join(SceneType)
-            raise InvalidArgument(f"scene_type must be one of {known}, not {scene_type!r}.")
         options: dict[str, Any] = {
-            "scene_type": str(scene_type),
+            "scene_type": check_scene_type(scene_type),
             "mood": mood,
             "lighting_style": lighting,
             "environment_context": environment,
@@ -620,7 +615,7 @@ class CharacterImageService:
     def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
         character = self._character(character_id)
         try:
-            return character, check_object_id(character.library_db_id or "")
+            return character, check_db_id(character.library_db_id)
         except InvalidArgument as error:
             raise CharacterNotLinked(
                 f"Character {character_id!r} is not linked to the Character Library: its "

@@ -1,0 +1,259 @@
+# Generated from src/charimg/_async/download.py by tools/unasync.py. Do not edit.
+"""Downloads: a URL becomes a checked file, streamed and hashed on the way."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Self
+
+from attrs import define, field, frozen
+from stamina import RetryingCaller
+
+from .._concurrency import Deadline
+from .._http.stream import DownloadAnswer, DownloadClient
+from .._ingest.answers import Redirect, read_head
+from .._ingest.decode import decode_check, require_pillow
+from .._ingest.inspect import inspect
+from .._ingest.limits import BodyMeter
+from .._ingest.urls import check_url, redact
+from .._ingest.values import Download, Inspection
+from .._library.retry import parse_retry_after
+from ..errors import DownloadError, ErrorCode, ImageRejected, IngestionError, StorageError
+from ..policies import DownloadLimits, RetryPolicy
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Downloader"]
+
+_log = logging.getLogger("charimg.download")
+
+_CONNECTIONS = 16
+
+
+class Downloader:
+    """Fetches image files and checks them before anyone else sees them.
+
+    Redirects are followed one by one, each target checked like the first URL. The type comes from
+    the bytes. Its connections are its own, apart from those to the Character Library.
+
+    Args:
+        limits: What a download may cost, and what it may bring in. Its ``timeout`` holds for each
+            attempt, redirects included. Blocking code notices its end between two steps, so a
+            server that falls silent can hold it for up to that time once more.
+        retries: How often a download that may succeed later is repeated.
+        client: An httpx client to use instead of an own one; never closed here. Its default
+            headers, cookies and authentication are not sent.
+        decode: Whether to decode each image with Pillow after the built-in check (off by default).
+            Decoding runs in this process, and in async code it blocks the event loop meanwhile.
+
+    Raises:
+        ConfigurationError: ``decode`` without Pillow.
+    """
+
+    def __init__(
+        self,
+        *,
+        limits: DownloadLimits = DownloadLimits(),  # noqa: B008  # frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+        client: httpx.Client | None = None,
+        decode: bool = False,
+    ) -> None:
+        if decode:
+            require_pillow()
+        self._limits = limits
+        self._retries = retries
+        self._decode = decode
+        self._client = DownloadClient(connections=_CONNECTIONS, client=client)
+
+    def fetch(self, url: str) -> Download:
+        """Download one image. The caller closes the result.
+
+        Args:
+            url: Absolute, http or https.
+
+        Raises:
+            DownloadError: It did not arrive whole.
+            ImageRejected: It is not an image that is accepted.
+            StorageError: The temporary file could not be written.
+            ConfigurationError: The client is closed.
+        """
+        url = check_url(url)
+        fetching = _Fetching(url=url, policy=self._retries, begun=time.monotonic())
+        call = RetryingCaller(
+            attempts=self._retries.attempts,
+            timeout=self._retries.timeout,
+            wait_initial=self._retries.wait_initial,
+            wait_max=self._retries.wait_max,
+            wait_jitter=self._retries.wait_jitter,
+        )
+        return call(fetching.wait_after, self._attempt, fetching)
+
+    def close(self) -> None:
+        """Close the connections, unless the client was injected. Idempotent."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _attempt(self, fetching: _Fetching) -> Download:
+        fetching.attempts += 1
+        file = tempfile.SpooledTemporaryFile(max_size=self._limits.spool_bytes)  # noqa: SIM115
+        try:
+            begun = time.perf_counter()
+            received = self._receive(fetching, file)
+            arrived = time.perf_counter()
+            inspection = _inspect(received, file, self._limits.max_pixels)
+            if self._decode:
+                decode_check(file, inspection)
+            checked = time.perf_counter()
+        except BaseException:
+            file.close()
+            raise
+        download = Download(
+            file=file,
+            size=received.meter.size,
+            sha256=received.meter.sha256,
+            mime_type=inspection.type.mime_type,
+            extension=inspection.type.extension,
+            width=inspection.width,
+            height=inspection.height,
+            download_ms=(arrived - begun) * 1000,
+            inspection_ms=(checked - arrived) * 1000,
+            attempts=fetching.attempts,
+        )
+        _log.debug(
+            "download.finished",
+            extra={"url": redact(fetching.url), "bytes": download.size, "sha256": download.sha256},
+        )
+        return download
+
+    def _receive(self, fetching: _Fetching, file: IO[bytes]) -> _Received:
+        """Bring the body into the file, within the time limit."""
+        try:
+            with Deadline(self._limits.timeout) as deadline:
+                return self._follow(fetching, file, deadline)
+        except TimeoutError as error:
+            raise DownloadError(
+                f"The file at {redact(fetching.url)} did not arrive within "
+                f"{self._limits.timeout:g} seconds. Try again later.",
+                code=ErrorCode.TIMEOUT,
+                retryable=True,
+            ) from error
+
+    def _follow(self, fetching: _Fetching, file: IO[bytes], deadline: Deadline) -> _Received:
+        url = fetching.url
+        for _ in range(self._limits.max_redirects + 1):
+            with self._client.stream(
+                url,
+                timeout=deadline.remaining(),
+                connect_timeout=self._limits.connect_timeout,
+            ) as answer:
+                fetching.retry_after = parse_retry_after(
+                    answer.headers.get("retry-after"), now=datetime.now(UTC)
+                )
+                head = read_head(url, answer.status, answer.headers)
+                if not isinstance(head, Redirect):
+                    meter = BodyMeter(
+                        max_bytes=self._limits.max_bytes,
+                        expected_length=head.expected_length,
+                        where=redact(url),
+                    )
+                    _read_body(answer, meter, file, deadline)
+                    return _Received(meter=meter, url=url, self_delimiting=head.self_delimiting)
+                url = head.url
+        raise DownloadError(
+            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects.",
+            code=ErrorCode.TOO_MANY_REDIRECTS,
+        )
+
+
+@define(kw_only=True)
+class _Fetching:
+    """One call of `fetch`, over all its attempts."""
+
+    url: str = field(repr=False)
+    policy: RetryPolicy
+    begun: float
+    attempts: int = 0
+    retry_after: float | None = None
+
+    def wait_after(self, error: Exception) -> bool | float:
+        """Decide about a failed attempt: ``False``, ``True``, or seconds to wait."""
+        if not isinstance(error, IngestionError) or not error.retryable:
+            return False
+        wait, self.retry_after = self.retry_after, None
+        _log.info(
+            "download.failed",
+            extra={"url": redact(self.url), "code": error.code, "attempt": self.attempts},
+        )
+        if wait is None:
+            return True
+        wait = min(wait, self.policy.retry_after_max)
+        if time.monotonic() - self.begun + wait > self.policy.timeout:
+            return False
+        return wait
+
+
+@frozen(kw_only=True)
+class _Received:
+    """A body that is in the file.
+
+    Attributes:
+        meter: Its measure.
+        url: Where it came from in the end.
+        self_delimiting: Whether a cut connection would have been noticed.
+    """
+
+    meter: BodyMeter
+    url: str
+    self_delimiting: bool
+
+
+def _read_body(
+    answer: DownloadAnswer, meter: BodyMeter, file: IO[bytes], deadline: Deadline
+) -> None:
+    for chunk in answer.chunks:
+        deadline.remaining()
+        meter.feed(chunk)
+        _write(file, chunk)
+    meter.finish()
+
+
+def _write(file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+        # Now rather than later, so that a full disk shows here.
+        file.flush()
+    except OSError as error:
+        raise StorageError(
+            "The temporary file of a download could not be written. See to it that the directory "
+            "for temporary files has room."
+        ) from error
+
+
+def _inspect(received: _Received, file: IO[bytes], max_pixels: int) -> Inspection:
+    try:
+        return inspect(file, max_pixels=max_pixels)
+    except ImageRejected as error:
+        if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
+            raise
+        # The body ended with its connection, and nobody else could tell that it was cut.
+        raise DownloadError(
+            f"The file at {redact(received.url)} was cut off. Try again later.",
+            code=ErrorCode.TRUNCATED,
+            status_code=200,
+            retryable=True,
+        ) from error

@@ -1,0 +1,509 @@
+# Generated from src/charimg/_async/library.py by tools/unasync.py. Do not edit.
+"""The client of the Character Library."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from stamina import RetryingCaller
+
+from .._concurrency import sleep
+from .._http.api import ApiTransport
+from .._library import answers, requests
+from .._library.answers import Exchange
+from .._library.jobs import JobWatch
+from .._library.requests import LibraryRequest
+from .._library.retry import RetryDecision
+from .._library.urls import ENVIRONMENT_VARIABLE, check_base_url, resolve
+from .._library.values import (
+    CharacterPage,
+    Gallery,
+    Health,
+    InitialImage,
+    Job,
+    JobCancellation,
+    JobPage,
+    LibraryCharacter,
+    LibraryMedia,
+    PortfolioAnswer,
+    ReferenceDeletion,
+    ReferenceState,
+    SceneImage,
+)
+from ..errors import CharacterLibraryError, ConfigurationError
+from ..models import SceneType
+from ..policies import JobPolicy, RetryPolicy, Timeouts
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["CharacterLibrary"]
+
+_log = logging.getLogger("charimg.library")
+
+T = TypeVar("T")
+
+
+class CharacterLibrary:
+    """A client of one Character Library server.
+
+    Reads are repeated as ``retries`` says. Everything that changes something (generations, the
+    reference DELETE, create, update, delete, cancel) is attempted exactly once; when such a call
+    ends with ``outcome_unknown``, the server may have acted nevertheless.
+
+    Every method that talks to the server raises `CharacterLibraryError`, and refuses malformed ids
+    and arguments with `InvalidArgument` before anything is sent.
+
+    Args:
+        base_url: Where the server is; may have a path prefix. No user info.
+        headers: Sent with every request, for deployments that need a key.
+        timeouts: Seconds per kind of call.
+        retries: How reads are repeated; ``RetryPolicy.off()`` switches that off.
+        client: An httpx client to use instead of an own one. It is never closed by this object;
+            its own time-outs and redirect settings are not used.
+        request_id_factory: Gives the ``X-Request-Id`` of each call, for example the host's own
+            request id. Default: 32 random hex digits.
+
+    Raises:
+        ConfigurationError: The base URL or a header makes no sense.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        client: httpx.Client | None = None,
+        request_id_factory: Callable[[], str] | None = None,
+    ) -> None:
+        self._base_url = check_base_url(base_url)
+        self._timeouts = timeouts
+        self._retries = retries
+        self._new_request_id = request_id_factory
+        self._transport = ApiTransport(
+            self._base_url, headers=headers, timeouts=timeouts, client=client
+        )
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        client: httpx.Client | None = None,
+        request_id_factory: Callable[[], str] | None = None,
+    ) -> Self:
+        """Make a client for the server that ``CHARACTER_LIBRARY_API_URL`` names.
+
+        Raises:
+            ConfigurationError: The variable is not set, or is no http or https URL.
+        """
+        base_url = os.environ.get(ENVIRONMENT_VARIABLE, "")
+        if not base_url.strip():
+            raise ConfigurationError(
+                f"{ENVIRONMENT_VARIABLE} is not set. Set it to the Character Library's base URL."
+            )
+        return cls(
+            check_base_url(base_url, source=ENVIRONMENT_VARIABLE),
+            headers=headers,
+            timeouts=timeouts,
+            retries=retries,
+            client=client,
+            request_id_factory=request_id_factory,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """The base URL, without a trailing slash."""
+        return self._base_url
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The time-outs that this client was made with."""
+        return self._timeouts
+
+    def close(self) -> None:
+        """Close the connections, unless the httpx client was injected. Idempotent."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def resolve_url(self, url: str) -> str:
+        """Return a URL of the server's as an absolute one, resolved against the base URL."""
+        return resolve(self._base_url, url)
+
+    def health(self) -> Health:
+        """Ask the server whether it is well."""
+        return self._call(requests.health(), answers.health)
+
+    # Characters
+
+    def create_character(
+        self,
+        name: str,
+        *,
+        character_id: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+    ) -> LibraryCharacter:
+        """Create a character.
+
+        The server derives a ``characterId`` from the name, and refuses the second character with
+        an equal name, or with any non-Latin one (contract page). So one is always sent: yours,
+        or one made from the name with a random end.
+
+        Args:
+            name: The name; need not be unique.
+            character_id: The readable, unique slug.
+            fields: Further fields of the document, e.g. ``{"age": 34}``.
+
+        Raises:
+            CharacterLibraryError: ``SERVER_ERROR`` for every refusal, a taken ``character_id``
+                included: the server gives no reason.
+        """
+        request = requests.create_character(name, character_id, fields)
+        return self._call(request, answers.character)
+
+    def get_character(self, db_id: str) -> LibraryCharacter:
+        """Read a character by its ObjectId.
+
+        Raises:
+            CharacterLibraryError: ``NOT_FOUND`` (the server answers 500 for an unknown id).
+        """
+        return self._call(requests.get_character(db_id), answers.character)
+
+    def find_characters(
+        self,
+        *,
+        name: str | None = None,
+        character_id: str | None = None,
+        limit: int = 10,
+        page: int = 1,
+    ) -> CharacterPage:
+        """List characters, or find them by exact name or ``characterId``.
+
+        Args:
+            name: The exact name.
+            character_id: The exact slug.
+            limit: Characters per page.
+            page: The page, from 1.
+        """
+        request = requests.find_characters(name, character_id, limit, page)
+        return self._call(request, answers.character_page)
+
+    def update_character(self, db_id: str, fields: Mapping[str, Any]) -> LibraryCharacter:
+        """Change fields of a character; the others stay.
+
+        Raises:
+            CharacterLibraryError: ``NOT_FOUND`` for an unknown id, and for a field that the
+                server refuses: it does not tell them apart.
+        """
+        return self._call(requests.update_character(db_id, fields), answers.character)
+
+    def delete_character(self, db_id: str) -> None:
+        """Delete a character. Deleting it twice is ``NOT_FOUND``."""
+        self._call(requests.delete_character(db_id), answers.nothing)
+
+    # The master reference image
+
+    def generate_initial_image(self, db_id: str, prompt: str) -> InitialImage:
+        """Draw the master reference image. Costs money, may take minutes, is never repeated.
+
+        Args:
+            db_id: The character's ObjectId.
+            prompt: Sent unmodified.
+
+        Raises:
+            InvalidPrompt: The prompt is empty or blank; nothing was sent.
+            CharacterLibraryError: ``ALREADY_HAS_REFERENCE``, ``UPSTREAM_MODEL``,
+                ``UPSTREAM_STORAGE``, ``NOT_FOUND``, … With ``outcome_unknown`` the server may
+                still set the reference: `get_reference_image` shows it later.
+        """
+        return self._call(requests.initial_image(db_id, prompt), answers.initial_image)
+
+    def get_reference_image(self, db_id: str) -> ReferenceState:
+        """Read the master reference image; ``exists`` is false when there is none."""
+        return self._call(requests.get_reference(db_id), answers.reference_state)
+
+    def set_reference_image(self, db_id: str, media_id: str) -> ReferenceState:
+        """Make an image that the server already holds the master reference image."""
+        request = requests.set_reference(db_id, media_id)
+        return self._call(request, answers.reference_state)
+
+    def delete_reference_image(self, db_id: str) -> ReferenceDeletion:
+        """Delete the master reference image, once, without a retry.
+
+        This also clears the character's 360° set, gallery and scene images on the server. It
+        succeeds when there was no reference image, too.
+        """
+        return self._call(requests.delete_reference(db_id), answers.reference_deletion)
+
+    # The 360° set and its job
+
+    def generate_360_set(
+        self,
+        db_id: str,
+        *,
+        style: str | None = None,
+        image_count: int | None = None,
+        quality_threshold: float | None = None,
+        max_retries: int | None = None,
+    ) -> PortfolioAnswer:
+        """Ask for the 360° set. Costs money, is never repeated.
+
+        The current server answers at once with a job to wait for (`wait_for_job`); an older one
+        answers after minutes with the images. On success the remote gallery is replaced.
+
+        Args:
+            db_id: The character's ObjectId; it needs a master reference image.
+            style: The server's style name.
+            image_count: The current server draws 27 shots whatever this says.
+            quality_threshold: 0 to 100; the current server rejects nothing.
+            max_retries: How often the server tries each shot.
+
+        Raises:
+            CharacterLibraryError: ``NO_REFERENCE``, ``NOT_FOUND``, …
+        """
+        request = requests.portfolio(db_id, style, image_count, quality_threshold, max_retries)
+        return self._call(request, answers.portfolio)
+
+    def get_job(self, job_id: str) -> Job:
+        """Poll a job once.
+
+        Raises:
+            JobError: ``NOT_FOUND`` for an unknown job.
+        """
+        return self._call(requests.get_job(job_id), answers.job)
+
+    def list_jobs(
+        self,
+        *,
+        character_id: str | None = None,
+        status: str | None = None,
+        limit: int = 10,
+        page: int = 1,
+    ) -> JobPage:
+        """List jobs, newest first, without their images.
+
+        Args:
+            character_id: Only this character's, by its ObjectId.
+            status: Only those with this status.
+            limit: Jobs per page.
+            page: The page, from 1.
+        """
+        request = requests.list_jobs(character_id, status, limit, page)
+        return self._call(request, answers.job_page)
+
+    def cancel_job(self, job_id: str) -> JobCancellation:
+        """Ask for a job to be cancelled.
+
+        This is cosmetic: the job goes on, costs what it costs, and ends ``completed`` or
+        ``failed`` (contract page).
+
+        Raises:
+            JobError: ``JOB_NOT_CANCELLABLE`` when it has ended, ``NOT_FOUND`` when it is unknown.
+        """
+        return self._call(requests.cancel_job(job_id), answers.cancellation)
+
+    def watch_job(
+        self,
+        job_id: str,
+        *,
+        policy: JobPolicy = JobPolicy(),  # noqa: B008 - frozen
+    ) -> Iterator[Job]:
+        """Poll a job until it ends, and yield each poll; the last one is the completed job.
+
+        Args:
+            job_id: The job.
+            policy: Intervals and deadlines.
+
+        Raises:
+            JobError: ``JOB_FAILED``, ``JOB_CANCELLED``, ``JOB_STRANDED``, or ``NOT_FOUND``.
+        """
+        watch = JobWatch(job_id, policy)
+        delay: float | None = 0.0
+        while delay is not None:
+            sleep(delay)
+            job = self.get_job(job_id)
+            delay = watch.observe(job)
+            yield job
+
+    def wait_for_job(
+        self,
+        job_id: str,
+        *,
+        policy: JobPolicy = JobPolicy(),  # noqa: B008 - frozen
+        on_progress: Callable[[Job], object] | None = None,
+    ) -> Job:
+        """Wait until a job is completed.
+
+        Args:
+            job_id: The job.
+            policy: Intervals and deadlines.
+            on_progress: Called with each poll, the completed one included.
+
+        Returns:
+            The completed job. It may have ``failures`` beside its images.
+
+        Raises:
+            JobError: ``JOB_FAILED``, ``JOB_CANCELLED``, ``JOB_STRANDED``, or ``NOT_FOUND``.
+        """
+        watch = JobWatch(job_id, policy)
+        while True:
+            job = self.get_job(job_id)
+            delay = watch.observe(job)
+            if on_progress is not None:
+                on_progress(job)
+            if delay is None:
+                return job
+            sleep(delay)
+
+    # Scenes, gallery, media
+
+    def generate_scene_image(
+        self,
+        db_id: str,
+        scene_context: str,
+        *,
+        scene_type: str = SceneType.DIALOGUE,
+        mood: str | None = None,
+        lighting_style: str | None = None,
+        environment_context: str | None = None,
+        additional_characters: Sequence[str] = (),
+        reference_image_asset_id: str | None = None,
+    ) -> SceneImage:
+        """Draw the character in a scene. Costs money, may take minutes, is never repeated.
+
+        Args:
+            db_id: The character's ObjectId; it needs a master reference image.
+            scene_context: What happens. Sent unmodified.
+            scene_type: A `SceneType`; others are refused here, as the server would draw and
+                charge first.
+            mood: E.g. ``tense``.
+            lighting_style: E.g. ``low key``.
+            environment_context: E.g. ``1920s bar``.
+            additional_characters: Names of others in the scene.
+            reference_image_asset_id: Another reference than the master; unknown ones are ignored
+                by the server.
+
+        Raises:
+            InvalidPrompt: The scene context is empty or blank; nothing was sent.
+            CharacterLibraryError: ``NO_REFERENCE``, ``UPSTREAM_MODEL``, ``UPSTREAM_STORAGE``, …
+        """
+        request = requests.scene_image(
+            db_id,
+            scene_context,
+            scene_type=scene_type,
+            mood=mood,
+            lighting_style=lighting_style,
+            environment_context=environment_context,
+            additional_characters=additional_characters,
+            reference_image_asset_id=reference_image_asset_id,
+        )
+        return self._call(request, answers.scene_image)
+
+    def list_images(
+        self,
+        db_id: str,
+        *,
+        category: str | None = None,
+        include_urls: bool = True,
+        min_quality: float | None = None,
+    ) -> Gallery:
+        """List what the server holds of a character, with the camera of each core shot.
+
+        Args:
+            db_id: The character's ObjectId.
+            category: ``core``, ``scene``, ``ondemand`` or ``relationship``; the master reference
+                is there in any case.
+            include_urls: Whether to ask for URLs.
+            min_quality: Leave out images that the server scored lower (0 to 100).
+        """
+        request = requests.list_images(db_id, category, include_urls, min_quality)
+        return self._call(request, answers.gallery)
+
+    def get_media(self, media_id: str) -> LibraryMedia:
+        """Read a media document: it has the true URL of a job's image."""
+        return self._call(requests.get_media(media_id), answers.media)
+
+    def _call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
+        """Send a request as often as its kind allows, and read the answer."""
+        request_id = self._request_id()
+        if not request.idempotent or self._retries.attempts == 1:
+            # stamina's test mode could ask for more attempts: these stay out of its hands.
+            return self._attempt(request, read, request_id)
+        decision = RetryDecision(self._retries)
+
+        def attempt() -> T:
+            if decision.last is not None:
+                _log.info(
+                    "library.retry",
+                    extra={
+                        "method": request.method,
+                        "path": request.path,
+                        "attempt": decision.failures + 1,
+                        "code": str(decision.last.code),
+                        "request_id": request_id,
+                    },
+                )
+            return self._attempt(request, read, request_id)
+
+        caller = RetryingCaller(
+            attempts=self._retries.attempts,
+            timeout=self._retries.timeout,
+            wait_initial=self._retries.wait_initial,
+            wait_max=self._retries.wait_max,
+            wait_jitter=self._retries.wait_jitter,
+        )
+        return caller(decision, attempt)
+
+    def _attempt(
+        self, request: LibraryRequest, read: Callable[[Exchange], T], request_id: str
+    ) -> T:
+        """Send a request once and read the answer."""
+        started = time.monotonic()
+        told: dict[str, object] = {"method": request.method, "path": request.path}
+        told["request_id"] = request_id
+        try:
+            answer = self._transport.send(request, request_id=request_id)
+            told["status"] = answer.status
+            exchange = Exchange.of(request, answer, request_id, self._base_url)
+            told["request_id"] = exchange.request_id
+            return read(exchange)
+        except CharacterLibraryError as error:
+            told["code"] = str(error.code)
+            raise
+        finally:
+            told["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
+            _log.debug("library.request", extra=told)
+
+    def _request_id(self) -> str:
+        """Return a new request id, the host's if it gives one."""
+        if self._new_request_id is None:
+            return uuid.uuid4().hex
+        request_id = self._new_request_id()
+        if requests.is_request_id(request_id):
+            return request_id
+        raise ConfigurationError(
+            "request_id_factory must give 1 to 128 visible ASCII characters. Nothing was sent."
+        )
