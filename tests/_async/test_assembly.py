@@ -1,0 +1,78 @@
+"""The embedded default: disk and SQLite below one directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from charimg import (
+    AsyncCharacterImageService,
+    AsyncCharacterLibrary,
+    AsyncDownloader,
+    CharacterReference,
+    ConfigurationError,
+)
+from charimg.testing import Simulator
+
+from .world import FAST, LENA, URL
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_local_works_on_real_files_and_survives_a_restart(tmp_path: Path) -> None:
+    simulator = Simulator(base_url=URL)
+    client = httpx.AsyncClient(transport=simulator.transport())
+    library = AsyncCharacterLibrary(URL, client=client)
+    downloader = AsyncDownloader(client=client)
+    character = CharacterReference(
+        id=LENA, name="Lena", library_db_id=simulator.add_character(name="Lena")
+    )
+    async with AsyncCharacterImageService.local(
+        tmp_path / "new" / "data", library=library, downloader=downloader, job_policy=FAST
+    ) as service:
+        await service.directory.put(character)  # type: ignore[attr-defined]
+        await service.generate_reference(LENA)
+        portfolio = await service.generate_portfolio(LENA)
+        assert len(portfolio.images) == 27
+    async with AsyncCharacterImageService.local(
+        tmp_path / "new" / "data", library=library, downloader=downloader
+    ) as service:
+        images = [image async for image in service.iter_images(LENA)]
+        assert len(images) == 28
+        for image in images:
+            assert image.media is not None
+            assert await service.media.get(image.media.key) is not None
+        assert (tmp_path / "new" / "data" / "charimg.sqlite").is_file()
+        assert (await service.recover()).operations == ()
+    assert not client.is_closed
+    await client.aclose()
+
+
+async def test_local_takes_a_base_url_and_closes_what_it_made(tmp_path: Path) -> None:
+    service = AsyncCharacterImageService.local(tmp_path, library="https://library.example/base/")
+    assert service.library.base_url == "https://library.example/base"
+    await service.aclose()
+    await service.aclose()
+
+
+async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="CHARACTER_LIBRARY_API_URL"):
+        AsyncCharacterImageService.from_env()
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", "https://library.example")
+    async with AsyncCharacterImageService.from_env() as service:
+        assert service.library.base_url == "https://library.example"
+        assert await service.directory.get("nobody") is None
+        assert await service.ledger.unfinished() == ()
+        assert (await service.metadata.list("nobody")).total == 0
+    assert (tmp_path / "charimg-data" / "charimg.sqlite").is_file()
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "elsewhere"))
+    async with AsyncCharacterImageService.from_env() as service:
+        assert await service.directory.get("nobody") is None
+    assert (tmp_path / "elsewhere" / "charimg.sqlite").is_file()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
+    with pytest.raises(ConfigurationError, match="not a directory"):
+        AsyncCharacterImageService.from_env()
