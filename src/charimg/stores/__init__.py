@@ -1,0 +1,85 @@
+"""The embedded backends: memory, files on disk, SQLite. For each mode, written by hand.
+
+Names load when they are first used, so importing one backend does not pay for another.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .disk import AsyncDiskMediaStore as AsyncDiskMediaStore
+    from .disk import DiskMediaStore as DiskMediaStore
+    from .memory import AsyncMemoryCharacterDirectory as AsyncMemoryCharacterDirectory
+    from .memory import AsyncMemoryGenerationLedger as AsyncMemoryGenerationLedger
+    from .memory import AsyncMemoryMediaStore as AsyncMemoryMediaStore
+    from .memory import AsyncMemoryMetadataRepository as AsyncMemoryMetadataRepository
+    from .memory import MemoryCharacterDirectory as MemoryCharacterDirectory
+    from .memory import MemoryGenerationLedger as MemoryGenerationLedger
+    from .memory import MemoryMediaStore as MemoryMediaStore
+    from .memory import MemoryMetadataRepository as MemoryMetadataRepository
+    from .sqlite import AsyncSqliteCharacterDirectory as AsyncSqliteCharacterDirectory
+    from .sqlite import AsyncSqliteGenerationLedger as AsyncSqliteGenerationLedger
+    from .sqlite import AsyncSqliteMetadataRepository as AsyncSqliteMetadataRepository
+    from .sqlite import SqliteCharacterDirectory as SqliteCharacterDirectory
+    from .sqlite import SqliteDatabase as SqliteDatabase
+    from .sqlite import SqliteGenerationLedger as SqliteGenerationLedger
+    from .sqlite import SqliteMetadataRepository as SqliteMetadataRepository
+
+_NAMES = {
+    "disk": ("AsyncDiskMediaStore", "DiskMediaStore"),
+    "memory": (
+        "AsyncMemoryCharacterDirectory",
+        "AsyncMemoryGenerationLedger",
+        "AsyncMemoryMediaStore",
+        "AsyncMemoryMetadataRepository",
+        "MemoryCharacterDirectory",
+        "MemoryGenerationLedger",
+        "MemoryMediaStore",
+        "MemoryMetadataRepository",
+    ),
+    "sqlite": (
+        "AsyncSqliteCharacterDirectory",
+        "AsyncSqliteGenerationLedger",
+        "AsyncSqliteMetadataRepository",
+        "SqliteCharacterDirectory",
+        "SqliteDatabase",
+        "SqliteGenerationLedger",
+        "SqliteMetadataRepository",
+    ),
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "AsyncDiskMediaStore",
+    "AsyncMemoryCharacterDirectory",
+    "AsyncMemoryGenerationLedger",
+    "AsyncMemoryMediaStore",
+    "AsyncMemoryMetadataRepository",
+    "AsyncSqliteCharacterDirectory",
+    "AsyncSqliteGenerationLedger",
+    "AsyncSqliteMetadataRepository",
+    "DiskMediaStore",
+    "MemoryCharacterDirectory",
+    "MemoryGenerationLedger",
+    "MemoryMediaStore",
+    "MemoryMetadataRepository",
+    "SqliteCharacterDirectory",
+    "SqliteDatabase",
+    "SqliteGenerationLedger",
+    "SqliteMetadataRepository",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
