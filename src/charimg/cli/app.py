@@ -1,0 +1,102 @@
+"""The root of the command: version, help with the exit codes, usage errors as JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .. import __version__
+from . import characters, demo, doctor, generate, images, prompt, recover, simulate
+from .exit_codes import MEANINGS, ExitCode
+from .report import Report
+
+__all__ = ["app"]
+
+_EPILOG = (
+    "Data goes to stdout, progress and messages to stderr. With --json stdout carries exactly one "
+    'JSON object: the result, or {"error": {"code", "message", ...}}.\n\n'
+    "Exit codes:\n\n" + "\n\n".join(f"{code:>3}  {meaning}" for code, meaning in MEANINGS.items())
+)
+
+
+class UsageError(Exception):
+    """A wrong command line; in JSON its code is ``USAGE_ERROR``."""
+
+
+class _Root(TyperGroup):
+    """The root group; with ``--json`` a wrong command line is told as JSON, too."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        given = sys.argv[1:] if args is None else list(args)
+        as_json = standalone_mode and "--json" in given
+        try:
+            result = super().main(
+                args=given,
+                prog_name=prog_name,
+                complete_var=complete_var,
+                standalone_mode=standalone_mode and not as_json,
+                windows_expand_args=windows_expand_args,
+                **extra,
+            )
+        except Exception as error:
+            # The base class of usage errors has no public name in every typer that is supported.
+            told = getattr(error, "format_message", None)
+            if told is None or not as_json:
+                raise
+            wrong = UsageError(str(told()))
+            Report(as_json=True).fail(wrong, ExitCode.USAGE, str(wrong))
+            sys.exit(ExitCode.USAGE)
+        if as_json:
+            sys.exit(result if isinstance(result, int) else ExitCode.OK)
+        return result
+
+
+app = typer.Typer(
+    name="charimg",
+    cls=_Root,
+    help="Generate, ingest, list and delete the images of fictional characters.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"charimg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Generate, ingest, list and delete the images of fictional characters."""
+
+
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.add_typer(characters.app, name="characters")
+app.command("prompt")(prompt.prompt)
+app.add_typer(generate.app, name="generate")
+app.command("list")(images.list_)
+app.command("show")(images.show)
+app.command("delete")(images.delete)
+app.command("retry")(images.retry)
+app.command("recover")(recover.recover)
+app.command("doctor")(doctor.doctor)

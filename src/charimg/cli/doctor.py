@@ -1,0 +1,186 @@
+"""``charimg doctor``: configuration, connectivity, versions, and what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+from attrs import frozen
+
+from .. import __version__
+from ..errors import CharimgError, StorageError
+from ..policies import RetryPolicy, Timeouts
+from .exit_codes import ExitCode, exit_code_of
+from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
+from .report import reporting, table
+from .session import Settings
+
+__all__ = ["Finding", "doctor", "verdict"]
+
+_LIBRARIES = ("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "uvicorn")
+_EXTRAS = {
+    "images": ("thumbnails and image decoding", ("pillow",)),
+    "local": ("the simulator and the demo", ("pillow", "uvicorn")),
+}
+_QUICK = Timeouts(connect=5.0, read=10.0)
+
+# What should be mended first decides the exit code.
+_SEVERITY = (ExitCode.USAGE, ExitCode.STORAGE, ExitCode.LIBRARY, ExitCode.UNRESOLVED)
+
+
+@frozen(kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: What was checked.
+        level: ``ok``, ``warning`` or ``error``.
+        message: What was found, and what to do about it.
+        exit_code: What an ``error`` leads to.
+    """
+
+    name: str
+    level: str
+    message: str
+    exit_code: int = ExitCode.OK
+
+
+def verdict(findings: list[Finding]) -> ExitCode:
+    """Return the exit code of the worst finding: configuration, storage, Library, unfinished."""
+    codes = {finding.exit_code for finding in findings if finding.level == "error"}
+    return next((code for code in _SEVERITY if code in codes), ExitCode.OK)
+
+
+def _error(name: str, error: CharimgError) -> Finding:
+    code = exit_code_of(error)
+    return Finding(name=name, level="error", message=str(error), exit_code=code)
+
+
+def _ok(name: str, message: str) -> Finding:
+    return Finding(name=name, level="ok", message=message)
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"charimg": __version__, "python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _check_extras(versions: dict[str, str | None]) -> Iterator[Finding]:
+    for extra, (purpose, needed) in _EXTRAS.items():
+        missing = [name for name in needed if versions[name] is None]
+        if missing:
+            message = (
+                f"{', '.join(missing)} missing, needed for {purpose}: "
+                f"pip install 'charimg[{extra}]'"
+            )
+            yield Finding(name=f"extra {extra}", level="warning", message=message)
+        else:
+            yield _ok(f"extra {extra}", f"installed, for {purpose}")
+
+
+def _unwritable(path: Path) -> StorageError:
+    return StorageError(
+        f"{str(path)!r} is not writable. Give another --directory or change its permissions."
+    )
+
+
+def _check_directory(settings: Settings) -> Finding:
+    path = settings.directory
+    if path.exists():
+        try:
+            with tempfile.TemporaryFile(dir=path):
+                return _ok("directory", f"{path} is writable")
+        except OSError as error:
+            raise _unwritable(path) from error
+    # Asked of the system rather than tried: nothing is made for a directory that nobody may use.
+    parent = next(each for each in path.absolute().parents if each.exists())
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise _unwritable(parent)
+    return _ok("directory", f"{path} is not there yet; it will be made")
+
+
+def _check_data(settings: Settings) -> Iterator[Finding]:
+    if not settings.has_data:
+        yield _ok("database", "none yet; `charimg characters add` makes it")
+        return
+    with settings.stores() as stores:
+        characters = tuple(stores.directory.list_all())
+        unfinished = stores.ledger.unfinished()
+    unlinked = sum(each.library_db_id is None for each in characters)
+    yield _ok("database", f"{len(characters)} characters, {unlinked} of them not linked")
+    if unfinished:
+        yield Finding(
+            name="operations",
+            level="error",
+            message=f"{len(unfinished)} unfinished; run `charimg recover`",
+            exit_code=ExitCode.UNRESOLVED,
+        )
+    else:
+        yield _ok("operations", "none unfinished")
+
+
+def _check_library(settings: Settings) -> Iterator[Finding]:
+    with settings.library(timeouts=_QUICK, retries=RetryPolicy.off()) as library:
+        yield _ok("configuration", f"Character Library at {library.base_url}")
+        try:
+            health = library.health()
+        except CharimgError as error:
+            yield _error("connectivity", error)
+            return
+    told = " ".join(part for part in (health.service, health.version) if part)
+    yield _ok("connectivity", f"answers {health.status}" + (f" ({told})" if told else ""))
+
+
+def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Finding]:
+    findings: list[Finding] = []
+    try:
+        findings.extend(_check_library(settings))
+    except CharimgError as error:
+        findings.append(_error("configuration", error))
+    try:
+        findings.append(_check_directory(settings))
+        findings.extend(_check_data(settings))
+    except CharimgError as error:
+        findings.append(_error("directory", error))
+    findings.extend(_check_extras(versions))
+    return findings
+
+
+def doctor(
+    directory: DirectoryOption = None,
+    library_url: LibraryUrlOption = None,
+    header: HeaderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check configuration, connectivity, versions, and what is missing.
+
+    The exit code is that of the worst finding: 2 configuration, 6 storage, 4 Character Library,
+    8 unfinished operations.
+    """
+    with reporting(as_json) as report:
+        versions = _versions()
+        findings = _examine(Settings.of(directory, library_url, header), versions)
+        code = verdict(findings)
+        rows = [(each.level, each.name, each.message) for each in findings]
+        rows += [("ok", name, found or "not installed") for name, found in versions.items()]
+        report.data(
+            {
+                "ok": code == ExitCode.OK,
+                "exitCode": int(code),
+                "findings": findings,
+                "versions": versions,
+            },
+            lambda: table(("", "what", "found"), rows),
+        )
+        if code:
+            raise typer.Exit(code)

@@ -1,0 +1,33 @@
+"""``charimg prompt``: the suggested prompt of a character."""
+
+from __future__ import annotations
+
+import sys
+
+from .options import CharacterArgument, DirectoryOption, JsonOption
+from .report import plain, reporting
+from .session import Settings
+
+__all__ = ["prompt"]
+
+
+def prompt(
+    character: CharacterArgument, directory: DirectoryOption = None, as_json: JsonOption = False
+) -> None:
+    """Print the suggested prompt of a master reference.
+
+    Into a pipe or file goes the exact prompt, without a line end: what --prompt-file then reads.
+    """
+    with reporting(as_json) as report:
+        with Settings.of(directory).offline() as service:
+            suggestion = service.suggest_prompt(character)
+        if as_json:
+            report.json(suggestion)
+        else:
+            terminal = sys.stdout.isatty()
+            # UTF-8 whatever the terminal's encoding: --prompt-file reads UTF-8.
+            sys.stdout.flush()
+            sys.stdout.buffer.write(suggestion.prompt.encode() + (b"\n" if terminal else b""))
+            sys.stdout.buffer.flush()
+        used = ", ".join(plain(name) for name in suggestion.facts)
+        report.say(f"Template {suggestion.template}; facts used: {used or 'none'}.")

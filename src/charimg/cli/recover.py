@@ -1,0 +1,53 @@
+"""``charimg recover``: finish what crashes and outages left behind."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .exit_codes import ExitCode
+from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
+from .report import reporting, table
+from .session import Settings
+
+__all__ = ["recover"]
+
+
+def recover(
+    character: Annotated[
+        str | None, typer.Argument(help="Only this character's.", show_default=False)
+    ] = None,
+    directory: DirectoryOption = None,
+    library_url: LibraryUrlOption = None,
+    header: HeaderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Finish what crashes and outages left behind; never a new generation.
+
+    Exit code 8 when something is still open: unknown, waiting or in progress.
+    """
+    with reporting(as_json) as report:
+        with Settings.of(directory, library_url, header).service() as service:
+            done = service.recover(character)
+        open_ones = len(done.unresolved)
+        report.data(
+            {"operations": list(done.operations), "unresolved": open_ones},
+            lambda: table(
+                ("operation", "kind", "character", "outcome", "images", "message"),
+                [
+                    (
+                        each.operation_id,
+                        each.kind,
+                        each.character_id,
+                        each.outcome,
+                        len(each.images),
+                        each.message,
+                    )
+                    for each in done.operations
+                ],
+            ),
+        )
+        report.say(f"{len(done.operations)} operations looked at, {open_ones} still open.")
+        if open_ones:
+            raise typer.Exit(ExitCode.UNRESOLVED)

@@ -1,0 +1,143 @@
+"""What the command says: data on stdout, messages on stderr, one JSON object with ``--json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .._json import to_json
+from ..errors import CharimgError
+from ..models import OperationWarning
+from .exit_codes import ExitCode, error_code, exit_code_of
+
+__all__ = ["Report", "error_object", "plain", "reporting", "table"]
+
+_WIDTH = 160
+"""Columns when the output is no terminal, so that no cell is cut to a guess of 80."""
+
+_DETAILS = {
+    "status_code": "statusCode",
+    "request_id": "requestId",
+    "retryable": "retryable",
+    "outcome_unknown": "outcomeUnknown",
+    "field": "field",
+    "job_id": "jobId",
+    "image_id": "imageId",
+}
+
+
+def plain(value: object) -> str:
+    """Return a value as one line of text that cannot steer the terminal."""
+    text = "" if value is None else str(value)
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Return a table of plain texts; brackets in them are not markup."""
+    result = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        result.add_column(name, overflow="fold")
+    for row in rows:
+        result.add_row(*(Text(plain(cell)) for cell in row))
+    return result
+
+
+def error_object(error: BaseException, code: ExitCode, message: str) -> dict[str, Any]:
+    """Return the JSON form of an error; it never holds a prompt, key or query string."""
+    body: dict[str, Any] = {
+        "code": error_code(error),
+        "message": message,
+        "type": type(error).__name__,
+        "exitCode": int(code),
+    }
+    if isinstance(error, CharimgError):
+        for name, shown in _DETAILS.items():
+            value = getattr(error, name, None)
+            if value is not None:
+                body[shown] = value
+    return {"error": body}
+
+
+class Report:
+    """The two streams of one command.
+
+    Args:
+        as_json: Whether stdout carries exactly one JSON object: the result, or ``{"error": …}``.
+    """
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
+
+    def data(self, value: object, human: Callable[[], RenderableType | str]) -> None:
+        """Print the result: as JSON, or what ``human`` returns."""
+        if self.as_json:
+            self.json(value)
+            return
+        shown = human()
+        self.out.print(Text(shown) if isinstance(shown, str) else shown)
+
+    def json(self, value: object) -> None:
+        """Print one JSON object on stdout; ASCII, so that no terminal encoding can break it."""
+        sys.stdout.write(json.dumps(to_json(value), indent=2) + "\n")
+        sys.stdout.flush()
+
+    def say(self, text: str, *, style: str = "") -> None:
+        """Print a message on stderr."""
+        self.err.print(Text(plain(text), style=style), soft_wrap=True)
+
+    def warnings(self, warnings: Sequence[OperationWarning]) -> None:
+        """Print an operation's warnings on stderr."""
+        for warning in warnings:
+            self.say(f"Warning: {warning.message} ({warning.code})", style="yellow")
+
+    def fail(self, error: BaseException, code: ExitCode, message: str) -> None:
+        """Print an error: one line on stderr, and with ``--json`` the object on stdout."""
+        self.say(f"Error: {message}", style="red")
+        if self.as_json:
+            self.json(error_object(error, code, message))
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, emoji=False)
+
+
+@contextmanager
+def reporting(as_json: bool) -> Iterator[Report]:
+    """Turn whatever goes wrong inside into one message and an exit code, without a traceback.
+
+    ``CHARIMG_DEBUG=1`` lets an unexpected exception through whole; charimg's own never show one.
+    """
+    report = Report(as_json=as_json)
+    try:
+        yield report
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except CharimgError as error:
+        code = exit_code_of(error)
+        report.fail(error, code, str(error))
+        raise typer.Exit(code) from None
+    except KeyboardInterrupt as error:
+        code = ExitCode.INTERRUPTED
+        report.fail(error, code, "Interrupted. `charimg recover` finishes what was under way.")
+        raise typer.Exit(code) from None
+    except Exception as error:
+        if os.environ.get("CHARIMG_DEBUG") == "1":
+            raise
+        # Foreign exceptions may quote anything, a prompt or a key included.
+        message = f"Unexpected {type(error).__name__}. Run again with CHARIMG_DEBUG=1 to see it."
+        report.fail(error, ExitCode.UNEXPECTED, message)
+        raise typer.Exit(ExitCode.UNEXPECTED) from None

@@ -1,0 +1,183 @@
+"""From options to an open service; headers and their values are never shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from .._assembly import DATABASE, EmbeddedStores, data_directory, embedded
+from .._library.urls import ENVIRONMENT_VARIABLE
+from .._sync.library import CharacterLibrary
+from .._sync.service import CharacterImageService
+from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
+from ..models import CharacterReference
+from ..policies import RetryPolicy, Timeouts
+
+__all__ = ["Settings", "character_of", "resolve_image"]
+
+HEADERS_VARIABLE = "CHARIMG_HEADERS"
+
+_NOWHERE = "http://charimg.invalid"
+"""Stands in for a Library that the command never calls; the name cannot resolve (RFC 2606)."""
+
+_SHORTEST_ID = 4
+
+
+@frozen(kw_only=True)
+class Settings:
+    """Where things are, from options and environment.
+
+    Attributes:
+        given_directory: ``--directory``.
+        library_url: ``--library-url``.
+        given_headers: ``--header``, each ``NAME=VALUE``.
+    """
+
+    given_directory: Path | None = None
+    library_url: str | None = None
+    given_headers: tuple[str, ...] = field(default=(), repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        directory: Path | None,
+        library_url: str | None = None,
+        headers: list[str] | None = None,
+    ) -> Settings:
+        """Take a command's options."""
+        return cls(
+            given_directory=directory,
+            library_url=library_url,
+            given_headers=tuple(headers or ()),
+        )
+
+    @property
+    def directory(self) -> Path:
+        """Where files and database live.
+
+        Raises:
+            ConfigurationError: It exists and is no directory.
+        """
+        path = self.given_directory or data_directory()
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"{str(path)!r} is not a directory; give another --directory.")
+        return path
+
+    @property
+    def has_data(self) -> bool:
+        """Whether a database is there already."""
+        return (self.directory / DATABASE).is_file()
+
+    def headers(self) -> dict[str, str]:
+        """Return the extra headers.
+
+        Raises:
+            InvalidArgument: One is not ``NAME=VALUE``. It is not shown.
+        """
+        lines = os.environ.get(HEADERS_VARIABLE, "").splitlines()
+        found: dict[str, str] = {}
+        for line in (*(line for line in lines if line.strip()), *self.given_headers):
+            name, equals, value = line.partition("=")
+            if not name.strip() or not equals:
+                raise InvalidArgument(
+                    f"--header and {HEADERS_VARIABLE} take NAME=VALUE; what was given is not shown."
+                )
+            found[name.strip()] = value.strip()
+        return found
+
+    @contextmanager
+    def library(
+        self, *, timeouts: Timeouts | None = None, retries: RetryPolicy | None = None
+    ) -> Iterator[CharacterLibrary]:
+        """Open the client of the Character Library.
+
+        Raises:
+            ConfigurationError: No URL is given, or it makes no sense.
+        """
+        if not self.library_url:
+            raise ConfigurationError(
+                "No Character Library is configured. Give --library-url or set "
+                f"{ENVIRONMENT_VARIABLE} to its base URL."
+            )
+        with CharacterLibrary(
+            self.library_url,
+            headers=self.headers(),
+            timeouts=timeouts or Timeouts(),
+            retries=retries or RetryPolicy(),
+        ) as library:
+            yield library
+
+    @contextmanager
+    def stores(self, *, create: bool = False) -> Iterator[EmbeddedStores]:
+        """Open the stores alone.
+
+        Args:
+            create: Whether to make them when they are missing.
+        """
+        self._check_data(create)
+        stores = embedded(self.directory)
+        try:
+            yield stores
+        finally:
+            stores.database.close()
+
+    @contextmanager
+    def service(self, **options: Any) -> Iterator[CharacterImageService]:
+        """Open the service for a command that may call the Character Library."""
+        self._check_data(create=False)
+        with (
+            self.library() as library,
+            CharacterImageService.local(self.directory, library=library, **options) as service,
+        ):
+            yield service
+
+    @contextmanager
+    def offline(self) -> Iterator[CharacterImageService]:
+        """Open the service for a command that only reads what is stored."""
+        self._check_data(create=False)
+        with CharacterImageService.local(self.directory, library=_NOWHERE) as service:
+            yield service
+
+    def _check_data(self, create: bool) -> None:
+        if not create and not self.has_data:
+            raise ConfigurationError(
+                f"There is nothing of charimg's in {str(self.directory)!r}. Give --directory, or "
+                "begin with `charimg characters add`."
+            )
+
+
+def character_of(stores: EmbeddedStores, character_id: str) -> CharacterReference:
+    """Return a character of the local directory.
+
+    Raises:
+        CharacterNotFound: There is none.
+    """
+    character = stores.directory.get(character_id)
+    if character is None:
+        raise CharacterNotFound(
+            f"There is no character {character_id!r}. Add it with `charimg characters add`."
+        )
+    return character
+
+
+def resolve_image(service: CharacterImageService, character_id: str, given: str) -> str:
+    """Return the whole id of an image that may be given by the end of its id.
+
+    What fits none comes back as it is, for the service to refuse.
+
+    Raises:
+        InvalidArgument: It fits several images.
+    """
+    if len(given) < _SHORTEST_ID or service.metadata.get(given) is not None:
+        return given
+    fitting = [image.id for image in service.iter_images(character_id) if image.id.endswith(given)]
+    if len(fitting) > 1:
+        raise InvalidArgument(
+            f"{given!r} fits {len(fitting)} images of {character_id!r}; give more of the id."
+        )
+    return fitting[0] if fitting else given

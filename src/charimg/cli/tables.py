@@ -1,0 +1,92 @@
+"""How images are shown to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from .._ingest.urls import redact
+from ..models import CharacterImage
+from .report import plain, table
+
+__all__ = ["details", "image_line", "image_table", "short_ids"]
+
+_SHORTEST = 10
+
+
+def short_ids(ids: Sequence[str]) -> dict[str, str]:
+    """Return the end of each id, as long as it takes to tell them apart."""
+    length = _SHORTEST
+    longest = max(map(len, ids), default=0)
+    while length < longest and len({each[-length:] for each in ids}) < len(set(ids)):
+        length += 1
+    return {each: each[-length:] for each in ids}
+
+
+def _size(image: CharacterImage) -> str:
+    media = image.media
+    if media is None:
+        return ""
+    pixels = "" if media.width is None else f"{media.width}x{media.height} "
+    return f"{pixels}{media.size / 1024:.0f} KiB"
+
+
+def _shot(image: CharacterImage) -> str:
+    return "" if image.metrics.shot is None else image.metrics.shot.name
+
+
+def image_table(images: Sequence[CharacterImage]) -> Table:
+    """Return the table of images; ids are cut to their ends, which every command takes."""
+    short = short_ids([image.id for image in images])
+    return table(
+        ("id", "kind", "status", "size", "shot", "created"),
+        [
+            (
+                short[image.id],
+                image.kind,
+                image.status,
+                _size(image),
+                _shot(image),
+                f"{image.created_at:%Y-%m-%d %H:%M:%S}Z",
+            )
+            for image in images
+        ],
+    )
+
+
+def image_line(image: CharacterImage) -> str:
+    """Return one line about an image."""
+    where = "" if image.media is None else f"  {image.media.url or image.media.filename}"
+    return plain(f"{image.id}  {image.kind}  {image.status}  {_size(image)}{where}")
+
+
+def details(image: CharacterImage) -> Table:
+    """Return everything about one image; the source URL without its query string."""
+    media, metrics = image.media, image.metrics
+    rows: list[tuple[str, object]] = [
+        ("id", image.id),
+        ("character", image.character_id),
+        ("kind", image.kind),
+        ("status", image.status),
+        ("error", image.error),
+        ("shot", _shot(image)),
+        ("size", _size(image)),
+        ("type", None if media is None else media.mime_type),
+        ("sha256", None if media is None else media.sha256),
+        ("file", None if media is None else media.url or media.filename),
+        ("provider", image.provider),
+        ("external id", image.external_id),
+        ("source", None if image.source_url is None else redact(image.source_url)),
+        ("created by", image.created_by),
+        ("created", f"{image.created_at:%Y-%m-%d %H:%M:%S}Z"),
+        ("updated", f"{image.updated_at:%Y-%m-%d %H:%M:%S}Z"),
+        ("generation", _milliseconds(metrics.generation_ms)),
+        ("download", _milliseconds(metrics.download_ms)),
+        ("prompt", image.prompt),
+    ]
+    return table(("field", "value"), [row for row in rows if row[1]])
+
+
+def _milliseconds(value: float | None) -> str | None:
+    return None if value is None else f"{value:.0f} ms"
