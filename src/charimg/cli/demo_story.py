@@ -6,11 +6,16 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
+from .._assembly import embedded
+from .._library.ids import unique_character_id
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
 from .._sync.service import CharacterImageService
-from ..models import CharacterReference
+from ..models import CharacterReference, SceneType
 from ..policies import JobPolicy, RetryPolicy
+from .progress import ProgressView
 from .report import Report
 from .tables import image_line
 

@@ -107,7 +107,9 @@ def media_files(directory: Path) -> list[Path]:
 
 def _inconsistencies(images: list[CharacterImage], files: list[Path]) -> list[str]:
     """Compare the bytes on the disk with what the records say of them."""
-    on_disk = Counter(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)
+    on_disk: Counter[str | None] = Counter(
+        hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    )
     recorded = Counter(image.media.sha256 for image in images if image.media is not None)
     problems = []
     if recorded - on_disk:
