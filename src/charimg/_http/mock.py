@@ -1,0 +1,87 @@
+"""An httpx transport in front of the simulator: no socket, real httpx behaviour."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+import anyio
+import httpx
+
+__all__ = ["SimulatorTransport"]
+
+
+class _Response(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+    @property
+    def broken(self) -> str | None: ...
+    @property
+    def seconds(self) -> float: ...
+
+
+_R = TypeVar("_R", bound=_Response)
+
+
+class _Simulator(Protocol[_R]):
+    def handle(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _R: ...
+    def delivering(self, response: _R) -> AbstractContextManager[None]: ...
+
+
+class _CutStream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The first half of a body, and then a broken connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self._half = body[: len(body) // 2]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._half
+        raise httpx.ReadError("the connection broke")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._half
+        raise httpx.ReadError("the connection broke")
+
+
+class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Hands every request to a simulator; for `httpx.Client` and `httpx.AsyncClient`."""
+
+    def __init__(self, simulator: _Simulator[_R]) -> None:
+        self._handle = simulator.handle
+        self._delivering = simulator.delivering
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of a sync client."""
+        answer = self._handle(
+            request.method, str(request.url), dict(request.headers), request.read()
+        )
+        with self._delivering(answer):
+            if answer.seconds:
+                time.sleep(answer.seconds)
+            return _delivered(answer, request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of an async client."""
+        body = await request.aread()
+        answer = self._handle(request.method, str(request.url), dict(request.headers), body)
+        with self._delivering(answer):
+            if answer.seconds:
+                await anyio.sleep(answer.seconds)
+            return _delivered(answer, request)
+
+
+def _delivered(answer: _Response, request: httpx.Request) -> httpx.Response:
+    if answer.broken == "refused":
+        raise httpx.ConnectError("connection refused", request=request)
+    if answer.broken == "lost":
+        raise httpx.ReadError("the connection broke", request=request)
+    headers = dict(answer.headers)
+    if answer.broken == "cut":
+        return httpx.Response(answer.status, headers=headers, stream=_CutStream(answer.body))
+    return httpx.Response(answer.status, headers=headers, content=answer.body)

@@ -1,0 +1,172 @@
+"""Draws the simulated images: one figure before a studio backdrop, different per prompt and shot.
+
+Pillow draws them when it is there; without it a plain PNG of the same colours is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import struct
+import zlib
+from functools import lru_cache
+from typing import Any
+
+from attrs import frozen
+
+from .shots import ReferenceShot
+
+__all__ = ["Drawing", "draw"]
+
+WIDTH, HEIGHT = 384, 512
+_SCALES = {"cu": 1.75, "mcu": 1.3, "3q": 0.95, "full": 0.68, "hands": 2.1}
+
+
+@frozen(kw_only=True)
+class Drawing:
+    """An encoded image."""
+
+    data: bytes
+    mime_type: str
+    extension: str
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+@frozen(kw_only=True)
+class _Palette:
+    backdrop: tuple[int, int, int]
+    coat: tuple[int, int, int]
+    hair: tuple[int, int, int]
+    skin: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, text: str) -> _Palette:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+        def tone(index: int, low: int, high: int) -> tuple[int, int, int]:
+            red, green, blue = (low + digest[index + n] * (high - low) // 255 for n in range(3))
+            return (red, green, blue)
+
+        light = digest[12] / 255
+        skin = (round(120 + 115 * light), round(80 + 110 * light), round(60 + 100 * light))
+        return cls(
+            backdrop=tone(0, 90, 190), coat=tone(3, 30, 150), hair=tone(6, 20, 120), skin=skin
+        )
+
+
+@lru_cache(maxsize=256)
+def draw(
+    prompt: str, caption: str, shot: ReferenceShot | None = None, form: str = "JPEG"
+) -> Drawing:
+    """Return the image of a prompt, for one shot, with a caption.
+
+    Args:
+        prompt: Decides the colours.
+        caption: Written below, e.g. ``Reference`` or the shot's name.
+        shot: Decides crop, turn and height of the camera.
+        form: ``JPEG``, ``WEBP`` or ``PNG``; without Pillow it is always ``PNG``.
+    """
+    palette = _Palette.of(prompt)
+    try:
+        from PIL import Image, ImageDraw
+    except ImportError:
+        return _plain(palette, caption)
+    image = Image.new("RGB", (WIDTH, HEIGHT), palette.backdrop)
+    pen = ImageDraw.Draw(image)
+    _backdrop(pen, palette)
+    _figure(pen, palette, shot)
+    pen.rectangle((0, HEIGHT - 34, WIDTH, HEIGHT), fill=(18, 18, 20))
+    pen.text((12, HEIGHT - 25), caption, fill=(235, 235, 235))
+    file = io.BytesIO()
+    image.save(file, form, quality=82)
+    extension = {"JPEG": ".jpg", "WEBP": ".webp", "PNG": ".png"}[form]
+    return Drawing(data=file.getvalue(), mime_type=f"image/{form.lower()}", extension=extension)
+
+
+def _backdrop(pen: Any, palette: _Palette) -> None:
+    for row in range(0, HEIGHT, 4):
+        glow = 1.25 - 0.6 * row / HEIGHT
+        red, green, blue = (min(255, round(tone * glow)) for tone in palette.backdrop)
+        pen.rectangle((0, row, WIDTH, row + 3), fill=(red, green, blue))
+
+
+def _figure(pen: Any, palette: _Palette, shot: ReferenceShot | None) -> None:
+    azimuth = 0.0 if shot is None else math.radians(shot.camera_azimuth_deg)
+    elevation = 0 if shot is None else shot.camera_elevation_deg
+    scale = 1.0 if shot is None else _SCALES.get(shot.crop, 1.0)
+    turn, facing = math.sin(azimuth), math.cos(azimuth)
+    middle = WIDTH / 2 + 20 * turn
+    head_y = 150 + 60 * (scale - 1) + elevation * 2
+    radius = 52 * scale
+    shoulder = 105 * scale * (0.55 + 0.45 * abs(facing))
+    top = head_y + radius * 1.35
+    if shot is not None and shot.crop == "hands":
+        for side in (-1, 1):
+            x = middle + side * 80
+            pen.ellipse((x - 55, 200, x + 55, 330), fill=palette.skin)
+            for finger in range(4):
+                left = x - 50 + finger * 26
+                pen.rounded_rectangle(
+                    (left, 130 - 12 * (finger % 2), left + 20, 240), 9, palette.skin
+                )
+        return
+    if shot is not None and shot.pose == "t_pose":
+        pen.rounded_rectangle((20, top, WIDTH - 20, top + 30 * scale), 12, palette.coat)
+    pen.rounded_rectangle(
+        (middle - shoulder, top, middle + shoulder, HEIGHT + 60), 40 * scale, palette.coat
+    )
+    pen.rectangle(
+        (middle - 18 * scale, head_y + radius * 0.7, middle + 18 * scale, top + 8), palette.skin
+    )
+    pen.ellipse(
+        (middle - radius * 1.08, head_y - radius * 1.3, middle + radius * 1.08, head_y + radius),
+        fill=palette.hair,
+    )
+    if facing < -0.5:
+        return
+    face = middle + radius * 0.35 * turn
+    wide = radius * 0.82 * (0.7 + 0.3 * abs(facing))
+    pen.ellipse(
+        (face - wide, head_y - radius * 0.95, face + wide, head_y + radius * 1.15), palette.skin
+    )
+    _features(pen, face + radius * 0.25 * turn, head_y, scale, shot)
+
+
+def _features(pen: Any, x: float, y: float, scale: float, shot: ReferenceShot | None) -> None:
+    for side in (-1, 1):
+        eye = x + side * 18 * scale
+        pen.ellipse(
+            (eye - 6 * scale, y - 6 * scale, eye + 6 * scale, y + 4 * scale), (245, 245, 245)
+        )
+        pen.ellipse((eye - 3 * scale, y - 4 * scale, eye + 3 * scale, y + 2 * scale), (30, 30, 35))
+    bend = {"determined": 0, "concerned": -8, "vulnerable": -5, "thoughtful": 3}.get(
+        "" if shot is None else shot.expression, 8
+    )
+    start, end = (20, 160) if bend >= 0 else (200, 340)
+    height = max(2, abs(bend)) * scale
+    box = (x - 16 * scale, y + 32 * scale - height, x + 16 * scale, y + 32 * scale + height)
+    pen.arc(box, start, end, fill=(110, 40, 40), width=max(2, round(3 * scale)))
+
+
+def _plain(palette: _Palette, caption: str) -> Drawing:
+    """Return a two-coloured PNG, written without any library (RFC 2083)."""
+    mark = hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest()
+    upper, lower = bytes(palette.backdrop) * WIDTH, bytes(palette.coat) * WIDTH
+    split = 40 + mark[0]
+    rows = b"".join(b"\0" + (upper if row < split else lower) for row in range(HEIGHT))
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0))
+        + chunk(b"tEXt", b"Comment\0" + mark)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+    return Drawing(data=data, mime_type="image/png", extension=".png")

@@ -1,0 +1,172 @@
+"""The gallery, media documents, and the files themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .characters import media_document
+from .exchange import SimulatedRequest, SimulatedResponse, json_response
+from .state import Character, MediaFile, State
+from .switches import Switches
+
+__all__ = ["file", "gallery", "media"]
+
+
+def gallery(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+) -> SimulatedResponse:
+    """``GET …/images``."""
+    if request.method != "GET":
+        return SimulatedResponse(status=405)
+    character = state.characters.get(db_id)
+    if character is None:
+        return json_response(
+            500, {**_answer("", "", None, [], []), "success": False, "error": "Not Found"}
+        )
+    if switches.gallery_errors_after is not None:
+        if switches.gallery_errors_after == 0:
+            return json_response(500, {"success": False, "error": "Internal server error"})
+        switches.gallery_errors_after -= 1
+    return json_response(200, _listing(state, switches, base, request, character))
+
+
+def _listing(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, character: Character
+) -> dict[str, Any]:
+    query = request.query
+    with_urls = query.get("includeUrls") != "false"
+    category = query.get("category")
+    try:
+        least = float(query.get("minQuality", "0"))
+    except ValueError:
+        least = 0.0
+
+    def url(media: MediaFile) -> str:
+        return f"{base}/media/{media.name}" if with_urls else ""
+
+    core, scenes = [], []
+    if category in (None, "core") and least <= 88.5:
+        for media_id in character.core[switches.gallery_lacks :]:
+            core.append(_core(state.media[media_id], url(state.media[media_id])))  # noqa: PERF401
+    if category in (None, "scene") and least <= 85:
+        for media_id in character.scenes:
+            scenes.append(_scene(state.media[media_id], url(state.media[media_id])))  # noqa: PERF401
+    master = state.media.get(character.reference or "")
+    shown = None
+    if master is not None:
+        shown = {
+            "imageId": master.id,
+            "url": url(master),
+            "dinoAssetId": f"dino-{master.id}",
+            "qualityScore": None,
+            "isProcessed": True,
+        }
+    return _answer(character.id, character.fields["name"], shown, core, scenes)
+
+
+def _core(media: MediaFile, url: str) -> dict[str, Any]:
+    shot = media.shot
+    assert shot is not None  # noqa: S101 - every core image has one
+    return {
+        "imageId": media.id,
+        "url": url,
+        "dinoAssetId": None,
+        "shotType": "core_reference",
+        "angle": shot.angle,
+        "lens": f"{shot.lens_mm}mm",
+        "qualityScore": 88.5,
+        "consistencyScore": 93.2,
+        "isValid": False,
+        "referenceShot": shot.document(media.id[::-1], media.created),
+    }
+
+
+def _scene(media: MediaFile, url: str) -> dict[str, Any]:
+    return {
+        "imageId": media.id,
+        "url": url,
+        "dinoAssetId": None,
+        "shotType": f"scene_{media.scene_type}",
+        "qualityScore": 85,
+        "consistencyScore": 90,
+        "isValid": False,
+        "generationPrompt": None,
+    }
+
+
+def _answer(
+    db_id: str,
+    name: str,
+    master: dict[str, Any] | None,
+    core: list[dict[str, Any]],
+    scenes: list[dict[str, Any]],
+) -> dict[str, Any]:
+    scored = [*core, *scenes]
+    quality = [image["qualityScore"] for image in scored]
+    consistency = [image["consistencyScore"] for image in scored]
+    return {
+        "success": True,
+        "characterId": db_id,
+        "characterName": name,
+        "totalImages": len(scored) + (master is not None),
+        "images": {
+            **({} if master is None else {"masterReference": master}),
+            "coreReferenceSet": core,
+            "sceneImages": scenes,
+            "onDemandImages": [],
+            "relationshipImages": [],
+        },
+        "summary": {
+            "masterReferenceCount": int(master is not None),
+            "coreReferenceCount": len(core),
+            "sceneImageCount": len(scenes),
+            "onDemandImageCount": 0,
+            "relationshipImageCount": 0,
+            "totalValidImages": int(master is not None),
+            "averageQuality": round(sum(quality) / len(quality)) if quality else 0,
+            "averageConsistency": round(sum(consistency) / len(consistency)) if quality else 0,
+        },
+    }
+
+
+def media(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, media_id: str
+) -> SimulatedResponse:
+    """``GET /api/media/{id}``: the media document with the true URL."""
+    if request.method != "GET":
+        return SimulatedResponse(status=405)
+    found = state.media.get(media_id)
+    if found is None or switches.take("media_errors"):
+        return json_response(404, {"errors": [{"message": "Not Found"}]})
+    return json_response(200, media_document(base, found))
+
+
+def file(
+    state: State, switches: Switches, request: SimulatedRequest, name: str
+) -> SimulatedResponse:
+    """``GET`` and ``HEAD`` of a file."""
+    if request.method not in ("GET", "HEAD"):
+        return SimulatedResponse(status=405)
+    found = state.media.get(state.files.get(name, ""))
+    if found is None:
+        return SimulatedResponse(
+            status=404, headers={"content-type": "text/plain;charset=UTF-8"}, body=b"Not Found"
+        )
+    if switches.take("file_errors"):
+        return SimulatedResponse(
+            status=500, headers={"content-type": "text/plain"}, body=b"Internal Server Error"
+        )
+    body = b"<!doctype html><title>Sign in</title>" if switches.take("html_files") else found.data
+    broken = "cut" if switches.take("truncated_files") else None
+    return SimulatedResponse(
+        status=200,
+        headers={
+            "content-type": found.mime_type,
+            "content-length": str(len(body)),
+            "etag": f'"{found.id}"',
+        },
+        body=b"" if request.method == "HEAD" else body,
+        broken=broken,
+        seconds=switches.file_seconds,
+        is_file=True,
+    )

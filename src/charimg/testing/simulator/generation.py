@@ -1,0 +1,232 @@
+"""Initial image, reference image and scene image of one character."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .characters import parse_object
+from .drawing import draw
+from .exchange import SimulatedRequest, SimulatedResponse, json_response
+from .state import Character, MediaFile, State, now_text
+from .switches import Switches
+
+__all__ = ["initial_image", "new_reference", "reference_image", "scene_image"]
+
+SCENE_TYPES = ("dialogue", "action", "emotional", "establishing")
+_RESET_FIELDS = [
+    "masterReferenceImage",
+    "masterReferenceProcessed",
+    "masterReferenceQuality",
+    "coreSetGenerated",
+    "coreSetGeneratedAt",
+    "coreSetQuality",
+    "imageGallery",
+    "enhancedQualityMetrics",
+    "lastConsistencyValidation",
+    "consistencyValidationSummary",
+    "sceneContexts.generatedImages",
+]
+
+
+def _error(status: int, error: str, **more: Any) -> SimulatedResponse:
+    return json_response(status, {"success": False, "error": error, **more})
+
+
+def _form(media_id: str, switches: Switches) -> str:
+    """Return the encoding of a file; with lying names, one in three is WebP called JPEG."""
+    return "WEBP" if switches.misnamed_files and int(media_id[-1], 16) % 3 == 0 else "JPEG"
+
+
+def new_reference(state: State, switches: Switches, character: Character, prompt: str) -> MediaFile:
+    """Draw a master reference and set it."""
+    media_id = state.new_id()
+    drawing = draw(prompt, "Reference", None, _form(media_id, switches))
+    time = now_text()
+    name = f"{character.id}_initial_{len(state.media)}.jpg"
+    media = state.keep(
+        MediaFile(
+            id=media_id,
+            name=name,
+            data=drawing.data,
+            mime_type="image/jpeg",
+            width=drawing.width,
+            height=drawing.height,
+            alt=f"Initial character reference image: {name}",
+            created=time,
+            prompt=prompt,
+        )
+    )
+    character.reference = media.id
+    return media
+
+
+def initial_image(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+) -> SimulatedResponse:
+    """``POST …/generate-initial-image``."""
+    if request.method != "POST":
+        return SimulatedResponse(status=405)
+    internal = "Internal server error during image generation"
+    try:
+        prompt = parse_object(request.body).get("prompt")
+    except ValueError as error:
+        return _error(500, internal, details=str(error))
+    if not prompt:
+        return _error(400, "Prompt is required")
+    character = state.characters.get(db_id)
+    if character is None:
+        return _error(500, internal, details="Not Found")
+    if character.reference is not None:
+        return _error(
+            400,
+            "Character already has a master reference image. Use the generate-image endpoint for "
+            "additional images.",
+        )
+    if not isinstance(prompt, str):
+        return _error(500, "Image generation failed", details="a.substring is not a function")
+    if switches.take("generation_errors"):
+        return _error(500, "Image generation failed", details=switches.generation_error)
+    if switches.take("upload_errors"):
+        return _error(
+            500,
+            "Failed to upload generated image",
+            details="There was a problem while uploading the file.",
+        )
+    media = new_reference(state, switches, character, prompt)
+    url = f"{base}/media/{media.name}"
+    if switches.flat_initial_image:
+        return json_response(200, {"success": True, "imageId": media.id, "imageUrl": url})
+    return json_response(
+        200,
+        {
+            "success": True,
+            "message": "Initial character image generated successfully",
+            "data": {
+                "characterId": character.id,
+                "characterName": character.fields["name"],
+                "imageId": media.id,
+                "dinoAssetId": f"dino-{media.id}",
+                "publicUrl": url,
+            },
+        },
+    )
+
+
+def reference_image(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+) -> SimulatedResponse:
+    """``GET``, ``PUT`` and ``DELETE …/reference-image``."""
+    if request.method not in ("GET", "PUT", "DELETE"):
+        return SimulatedResponse(status=405)
+    character = state.characters.get(db_id)
+    if character is None:
+        return _error(500, "Not Found", updated=False)
+    if request.method == "DELETE":
+        if switches.take("reference_delete_errors"):
+            return _error(500, "Failed to delete the reference image", updated=False)
+        character.reference = None
+        character.core.clear()
+        character.scenes.clear()
+        return json_response(
+            200,
+            {
+                "success": True,
+                "updated": True,
+                "message": "Master reference image and all derived content deleted successfully. "
+                "Character reset to base state.",
+                "resetFields": _RESET_FIELDS,
+            },
+        )
+    answer: dict[str, Any] = {"success": True, "updated": True}
+    if request.method == "PUT":
+        try:
+            given = parse_object(request.body)
+        except ValueError as error:
+            return _error(500, str(error), updated=False)
+        media_id, url = given.get("mediaId"), given.get("imageUrl")
+        if not media_id and not url:
+            return _error(400, "Either imageUrl or mediaId is required", updated=False)
+        if not media_id:
+            # Accepted, and not stored.
+            return json_response(200, {**answer, "imageUrl": url})
+        if media_id not in state.media:
+            return _error(500, "Not Found", updated=False)
+        character.reference = media_id
+    media = state.media.get(character.reference or "")
+    if media is not None:
+        answer |= {"imageUrl": f"{base}/media/{media.name}", "mediaId": media.id}
+    return json_response(200, answer)
+
+
+def scene_image(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+) -> SimulatedResponse:
+    """``POST …/generate-scene-image``."""
+    if request.method != "POST":
+        return SimulatedResponse(status=405)
+    try:
+        given = parse_object(request.body)
+    except ValueError as error:
+        return _error(500, str(error))
+    context, scene_type = given.get("sceneContext"), given.get("sceneType")
+    if not isinstance(context, str):
+        # The server logs the beginning of the context before it checks anything.
+        return _error(500, "Cannot read properties of undefined (reading 'substring')")
+    if not context.strip():
+        return _error(400, "sceneContext is required")
+    if not scene_type:
+        return _error(400, "sceneType is required")
+    character = state.characters.get(db_id)
+    if character is None:
+        return _error(500, "Not Found")
+    if character.reference is None:
+        return _error(400, "No reference image available for character consistency")
+    if switches.take("generation_errors"):
+        return _error(500, switches.generation_error)
+    if switches.take("upload_errors"):
+        return _error(500, "Failed to upload generated image")
+    media_id = state.new_id()
+    drawing = draw(
+        f"{state.media[character.reference].prompt} {context}",
+        f"Scene: {scene_type}",
+        None,
+        _form(media_id, switches),
+    )
+    time = now_text()
+    name = f"{character.id}_scene_{scene_type}_{len(state.media)}.jpg"
+    media = state.keep(
+        MediaFile(
+            id=media_id,
+            name=name,
+            data=drawing.data,
+            mime_type="image/jpeg",
+            width=drawing.width,
+            height=drawing.height,
+            alt=f"Scene image: {name}",
+            created=time,
+            prompt=context,
+            scene_type=str(scene_type),
+        )
+    )
+    if scene_type not in SCENE_TYPES:
+        # Drawn and paid for, and then refused.
+        return _error(
+            500,
+            "The following field is invalid: Novel Movie Integration > Scene Contexts "
+            f"{len(character.scenes) + 1} > Scene Type",
+        )
+    character.scenes.append(media.id)
+    return json_response(
+        200,
+        {
+            "success": True,
+            "imageUrl": f"{base}/media/{media.name}",
+            "mediaId": media.id,
+            "sceneContext": {
+                "sceneId": f"scene_{len(state.media)}",
+                "sceneType": scene_type,
+                "generatedAt": time,
+                "qualityScore": 85,
+            },
+        },
+    )

@@ -1,0 +1,290 @@
+"""The 360° set and its job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from .characters import pages, parse_object
+from .drawing import draw
+from .exchange import SimulatedRequest, SimulatedResponse, json_response
+from .shots import SHOTS, ReferenceShot
+from .state import Character, Job, MediaFile, State, now_text, stem_of
+from .switches import Switches
+
+__all__ = ["advance", "job_status", "list_jobs", "portfolio_set"]
+
+DEAD = "http://media.invalid/media"
+"""Where job results point to; ``.invalid`` never resolves (RFC 2606)."""
+
+
+def portfolio_set(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str, now: float
+) -> SimulatedResponse:
+    """``POST …/generate-360-set``."""
+    if request.method != "POST":
+        return SimulatedResponse(status=405)
+    try:
+        given = parse_object(request.body)
+    except ValueError as error:
+        return _failed(500, str(error))
+    character = state.characters.get(db_id)
+    if character is None:
+        return _failed(500, "Not Found")
+    if character.reference is None:
+        return _failed(400, "Character must have a master reference image for 360° generation")
+    if switches.take("set360_errors"):
+        return _failed(500, "Failed to start the 360° generation")
+    shots = SHOTS[: switches.shots]
+    attempts = given.get("maxRetries")
+    job = Job(
+        id=state.new_uuid(),
+        character_id=character.id,
+        begun=now,
+        created=now_text(),
+        shots=shots,
+        failing=tuple(shot for shot in reversed(shots) if switches.take("failing_shots")),
+        attempts=attempts if type(attempts) is int else 2,
+        fails=switches.fail_jobs,
+    )
+    if switches.set360_mode == "images":
+        _finish(state, switches, job)
+        return _at_once(state, switches, base, job)
+    state.jobs[job.id] = job
+    done = datetime.now(UTC) + timedelta(seconds=30 * len(shots))
+    return json_response(
+        202,
+        {
+            "success": True,
+            "jobId": job.id,
+            "status": "accepted",
+            "message": f"360° image generation job started. Generating {len(shots)} images.",
+            "estimatedCompletionTime": done.isoformat(timespec="milliseconds").replace(
+                "+00:00", "Z"
+            ),
+            "pollUrl": f"/api/v1/jobs/{job.id}/status",
+        },
+    )
+
+
+def _failed(status: int, error: str) -> SimulatedResponse:
+    return json_response(status, {"success": False, "status": "failed", "error": error})
+
+
+def _at_once(state: State, switches: Switches, base: str, job: Job) -> SimulatedResponse:
+    if job.ended == "failed":
+        return _failed(500, "No images were successfully generated")
+    return json_response(
+        200,
+        {
+            "success": True,
+            "status": "completed",
+            "images": _results(state, switches, base, job),
+            "failedImages": _failures(job),
+            "totalImages": len(job.images),
+        },
+    )
+
+
+def advance(state: State, switches: Switches, now: float) -> None:
+    """Carry out the end of every job whose time has come."""
+    for job in state.jobs.values():
+        over = now - job.begun >= switches.job_seconds
+        if job.ended is None and over and not switches.strand_jobs:
+            _finish(state, switches, job)
+
+
+def _finish(state: State, switches: Switches, job: Job) -> None:
+    character = state.characters.get(job.character_id)
+    drawn = [shot for shot in job.shots if shot not in job.failing]
+    job.completed = now_text()
+    if job.fails or not drawn or character is None:
+        job.ended = "failed"
+        return
+    prompt = state.media[character.reference].prompt if character.reference else "no reference"
+    job.images = [_draw(state, switches, character, shot, prompt).id for shot in drawn]
+    job.ended = "completed"
+    # Success replaces the whole remote gallery.
+    character.core = list(job.images)
+
+
+def _draw(
+    state: State, switches: Switches, character: Character, shot: ReferenceShot, prompt: str
+) -> MediaFile:
+    media_id = state.new_id()
+    lying = switches.misnamed_files
+    webp = lying and int(media_id[-1], 16) % 3 == 0
+    drawing = draw(prompt, shot.name, shot, "WEBP" if webp else "JPEG")
+    extension = ".png" if lying else drawing.extension
+    name = (
+        f"{stem_of(character.slug)}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
+        f"_v1_{len(state.media)}{extension}"
+    )
+    return state.keep(
+        MediaFile(
+            id=media_id,
+            name=name,
+            data=drawing.data,
+            mime_type="image/jpeg" if lying else drawing.mime_type,
+            width=drawing.width,
+            height=drawing.height,
+            alt=f"Generated reference image: {name}",
+            created=now_text(),
+            prompt=prompt,
+            shot=shot,
+        )
+    )
+
+
+def _results(state: State, switches: Switches, base: str, job: Job) -> list[dict[str, Any]]:
+    found = []
+    for media_id in job.images:
+        media = state.media[media_id]
+        dead = f"{DEAD}/{media_id}"
+        found.append(
+            {
+                "url": dead if switches.dead_result_urls else f"{base}/media/{media.name}",
+                "angle": "" if media.shot is None else media.shot.name,
+                "mediaId": media_id,
+                "quality": 88.5,
+                "dinoAssetId": "",
+            }
+        )
+    return found
+
+
+def _failures(job: Job) -> list[dict[str, Any]]:
+    return [
+        {
+            "angle": shot.name,
+            "error": 'Fal.ai API error: 422 - {"detail":"flagged"}',
+            "attempts": job.attempts,
+        }
+        for shot in reversed(job.failing)
+    ]
+
+
+def job_status(
+    state: State, switches: Switches, base: str, request: SimulatedRequest, job_id: str, now: float
+) -> SimulatedResponse:
+    """``GET`` and ``DELETE /api/v1/jobs/{id}/status``."""
+    if request.method not in ("GET", "DELETE"):
+        return SimulatedResponse(status=405)
+    job = state.jobs.get(job_id)
+    if request.method == "DELETE":
+        return _cancel(job, switches, now)
+    if job is None:
+        return json_response(
+            404,
+            {
+                "success": False,
+                "jobId": job_id,
+                "status": "failed",
+                "progress": {"current": 0, "total": 0, "percentage": 0},
+                "error": "Job not found",
+            },
+        )
+    row = _row(job, switches, now)
+    status = row["status"]
+    answer: dict[str, Any] = {
+        "success": True,
+        "jobId": job.id,
+        "status": status,
+        "progress": row["progress"],
+        "startedAt": job.created,
+    }
+    task = row["progress"]["currentTask"]
+    if job.ended is not None:
+        answer["completedAt"] = job.completed
+    if status == "completed":
+        answer["results"] = {
+            "success": True,
+            "failedImages": _failures(job),
+            "totalAttempts": len(job.images) + job.attempts * len(job.failing),
+            "processingTime": 0,
+            "generatedImages": _results(state, switches, base, job),
+        }
+        answer["message"] = f"Job completed successfully. Generated {len(job.images)} images."
+    elif status == "failed":
+        answer["error"] = "No images were successfully generated"
+        answer["message"] = "Job failed. Please check the error details."
+    elif status == "cancelled":
+        job.seen_cancelled = True
+        answer["message"] = "Job was cancelled."
+    elif status == "pending":
+        answer["message"] = "Job is queued and will start processing soon."
+    else:
+        if row["progress"]["current"] and not job.cancelled_once:
+            answer["estimatedCompletionAt"] = now_text()
+        answer["message"] = f"Job is processing. {task}"
+    return json_response(200, answer)
+
+
+def _cancel(job: Job | None, switches: Switches, now: float) -> SimulatedResponse:
+    if job is None:
+        return json_response(404, {"success": False, "message": "Job not found"})
+    if job.ended is not None:
+        return json_response(
+            400, {"success": False, "message": f"Cannot cancel job with status: {job.ended}"}
+        )
+    if job.cancelled_once:
+        message = "Job was not actively running, but marked as cancelled"
+        return json_response(200, {"success": False, "message": message})
+    # Cosmetic: the next poll says "cancelled", and the job goes on.
+    job.cancelled_once = True
+    return json_response(200, {"success": True, "message": "Job cancelled successfully"})
+
+
+def _row(job: Job, switches: Switches, now: float) -> dict[str, Any]:
+    """Return how far the job has come: ``status`` and ``progress``."""
+    total = len(job.shots)
+    seconds = switches.job_seconds
+    share = 0.5 if seconds == 0 else (now - job.begun) / seconds
+    current = min(total - 1, int(total * share))
+    task = f"Generating {job.shots[current].name}"
+    status = "processing"
+    if job.ended == "completed":
+        status, current, task = "completed", total, "Completed"
+    elif job.ended == "failed":
+        status, current = "failed", total - 1
+        task = f"Generating {job.shots[-1].name}"
+    elif job.cancelled_once and not job.seen_cancelled:
+        status = "cancelled"
+    elif share < 0.02:
+        status, current, task = "pending", 0, "Initializing..."
+    return {
+        "status": status,
+        "progress": {
+            "current": current,
+            "total": total,
+            "percentage": round(100 * current / total),
+            "currentTask": task,
+        },
+    }
+
+
+def list_jobs(
+    state: State, switches: Switches, request: SimulatedRequest, now: float
+) -> SimulatedResponse:
+    """``GET /api/v1/jobs``: newest first."""
+    if request.method != "GET":
+        return SimulatedResponse(status=405)
+    wanted, status = request.query.get("characterId"), request.query.get("status")
+    found = []
+    for job in reversed(state.jobs.values()):
+        row = _row(job, switches, now)
+        if wanted in (None, job.character_id) and status in (None, row["status"]):
+            ended = {} if job.completed is None else {"completedAt": job.completed}
+            found.append(
+                {
+                    "jobId": job.id,
+                    "characterId": job.character_id,
+                    "jobType": "360-set",
+                    **row,
+                    "createdAt": job.created,
+                    "startedAt": job.created,
+                    **ended,
+                }
+            )
+    jobs, paging = pages(found, request.query)
+    return json_response(200, {"success": True, "jobs": jobs, "pagination": paging})

@@ -1,0 +1,128 @@
+"""What the simulated server holds: characters, files, jobs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import define, field, frozen
+
+from .shots import ReferenceShot
+
+__all__ = ["Character", "Job", "MediaFile", "State", "now_text", "slug_of", "stem_of"]
+
+
+def now_text() -> str:
+    """Return the present as the server writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def slug_of(name: str) -> str:
+    """Return the ``characterId`` that the server derives: empty without any Latin letter."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+
+
+def stem_of(slug: str) -> str:
+    """Return the beginning of the names of a character's core files."""
+    return slug.replace("-", "_") or "character"
+
+
+@frozen(kw_only=True)
+class MediaFile:
+    """One file of the server and its media document.
+
+    Attributes:
+        id: The media id.
+        name: The file's name, which may lie about its type.
+        data: The bytes.
+        mime_type: What the server says that they are.
+        width: Pixels.
+        height: Pixels.
+        alt: Alternative text.
+        created: When.
+        prompt: What was drawn.
+        shot: The shot of a core image.
+        scene_type: The type of a scene image.
+    """
+
+    id: str
+    name: str
+    data: bytes = field(repr=False)
+    mime_type: str
+    width: int
+    height: int
+    alt: str
+    created: str
+    prompt: str = ""
+    shot: ReferenceShot | None = None
+    scene_type: str | None = None
+
+
+@define(kw_only=True)
+class Character:
+    """One character and the images that its gallery shows."""
+
+    id: str
+    slug: str
+    fields: dict[str, Any]
+    created: str
+    updated: str
+    reference: str | None = None
+    core: list[str] = field(factory=list)
+    scenes: list[str] = field(factory=list)
+
+
+@define(kw_only=True)
+class Job:
+    """One 360° job. Its progress follows from the clock; its end is carried out when it is seen."""
+
+    id: str
+    character_id: str
+    begun: float
+    created: str
+    shots: tuple[ReferenceShot, ...]
+    failing: tuple[ReferenceShot, ...] = ()
+    attempts: int = 2
+    fails: bool = False
+    seen_cancelled: bool = False
+    cancelled_once: bool = False
+    ended: str | None = None
+    """``completed`` or ``failed`` once its end was carried out."""
+    completed: str | None = None
+    images: list[str] = field(factory=list)
+    fresh: bool = True
+
+
+class State:
+    """Everything that the server holds."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.characters: dict[str, Character] = {}
+        self.media: dict[str, MediaFile] = {}
+        self.files: dict[str, str] = {}
+        self.jobs: dict[str, Job] = {}
+        self._seed = seed
+        self._made = 0
+
+    def new_id(self) -> str:
+        """Return the next ObjectId."""
+        return self._digest()[:24]
+
+    def new_uuid(self) -> str:
+        """Return the next UUID."""
+        return str(uuid.UUID(self._digest()[:32], version=4))
+
+    def _digest(self) -> str:
+        self._made += 1
+        return hashlib.sha256(f"{self._seed}:{self._made}".encode()).hexdigest()
+
+    def keep(self, media: MediaFile) -> MediaFile:
+        """Take a file in. Files stay for ever, as on the real server."""
+        self.media[media.id] = media
+        self.files[media.name] = media.id
+        return media
