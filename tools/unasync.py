@@ -99,6 +99,7 @@ def convert(source: str, used: Counter[str]) -> str:
     converted = "".join(out)
     # ``Callable[[X], Awaitable[Y]]`` is ``Callable[[X], Y]``.
     converted = re.sub(r"_Plain\[([^\[\]]*(?:\[[^\[\]]*\])?)\]", r"\1", converted)
+    converted = re.sub(r"\bimport _Plain,\s*", "import ", converted)
     return re.sub(r",?\s*\b_Plain\b", "", converted)
 
 

@@ -7,9 +7,8 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar
 
-from .._assembly import async_embedded, data_directory
 from .._ingest.naming import new_operation_id
-from .._library.ids import check_db_id, check_scene_type
+from .._library.ids import check_object_id, check_scene_type
 from .._owner import new_owner
 from ..errors import (
     CharacterNotFound,
@@ -135,6 +134,9 @@ class AsyncCharacterImageService:
             library: A client (closed by the caller), or the Library's base URL.
             **options: Passed to the constructor.
         """
+        # Only the embedded default needs disk and SQLite.
+        from .._assembly import async_embedded
+
         owned = AsyncExitStack()
         if isinstance(library, str):
             library = AsyncCharacterLibrary(library)
@@ -162,6 +164,8 @@ class AsyncCharacterImageService:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
+        from .._assembly import data_directory
+
         library = AsyncCharacterLibrary.from_env()
         service = cls.local(data_directory(), library=library, **options)
         service._owned.push_async_callback(library.aclose)  # noqa: SLF001 - one of our own
@@ -253,7 +257,7 @@ class AsyncCharacterImageService:
         if prompt is None:
             prompt = self._parts.suggester.suggest(character).prompt
         check_prompt(prompt)
-        policy = ReferencePolicy(policy)
+        policy = _policy(policy)
 
         async def work(run: AsyncRun) -> GenerationResult:
             return await generate_reference(run, character, db_id, policy)
@@ -614,7 +618,7 @@ class AsyncCharacterImageService:
     async def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
         character = await self._character(character_id)
         try:
-            return character, check_db_id(character.library_db_id)
+            return character, check_object_id(character.library_db_id)
         except InvalidArgument as error:
             raise CharacterNotLinked(
                 f"Character {character_id!r} is not linked to the Character Library: its "
@@ -628,3 +632,11 @@ class AsyncCharacterImageService:
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))
+
+
+def _policy(value: str) -> ReferencePolicy:
+    try:
+        return ReferencePolicy(value)
+    except ValueError as error:
+        known = ", ".join(ReferencePolicy)
+        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar
 
-from .._assembly import data_directory, embedded
 from .._ingest.naming import new_operation_id
-from .._library.ids import check_db_id, check_scene_type
+from .._library.ids import check_object_id, check_scene_type
 from .._owner import new_owner
 from ..errors import (
     CharacterNotFound,
@@ -136,6 +135,9 @@ class CharacterImageService:
             library: A client (closed by the caller), or the Library's base URL.
             **options: Passed to the constructor.
         """
+        # Only the embedded default needs disk and SQLite.
+        from .._assembly import embedded
+
         owned = ExitStack()
         if isinstance(library, str):
             library = CharacterLibrary(library)
@@ -163,6 +165,8 @@ class CharacterImageService:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
+        from .._assembly import data_directory
+
         library = CharacterLibrary.from_env()
         service = cls.local(data_directory(), library=library, **options)
         service._owned.callback(library.close)  # noqa: SLF001 - one of our own
@@ -254,7 +258,7 @@ class CharacterImageService:
         if prompt is None:
             prompt = self._parts.suggester.suggest(character).prompt
         check_prompt(prompt)
-        policy = ReferencePolicy(policy)
+        policy = _policy(policy)
 
         def work(run: Run) -> GenerationResult:
             return generate_reference(run, character, db_id, policy)
@@ -615,7 +619,7 @@ class CharacterImageService:
     def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
         character = self._character(character_id)
         try:
-            return character, check_db_id(character.library_db_id)
+            return character, check_object_id(character.library_db_id)
         except InvalidArgument as error:
             raise CharacterNotLinked(
                 f"Character {character_id!r} is not linked to the Character Library: its "
@@ -629,3 +633,11 @@ class CharacterImageService:
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))
+
+
+def _policy(value: str) -> ReferencePolicy:
+    try:
+        return ReferencePolicy(value)
+    except ValueError as error:
+        known = ", ".join(ReferencePolicy)
+        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

@@ -172,7 +172,7 @@ def job_status(
         return SimulatedResponse(status=405)
     job = state.jobs.get(job_id)
     if request.method == "DELETE":
-        return _cancel(job, switches, now)
+        return _cancel(job)
     if job is None:
         return json_response(
             404,
@@ -220,7 +220,7 @@ def job_status(
     return json_response(200, answer)
 
 
-def _cancel(job: Job | None, switches: Switches, now: float) -> SimulatedResponse:
+def _cancel(job: Job | None) -> SimulatedResponse:
     if job is None:
         return json_response(404, {"success": False, "message": "Job not found"})
     if job.ended is not None:

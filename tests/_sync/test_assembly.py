@@ -1,0 +1,77 @@
+# Generated from tests/_async/test_assembly.py by tools/unasync.py. Do not edit.
+"""The embedded default: disk and SQLite below one directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from charimg import (
+    CharacterImageService,
+    CharacterLibrary,
+    CharacterReference,
+    ConfigurationError,
+    Downloader,
+)
+from charimg.testing import Simulator
+
+from .world import FAST, LENA, URL
+
+
+def test_local_works_on_real_files_and_survives_a_restart(tmp_path: Path) -> None:
+    simulator = Simulator(base_url=URL)
+    client = httpx.Client(transport=simulator.transport())
+    library = CharacterLibrary(URL, client=client)
+    downloader = Downloader(client=client)
+    character = CharacterReference(
+        id=LENA, name="Lena", library_db_id=simulator.add_character(name="Lena")
+    )
+    with CharacterImageService.local(
+        tmp_path / "new" / "data", library=library, downloader=downloader, job_policy=FAST
+    ) as service:
+        service.directory.put(character)  # type: ignore[attr-defined]
+        service.generate_reference(LENA)
+        portfolio = service.generate_portfolio(LENA)
+        assert len(portfolio.images) == 27
+    with CharacterImageService.local(
+        tmp_path / "new" / "data", library=library, downloader=downloader
+    ) as service:
+        images = [image for image in service.iter_images(LENA)]
+        assert len(images) == 28
+        for image in images:
+            assert image.media is not None
+            assert service.media.get(image.media.key) is not None
+        assert (tmp_path / "new" / "data" / "charimg.sqlite").is_file()
+        assert (service.recover()).operations == ()
+    assert not client.is_closed
+    client.close()
+
+
+def test_local_takes_a_base_url_and_closes_what_it_made(tmp_path: Path) -> None:
+    service = CharacterImageService.local(tmp_path, library="https://library.example/base/")
+    assert service.library.base_url == "https://library.example/base"
+    service.close()
+    service.close()
+
+
+def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="CHARACTER_LIBRARY_API_URL"):
+        CharacterImageService.from_env()
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", "https://library.example")
+    with CharacterImageService.from_env() as service:
+        assert service.library.base_url == "https://library.example"
+        assert service.directory.get("nobody") is None
+        assert service.ledger.unfinished() == ()
+        assert (service.metadata.list("nobody")).total == 0
+    assert (tmp_path / "charimg-data" / "charimg.sqlite").is_file()
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "elsewhere"))
+    with CharacterImageService.from_env() as service:
+        assert service.directory.get("nobody") is None
+    assert (tmp_path / "elsewhere" / "charimg.sqlite").is_file()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
+    with pytest.raises(ConfigurationError, match="not a directory"):
+        CharacterImageService.from_env()

@@ -1,0 +1,251 @@
+# Generated from tests/_async/test_generate_portfolio.py by tools/unasync.py. Do not edit.
+"""The 360° portfolio: both generations of the server, true URLs, partial failures, progress."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    ImageFailed,
+    ImageMismatch,
+    ImageNotFound,
+    ImageStored,
+    JobError,
+    JobPolicy,
+    JobProgressed,
+    OperationFinished,
+    OperationStarted,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .world import LENA, World
+
+
+def ready(**options: object) -> World:
+    world = World(**options)
+    world.link()
+    world.service.generate_reference(LENA, prompt="the master prompt")
+    return world
+
+
+def test_twenty_seven_shots_become_records() -> None:
+    world = ready()
+    result = world.service.generate_portfolio(LENA, created_by="ann")
+    assert len(result.images) == 27
+    assert result.failures == ()
+    assert result.job_id
+    shots = [image for image in world.images() if image.kind == "portfolioItem"]
+    assert {image.id for image in shots} == {image.id for image in result.images}
+    assert len({image.metrics.sha256 for image in shots}) == 27, "really different images"
+    for image in shots:
+        shot = image.metrics.shot
+        assert shot is not None
+        assert shot.name
+        assert shot.lens_mm is not None
+        assert shot.camera_azimuth_deg is not None
+        assert image.external_id
+        assert image.prompt
+        assert image.created_by == "ann"
+        assert image.metrics.generation_ms is not None
+    assert world.counts == (1, 0, 1, 0)
+    world.check()
+
+
+def test_the_older_generation_answers_with_the_images_at_once() -> None:
+    world = ready()
+    world.simulator.switches.set360_mode = "images"
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == 27
+    assert result.job_id is None
+    world.check()
+
+
+def test_it_appends_and_never_deletes() -> None:
+    world = ready()
+    before = world.images()
+    world.service.generate_portfolio(LENA)
+    world.service.generate_portfolio(LENA)
+    after = world.images()
+    assert len(after) == 55
+    assert before[0] in after
+    assert world.counts == (1, 0, 2, 0)
+    world.check()
+
+
+def test_dead_urls_of_the_result_are_resolved_through_the_gallery() -> None:
+    world = ready()
+    assert world.simulator.switches.dead_result_urls
+    result = world.service.generate_portfolio(LENA)
+    job = world.service.library.get_job(result.job_id or "")
+    dead = {image.url for image in job.images}
+    assert not dead & {image.source_url for image in result.images}
+
+
+def test_a_shot_that_the_gallery_lacks_is_found_by_its_media_id() -> None:
+    world = ready()
+    world.simulator.switches.gallery_lacks = 1
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == 27
+
+
+def test_a_media_id_that_nobody_knows_is_a_warning_and_a_failed_record() -> None:
+    world = ready()
+    world.simulator.switches.gallery_lacks = 1
+    world.simulator.switches.media_errors = 5
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == 26
+    (failure,) = result.failures
+    assert failure.source_url
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NOT_FOUND]
+    world.check()
+
+
+def test_a_failed_download_is_a_failed_record_with_error_and_source_url() -> None:
+    world = ready()
+    world.simulator.switches.file_errors = 2
+    result = world.service.generate_portfolio(LENA, on_progress=world.progress.append)
+    assert len(result.images) == 25
+    assert len(result.failures) == 2
+    for failure in result.failures:
+        assert failure.status == "failed"
+        assert failure.error
+        assert failure.source_url
+        assert failure.media is None
+    assert len([event for event in world.progress if isinstance(event, ImageFailed)]) == 2
+    assert world.told[-1].failed == 2
+    for failure in result.failures:
+        retried = world.service.retry_ingestion(LENA, failure.id)
+        assert retried.image.metrics.shot == failure.metrics.shot
+    assert {image.status for image in world.images()} == {"succeeded"}
+    assert world.counts == (1, 0, 1, 0)
+    world.check()
+
+
+def test_a_shot_that_the_server_could_not_draw_is_a_failed_record_without_url() -> None:
+    world = ready()
+    world.simulator.switches.failing_shots = 3
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == 24
+    assert len(result.failures) == 3
+    for failure in result.failures:
+        assert failure.source_url is None
+        assert failure.error
+        with pytest.raises(ImageMismatch, match="never drawn"):
+            world.service.retry_ingestion(LENA, failure.id)
+    world.check()
+
+
+def test_a_failed_job_is_raised_and_over() -> None:
+    world = ready()
+    world.simulator.switches.fail_jobs = True
+    with pytest.raises(JobError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_FAILED
+    (operation, *_) = world.operations()
+    assert operation.state == OperationState.FAILED
+    assert len(world.images()) == 1
+
+
+def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:
+    policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
+    world = ready(job_policy=policy)
+    world.simulator.switches.strand_jobs = True
+    with pytest.raises(JobError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_STRANDED
+    assert caught.value.job_id in str(caught.value)
+    (operation, *_) = world.operations()
+    assert operation.state == OperationState.RECEIVED
+    assert operation.job_id == caught.value.job_id
+
+
+def test_a_refused_set_is_raised_without_retry() -> None:
+    world = ready()
+    world.simulator.switches.set360_errors = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    assert world.counts == (1, 0, 1, 0)
+    (operation, *_) = world.operations()
+    assert operation.state == OperationState.FAILED
+
+
+def test_without_a_reference_the_server_says_so() -> None:
+    world = World()
+    world.link()
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    assert world.images() == []
+
+
+def test_a_master_that_only_the_library_knows_will_do() -> None:
+    world = World()
+    world.link()
+    world.simulator.set_reference(world.db_id)
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == 27
+    assert result.reference_id is None
+
+
+def test_a_chosen_earlier_reference_is_made_the_master_first() -> None:
+    world = ready()
+    (first,) = world.images()
+    second = world.service.generate_reference(
+        LENA, prompt="two", policy=ReferencePolicy.KEEP_HISTORY
+    )
+    assert world.simulator.reference_of(world.db_id) == second.image.external_id
+    result = world.service.generate_portfolio(LENA, reference_id=first.id)
+    assert result.reference_id == first.id
+    assert world.simulator.reference_of(world.db_id) == first.external_id
+    puts = [each for each in world.simulator.requests if each.method == "PUT"]
+    assert len(puts) == 1
+    again = world.service.generate_portfolio(LENA)
+    assert again.reference_id == first.id, "it is the current one now"
+    assert len([each for each in world.simulator.requests if each.method == "PUT"]) == 1
+
+
+def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
+    world = ready()
+    scene = (world.service.generate_scene(LENA, "She waits.")).image
+    with pytest.raises(ImageNotFound, match="'?nothing'?"):
+        world.service.generate_portfolio(LENA, reference_id="nothing")
+    with pytest.raises(ImageMismatch, match="not a reference"):
+        world.service.generate_portfolio(LENA, reference_id=scene.id)
+    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    other = (world.service.generate_reference("max", prompt="max")).image
+    with pytest.raises(ImageMismatch, match="another character"):
+        world.service.generate_portfolio(LENA, reference_id=other.id)
+    assert world.counts == (2, 0, 0, 1)
+
+
+def test_options_reach_the_server() -> None:
+    world = ready()
+    world.service.generate_portfolio(LENA, style="film_noir", quality_threshold=80, max_retries=1)
+    (posted,) = world.simulator.posts("generate-360-set")
+    assert posted["style"] == "film_noir"
+    assert posted["qualityThreshold"] == 80
+    assert posted["maxRetries"] == 1
+
+
+def test_progress_goes_from_the_start_to_the_last_record() -> None:
+    world = ready()
+    result = world.service.generate_portfolio(LENA, on_progress=world.progress.append)
+    types = [type(event) for event in world.progress]
+    assert types[0] is OperationStarted
+    assert types[-1] is OperationFinished
+    assert JobProgressed in types
+    assert types.index(JobProgressed) < types.index(ImageStored)
+    stored = [event for event in world.progress if isinstance(event, ImageStored)]
+    assert [event.done for event in stored] == list(range(1, 28))
+    assert {event.total for event in stored} == {27}
+    assert {event.operation_id for event in world.progress} == {result.operation_id}
+
+
+def test_downloads_run_at_once_up_to_the_bound() -> None:
+    world = ready(concurrency=3)
+    world.simulator.switches.file_seconds = 0.01
+    world.service.generate_portfolio(LENA)
+    assert 1 < world.simulator.most_files_at_once <= 3

@@ -1,0 +1,89 @@
+# Generated from tests/_async/test_generate_scene.py by tools/unasync.py. Do not edit.
+"""Scene images."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    IngestionError,
+    InvalidArgument,
+    InvalidPrompt,
+    OperationState,
+)
+
+from .world import LENA, World
+
+
+def ready() -> World:
+    world = World()
+    world.link()
+    world.service.generate_reference(LENA, prompt="the master prompt")
+    return world
+
+
+def test_the_scene_context_is_the_prompt() -> None:
+    world = ready()
+    result = world.service.generate_scene(LENA, " She waits in the rain. ")
+    assert result.image.kind == "scene"
+    assert result.image.prompt == " She waits in the rain. "
+    (posted,) = world.simulator.posts("generate-scene-image")
+    assert posted["sceneContext"] == " She waits in the rain. "
+    assert posted["sceneType"] == "dialogue"
+    assert (world.images())[0] == result.image
+    assert world.counts == (1, 0, 0, 1)
+    world.check()
+
+
+def test_all_options_reach_the_server() -> None:
+    world = ready()
+    world.service.generate_scene(
+        LENA,
+        "She waits.",
+        scene_type="action",
+        mood="tense",
+        lighting="low key",
+        environment="harbour",
+        additional_characters=["Max"],
+    )
+    (posted,) = world.simulator.posts("generate-scene-image")
+    assert posted == {
+        "sceneContext": "She waits.",
+        "sceneType": "action",
+        "mood": "tense",
+        "lightingStyle": "low key",
+        "environmentContext": "harbour",
+        "additionalCharacters": ["Max"],
+    }
+
+
+def test_what_the_server_would_be_paid_for_in_vain_is_refused_first() -> None:
+    world = ready()
+    with pytest.raises(InvalidArgument, match="dialogue"):
+        world.service.generate_scene(LENA, "She waits.", scene_type="musical")
+    with pytest.raises(InvalidPrompt):
+        world.service.generate_scene(LENA, "  ")
+    assert world.counts == (1, 0, 0, 0)
+
+
+def test_without_a_reference_the_server_says_so() -> None:
+    world = World()
+    world.link()
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_scene(LENA, "She waits.")
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    (operation,) = world.operations()
+    assert operation.state == OperationState.FAILED
+
+
+def test_a_failed_download_can_be_retried() -> None:
+    world = ready()
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        world.service.generate_scene(LENA, "She waits.")
+    result = world.service.retry_ingestion(LENA, caught.value.image_id or "")
+    assert result.image.kind == "scene"
+    assert world.counts == (1, 0, 0, 1)
+    world.check()

@@ -1,0 +1,379 @@
+# Generated from tests/_async/test_manage_images.py by tools/unasync.py. Do not edit.
+"""Reading, deleting, restoring and retrying."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from charimg import (
+    CharacterImage,
+    CharacterLibraryError,
+    CharacterNotLinked,
+    ErrorCode,
+    GenerationInProgress,
+    ImageMismatch,
+    ImageNotFound,
+    IngestionError,
+    InvalidArgument,
+    OperationState,
+    ReferencePolicy,
+    RemoteDelete,
+)
+from charimg.models import utcnow
+
+from .world import LENA, World
+
+
+def ready(**options: object) -> World:
+    world = World(**options)
+    world.link()
+    world.service.generate_reference(LENA, prompt="one")
+    return world
+
+
+# Reading
+
+
+def test_a_page_is_newest_first_with_media_urls_and_total() -> None:
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    page = world.service.list_images(LENA, limit=1)
+    assert [image.prompt for image in page.images] == ["She waits."]
+    assert page.total == 2
+    assert page.images[0].media is not None
+    assert page.images[0].media.url
+    last = world.service.list_images(LENA, limit=1, cursor=page.next_cursor)
+    assert [image.prompt for image in last.images] == ["one"]
+    assert last.next_cursor is None
+
+
+def test_filters_by_kind_and_status() -> None:
+    world = ready()
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_scene(LENA, "She waits.")
+    references = world.service.list_images(LENA, kind="reference")
+    failed = world.service.list_images(LENA, status="failed")
+    neither = world.service.list_images(LENA, kind="reference", status="failed")
+    assert [image.prompt for image in references.images] == ["one"]
+    assert [image.prompt for image in failed.images] == ["She waits."]
+    assert (references.total, failed.total, neither.total) == (1, 1, 0)
+
+
+def test_a_foreign_cursor_and_a_bad_limit_are_refused() -> None:
+    world = ready()
+    with pytest.raises(InvalidArgument):
+        world.service.list_images(LENA, cursor="nonsense")
+    with pytest.raises(InvalidArgument):
+        world.service.list_images(LENA, limit=0)
+
+
+def test_ten_thousand_images_page_through_without_a_gap_or_double() -> None:
+    world = World()
+    begin = utcnow()
+    for number in range(10_000):
+        world.metadata.add(
+            CharacterImage(
+                key=f"{number:05}",
+                character_id=LENA,
+                kind="scene",
+                status="failed",
+                error="-",
+                # Many share a time, so the id decides.
+                created_at=begin + timedelta(milliseconds=number // 7),
+            )
+        )
+    seen = [image for image in world.service.iter_images(LENA, page_size=999)]
+    assert len(seen) == 10_000
+    order = [(image.created_at, image.id) for image in seen]
+    assert order == sorted(order, reverse=True)
+    assert len(set(order)) == 10_000
+
+
+def test_one_image_is_read_by_its_id() -> None:
+    world = ready()
+    (image,) = world.images()
+    assert world.service.get_image(LENA, image.id) == image
+    with pytest.raises(ImageNotFound, match="nothing"):
+        world.service.get_image(LENA, "nothing")
+    with pytest.raises(ImageMismatch, match="another character"):
+        world.service.get_image("max", image.id)
+
+
+def test_operations_are_listed_newest_first() -> None:
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    page = world.service.list_operations(LENA, limit=1)
+    assert [operation.kind for operation in page.operations] == ["scene"]
+    page = world.service.list_operations(LENA, limit=1, cursor=page.next_cursor)
+    assert [operation.kind for operation in page.operations] == ["reference"]
+
+
+# Deleting
+
+
+def test_deleting_a_scene_leaves_the_remote_alone() -> None:
+    world = ready()
+    scene = (world.service.generate_scene(LENA, "She waits.")).image
+    result = world.service.delete_image(LENA, scene.id)
+    assert (result.removed, result.remote_deleted, result.warnings) == (1, None, ())
+    assert [image.prompt for image in world.images()] == ["one"]
+    assert world.counts == (1, 0, 0, 1)
+    assert world.told[-1].removed == 1
+    world.check()
+
+
+def test_deleting_the_reference_deletes_the_remote_one() -> None:
+    world = ready()
+    (image,) = world.images()
+    result = world.service.delete_image(LENA, image.id)
+    assert (result.removed, result.remote_deleted) == (1, True)
+    assert world.counts == (1, 1, 0, 0)
+    assert world.simulator.reference_of(world.db_id) is None
+    assert world.images() == []
+    world.check()
+
+
+def test_a_failed_remote_delete_is_reported_and_not_repeated() -> None:
+    world = ready()
+    (image,) = world.images()
+    world.simulator.switches.reference_delete_errors = 1
+    result = world.service.delete_image(LENA, image.id, on_progress=world.progress.append)
+    assert result.removed == 1
+    assert result.remote_deleted is False
+    (warning,) = result.warnings
+    assert "not deleted" in warning.message
+    assert world.counts == (1, 1, 0, 0)
+    (operation, _) = world.operations()
+    assert operation.remote_delete == RemoteDelete.FAILED
+    assert operation.state == OperationState.DONE
+    world.check()
+
+
+def test_deleting_a_kept_earlier_reference_leaves_the_master_alone() -> None:
+    world = ready()
+    (first,) = world.images()
+    world.service.generate_reference(LENA, prompt="two", policy=ReferencePolicy.KEEP_HISTORY)
+    result = world.service.delete_image(LENA, first.id)
+    assert result.remote_deleted is None
+    assert world.counts == (2, 1, 0, 0)
+
+
+def test_a_reference_of_another_provider_never_reaches_the_remote() -> None:
+    world = ready()
+    (image,) = world.images()
+    uploaded = world.metadata.add(
+        CharacterImage(
+            key="uploaded",
+            character_id=LENA,
+            kind="reference",
+            status="succeeded",
+            provider="upload",
+        )
+    )
+    result = world.service.delete_image(LENA, uploaded.id)
+    assert result.remote_deleted is None
+    assert world.counts == (1, 0, 0, 0)
+    assert world.images() == [image]
+
+
+def test_deleting_twice_is_a_clear_not_found_and_leaves_nothing_behind() -> None:
+    world = ready()
+    (image,) = world.images()
+    world.service.delete_image(LENA, image.id)
+    operations = world.operations()
+    with pytest.raises(ImageNotFound, match=image.id):
+        world.service.delete_image(LENA, image.id)
+    assert world.operations() == operations
+    assert world.counts == (1, 1, 0, 0)
+    assert world.media.keys() == set()
+
+
+def test_losing_the_race_to_delete_is_a_not_found_too() -> None:
+    world = ready()
+    (image,) = world.images()
+    acquire = world.ledger.acquire
+
+    def late(*args: object, **options: object) -> object:
+        world.metadata.delete(image.id)
+        return acquire(*args, **options)  # type: ignore[arg-type]
+
+    world.ledger.acquire = late  # type: ignore[method-assign, assignment]
+    with pytest.raises(ImageNotFound, match="deleted already"):
+        world.service.delete_image(LENA, image.id)
+    assert world.counts == (1, 0, 0, 0)
+
+
+def test_an_image_of_another_character_is_refused() -> None:
+    world = ready()
+    (image,) = world.images()
+    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    with pytest.raises(ImageMismatch, match="another character"):
+        world.service.delete_image("max", image.id)
+    assert world.images() == [image]
+    assert world.counts == (1, 0, 0, 0)
+
+
+def test_deleting_while_something_runs_is_refused() -> None:
+    world = ready()
+    (image,) = world.images()
+    world.ledger.acquire(LENA, owner="another", ttl=100)
+    with pytest.raises(GenerationInProgress):
+        world.service.delete_image(LENA, image.id)
+    assert world.images() == [image]
+
+
+def test_deleting_everything() -> None:
+    world = ready()
+    world.service.generate_portfolio(LENA)
+    world.service.generate_scene(LENA, "She waits.")
+    result = world.service.delete_all_images(LENA)
+    assert (result.removed, result.remote_deleted) == (29, True)
+    assert world.images() == []
+    assert world.counts == (1, 1, 1, 1)
+    again = world.service.delete_all_images(LENA)
+    assert (again.removed, again.remote_deleted) == (0, None)
+    world.check()
+
+
+def test_deleting_everything_takes_more_than_one_page() -> None:
+    world = World()
+    world.link()
+    for number in range(1_100):
+        world.metadata.add(
+            CharacterImage(
+                key=f"{number}",
+                character_id=LENA,
+                kind="reference",
+                status="failed",
+                provider="upload" if number % 2 else "character-library",
+            )
+        )
+    result = world.service.delete_all_images(LENA)
+    assert result.removed == 1_100
+    assert world.counts == (0, 1, 0, 0)
+
+
+def test_images_of_a_character_that_is_gone_or_unlinked_can_be_deleted() -> None:
+    world = ready()
+    world.directory.remove(LENA)
+    (image,) = world.images()
+    result = world.service.delete_image(LENA, image.id)
+    assert result.removed == 1
+    assert result.remote_deleted is False
+    assert [warning.code for warning in result.warnings] == ["NOT_LINKED"]
+    assert world.counts == (1, 0, 0, 0)
+
+
+# Restoring
+
+
+def test_an_earlier_reference_becomes_the_master_again() -> None:
+    world = ready()
+    (first,) = world.images()
+    second = world.service.generate_reference(
+        LENA, prompt="two", policy=ReferencePolicy.KEEP_HISTORY
+    )
+    restored = world.service.restore_reference(LENA, first.id)
+    assert restored.id == first.id
+    assert restored.metrics.master_since is not None
+    assert second.image.metrics.master_since is not None
+    assert restored.metrics.master_since >= second.image.metrics.master_since
+    assert world.simulator.reference_of(world.db_id) == first.external_id
+    result = world.service.delete_image(LENA, second.image.id)
+    assert result.remote_deleted is None, "it is no longer the master"
+    result = world.service.delete_image(LENA, first.id)
+    assert result.remote_deleted is True
+
+
+def test_only_a_reference_of_the_library_can_be_restored() -> None:
+    world = ready()
+    scene = (world.service.generate_scene(LENA, "She waits.")).image
+    foreign = world.metadata.add(
+        CharacterImage(
+            key="f", character_id=LENA, kind="reference", status="succeeded", provider="upload"
+        )
+    )
+    nameless = world.metadata.add(
+        CharacterImage(key="n", character_id=LENA, kind="reference", status="succeeded")
+    )
+    with pytest.raises(ImageMismatch, match="not a reference"):
+        world.service.restore_reference(LENA, scene.id)
+    with pytest.raises(ImageMismatch, match="provider"):
+        world.service.restore_reference(LENA, foreign.id)
+    with pytest.raises(ImageMismatch, match="no media id"):
+        world.service.restore_reference(LENA, nameless.id)
+    with pytest.raises(ImageNotFound):
+        world.service.restore_reference(LENA, "nothing")
+    world.link(library_db_id=None)
+    with pytest.raises(CharacterNotLinked):
+        world.service.restore_reference(LENA, scene.id)
+    assert not [each for each in world.simulator.requests if each.method == "PUT"]
+
+
+# Retrying
+
+
+def test_a_retry_that_fails_again_keeps_the_record_with_the_new_error() -> None:
+    world = ready()
+    world.simulator.switches.file_errors = 2
+    with pytest.raises(IngestionError) as caught:
+        world.service.generate_scene(LENA, "She waits.")
+    image_id = caught.value.image_id or ""
+    with pytest.raises(IngestionError) as again:
+        world.service.retry_ingestion(LENA, image_id)
+    assert again.value.image_id == image_id
+    failed = world.service.get_image(LENA, image_id)
+    assert failed.status == "failed"
+    assert failed.error == str(again.value)
+    world.service.retry_ingestion(LENA, image_id)
+    assert world.counts == (1, 0, 0, 1)
+    world.check()
+
+
+def test_only_a_failed_image_can_be_retried() -> None:
+    world = ready()
+    (image,) = world.images()
+    with pytest.raises(ImageMismatch, match="nothing to retry"):
+        world.service.retry_ingestion(LENA, image.id)
+    with pytest.raises(ImageNotFound):
+        world.service.retry_ingestion(LENA, "nothing")
+
+
+def test_a_retry_works_without_the_character_and_by_media_id_alone() -> None:
+    world = ready()
+    (image,) = world.images()
+    orphan = world.metadata.add(
+        CharacterImage(
+            key="again",
+            character_id=LENA,
+            kind="reference",
+            status="failed",
+            error="-",
+            external_id=image.external_id,
+        )
+    )
+    world.directory.remove(LENA)
+    result = world.service.retry_ingestion(LENA, orphan.id)
+    assert result.image.metrics.sha256 == image.metrics.sha256
+    assert result.image.source_url
+
+
+def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
+    world = ready()
+    lost = world.metadata.add(
+        CharacterImage(
+            key="lost",
+            character_id=LENA,
+            kind="scene",
+            status="failed",
+            error="-",
+            external_id="0123456789abcdef01234567",
+        )
+    )
+    with pytest.raises(IngestionError) as caught:
+        world.service.retry_ingestion(LENA, lost.id)
+    assert caught.value.code == ErrorCode.NO_SOURCE
+    assert isinstance(caught.value.__cause__, CharacterLibraryError)
