@@ -1,0 +1,92 @@
+"""The async store: the sync one in worker threads, so that the event loop never waits for a disk.
+
+A cancelled call is not abandoned: its thread finishes first, and the cancellation arrives then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from os import PathLike
+from pathlib import Path
+from typing import IO, Self, TypeVar
+
+from ...models import Media, Upload
+from .store import DiskMediaStore, open_file, read_chunk
+
+__all__ = ["AsyncDiskMediaStore"]
+
+T = TypeVar("T")
+
+
+class AsyncDiskMediaStore:
+    """The async twin of `DiskMediaStore`, for asyncio and trio. See there for everything."""
+
+    concurrent_safe = True
+
+    def __init__(
+        self,
+        directory: str | PathLike[str],
+        *,
+        base_url: str | None = None,
+        thumbnail_px: int = 320,
+    ) -> None:
+        self._store = DiskMediaStore(directory, base_url=base_url, thumbnail_px=thumbnail_px)
+
+    def __repr__(self) -> str:
+        return f"Async{self._store!r}"
+
+    async def save(self, upload: Upload, /) -> Media:
+        """See `DiskMediaStore.save`."""
+        return await _in_thread(lambda: self._store.save(upload))
+
+    def open(self, key: str, /) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """See `MediaStore.open`."""
+        return self._open(key)
+
+    @asynccontextmanager
+    async def _open(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        path, file = await _in_thread(lambda: open_file(self._store, key))
+        # Closing a file that was only read does not wait for the disk.
+        with file:
+            yield _Chunks(file, key, path)
+
+    async def get(self, key: str, /) -> Media | None:
+        """See `DiskMediaStore.get`."""
+        return await _in_thread(lambda: self._store.get(key))
+
+    async def delete(self, key: str, /) -> bool:
+        """See `MediaStore.delete`."""
+        return await _in_thread(lambda: self._store.delete(key))
+
+    def locate(self, media: Media, /) -> Media:
+        """See `DiskMediaStore.locate`."""
+        return self._store.locate(media)
+
+    def path(self, media: Media, /) -> Path:
+        """See `DiskMediaStore.path`."""
+        return self._store.path(media)
+
+
+class _Chunks:
+    """An iterator that may be left half read: unlike a generator, it needs no closing."""
+
+    def __init__(self, file: IO[bytes], key: str, path: Path) -> None:
+        self._file = file
+        self._key = key
+        self._path = path
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await _in_thread(lambda: read_chunk(self._file, self._key, self._path))
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+
+async def _in_thread(call: Callable[[], T]) -> T:
+    from anyio.to_thread import run_sync
+
+    return await run_sync(call)

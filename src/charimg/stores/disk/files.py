@@ -1,0 +1,144 @@
+"""The few file operations that the disk store is made of, each durable when it returns."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from ...errors import StorageError
+
+__all__ = [
+    "CHUNK",
+    "copy_in",
+    "file_size",
+    "make_directory",
+    "move",
+    "names_in",
+    "readable_errors",
+    "remove_directory",
+    "sync_directory",
+    "sync_file",
+    "write_in",
+]
+
+CHUNK = 256 * 1024
+
+# Windows has no way to flush a directory; its renames are journaled.
+_CAN_SYNC_DIRECTORIES = hasattr(os, "O_DIRECTORY")
+
+_HINTS = {
+    errno.ENOSPC: "Free some space and try again.",
+    errno.EDQUOT: "Free some space or raise the quota, and try again.",
+    errno.EACCES: "Let this process write there.",
+    errno.EPERM: "Let this process write there.",
+    errno.EROFS: "Choose a directory that can be written to.",
+    errno.EMFILE: "Close files or raise the limit of open files.",
+}
+
+
+@contextmanager
+def readable_errors(doing: str, key: str, path: Path) -> Iterator[None]:
+    """Turn an `OSError` into a `StorageError` that names the key and the path."""
+    try:
+        yield
+    except OSError as error:
+        number = error.errno or 0
+        reason = error.strerror or type(error).__name__
+        hint = _HINTS.get(number, "Check the disk and the directory.")
+        raise StorageError(f"Cannot {doing} media {key!r} at {path}: {reason}. {hint}") from error
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file to the disk."""
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Flush a directory, so that names made or moved in it outlive a power cut."""
+    if not _CAN_SYNC_DIRECTORIES:
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot, and do it on their own.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and those above it, unless they are there."""
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+    sync_directory(path.parent)
+
+
+def copy_in(source: IO[bytes], path: Path) -> tuple[int, str]:
+    """Copy a file from its beginning into a new one; return size and SHA-256 of what was read."""
+    digest = hashlib.sha256()
+    size = 0
+    source.seek(0)
+    with path.open("xb") as target:
+        while chunk := source.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            target.write(chunk)
+    sync_file(path)
+    return size, digest.hexdigest()
+
+
+def write_in(path: Path, data: bytes) -> None:
+    """Write a new file."""
+    with path.open("xb") as target:
+        target.write(data)
+    sync_file(path)
+
+
+def file_size(path: Path) -> int | None:
+    """Return the size in bytes, or ``None`` when there is no such file."""
+    try:
+        return path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def names_in(path: Path) -> list[str]:
+    """Return the names in a directory; none when it is not there."""
+    try:
+        return os.listdir(path)  # noqa: PTH208 - names alone are wanted
+    except FileNotFoundError:
+        return []
+
+
+def move(source: Path, target: Path) -> bool:
+    """Rename; return whether the source was there."""
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_directory(path: Path) -> None:
+    """Remove a directory of files. Someone else may be removing it at the same time."""
+    for name in names_in(path):
+        (path / name).unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        path.rmdir()

@@ -1,0 +1,98 @@
+"""Where everything lies, and which names are safe. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import quote
+
+from ...errors import InvalidArgument
+from ...models import Media
+
+__all__ = ["SIDECAR", "THUMBNAIL", "Layout", "check_name", "has_thumbnail", "media_id"]
+
+# Names from outside begin with a letter or digit, so these two can never be meant by one.
+SIDECAR = "_media.json"
+THUMBNAIL = "_thumbnail.webp"
+_INCOMING = ".incoming"
+
+# No separator, no leading dot (hence no ".."), and no trailing dot, which Windows drops.
+_SAFE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
+# Not in a safe name, so what follows it cannot be a part of the key.
+_MARK = "~"
+_WITH_THUMBNAIL = f"{_MARK}t"
+
+
+def check_name(value: object, what: str) -> str:
+    """Return a key or file name that is safe as one part of a path.
+
+    Raises:
+        InvalidArgument: It could lead elsewhere, or is no name on some file system.
+    """
+    if isinstance(value, str) and _SAFE.fullmatch(value):
+        return value
+    raise InvalidArgument(
+        f"{ascii(value)[:80]} cannot be a {what} of the disk store: use 1 to 128 letters, digits, "
+        "dots, hyphens or underscores, a letter or digit first, and no dot last."
+    )
+
+
+def media_id(key: str, *, thumbnail: bool) -> str:
+    """Return the store's own id of a media, which tells whether there is a thumbnail.
+
+    `Media` has no other field for it, and ``locate`` may not look at the disk.
+    """
+    return f"{key}{_WITH_THUMBNAIL}" if thumbnail else key
+
+
+def has_thumbnail(media: Media) -> bool:
+    """Tell whether a thumbnail was drawn when the media was saved."""
+    return media.id == f"{media.key}{_WITH_THUMBNAIL}"
+
+
+class Layout:
+    """The paths and URLs below one directory.
+
+    Attributes:
+        root: The store's directory, absolute.
+        incoming: Where saves are prepared and removals finished.
+    """
+
+    def __init__(self, root: Path, base_url: str | None) -> None:
+        self.root = root
+        self.incoming = root / _INCOMING
+        self._base_url = None if base_url is None else base_url.rstrip("/")
+
+    def shard(self, key: str) -> Path:
+        """Return the directory that holds the media's directory."""
+        return self.root / hashlib.sha256(key.encode()).hexdigest()[:2]
+
+    def home(self, key: str) -> Path:
+        """Return the media's directory.
+
+        Raises:
+            InvalidArgument: The key is not safe.
+        """
+        return self.shard(key) / check_name(key, "key")
+
+    def fresh(self, key: str) -> Path:
+        """Return a new, unused path below ``.incoming``."""
+        return self.incoming / f"{key}{_MARK}{secrets.token_hex(8)}"
+
+    def left_by(self, key: str, name: str) -> bool:
+        """Tell whether a name below ``.incoming`` belongs to the key."""
+        return name.startswith(f"{key}{_MARK}")
+
+    def url(self, media: Media, name: str) -> str:
+        """Return the URL of one of the media's files.
+
+        Raises:
+            InvalidArgument: The media's key is not safe.
+        """
+        path = self.home(media.key) / name
+        if self._base_url is None:
+            return path.as_uri()
+        relative = path.relative_to(self.root).as_posix()
+        return f"{self._base_url}/{quote(relative)}"

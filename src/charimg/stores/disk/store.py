@@ -1,0 +1,264 @@
+"""The sync store."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from os import PathLike
+from pathlib import Path
+from typing import IO
+
+from attrs import evolve
+
+from ..._json import from_json, to_json
+from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
+from ...models import Media, Upload
+from .files import (
+    CHUNK,
+    copy_in,
+    file_size,
+    make_directory,
+    move,
+    names_in,
+    readable_errors,
+    remove_directory,
+    sync_directory,
+    write_in,
+)
+from .layout import SIDECAR, THUMBNAIL, Layout, check_name, has_thumbnail, media_id
+from .thumbnails import draw_thumbnail
+
+__all__ = ["DiskMediaStore", "open_file", "read_chunk"]
+
+_log = logging.getLogger("charimg.stores.disk")
+
+
+class DiskMediaStore:
+    """A `MediaStore` of files below one directory.
+
+    Safe for several threads and processes. Every save and removal is on the disk when it returns.
+    Keys and file names are letters, digits, dots, hyphens and underscores (at most 128); others are
+    refused with `InvalidArgument`.
+
+    Args:
+        directory: Where the files go; made by the first save. The whole of it must lie on one file
+            system.
+        base_url: What a web server serves the directory under, e.g. ``https://cdn.example/media``.
+            Without it, URLs are ``file://``.
+        thumbnail_px: The longest side of a thumbnail in pixels; 0 draws none. Thumbnails need
+            Pillow (``pip install 'charimg[images]'``); without it there are none.
+
+    Raises:
+        InvalidArgument: ``thumbnail_px`` is negative.
+    """
+
+    concurrent_safe = True
+
+    def __init__(
+        self,
+        directory: str | PathLike[str],
+        *,
+        base_url: str | None = None,
+        thumbnail_px: int = 320,
+    ) -> None:
+        if thumbnail_px < 0:
+            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
+        self._layout = Layout(Path(directory).absolute(), base_url)
+        self._thumbnail_px = thumbnail_px
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._layout.root)!r})"
+
+    def save(self, upload: Upload, /) -> Media:
+        """See `MediaStore.save`.
+
+        Raises:
+            InvalidArgument: The key or the file name is not safe.
+            StorageError: The disk failed, or ``upload.file`` does not hold what ``upload.size`` and
+                ``upload.sha256`` say; nothing is visible under the key.
+        """
+        home = self._layout.home(upload.key)
+        check_name(upload.filename, "file name")
+        with readable_errors("store", upload.key, home):
+            media = self._read(upload.key) or self._save(upload, home)
+        # Whatever else came in under this key has lost. It is no reason to fail a save that is done.
+        with suppress(OSError):
+            self._sweep(upload.key)
+        return media
+
+    @contextmanager
+    def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
+        """See `MediaStore.open`."""
+        path, file = open_file(self, key)
+        with file:
+            yield iter(lambda: read_chunk(file, key, path), b"")
+
+    def get(self, key: str, /) -> Media | None:
+        """See `MediaStore.get`.
+
+        A file that was cut off or taken away behind the store's back counts as absent.
+        """
+        with readable_errors("read", key, self._layout.home(key)):
+            return self._read(key)
+
+    def delete(self, key: str, /) -> bool:
+        """See `MediaStore.delete`."""
+        home = self._layout.home(key)
+        with readable_errors("delete", key, home):
+            found = self._remove(key, home)
+            return self._sweep(key) or found
+
+    def locate(self, media: Media, /) -> Media:
+        """See `MediaStore.locate`. There is a ``thumbnail_url`` if one was drawn at the save.
+
+        Raises:
+            InvalidArgument: The media's key or file name is not safe, so it is none of this store.
+        """
+        layout = self._layout
+        return evolve(
+            media,
+            url=layout.url(media, check_name(media.filename, "file name")),
+            thumbnail_url=layout.url(media, THUMBNAIL) if has_thumbnail(media) else None,
+        )
+
+    def path(self, media: Media, /) -> Path:
+        """Return where the file lies, without looking whether it does."""
+        return self._layout.home(media.key) / check_name(media.filename, "file name")
+
+    def _read(self, key: str) -> Media | None:
+        home = self._layout.home(key)
+        try:
+            text = (home / SIDECAR).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            media = from_json(Media, json.loads(text), what=f"the sidecar of media {key!r}")
+            name = check_name(media.filename, "file name")
+        except (ValueError, StorageError):
+            _log.warning("media.broken", extra={"key": key})
+            return None
+        if media.key != key:
+            raise StorageConflict(
+                f"Media {key!r} and {media.key!r} share one directory, because this file system "
+                "does not tell upper from lower case. Use keys that differ otherwise."
+            )
+        if file_size(home / name) != media.size:
+            _log.warning("media.broken", extra={"key": key})
+            return None
+        return media
+
+    def _save(self, upload: Upload, home: Path) -> Media:
+        layout = self._layout
+        make_directory(layout.incoming)
+        fresh = layout.fresh(upload.key)
+        try:
+            media = self._fill(fresh, upload)
+            make_directory(home.parent)
+            # A directory without a readable image in it would stand in the way for ever.
+            if home.exists() and self._read(upload.key) is None:
+                self._remove(upload.key, home)
+            fresh.rename(home)
+        except OSError:
+            self._discard(fresh)
+            # Someone else may have stored the key meanwhile, and swept this save away.
+            first = self._read(upload.key)
+            if first is None:
+                raise
+            return first
+        except BaseException:
+            self._discard(fresh)
+            raise
+        try:
+            sync_directory(home.parent)
+            # The directory above may be one that a save before this one made and did not flush.
+            sync_directory(layout.root)
+        except BaseException:
+            # It might not outlive a power cut, and the caller will hear that it failed.
+            with suppress(OSError):
+                move(home, fresh)
+            self._discard(fresh)
+            raise
+        return media
+
+    def _fill(self, fresh: Path, upload: Upload) -> Media:
+        fresh.mkdir()
+        path = fresh / upload.filename
+        size, sha256 = copy_in(upload.file, path)
+        if (size, sha256) != (upload.size, upload.sha256):
+            raise StorageError(
+                f"Media {upload.key!r} was announced with {upload.size} bytes and SHA-256 "
+                f"{upload.sha256[:12]}…, but the file gave {size} bytes and {sha256[:12]}…. "
+                "Nothing was stored; send it again from the source."
+            )
+        thumbnail = draw_thumbnail(path, self._thumbnail_px) if self._thumbnail_px else None
+        if thumbnail is not None:
+            write_in(fresh / THUMBNAIL, thumbnail)
+        media = Media(
+            id=media_id(upload.key, thumbnail=thumbnail is not None),
+            key=upload.key,
+            filename=upload.filename,
+            mime_type=upload.mime_type,
+            size=size,
+            width=upload.width,
+            height=upload.height,
+            sha256=sha256,
+            alt=upload.alt,
+        )
+        sidecar = json.dumps(to_json(media), ensure_ascii=False, indent=1)
+        write_in(fresh / SIDECAR, sidecar.encode())
+        sync_directory(fresh)
+        return media
+
+    def _remove(self, key: str, home: Path) -> bool:
+        """Take the media out of sight at once, then remove it; tell whether it was there."""
+        if file_size(home) is None:
+            return False
+        doomed = self._layout.fresh(key)
+        make_directory(self._layout.incoming)
+        if not move(home, doomed):
+            return False
+        sync_directory(home.parent)
+        remove_directory(doomed)
+        return True
+
+    def _sweep(self, key: str) -> bool:
+        """Remove what broken saves and removals left under the key; tell whether there was any."""
+        incoming = self._layout.incoming
+        found = False
+        for name in names_in(incoming):
+            if self._layout.left_by(key, name):
+                # Moved first: a save that is still writing there fails at its next step.
+                doomed = self._layout.fresh(key)
+                if move(incoming / name, doomed):
+                    remove_directory(doomed)
+                    found = True
+        return found
+
+    def _discard(self, fresh: Path) -> None:
+        # The error that led here is the one to raise; the next save or delete tries again.
+        with suppress(OSError):
+            remove_directory(fresh)
+
+
+def open_file(store: DiskMediaStore, key: str) -> tuple[Path, IO[bytes]]:
+    """Open the media's file for reading; both modes begin with it.
+
+    Raises:
+        MediaNotFound: Nothing is stored under the key.
+    """
+    media = store.get(key)
+    if media is not None:
+        path = store.path(media)
+        with readable_errors("read", key, path), suppress(FileNotFoundError):
+            return path, path.open("rb")
+    raise MediaNotFound(
+        f"There is no media under the key {key!r} in {store!r}. It was deleted, or never stored."
+    )
+
+
+def read_chunk(file: IO[bytes], key: str, path: Path) -> bytes:
+    """Return the next bytes, or none at the end."""
+    with readable_errors("read", key, path):
+        return file.read(CHUNK)

@@ -1,0 +1,42 @@
+"""Smaller renditions, when Pillow is there. A thumbnail that cannot be drawn is never an error."""
+
+from __future__ import annotations
+
+import io
+import logging
+from pathlib import Path
+
+from ...policies import DownloadLimits
+
+__all__ = ["draw_thumbnail"]
+
+_log = logging.getLogger("charimg.stores.disk")
+
+# A store may be given files that no download limit has checked.
+_MAX_PIXELS = DownloadLimits().max_pixels
+_QUALITY = 80
+
+
+def draw_thumbnail(path: Path, longest_side: int) -> bytes | None:
+    """Return a WebP whose sides are at most so many pixels, never enlarged.
+
+    Returns:
+        The bytes, or ``None``: no Pillow, not an image, or one with too many pixels to decode.
+    """
+    try:
+        from PIL import Image, ImageOps
+    except ImportError:
+        return None
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return None
+            image.thumbnail((longest_side, longest_side))
+            upright = ImageOps.exif_transpose(image)
+            drawn = io.BytesIO()
+            mode = "RGBA" if upright.has_transparency_data else "RGB"
+            upright.convert(mode).save(drawn, "WEBP", quality=_QUALITY)
+    except Exception as error:  # noqa: BLE001 - Pillow's plugins raise whatever they like
+        _log.info("thumbnail.skipped", extra={"reason": type(error).__name__})
+        return None
+    return drawn.getvalue()
