@@ -83,7 +83,7 @@ class DiskMediaStore:
         check_name(upload.filename, "file name")
         with readable_errors("store", upload.key, home):
             media = self._read(upload.key) or self._save(upload, home)
-        # Whatever else came in under this key has lost. It is no reason to fail a save that is done.
+        # Whatever else came in under this key has lost. No reason to fail a save that is done.
         with suppress(OSError):
             self._sweep(upload.key)
         return media
