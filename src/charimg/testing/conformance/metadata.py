@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 from attrs import evolve
@@ -164,7 +164,7 @@ class MetadataRepositoryContract(Contract):
         with self.opened() as repository:
             image = make_image(self.unique(), self.unique())
             first = repository.add(image)
-            other = evolve(image, prompt="other", kind="scene", media=None, error="other")
+            other = evolve(image, prompt="other", kind="scene", error="other")
             expect_equal(repository.add(other), first, "a known key returns the first record")
             expect_equal(repository.get(first.id), first, "the first record stays unchanged")
             page = repository.list(image.character_id)
@@ -243,8 +243,12 @@ class MetadataRepositoryContract(Contract):
         """``list``: by the moment, however its time zone or its digits are written."""
         with self.opened() as repository:
             character = self.unique()
-            east = _BEGIN.replace(microsecond=0).astimezone(datetime.now().astimezone().tzinfo)
-            moments = [east + timedelta(milliseconds=number) for number in (0, 1, 10, 100, 1000)]
+            begin = _BEGIN.replace(microsecond=0)
+            zones = [timezone(timedelta(hours=hours)) for hours in (5, 0, -5, 3, 0)]
+            moments = [
+                (begin + timedelta(milliseconds=later)).astimezone(zone)
+                for later, zone in zip((0, 1, 10, 100, 1000), zones, strict=True)
+            ]
             keys = [
                 repository.add(make_image(self.unique(), character, created_at=moment)).key
                 for moment in moments
