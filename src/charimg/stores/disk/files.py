@@ -123,7 +123,7 @@ def names_in(path: Path) -> list[str]:
     """Return the names in a directory; none when it is not there."""
     try:
         return os.listdir(path)  # noqa: PTH208 - names alone are wanted
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
 
 

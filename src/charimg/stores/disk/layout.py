@@ -65,17 +65,14 @@ class Layout:
         self.incoming = root / _INCOMING
         self._base_url = None if base_url is None else base_url.rstrip("/")
 
-    def shard(self, key: str) -> Path:
-        """Return the directory that holds the media's directory."""
-        return self.root / hashlib.sha256(key.encode()).hexdigest()[:2]
-
     def home(self, key: str) -> Path:
         """Return the media's directory.
 
         Raises:
             InvalidArgument: The key is not safe.
         """
-        return self.shard(key) / check_name(key, "key")
+        name = check_name(key, "key")
+        return self.root / hashlib.sha256(name.encode()).hexdigest()[:2] / name
 
     def fresh(self, key: str) -> Path:
         """Return a new, unused path below ``.incoming``."""
