@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from charimg.testing import (
     MediaStoreContract,
     MetadataRepositoryContract,
 )
+from charimg.testing.conformance import Contract
 
 
 class TestMemoryDirectory(CharacterDirectoryContract):
@@ -111,3 +113,56 @@ class TestAsyncDiskMediaOnAsyncio(TestDiskMedia):
 
 class TestAsyncDiskMediaOnTrio(TestAsyncDiskMediaOnAsyncio):
     backend = "trio"
+
+
+if find_spec("charimg.stores.sqlite") is not None:
+    import charimg.stores as stores
+
+    class _Sqlite(Contract):
+        """One database file per test; reopened as another process would."""
+
+        store: str
+
+        @pytest.fixture(autouse=True)
+        def _file(self, tmp_path: Path) -> None:
+            self.path = tmp_path / "charimg.sqlite"
+            self.databases: dict[int, Any] = {}
+
+        def make(self) -> Any:
+            database = stores.SqliteDatabase(self.path)
+            prefix = "Sqlite" if self.backend is None else "AsyncSqlite"
+            made = getattr(stores, prefix + self.store)(database)
+            self.databases[id(made)] = database
+            return made
+
+        def reopen(self, made: Any) -> Any:
+            return self.make()
+
+        def dispose(self, made: Any) -> None:
+            self.databases[id(made)].close()
+
+    class TestSqliteDirectory(_Sqlite, CharacterDirectoryContract):
+        store = "CharacterDirectory"
+
+        def make(self) -> Any:
+            database = stores.SqliteDatabase(self.path)
+            directory = stores.SqliteCharacterDirectory(database)
+            for character in self.characters:
+                directory.put(character)
+            database.close()
+            return super().make()
+
+    class TestAsyncSqliteDirectory(TestSqliteDirectory):
+        backend = "trio"
+
+    class TestSqliteMetadata(_Sqlite, MetadataRepositoryContract):
+        store = "MetadataRepository"
+
+    class TestAsyncSqliteMetadata(TestSqliteMetadata):
+        backend = "asyncio"
+
+    class TestSqliteLedger(_Sqlite, GenerationLedgerContract):
+        store = "GenerationLedger"
+
+    class TestAsyncSqliteLedger(TestSqliteLedger):
+        backend = "trio"

@@ -680,4 +680,4 @@ def test_names_of_testing_load_when_they_are_used() -> None:
     assert charimg.testing.run_contract is run_contract
     assert {"Simulator", "Switches", "serve"} <= set(dir(charimg.testing))
     with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
-        _ = charimg.testing.Nonsense  # type: ignore[attr-defined]
+        _ = charimg.testing.Nonsense

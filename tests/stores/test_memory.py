@@ -43,7 +43,7 @@ def test_names_load_when_they_are_used() -> None:
     assert charimg.stores.MemoryMediaStore is MemoryMediaStore
     assert set(charimg.stores.__all__) <= set(dir(charimg.stores))
     with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
-        _ = charimg.stores.Nonsense  # type: ignore[attr-defined]
+        _ = charimg.stores.Nonsense
 
 
 def test_the_directory_is_a_book_of_characters() -> None:
