@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-from stamina import AsyncRetryingCaller
+from typing import TYPE_CHECKING, Any, Self
 
 from .._concurrency import asleep
-from .._http.api import AsyncApiTransport
 from .._library import answers, requests
-from .._library.answers import Exchange
 from .._library.jobs import JobWatch
-from .._library.requests import LibraryRequest
-from .._library.retry import RetryDecision
 from .._library.urls import ENVIRONMENT_VARIABLE, check_base_url, resolve
 from .._library.values import (
     CharacterPage,
@@ -35,18 +26,15 @@ from .._library.values import (
     ReferenceState,
     SceneImage,
 )
-from ..errors import CharacterLibraryError, ConfigurationError
+from ..errors import ConfigurationError
 from ..models import SceneType
 from ..policies import JobPolicy, RetryPolicy, Timeouts
+from .calls import AsyncCalls
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["AsyncCharacterLibrary"]
-
-_log = logging.getLogger("charimg.library")
-
-T = TypeVar("T")
 
 
 class AsyncCharacterLibrary:
@@ -85,10 +73,13 @@ class AsyncCharacterLibrary:
     ) -> None:
         self._base_url = check_base_url(base_url)
         self._timeouts = timeouts
-        self._retries = retries
-        self._new_request_id = request_id_factory
-        self._transport = AsyncApiTransport(
-            self._base_url, headers=headers, timeouts=timeouts, client=client
+        self._calls = AsyncCalls(
+            self._base_url,
+            headers=headers,
+            timeouts=timeouts,
+            retries=retries,
+            client=client,
+            request_id_factory=request_id_factory,
         )
 
     @classmethod
@@ -135,7 +126,7 @@ class AsyncCharacterLibrary:
 
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
-        await self._transport.aclose()
+        await self._calls.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -154,7 +145,7 @@ class AsyncCharacterLibrary:
 
     async def health(self) -> Health:
         """Ask the server whether it is well."""
-        return await self._call(requests.health(), answers.health)
+        return await self._calls.call(requests.health(), answers.health)
 
     # Characters
 
@@ -181,7 +172,7 @@ class AsyncCharacterLibrary:
                 included: the server gives no reason.
         """
         request = requests.create_character(name, character_id, fields)
-        return await self._call(request, answers.character)
+        return await self._calls.call(request, answers.character)
 
     async def get_character(self, db_id: str) -> LibraryCharacter:
         """Read a character by its ObjectId.
@@ -189,7 +180,7 @@ class AsyncCharacterLibrary:
         Raises:
             CharacterLibraryError: ``NOT_FOUND`` (the server answers 500 for an unknown id).
         """
-        return await self._call(requests.get_character(db_id), answers.character)
+        return await self._calls.call(requests.get_character(db_id), answers.character)
 
     async def find_characters(
         self,
@@ -208,7 +199,7 @@ class AsyncCharacterLibrary:
             page: The page, from 1.
         """
         request = requests.find_characters(name, character_id, limit, page)
-        return await self._call(request, answers.character_page)
+        return await self._calls.call(request, answers.character_page)
 
     async def update_character(self, db_id: str, fields: Mapping[str, Any]) -> LibraryCharacter:
         """Change fields of a character; the others stay.
@@ -217,11 +208,11 @@ class AsyncCharacterLibrary:
             CharacterLibraryError: ``NOT_FOUND`` for an unknown id, and for a field that the
                 server refuses: it does not tell them apart.
         """
-        return await self._call(requests.update_character(db_id, fields), answers.character)
+        return await self._calls.call(requests.update_character(db_id, fields), answers.character)
 
     async def delete_character(self, db_id: str) -> None:
         """Delete a character. Deleting it twice is ``NOT_FOUND``."""
-        await self._call(requests.delete_character(db_id), answers.nothing)
+        await self._calls.call(requests.delete_character(db_id), answers.nothing)
 
     # The master reference image
 
@@ -238,16 +229,16 @@ class AsyncCharacterLibrary:
                 ``UPSTREAM_STORAGE``, ``NOT_FOUND``, … With ``outcome_unknown`` the server may
                 still set the reference: `get_reference_image` shows it later.
         """
-        return await self._call(requests.initial_image(db_id, prompt), answers.initial_image)
+        return await self._calls.call(requests.initial_image(db_id, prompt), answers.initial_image)
 
     async def get_reference_image(self, db_id: str) -> ReferenceState:
         """Read the master reference image; ``exists`` is false when there is none."""
-        return await self._call(requests.get_reference(db_id), answers.reference_state)
+        return await self._calls.call(requests.get_reference(db_id), answers.reference_state)
 
     async def set_reference_image(self, db_id: str, media_id: str) -> ReferenceState:
         """Make an image that the server already holds the master reference image."""
         request = requests.set_reference(db_id, media_id)
-        return await self._call(request, answers.reference_state)
+        return await self._calls.call(request, answers.reference_state)
 
     async def delete_reference_image(self, db_id: str) -> ReferenceDeletion:
         """Delete the master reference image, once, without a retry.
@@ -255,7 +246,7 @@ class AsyncCharacterLibrary:
         This also clears the character's 360° set, gallery and scene images on the server. It
         succeeds when there was no reference image, too.
         """
-        return await self._call(requests.delete_reference(db_id), answers.reference_deletion)
+        return await self._calls.call(requests.delete_reference(db_id), answers.reference_deletion)
 
     # The 360° set and its job
 
@@ -284,7 +275,7 @@ class AsyncCharacterLibrary:
             CharacterLibraryError: ``NO_REFERENCE``, ``NOT_FOUND``, …
         """
         request = requests.portfolio(db_id, style, image_count, quality_threshold, max_retries)
-        return await self._call(request, answers.portfolio)
+        return await self._calls.call(request, answers.portfolio)
 
     async def get_job(self, job_id: str) -> Job:
         """Poll a job once.
@@ -292,7 +283,7 @@ class AsyncCharacterLibrary:
         Raises:
             JobError: ``NOT_FOUND`` for an unknown job.
         """
-        return await self._call(requests.get_job(job_id), answers.job)
+        return await self._calls.call(requests.get_job(job_id), answers.job)
 
     async def list_jobs(
         self,
@@ -311,7 +302,7 @@ class AsyncCharacterLibrary:
             page: The page, from 1.
         """
         request = requests.list_jobs(character_id, status, limit, page)
-        return await self._call(request, answers.job_page)
+        return await self._calls.call(request, answers.job_page)
 
     async def cancel_job(self, job_id: str) -> JobCancellation:
         """Ask for a job to be cancelled.
@@ -322,7 +313,7 @@ class AsyncCharacterLibrary:
         Raises:
             JobError: ``JOB_NOT_CANCELLABLE`` when it has ended, ``NOT_FOUND`` when it is unknown.
         """
-        return await self._call(requests.cancel_job(job_id), answers.cancellation)
+        return await self._calls.call(requests.cancel_job(job_id), answers.cancellation)
 
     async def watch_job(
         self,
@@ -419,7 +410,7 @@ class AsyncCharacterLibrary:
             additional_characters=additional_characters,
             reference_image_asset_id=reference_image_asset_id,
         )
-        return await self._call(request, answers.scene_image)
+        return await self._calls.call(request, answers.scene_image)
 
     async def list_images(
         self,
@@ -439,70 +430,8 @@ class AsyncCharacterLibrary:
             min_quality: Leave out images that the server scored lower (0 to 100).
         """
         request = requests.list_images(db_id, category, include_urls, min_quality)
-        return await self._call(request, answers.gallery)
+        return await self._calls.call(request, answers.gallery)
 
     async def get_media(self, media_id: str) -> LibraryMedia:
         """Read a media document: it has the true URL of a job's image."""
-        return await self._call(requests.get_media(media_id), answers.media)
-
-    async def _call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
-        """Send a request as often as its kind allows, and read the answer."""
-        request_id = self._request_id()
-        if not request.idempotent or self._retries.attempts == 1:
-            # stamina's test mode could ask for more attempts: these stay out of its hands.
-            return await self._attempt(request, read, request_id)
-        decision = RetryDecision(self._retries)
-
-        async def attempt() -> T:
-            if decision.last is not None:
-                _log.info(
-                    "library.retry",
-                    extra={
-                        "method": request.method,
-                        "path": request.path,
-                        "attempt": decision.failures + 1,
-                        "code": str(decision.last.code),
-                        "request_id": request_id,
-                    },
-                )
-            return await self._attempt(request, read, request_id)
-
-        caller = AsyncRetryingCaller(
-            attempts=self._retries.attempts,
-            timeout=self._retries.timeout,
-            wait_initial=self._retries.wait_initial,
-            wait_max=self._retries.wait_max,
-            wait_jitter=self._retries.wait_jitter,
-        )
-        return await caller(decision, attempt)
-
-    async def _attempt(
-        self, request: LibraryRequest, read: Callable[[Exchange], T], request_id: str
-    ) -> T:
-        """Send a request once and read the answer."""
-        started = time.monotonic()
-        told: dict[str, object] = {"method": request.method, "path": request.path}
-        told["request_id"] = request_id
-        try:
-            answer = await self._transport.send(request, request_id=request_id)
-            told["status"] = answer.status
-            exchange = Exchange.of(request, answer, request_id, self._base_url)
-            told["request_id"] = exchange.request_id
-            return read(exchange)
-        except CharacterLibraryError as error:
-            told["code"] = str(error.code)
-            raise
-        finally:
-            told["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
-            _log.debug("library.request", extra=told)
-
-    def _request_id(self) -> str:
-        """Return a new request id, the host's if it gives one."""
-        if self._new_request_id is None:
-            return uuid.uuid4().hex
-        request_id = self._new_request_id()
-        if requests.is_request_id(request_id):
-            return request_id
-        raise ConfigurationError(
-            "request_id_factory must give 1 to 128 visible ASCII characters. Nothing was sent."
-        )
+        return await self._calls.call(requests.get_media(media_id), answers.media)

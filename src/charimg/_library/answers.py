@@ -13,6 +13,7 @@ from ..models import Shot
 from . import errors, wire
 from .ids import is_job_id
 from .requests import LibraryAnswer, LibraryRequest, is_request_id
+from .structure import WireError, structure
 from .urls import resolve
 from .values import (
     CharacterPage,
@@ -93,8 +94,8 @@ class Exchange:
     def structured(self, document: object, cls: type[T], path: str = "$") -> T:
         """Return decoded JSON that stands at ``path`` as a wire class, or raise."""
         try:
-            return wire.structure(document, cls)
-        except wire.WireError as error:
+            return structure(document, cls)
+        except WireError as error:
             place = path + error.path.removeprefix("$")
             raise self._unreadable(f"{place} {error.problem}.", field=place) from error
 

@@ -3,23 +3,14 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
-
-from stamina import RetryingCaller
+from typing import TYPE_CHECKING, Any, Self
 
 from .._concurrency import sleep
-from .._http.api import ApiTransport
 from .._library import answers, requests
-from .._library.answers import Exchange
 from .._library.jobs import JobWatch
-from .._library.requests import LibraryRequest
-from .._library.retry import RetryDecision
 from .._library.urls import ENVIRONMENT_VARIABLE, check_base_url, resolve
 from .._library.values import (
     CharacterPage,
@@ -36,18 +27,15 @@ from .._library.values import (
     ReferenceState,
     SceneImage,
 )
-from ..errors import CharacterLibraryError, ConfigurationError
+from ..errors import ConfigurationError
 from ..models import SceneType
 from ..policies import JobPolicy, RetryPolicy, Timeouts
+from .calls import Calls
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["CharacterLibrary"]
-
-_log = logging.getLogger("charimg.library")
-
-T = TypeVar("T")
 
 
 class CharacterLibrary:
@@ -86,10 +74,13 @@ class CharacterLibrary:
     ) -> None:
         self._base_url = check_base_url(base_url)
         self._timeouts = timeouts
-        self._retries = retries
-        self._new_request_id = request_id_factory
-        self._transport = ApiTransport(
-            self._base_url, headers=headers, timeouts=timeouts, client=client
+        self._calls = Calls(
+            self._base_url,
+            headers=headers,
+            timeouts=timeouts,
+            retries=retries,
+            client=client,
+            request_id_factory=request_id_factory,
         )
 
     @classmethod
@@ -136,7 +127,7 @@ class CharacterLibrary:
 
     def close(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
-        self._transport.close()
+        self._calls.close()
 
     def __enter__(self) -> Self:
         return self
@@ -155,7 +146,7 @@ class CharacterLibrary:
 
     def health(self) -> Health:
         """Ask the server whether it is well."""
-        return self._call(requests.health(), answers.health)
+        return self._calls.call(requests.health(), answers.health)
 
     # Characters
 
@@ -182,7 +173,7 @@ class CharacterLibrary:
                 included: the server gives no reason.
         """
         request = requests.create_character(name, character_id, fields)
-        return self._call(request, answers.character)
+        return self._calls.call(request, answers.character)
 
     def get_character(self, db_id: str) -> LibraryCharacter:
         """Read a character by its ObjectId.
@@ -190,7 +181,7 @@ class CharacterLibrary:
         Raises:
             CharacterLibraryError: ``NOT_FOUND`` (the server answers 500 for an unknown id).
         """
-        return self._call(requests.get_character(db_id), answers.character)
+        return self._calls.call(requests.get_character(db_id), answers.character)
 
     def find_characters(
         self,
@@ -209,7 +200,7 @@ class CharacterLibrary:
             page: The page, from 1.
         """
         request = requests.find_characters(name, character_id, limit, page)
-        return self._call(request, answers.character_page)
+        return self._calls.call(request, answers.character_page)
 
     def update_character(self, db_id: str, fields: Mapping[str, Any]) -> LibraryCharacter:
         """Change fields of a character; the others stay.
@@ -218,11 +209,11 @@ class CharacterLibrary:
             CharacterLibraryError: ``NOT_FOUND`` for an unknown id, and for a field that the
                 server refuses: it does not tell them apart.
         """
-        return self._call(requests.update_character(db_id, fields), answers.character)
+        return self._calls.call(requests.update_character(db_id, fields), answers.character)
 
     def delete_character(self, db_id: str) -> None:
         """Delete a character. Deleting it twice is ``NOT_FOUND``."""
-        self._call(requests.delete_character(db_id), answers.nothing)
+        self._calls.call(requests.delete_character(db_id), answers.nothing)
 
     # The master reference image
 
@@ -239,16 +230,16 @@ class CharacterLibrary:
                 ``UPSTREAM_STORAGE``, ``NOT_FOUND``, … With ``outcome_unknown`` the server may
                 still set the reference: `get_reference_image` shows it later.
         """
-        return self._call(requests.initial_image(db_id, prompt), answers.initial_image)
+        return self._calls.call(requests.initial_image(db_id, prompt), answers.initial_image)
 
     def get_reference_image(self, db_id: str) -> ReferenceState:
         """Read the master reference image; ``exists`` is false when there is none."""
-        return self._call(requests.get_reference(db_id), answers.reference_state)
+        return self._calls.call(requests.get_reference(db_id), answers.reference_state)
 
     def set_reference_image(self, db_id: str, media_id: str) -> ReferenceState:
         """Make an image that the server already holds the master reference image."""
         request = requests.set_reference(db_id, media_id)
-        return self._call(request, answers.reference_state)
+        return self._calls.call(request, answers.reference_state)
 
     def delete_reference_image(self, db_id: str) -> ReferenceDeletion:
         """Delete the master reference image, once, without a retry.
@@ -256,7 +247,7 @@ class CharacterLibrary:
         This also clears the character's 360° set, gallery and scene images on the server. It
         succeeds when there was no reference image, too.
         """
-        return self._call(requests.delete_reference(db_id), answers.reference_deletion)
+        return self._calls.call(requests.delete_reference(db_id), answers.reference_deletion)
 
     # The 360° set and its job
 
@@ -285,7 +276,7 @@ class CharacterLibrary:
             CharacterLibraryError: ``NO_REFERENCE``, ``NOT_FOUND``, …
         """
         request = requests.portfolio(db_id, style, image_count, quality_threshold, max_retries)
-        return self._call(request, answers.portfolio)
+        return self._calls.call(request, answers.portfolio)
 
     def get_job(self, job_id: str) -> Job:
         """Poll a job once.
@@ -293,7 +284,7 @@ class CharacterLibrary:
         Raises:
             JobError: ``NOT_FOUND`` for an unknown job.
         """
-        return self._call(requests.get_job(job_id), answers.job)
+        return self._calls.call(requests.get_job(job_id), answers.job)
 
     def list_jobs(
         self,
@@ -312,7 +303,7 @@ class CharacterLibrary:
             page: The page, from 1.
         """
         request = requests.list_jobs(character_id, status, limit, page)
-        return self._call(request, answers.job_page)
+        return self._calls.call(request, answers.job_page)
 
     def cancel_job(self, job_id: str) -> JobCancellation:
         """Ask for a job to be cancelled.
@@ -323,7 +314,7 @@ class CharacterLibrary:
         Raises:
             JobError: ``JOB_NOT_CANCELLABLE`` when it has ended, ``NOT_FOUND`` when it is unknown.
         """
-        return self._call(requests.cancel_job(job_id), answers.cancellation)
+        return self._calls.call(requests.cancel_job(job_id), answers.cancellation)
 
     def watch_job(
         self,
@@ -420,7 +411,7 @@ class CharacterLibrary:
             additional_characters=additional_characters,
             reference_image_asset_id=reference_image_asset_id,
         )
-        return self._call(request, answers.scene_image)
+        return self._calls.call(request, answers.scene_image)
 
     def list_images(
         self,
@@ -440,70 +431,8 @@ class CharacterLibrary:
             min_quality: Leave out images that the server scored lower (0 to 100).
         """
         request = requests.list_images(db_id, category, include_urls, min_quality)
-        return self._call(request, answers.gallery)
+        return self._calls.call(request, answers.gallery)
 
     def get_media(self, media_id: str) -> LibraryMedia:
         """Read a media document: it has the true URL of a job's image."""
-        return self._call(requests.get_media(media_id), answers.media)
-
-    def _call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
-        """Send a request as often as its kind allows, and read the answer."""
-        request_id = self._request_id()
-        if not request.idempotent or self._retries.attempts == 1:
-            # stamina's test mode could ask for more attempts: these stay out of its hands.
-            return self._attempt(request, read, request_id)
-        decision = RetryDecision(self._retries)
-
-        def attempt() -> T:
-            if decision.last is not None:
-                _log.info(
-                    "library.retry",
-                    extra={
-                        "method": request.method,
-                        "path": request.path,
-                        "attempt": decision.failures + 1,
-                        "code": str(decision.last.code),
-                        "request_id": request_id,
-                    },
-                )
-            return self._attempt(request, read, request_id)
-
-        caller = RetryingCaller(
-            attempts=self._retries.attempts,
-            timeout=self._retries.timeout,
-            wait_initial=self._retries.wait_initial,
-            wait_max=self._retries.wait_max,
-            wait_jitter=self._retries.wait_jitter,
-        )
-        return caller(decision, attempt)
-
-    def _attempt(
-        self, request: LibraryRequest, read: Callable[[Exchange], T], request_id: str
-    ) -> T:
-        """Send a request once and read the answer."""
-        started = time.monotonic()
-        told: dict[str, object] = {"method": request.method, "path": request.path}
-        told["request_id"] = request_id
-        try:
-            answer = self._transport.send(request, request_id=request_id)
-            told["status"] = answer.status
-            exchange = Exchange.of(request, answer, request_id, self._base_url)
-            told["request_id"] = exchange.request_id
-            return read(exchange)
-        except CharacterLibraryError as error:
-            told["code"] = str(error.code)
-            raise
-        finally:
-            told["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
-            _log.debug("library.request", extra=told)
-
-    def _request_id(self) -> str:
-        """Return a new request id, the host's if it gives one."""
-        if self._new_request_id is None:
-            return uuid.uuid4().hex
-        request_id = self._new_request_id()
-        if requests.is_request_id(request_id):
-            return request_id
-        raise ConfigurationError(
-            "request_id_factory must give 1 to 128 visible ASCII characters. Nothing was sent."
-        )
+        return self._calls.call(requests.get_media(media_id), answers.media)

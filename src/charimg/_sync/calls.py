@@ -1,0 +1,122 @@
+# Generated from src/charimg/_async/calls.py by tools/unasync.py. Do not edit.
+"""One call to the Character Library: sent as often as its kind allows, read, logged."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from stamina import RetryingCaller
+
+from .._http.api import ApiTransport
+from .._library.answers import Exchange
+from .._library.requests import LibraryRequest, is_request_id
+from .._library.retry import RetryDecision
+from ..errors import CharacterLibraryError, ConfigurationError
+from ..policies import RetryPolicy, Timeouts
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Calls"]
+
+_log = logging.getLogger("charimg.library")
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Makes the calls of one client: request ids, repeated reads, log lines.
+
+    Args:
+        base_url: The checked base URL.
+        headers: Sent with every request.
+        timeouts: Seconds per kind of call.
+        retries: How reads are repeated.
+        client: An httpx client to use instead of an own one.
+        request_id_factory: Gives the ``X-Request-Id`` of each call.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None,
+        timeouts: Timeouts,
+        retries: RetryPolicy,
+        client: httpx.Client | None,
+        request_id_factory: Callable[[], str] | None,
+    ) -> None:
+        self._base_url = base_url
+        self._retries = retries
+        self._new_request_id = request_id_factory
+        self._transport = ApiTransport(base_url, headers=headers, timeouts=timeouts, client=client)
+
+    def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
+        """Send a request as often as its kind allows, and read the answer."""
+        request_id = self._request_id()
+        if not request.idempotent or self._retries.attempts == 1:
+            # stamina's test mode could ask for more attempts: these stay out of its hands.
+            return self._attempt(request, read, request_id)
+        decision = RetryDecision(self._retries)
+
+        def attempt() -> T:
+            if decision.last is not None:
+                _log.info(
+                    "library.retry",
+                    extra={
+                        "method": request.method,
+                        "path": request.path,
+                        "attempt": decision.failures + 1,
+                        "code": str(decision.last.code),
+                        "request_id": request_id,
+                    },
+                )
+            return self._attempt(request, read, request_id)
+
+        caller = RetryingCaller(
+            attempts=self._retries.attempts,
+            timeout=self._retries.timeout,
+            wait_initial=self._retries.wait_initial,
+            wait_max=self._retries.wait_max,
+            wait_jitter=self._retries.wait_jitter,
+        )
+        return caller(decision, attempt)
+
+    def close(self) -> None:
+        """Close the connections, unless the httpx client was injected. Idempotent."""
+        self._transport.close()
+
+    def _attempt(
+        self, request: LibraryRequest, read: Callable[[Exchange], T], request_id: str
+    ) -> T:
+        """Send a request once and read the answer."""
+        started = time.monotonic()
+        told: dict[str, object] = {"method": request.method, "path": request.path}
+        told["request_id"] = request_id
+        try:
+            answer = self._transport.send(request, request_id=request_id)
+            told["status"] = answer.status
+            exchange = Exchange.of(request, answer, request_id, self._base_url)
+            told["request_id"] = exchange.request_id
+            return read(exchange)
+        except CharacterLibraryError as error:
+            told["code"] = str(error.code)
+            raise
+        finally:
+            told["duration_ms"] = round((time.monotonic() - started) * 1000, 1)
+            _log.debug("library.request", extra=told)
+
+    def _request_id(self) -> str:
+        """Return a new request id, the host's if it gives one."""
+        if self._new_request_id is None:
+            return uuid.uuid4().hex
+        request_id = self._new_request_id()
+        if is_request_id(request_id):
+            return request_id
+        raise ConfigurationError(
+            "request_id_factory must give 1 to 128 visible ASCII characters. Nothing was sent."
+        )
