@@ -17,6 +17,7 @@ from .._library.errors import failure
 from .._library.requests import CallKind, LibraryAnswer, LibraryRequest, is_request_id
 from ..errors import CharacterLibraryError, ConfigurationError, ErrorCode
 from ..policies import Timeouts
+from .quiet import quiet
 
 __all__ = ["ApiTransport", "AsyncApiTransport"]
 
@@ -196,8 +197,9 @@ class ApiTransport:
         if self._client.is_closed:
             raise _closed()
         reading = _Reading(request, request_id, self._settings.seconds(request))
+        arguments = self._settings.arguments(request, request_id)
         try:
-            with self._client.stream(**self._settings.arguments(request, request_id)) as response:
+            with quiet(), self._client.stream(**arguments) as response:
                 reading.head(response)
                 for chunk in response.iter_bytes():
                     reading.add(chunk)
@@ -231,14 +233,14 @@ class AsyncApiTransport:
         if self._client.is_closed:
             raise _closed()
         reading = _Reading(request, request_id, self._settings.seconds(request))
+        arguments = self._settings.arguments(request, request_id)
         try:
-            async with self._client.stream(
-                **self._settings.arguments(request, request_id)
-            ) as response:
-                reading.head(response)
-                async for chunk in response.aiter_bytes():
-                    reading.add(chunk)
-                return reading.answer(response)
+            with quiet():
+                async with self._client.stream(**arguments) as response:
+                    reading.head(response)
+                    async for chunk in response.aiter_bytes():
+                        reading.add(chunk)
+                    return reading.answer(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise reading.broken(error) from error
 

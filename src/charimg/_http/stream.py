@@ -17,6 +17,7 @@ from attrs import frozen
 
 from .._ingest.urls import redact
 from ..errors import ConfigurationError, DownloadError, ErrorCode
+from .quiet import quiet
 
 __all__ = ["AsyncDownloadAnswer", "AsyncDownloadClient", "DownloadAnswer", "DownloadClient"]
 
@@ -88,7 +89,7 @@ class DownloadClient:
         """
         if self._client.is_closed:
             raise _closed()
-        with _translated(url, "before it answered"):
+        with _translated(url, "before it answered"), quiet():
             request = _request(url, timeout, connect_timeout)
             response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
@@ -124,7 +125,7 @@ class AsyncDownloadClient:
         """See `DownloadClient.stream`."""
         if self._client.is_closed:
             raise _closed()
-        with _translated(url, "before it answered"):
+        with _translated(url, "before it answered"), quiet():
             request = _request(url, timeout, connect_timeout)
             response = await self._client.send(
                 request, stream=True, auth=None, follow_redirects=False

@@ -1,0 +1,41 @@
+"""Keeps query strings out of the lines that httpx itself logs about our requests.
+
+httpx logs the whole URL of every request at INFO. Ours may carry a character's name or the
+signature of an image's address, so their URLs are cut there. Other requests are left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import httpx
+
+__all__ = ["quiet"]
+
+_ours: ContextVar[bool] = ContextVar("charimg_quiet", default=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Mark what is sent within as ours."""
+    token = _ours.set(True)
+    try:
+        yield
+    finally:
+        _ours.reset(token)
+
+
+class _WithoutQuery(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _ours.get() and isinstance(record.args, tuple):
+            record.args = tuple(
+                each.copy_with(query=None) if isinstance(each, httpx.URL) else each
+                for each in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQuery())
