@@ -38,7 +38,8 @@ def test_a_full_character_reads_as_a_photographer_would_write() -> None:
     assert suggestion.template == TEMPLATE
     assert suggestion.prompt.startswith(
         "Photorealistic master reference photograph of Lena Marlow, for use as the visual "
-        "reference of this one person in film production. Age: 34. Ethnicity: Nordic. Gender: female. "
+        "reference of this one person in film production. Age: 34. Ethnicity: Nordic. "
+        "Gender: female. "
         "Build: lean. Eyes: green. Hair: color auburn; style shoulder-length waves. "
         "Distinguishing marks: scar on left cheek. Wardrobe: grey wool coat; black boots. Authentic"
     )
