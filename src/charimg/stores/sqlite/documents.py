@@ -1,0 +1,66 @@
+"""Values as JSON texts in a column, and times as integers."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from ..._json import from_json, to_json
+from ...errors import InvalidArgument, StorageError
+
+__all__ = ["dump", "from_ms", "load", "parse", "to_ms"]
+
+T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+def dump(value: Any, *, what: str) -> str:
+    """Return the value as JSON.
+
+    Raises:
+        InvalidArgument: It holds something that JSON cannot.
+    """
+    try:
+        # ASCII, so that any string comes back as it was: half a surrogate pair is no UTF-8.
+        return json.dumps(to_json(value), separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(
+            f"Cannot write {what}: it holds a value that is no JSON. Give only strings, numbers, "
+            "true, false, None, lists and mappings of these."
+        ) from error
+
+
+def parse(text: Any, *, what: str) -> Any:
+    """Return the JSON values of a column.
+
+    Raises:
+        StorageError: It is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StorageError(
+            f"Cannot read {what}: it is no JSON. It was damaged or written by something else."
+        ) from error
+
+
+def load(cls: type[T], text: Any, *, what: str) -> T:
+    """Return the value that `dump` wrote.
+
+    Raises:
+        StorageError: It was damaged; the message says where.
+    """
+    return from_json(cls, parse(text, what=what), what=what)
+
+
+def to_ms(moment: datetime) -> int:
+    """Return whole milliseconds since 1970, cut as the JSON form cuts them."""
+    return (moment.astimezone(UTC) - _EPOCH) // _MS
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Return the moment, in UTC."""
+    return _EPOCH + milliseconds * _MS

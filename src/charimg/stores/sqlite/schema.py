@@ -1,0 +1,139 @@
+"""The tables, and the steps that bring an older file forward.
+
+``PRAGMA user_version`` holds how many steps a file has taken. A step is never changed once files
+with it exist: it must still read what the charimg of its day wrote, so it imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+
+from ...errors import SchemaError, StorageError
+
+__all__ = ["APPLICATION_ID", "STEPS", "check", "migrate"]
+
+APPLICATION_ID = 0x63686172
+"""``PRAGMA application_id`` of our files ("char"), so that another program's file is told apart."""
+
+_TABLES = (
+    """
+    CREATE TABLE images (
+        id TEXT NOT NULL PRIMARY KEY,  -- the record's key
+        character_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        status TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,  -- milliseconds since 1970, UTC
+        record TEXT NOT NULL  -- the whole record, as JSON
+    )
+    """,
+    "CREATE INDEX images_newest ON images (character_id, created_ms, id)",
+    """
+    CREATE TABLE characters (
+        id TEXT NOT NULL PRIMARY KEY,
+        name TEXT NOT NULL,
+        library_db_id TEXT,
+        library_character_id TEXT,
+        traits TEXT NOT NULL  -- JSON
+    )
+    """,
+    # A row stays when its lease is given up (owner NULL), so that tokens grow for ever.
+    """
+    CREATE TABLE leases (
+        character_id TEXT NOT NULL PRIMARY KEY,
+        token INTEGER NOT NULL,
+        owner TEXT,
+        expires_ms INTEGER NOT NULL  -- milliseconds since 1970, UTC
+    )
+    """,
+    """
+    CREATE TABLE operations (
+        id TEXT NOT NULL PRIMARY KEY,
+        character_id TEXT NOT NULL,
+        operation TEXT NOT NULL  -- the whole operation, as JSON
+    )
+    """,
+    "CREATE INDEX operations_newest ON operations (character_id, id)",
+)
+
+_FILTERS = (
+    "CREATE INDEX images_by_kind ON images (character_id, kind, created_ms, id)",
+    "CREATE INDEX images_by_status ON images (character_id, status, created_ms, id)",
+    "CREATE INDEX images_by_kind_status ON images (character_id, kind, status, created_ms, id)",
+    "ALTER TABLE operations ADD COLUMN finished INTEGER NOT NULL DEFAULT 0",
+)
+
+
+def _tables(connection: sqlite3.Connection) -> None:
+    """Step 1: the tables."""
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _filters(connection: sqlite3.Connection) -> None:
+    """Step 2: an index for every filter; unfinished operations are found without reading all."""
+    for statement in _FILTERS:
+        connection.execute(statement)
+    rows = connection.execute("SELECT id, operation FROM operations").fetchall()
+    finished = [(operation_id,) for operation_id, text in rows if _was_finished(text)]
+    connection.executemany("UPDATE operations SET finished = 1 WHERE id = ?", finished)
+    connection.execute(
+        "CREATE INDEX operations_unfinished ON operations (character_id, id) WHERE finished = 0"
+    )
+
+
+def _was_finished(text: str) -> bool:
+    try:
+        operation = json.loads(text)
+        return operation["state"] in ("done", "failed") and not operation["doomed"]
+    except (ValueError, TypeError, KeyError):
+        # Damaged: left among the unfinished, where reading it says so.
+        return False
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters)
+"""Step ``n`` (from 1) brings a file from version ``n - 1`` to version ``n``."""
+
+
+def check(connection: sqlite3.Connection, path: object) -> bool:
+    """Return whether the file has taken every step; change nothing.
+
+    Raises:
+        SchemaError: A newer charimg wrote the file.
+        StorageError: Another program wrote the file.
+    """
+    # One transaction: another process may be creating the tables at this moment.
+    connection.execute("BEGIN")
+    version = _pragma(connection, "user_version")
+    application = _pragma(connection, "application_id")
+    (entries,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")
+    if version > len(STEPS):
+        raise SchemaError(
+            f"{path} has schema version {version}, but this charimg knows only {len(STEPS)}. "
+            "Upgrade charimg before using this file. Nothing was changed."
+        )
+    is_new = version == application == entries == 0
+    if not is_new and application != APPLICATION_ID:
+        raise StorageError(
+            f"{path} is a SQLite database of another program. Give charimg a file of its own. "
+            "Nothing was changed."
+        )
+    return version == len(STEPS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take the steps that are missing: all of them, or none when one fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    # Read again under the lock: another process may have been faster.
+    for step in STEPS[_pragma(connection, "user_version") :]:
+        step(connection)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+    connection.execute("COMMIT")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    (value,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(value)
