@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 .venv/bin/python -m build --wheel --outdir "$work" . >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-.venv/bin/python - >"$work/lowest" <<'PYTHON'
+.venv/bin/python - >"$work/lowest.txt" <<'PYTHON'
 import tomllib
 from pathlib import Path
 
@@ -26,4 +26,4 @@ smoke() {
 }
 
 smoke newest
-smoke lowest --requirement lowest
+smoke lowest --requirement lowest.txt
