@@ -125,12 +125,16 @@ def _confirm(question: str, yes: bool) -> None:
     """Ask on a terminal; without one only ``--yes`` will do."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _has_terminal():
         raise InvalidArgument(
             "Nothing was deleted: there is no terminal to ask on, so deletion needs --yes."
         )
     if not typer.confirm(question, err=True):
         raise PreconditionError("Nothing was deleted: the answer was no.")
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _deletion(result: DeleteResult) -> str:

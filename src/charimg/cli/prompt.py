@@ -24,10 +24,15 @@ def prompt(
         if as_json:
             report.json(suggestion)
         else:
-            terminal = sys.stdout.isatty()
             # UTF-8 whatever the terminal's encoding: --prompt-file reads UTF-8.
             sys.stdout.flush()
-            sys.stdout.buffer.write(suggestion.prompt.encode() + (b"\n" if terminal else b""))
+            sys.stdout.buffer.write(
+                suggestion.prompt.encode() + (b"\n" if _has_terminal() else b"")
+            )
             sys.stdout.buffer.flush()
         used = ", ".join(plain(name) for name in suggestion.facts)
         report.say(f"Template {suggestion.template}; facts used: {used or 'none'}.")
+
+
+def _has_terminal() -> bool:
+    return sys.stdout.isatty()

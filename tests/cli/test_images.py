@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from charimg.cli import images as images_module
+from charimg.cli.session import Settings
+from charimg.models import CharacterImage
+
+
+class Terminal:
+    """A stdin that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _fill(world: Any, count: int) -> None:
+    with Settings.of(world.directory).stores() as stores:
+        for number in range(count):
+            stores.metadata.add(
+                CharacterImage(
+                    key=f"key-{number:04d}",
+                    character_id="mara",
+                    kind="scene" if number % 2 else "portfolioItem",
+                    status="failed",
+                    prompt="p",
+                )
+            )
+
+
+def test_listing_pages_by_itself(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images_module, "_PAGE", 4)
+    _fill(world, 11)
+    answer = world.read("list", "mara", "--json")
+    assert answer.json["total"] == 11
+    assert len({image["id"] for image in answer.json["images"]}) == 11
+    assert "11 of 11 images." in answer.err
+
+
+@pytest.mark.parametrize("limit", [1, 4, 5, 8])
+def test_the_limit_is_exact(world: Any, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr(images_module, "_PAGE", 4)
+    _fill(world, 8)
+    answer = world.read("list", "mara", "--limit", str(limit), "--json")
+    assert len(answer.json["images"]) == limit
+    assert answer.json["total"] == 8
+
+
+def test_listing_filters(world: Any) -> None:
+    _fill(world, 5)
+    reference = world.reference()
+    assert len(world.images("--kind", "scene")) == 0  # a new reference removes all before it
+    assert [image["id"] for image in world.images("--status", "succeeded")] == [reference["id"]]
+    assert world.images("--status", "failed") == []
+    assert world.read("list", "mara", "--kind", "doodle").code == 2
+
+
+def test_the_list_is_a_table_of_short_ids(world: Any) -> None:
+    reference = world.reference()
+    answer = world.read("list", "mara")
+    assert answer.code == 0
+    assert reference["id"][-10:] in answer.out
+    assert reference["id"] not in answer.out
+    assert "A face." not in answer.out
+
+
+def test_the_list_of_nobody_is_empty(world: Any) -> None:
+    assert world.read("list", "nobody", "--json").json == {"images": [], "total": 0}
+
+
+def test_an_image_is_shown_by_the_end_of_its_id(world: Any) -> None:
+    reference = world.reference()
+    answer = world.read("show", "mara", reference["id"][-10:])
+    assert answer.code == 0
+    for text in (reference["id"], "A face.", "image/", reference["media"]["sha256"]):
+        assert text in answer.out
+    whole = world.read("show", "mara", reference["id"], "--json").json["image"]
+    assert whole["characterReference"] == "mara"
+    assert whole["media"]["url"].startswith("file://")
+
+
+@pytest.mark.parametrize("given", ["nowhere-to-be-found", "x"])
+def test_showing_what_is_not_there(world: Any, given: str) -> None:
+    answer = world.read("show", "mara", given, "--json")
+    assert answer.code == 3
+    assert answer.json["error"]["code"] == "IMAGE_NOT_FOUND"
+
+
+def test_an_end_that_fits_several_is_refused(world: Any) -> None:
+    with Settings.of(world.directory).stores() as stores:
+        for key in ("one-same-end", "two-same-end"):
+            image = CharacterImage(key=key, character_id="mara", kind="scene", status="failed")
+            stores.metadata.add(image)
+    answer = world.read("show", "mara", "same-end")
+    assert answer.code == 2
+    assert "fits 2 images" in answer.err
+
+
+def test_another_characters_image_is_refused(world: Any) -> None:
+    reference = world.reference()
+    world.read("characters", "add", "Bo")
+    assert world.read("show", "bo", reference["id"]).code == 3
+    answer = world.run("delete", "bo", reference["id"], "--yes", "--json")
+    assert answer.code == 3
+    assert answer.json["error"]["code"] == "IMAGE_MISMATCH"
+    assert len(world.images()) == 1
+
+
+def test_deleting_without_a_terminal_needs_yes(world: Any) -> None:
+    reference = world.reference()
+    answer = world.run("delete", "mara", reference["id"])
+    assert answer.code == 2
+    assert "--yes" in answer.err
+    assert len(world.images()) == 1
+    assert world.counters["referenceDeletes"] == 0
+
+
+def test_deleting_with_yes(world: Any) -> None:
+    reference = world.reference()
+    answer = world.run("delete", "mara", reference["id"][-10:], "--yes")
+    assert answer.code == 0
+    assert answer.out == "1 removed; the remote reference was deleted.\n"
+    assert world.images() == []
+    twice = world.run("delete", "mara", reference["id"], "--yes")
+    assert twice.code == 3
+
+
+@pytest.mark.parametrize(("answer", "left", "code"), [("y\n", 0, 0), ("n\n", 1, 3)])
+def test_deleting_asks_on_a_terminal(
+    world: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    left: int,
+    code: int,
+) -> None:
+    reference = world.reference()
+    asked: list[str] = []
+
+    def confirm(question: str, *, err: bool) -> bool:
+        assert err
+        asked.append(question)
+        return answer == "y\n"
+
+    monkeypatch.setattr(typer, "confirm", confirm)
+    monkeypatch.setattr(images_module, "_has_terminal", lambda: True)
+    told = world.run("delete", "mara", reference["id"][-10:])
+    assert told.code == code
+    assert asked == [f"Delete reference {reference['id']} of mara?"]
+    assert len(world.images()) == left
+
+
+def test_a_remote_delete_that_fails_is_a_warning(world: Any) -> None:
+    reference = world.reference()
+    world.switch(reference_delete_errors=1)
+    answer = world.run("delete", "mara", reference["id"], "--yes", "--json")
+    assert answer.code == 0
+    assert answer.json["remoteDeleted"] is False
+    assert "Warning: The remote reference was not deleted" in answer.err
+    assert world.images() == []
+
+
+def test_deleting_all(world: Any) -> None:
+    world.reference()
+    _fill(world, 2)
+    asked = world.run("delete", "mara", "--all")
+    assert asked.code == 2
+    answer = world.run("delete", "mara", "--all", "--yes", "--json")
+    assert answer.json["removed"] == 3
+    assert world.images() == []
+
+
+@pytest.mark.parametrize("command", ["delete", "retry"])
+@pytest.mark.parametrize("extra", [(), ("an-image", "--all")])
+def test_either_an_image_or_all(world: Any, command: str, extra: tuple[str, ...]) -> None:
+    answer = world.run(command, "mara", *extra)
+    assert answer.code == 2
+    assert "--all" in answer.err
+
+
+def test_retrying_what_did_not_fail_is_refused(world: Any) -> None:
+    reference = world.reference()
+    assert world.run("retry", "mara", reference["id"]).code == 3
+
+
+def test_retrying_one_shows_it(world: Any) -> None:
+    world.switch(html_files=1)
+    failed = world.run("generate", "reference", "mara", "--prompt", "A face.")
+    assert failed.code == 5
+    image_id = world.images()[0]["id"]
+    answer = world.run("retry", "mara", image_id)
+    assert answer.code == 0
+    assert answer.out.startswith(f"{image_id}  reference  succeeded")
+
+
+def test_retrying_all_that_failed(world: Any) -> None:
+    world.switch(html_files=1)
+    world.run("generate", "reference", "mara", "--prompt", "A face.")
+    answer = world.run("retry", "mara", "--all")
+    assert answer.code == 0
+    assert "1 stored, 0 failed again." in answer.err
+    assert answer.out.count("succeeded") == 1
+    nothing = world.run("retry", "mara", "--all", "--json")
+    assert nothing.code == 0
+    assert nothing.json == {"retried": [], "failures": []}
+
+
+def test_no_library_is_configured(world: Any) -> None:
+    answer = world.read("delete", "mara", "--all", "--yes", "--json")
+    assert answer.code == 2
+    assert "CHARACTER_LIBRARY_API_URL" in answer.err
+
+
+def test_the_terminal_is_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    assert images_module._has_terminal()
+
+
+def test_records_are_kept_as_json_that_reads_back(world: Any, tmp_path: Path) -> None:
+    reference = world.reference()
+    shown = world.read("show", "mara", reference["id"], "--json")
+    assert json.loads(shown.out)["image"]["metrics"]["sha256"] == reference["media"]["sha256"]
