@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
@@ -15,7 +14,7 @@ from charimg._http.stream import AsyncDownloadClient, DownloadClient
 from charimg.errors import ConfigurationError, DownloadError, ErrorCode
 
 from .raw_server import ServerFactory, head
-from .scripted import Scripted, failing, reply
+from .scripted import Chunks, Scripted, failing, reply
 
 MODES = ["sync", "async"]
 URL = "https://cdn.test/a.png?signature=secret"
@@ -73,30 +72,6 @@ def failure(mode: str, url: str = URL, **options: Any) -> DownloadError:
         fetch(mode, url, **options)
     assert "secret" not in f"{caught.value}{caught.value!r}"
     return caught.value
-
-
-class Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body of chunks, and then an error."""
-
-    def __init__(self, *chunks: bytes, error: Exception | None = None) -> None:
-        self._chunks = chunks
-        self._error = error
-        self.closed = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._chunks
-        if self._error is not None:
-            raise self._error
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for each in iter(self):
-            yield each
-
-    def close(self) -> None:
-        self.closed = True
-
-    async def aclose(self) -> None:
-        self.closed = True
 
 
 def streaming(stream: Chunks, **headers: str) -> httpx.MockTransport:

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from ..errors import DownloadError, ErrorCode
 
-__all__ = ["check_url", "next_url", "origin", "redact"]
+__all__ = ["check_url", "next_url", "redact"]
 
 MAX_LENGTH = 8192
 """Longest URL in characters; signed ones reach about 2,000."""
@@ -74,12 +74,6 @@ def next_url(current: str, location: str) -> str:
     if current.startswith("https:") and not target.startswith("https:"):
         raise _refused(target, "a redirect may not lead from https to http")
     return target
-
-
-def origin(url: str) -> str:
-    """Return ``scheme://host[:port]`` of a checked URL; a default port is left out."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def redact(url: str) -> str:

@@ -110,7 +110,9 @@ class Downloader:
 
     def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
-        file = tempfile.SpooledTemporaryFile(max_size=self._limits.spool_bytes)  # noqa: SIM115
+        # A size of 0 would mean "never on disk".
+        spooled = max(1, self._limits.spool_bytes)
+        file = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
         try:
             begun = time.perf_counter()
             received = self._receive(fetching, file)
