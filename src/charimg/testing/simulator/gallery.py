@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .characters import media_document
@@ -39,7 +40,8 @@ def _listing(
     try:
         least = float(query.get("minQuality", "0"))
     except ValueError:
-        least = 0.0
+        # No score reaches what is not a number: only the master is left.
+        least = math.nan
 
     def url(media: MediaFile) -> str:
         return f"{base}/media/{media.name}" if with_urls else ""
