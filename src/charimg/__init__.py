@@ -5,6 +5,7 @@ Names load when they are first used, so ``import charimg`` stays quick.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -214,6 +215,9 @@ _NAMES = {
     ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+# A library stays silent until its host configures logging.
+logging.getLogger("charimg").addHandler(logging.NullHandler())
 
 __version__ = "0.1.0"
 

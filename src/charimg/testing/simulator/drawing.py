@@ -13,7 +13,7 @@ import zlib
 from functools import lru_cache
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .shots import ReferenceShot
 
@@ -58,7 +58,11 @@ class _Palette:
 
 @lru_cache(maxsize=256)
 def draw(
-    prompt: str, caption: str, shot: ReferenceShot | None = None, form: str = "JPEG"
+    prompt: str,
+    caption: str,
+    shot: ReferenceShot | None = None,
+    form: str = "JPEG",
+    setting: str = "",
 ) -> Drawing:
     """Return the image of a prompt, for one shot, with a caption.
 
@@ -67,8 +71,11 @@ def draw(
         caption: Written below, e.g. ``Reference`` or the shot's name.
         shot: Decides crop, turn and height of the camera.
         form: ``JPEG``, ``WEBP`` or ``PNG``; without Pillow it is always ``PNG``.
+        setting: Decides the backdrop; by default the prompt does.
     """
     palette = _Palette.of(prompt)
+    if setting:
+        palette = evolve(palette, backdrop=_Palette.of(setting).backdrop)
     try:
         from PIL import Image, ImageDraw
     except ImportError:
@@ -131,11 +138,19 @@ def _figure(pen: Any, palette: _Palette, shot: ReferenceShot | None) -> None:
     pen.ellipse(
         (face - wide, head_y - radius * 0.95, face + wide, head_y + radius * 1.15), palette.skin
     )
-    _features(pen, face + radius * 0.25 * turn, head_y, scale, shot)
+    eyes = (-1, 1) if abs(turn) < 0.9 else (0,)
+    _features(pen, face + radius * 0.25 * turn, head_y, scale, shot, eyes)
 
 
-def _features(pen: Any, x: float, y: float, scale: float, shot: ReferenceShot | None) -> None:
-    for side in (-1, 1):
+def _features(
+    pen: Any,
+    x: float,
+    y: float,
+    scale: float,
+    shot: ReferenceShot | None,
+    eyes: tuple[int, ...],
+) -> None:
+    for side in eyes:
         eye = x + side * 18 * scale
         pen.ellipse(
             (eye - 6 * scale, y - 6 * scale, eye + 6 * scale, y + 4 * scale), (245, 245, 245)

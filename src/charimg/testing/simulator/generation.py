@@ -187,10 +187,11 @@ def scene_image(
         return _error(500, "Failed to upload generated image")
     media_id = state.new_id()
     drawing = draw(
-        f"{state.media[character.reference].prompt} {context}",
+        state.media[character.reference].prompt,
         f"Scene: {scene_type}",
         None,
         _form(media_id, switches),
+        context,
     )
     time = now_text()
     name = f"{character.id}_scene_{scene_type}_{len(state.media)}.jpg"
