@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parent.parent
 PAIRS = (("src/charimg/_async", "src/charimg/_sync"), ("tests/_async", "tests/_sync"))
 
 NAMES = {
-    "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncExitStack": "ExitStack",
     "AsyncIterator": "Iterator",
     "Awaitable": "_Plain",
@@ -28,13 +27,11 @@ NAMES = {
     "__aexit__": "__exit__",
     "_async": "_sync",
     "aclose": "close",
-    "aiter_raw": "iter_raw",
     "arun_bounded": "run_bounded",
     "ashielded": "shielded",
     "asleep": "sleep",
     "async_embedded": "embedded",
     "asynccontextmanager": "contextmanager",
-    "enter_async_context": "enter_context",
     "push_async_callback": "callback",
 }
 """Whole identifiers. Any other identifier that starts with ``Async`` simply loses that prefix."""

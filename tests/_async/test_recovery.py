@@ -292,9 +292,7 @@ async def test_a_job_that_failed_is_over() -> None:
     world.simulator.set_reference(world.db_id)
     world.simulator.switches.fail_jobs = True
     answer = await world.service.library.generate_360_set(world.db_id)
-    await left_behind(
-        world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id
-    )
+    await left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
     report = await world.service.recover()
     assert outcomes(report) == ["failed"]
     assert answer.job_id in report.operations[0].message
@@ -361,7 +359,10 @@ async def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
         world,
         id="f" * 32,
         state=OperationState.FAILED,
-        doomed=(Doomed(image_id=image.id, media_key=image.key), Doomed(image_id="x", media_key=None)),
+        doomed=(
+            Doomed(image_id=image.id, media_key=image.key),
+            Doomed(image_id="x", media_key=None),
+        ),
     )
     assert outcomes(await world.service.recover()) == ["cleaned"]
     assert await world.images() == []
@@ -394,9 +395,7 @@ async def test_what_someone_else_finished_meanwhile_is_not_touched() -> None:
 
     async def stale(character_id: str | None = None, /) -> tuple[Operation, ...]:
         lease = await world.ledger.acquire(LENA, owner="another", ttl=100)
-        done = Operation(
-            id=op.id, kind=op.kind, character_id=LENA, state=OperationState.DONE
-        )
+        done = Operation(id=op.id, kind=op.kind, character_id=LENA, state=OperationState.DONE)
         await world.ledger.write(done, lease=lease)
         await world.ledger.release(lease)
         return (op,)
