@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# It looks for the packages in the environment of the first python on the path.
+PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
 .PHONY: help demo test check sync bench docs
 help:
@@ -42,7 +44,9 @@ check: $(VENV)/.dev
 	@$(BIN)/python -m ruff format --check -q .
 	@$(BIN)/python -m ruff check -q .
 	@$(BIN)/python -m mypy
-	@$(BIN)/python -m pyright src/charimg
+	@$(BIN)/python -m mypy tools
+	@$(PYRIGHT)
+	@$(PYRIGHT) --verifytypes charimg --ignoreexternal >$(VENV)/.verifytypes || { cat $(VENV)/.verifytypes; exit 1; }
 	@$(BIN)/python tools/unasync.py --check
 
 sync: $(VENV)/.dev

@@ -118,9 +118,8 @@ def judge_exclusions(root: Path) -> list[str]:
     for section, name in ((report, "exclude_lines"), (report, "partial_branches")):
         if name in section:
             found.append(f"pyproject.toml sets {name}")
-    for section in (report, run):
-        if "omit" in section or "include" in section:
-            found.append("pyproject.toml leaves files out")
+    if any(name in section for section in (report, run) for name in ("omit", "include")):
+        found.append("pyproject.toml leaves files out")
     if run.get("branch") is not True:
         found.append("pyproject.toml does not measure branches")
     for path in sorted((root / PACKAGE).rglob("*.py")):
