@@ -62,8 +62,7 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             request.method, str(request.url), dict(request.headers), request.read()
         )
         with self._delivering(answer):
-            if answer.seconds:
-                time.sleep(answer.seconds)
+            time.sleep(_patience(answer, request))
             return _delivered(answer, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -71,12 +70,19 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         body = await request.aread()
         answer = self._handle(request.method, str(request.url), dict(request.headers), body)
         with self._delivering(answer):
-            if answer.seconds:
-                await anyio.sleep(answer.seconds)
+            await anyio.sleep(_patience(answer, request))
             return _delivered(answer, request)
 
 
+def _patience(answer: _Response, request: httpx.Request) -> float:
+    """Return how long the client waits for the answer, in seconds."""
+    limit = request.extensions.get("timeout", {}).get("read")
+    return answer.seconds if limit is None else min(answer.seconds, limit)
+
+
 def _delivered(answer: _Response, request: httpx.Request) -> httpx.Response:
+    if _patience(answer, request) < answer.seconds:
+        raise httpx.ReadTimeout("the answer took too long", request=request)
     if answer.broken == "refused":
         raise httpx.ConnectError("connection refused", request=request)
     if answer.broken == "lost":

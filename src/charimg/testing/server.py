@@ -6,7 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from attrs import frozen
@@ -50,7 +50,7 @@ def serve(
     simulator = Simulator() if simulator is None else simulator
     listening, url = _listen(host, port)
     simulator.base_url = url
-    server = _server(simulator, log_level="critical")
+    server = _server(simulator)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="charimg-simulator", daemon=True
     )
@@ -64,8 +64,20 @@ def serve(
         listening.close()
 
 
-def run(simulator: Simulator | None = None, *, host: str = "127.0.0.1", port: int = 8700) -> None:
-    """Serve a simulator until interrupted.
+def run(
+    simulator: Simulator | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8700,
+    ready: Callable[[str], object] | None = None,
+) -> None:
+    """Serve a simulator until interrupted (Ctrl-C), then return.
+
+    Args:
+        simulator: By default a new one. Its ``base_url`` becomes that of the server.
+        host: Where to listen.
+        port: 0 takes a free one.
+        ready: Called with the base URL as soon as connections are accepted.
 
     Raises:
         ConfigurationError: uvicorn is not installed, or the port is taken.
@@ -74,12 +86,16 @@ def run(simulator: Simulator | None = None, *, host: str = "127.0.0.1", port: in
     listening, url = _listen(host, port)
     simulator.base_url = url
     try:
-        _server(simulator, log_level="warning").run(sockets=[listening])
+        server = _server(simulator)
+        if ready is not None:
+            ready(url)
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listening])
     finally:
         listening.close()
 
 
-def _server(simulator: Simulator, *, log_level: str) -> Any:
+def _server(simulator: Simulator) -> Any:
     try:
         import uvicorn
     except ImportError as error:
@@ -89,7 +105,8 @@ def _server(simulator: Simulator, *, log_level: str) -> Any:
     config = uvicorn.Config(
         _application(simulator),
         lifespan="off",
-        log_level=log_level,
+        # A connection that breaks on purpose would be an error with a traceback.
+        log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=1,
         ws="none",

@@ -75,7 +75,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         text = (
             "Unexpected end of JSON input"
             if not body.strip()
@@ -195,8 +195,8 @@ def respond(state: State, base: str, request: SimulatedRequest, db_id: str) -> S
         try:
             given = parse_object(request.body)
         except ValueError:
-            character = None
-        if character is None:
+            given = None
+        if character is None or given is None:
             return json_response(500, {"error": "Failed to update character"})
         character.fields.update(_known_fields(state, given))
         character.updated = now_text()

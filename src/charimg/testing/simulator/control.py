@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
 from ..._json import to_json
 from ...errors import InvalidArgument
-from .exchange import SimulatedRequest, SimulatedResponse, json_response
-
-if TYPE_CHECKING:
-    from .core import Simulator
+from .exchange import Counters, SimulatedRequest, SimulatedResponse, json_response
+from .switches import Switches
 
 __all__ = ["respond"]
 
 
-def respond(simulator: Simulator, request: SimulatedRequest) -> SimulatedResponse:
+class _Simulator(Protocol):
+    switches: Switches
+    counters: Counters
+    requests: list[SimulatedRequest]
+
+    def reset(self) -> None: ...
+
+
+def respond(simulator: _Simulator, request: SimulatedRequest) -> SimulatedResponse:
     """Answer a control request: counters, requests, switches, reset."""
     what = request.path.removeprefix("/_simulator/")
     match (request.method, what):
@@ -52,7 +58,7 @@ def respond(simulator: Simulator, request: SimulatedRequest) -> SimulatedRespons
             )
 
 
-def _switch(simulator: Simulator, request: SimulatedRequest) -> SimulatedResponse:
+def _switch(simulator: _Simulator, request: SimulatedRequest) -> SimulatedResponse:
     try:
         changes = json.loads(request.body)
     except ValueError:

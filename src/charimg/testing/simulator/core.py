@@ -47,7 +47,7 @@ class Simulator:
     Args:
         switches: Failures to turn on; also reachable as ``simulator.switches`` at any time.
         base_url: Where it pretends to be; image URLs begin with it.
-        clock: Seconds; jobs run by it.
+        clock: Seconds; jobs and slow generations run by it.
         seed: Makes the ids differ from those of another simulator.
 
     Attributes:
@@ -95,7 +95,9 @@ class Simulator:
         """Give a character a master reference that nobody asked for; return its media id."""
         with self._lock:
             character = self._state.characters[db_id]
-            return generation.new_reference(self._state, self.switches, character, prompt).id
+            media = generation.draw_reference(self._state, self.switches, character, prompt)
+            character.reference = media.id
+            return media.id
 
     def reference_of(self, db_id: str) -> str | None:
         """Return the media id of a character's master reference."""
@@ -129,7 +131,7 @@ class Simulator:
     def handle(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> SimulatedResponse:
-        """Answer one request. Never raises, whatever the request."""
+        """Answer one request, whatever its path, headers and body."""
         request = SimulatedRequest.parse(method, url, headers, body)
         with self._lock:
             if request.path.startswith("/_simulator/"):
@@ -163,6 +165,7 @@ class Simulator:
         fault = self._fault_before()
         if fault is not None:
             return fault
+        self._state.catch_up(self._clock())
         sets.advance(self._state, self.switches, self._clock())
         response = self._route(request)
         if response.is_file:
@@ -171,7 +174,8 @@ class Simulator:
         generated = request.method == "POST" and endpoint in _GENERATIONS
         if generated and response.status < 300 and self.switches.take("lost_answers"):
             return evolve(response, broken="lost")
-        return self._fault_after(evolve(response, seconds=self.switches.api_seconds))
+        seconds = response.seconds + self.switches.api_seconds
+        return self._fault_after(evolve(response, seconds=seconds))
 
     def _fault_before(self) -> SimulatedResponse | None:
         if self.switches.take("broken_connections"):
@@ -234,11 +238,11 @@ class Simulator:
         if endpoint == "":
             return characters.respond(state, base, request, db_id)
         if endpoint == "generate-initial-image":
-            return generation.initial_image(state, switches, base, request, db_id)
+            return generation.initial_image(state, switches, base, request, db_id, self._clock())
         if endpoint == "reference-image":
             return generation.reference_image(state, switches, base, request, db_id)
         if endpoint == "generate-scene-image":
-            return generation.scene_image(state, switches, base, request, db_id)
+            return generation.scene_image(state, switches, base, request, db_id, self._clock())
         if endpoint == "images":
             return gallery.gallery(state, switches, base, request, db_id)
         if endpoint == "generate-360-set":

@@ -43,7 +43,7 @@ class _Palette:
 
     @classmethod
     def of(cls, text: str) -> _Palette:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        digest = _mark(text)
 
         def tone(index: int, low: int, high: int) -> tuple[int, int, int]:
             red, green, blue = (low + digest[index + n] * (high - low) // 255 for n in range(3))
@@ -68,7 +68,7 @@ def draw(
 
     Args:
         prompt: Decides the colours.
-        caption: Written below, e.g. ``Reference`` or the shot's name.
+        caption: Written below, e.g. ``Reference`` or the shot's name; decides the light.
         shot: Decides crop, turn and height of the camera.
         form: ``JPEG``, ``WEBP`` or ``PNG``; without Pillow it is always ``PNG``.
         setting: Decides the backdrop; by default the prompt does.
@@ -82,7 +82,7 @@ def draw(
         return _plain(palette, caption)
     image = Image.new("RGB", (WIDTH, HEIGHT), palette.backdrop)
     pen = ImageDraw.Draw(image)
-    _backdrop(pen, palette)
+    _backdrop(pen, palette, caption)
     _figure(pen, palette, shot)
     pen.rectangle((0, HEIGHT - 34, WIDTH, HEIGHT), fill=(18, 18, 20))
     pen.text((12, HEIGHT - 25), caption, fill=(235, 235, 235))
@@ -92,11 +92,19 @@ def draw(
     return Drawing(data=file.getvalue(), mime_type=f"image/{form.lower()}", extension=extension)
 
 
-def _backdrop(pen: Any, palette: _Palette) -> None:
-    for row in range(0, HEIGHT, 4):
-        glow = 1.25 - 0.6 * row / HEIGHT
+def _mark(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _backdrop(pen: Any, palette: _Palette, caption: str) -> None:
+    """Paint a studio backdrop whose lamp stands at another place for every caption."""
+    mark = _mark(caption)
+    x, y = WIDTH * mark[0] / 255, HEIGHT * 0.7 * mark[1] / 255
+    for step in range(24):
+        glow = 0.6 + 0.03 * step
         red, green, blue = (min(255, round(tone * glow)) for tone in palette.backdrop)
-        pen.rectangle((0, row, WIDTH, row + 3), fill=(red, green, blue))
+        radius = 660 * (1 - step / 24)
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(red, green, blue))
 
 
 def _figure(pen: Any, palette: _Palette, shot: ReferenceShot | None) -> None:
@@ -166,11 +174,16 @@ def _features(
 
 
 def _plain(palette: _Palette, caption: str) -> Drawing:
-    """Return a two-coloured PNG, written without any library (RFC 2083)."""
-    mark = hashlib.sha256(caption.encode("utf-8", "surrogatepass")).digest()
-    upper, lower = bytes(palette.backdrop) * WIDTH, bytes(palette.coat) * WIDTH
-    split = 40 + mark[0]
-    rows = b"".join(b"\0" + (upper if row < split else lower) for row in range(HEIGHT))
+    """Return a two-coloured PNG, written without any library (RFC 2083).
+
+    Eight bands of six squares each: the caption decides which square has which colour.
+    """
+    mark = int.from_bytes(_mark(caption))
+    colours = (bytes(palette.backdrop) * (WIDTH // 6), bytes(palette.coat) * (WIDTH // 6))
+    rows = b""
+    for band in range(8):
+        row = b"".join(colours[mark >> (band * 6 + column) & 1] for column in range(6))
+        rows += (b"\0" + row) * (HEIGHT // 8)
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
@@ -180,7 +193,6 @@ def _plain(palette: _Palette, caption: str) -> Drawing:
     data = (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0))
-        + chunk(b"tEXt", b"Comment\0" + mark)
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )

@@ -74,7 +74,7 @@ class SimulatedRequest:
         """The body as JSON; ``None`` when it is none."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -108,5 +108,5 @@ def json_response(status: int, document: Any, **headers: str) -> SimulatedRespon
             "content-type": "application/json",
             **{name.replace("_", "-"): value for name, value in headers.items()},
         },
-        body=json.dumps(document, ensure_ascii=False).encode(),
+        body=json.dumps(document).encode(),
     )

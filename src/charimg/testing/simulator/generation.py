@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from attrs import evolve
 
 from .characters import parse_object
 from .drawing import draw
@@ -10,7 +13,7 @@ from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .state import Character, MediaFile, State, now_text
 from .switches import Switches
 
-__all__ = ["initial_image", "new_reference", "reference_image", "scene_image"]
+__all__ = ["draw_reference", "initial_image", "reference_image", "scene_image"]
 
 SCENE_TYPES = ("dialogue", "action", "emotional", "establishing")
 _RESET_FIELDS = [
@@ -37,13 +40,15 @@ def _form(media_id: str, switches: Switches) -> str:
     return "WEBP" if switches.misnamed_files and int(media_id[-1], 16) % 3 == 0 else "JPEG"
 
 
-def new_reference(state: State, switches: Switches, character: Character, prompt: str) -> MediaFile:
-    """Draw a master reference and set it."""
+def draw_reference(
+    state: State, switches: Switches, character: Character, prompt: str
+) -> MediaFile:
+    """Draw a master reference, which is none yet."""
     media_id = state.new_id()
     drawing = draw(prompt, "Reference", None, _form(media_id, switches))
     time = now_text()
     name = f"{character.id}_initial_{len(state.media)}.jpg"
-    media = state.keep(
+    return state.keep(
         MediaFile(
             id=media_id,
             name=name,
@@ -56,12 +61,30 @@ def new_reference(state: State, switches: Switches, character: Character, prompt
             prompt=prompt,
         )
     )
-    character.reference = media.id
-    return media
+
+
+def _when_drawn(
+    state: State,
+    switches: Switches,
+    now: float,
+    effect: Callable[[], None],
+    answer: SimulatedResponse,
+) -> SimulatedResponse:
+    """Show an image once it is drawn, which a client that gave up does not see."""
+    if switches.generation_seconds == 0:
+        effect()
+        return answer
+    state.later(now + switches.generation_seconds, effect)
+    return evolve(answer, seconds=switches.generation_seconds)
 
 
 def initial_image(
-    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+    state: State,
+    switches: Switches,
+    base: str,
+    request: SimulatedRequest,
+    db_id: str,
+    now: float,
 ) -> SimulatedResponse:
     """``POST …/generate-initial-image``."""
     if request.method != "POST":
@@ -92,13 +115,19 @@ def initial_image(
             "Failed to upload generated image",
             details="There was a problem while uploading the file.",
         )
-    media = new_reference(state, switches, character, prompt)
+    if switches.take("processing_errors"):
+        return _error(
+            500,
+            "Failed to process image with DINOv3",
+            details="The feature service answered 500.",
+        )
+    media = draw_reference(state, switches, character, prompt)
     url = f"{base}/media/{media.name}"
-    if switches.flat_initial_image:
-        return json_response(200, {"success": True, "imageId": media.id, "imageUrl": url})
-    return json_response(
-        200,
-        {
+    if switches.odd_public_urls:
+        url = f"{base}/api/media/file/{media.name.rpartition('.')[0]}"
+    answer: dict[str, Any] = {"success": True, "imageId": media.id, "imageUrl": url}
+    if not switches.flat_initial_image:
+        answer = {
             "success": True,
             "message": "Initial character image generated successfully",
             "data": {
@@ -108,8 +137,12 @@ def initial_image(
                 "dinoAssetId": f"dino-{media.id}",
                 "publicUrl": url,
             },
-        },
-    )
+        }
+
+    def effect() -> None:
+        character.reference = media.id
+
+    return _when_drawn(state, switches, now, effect, json_response(200, answer))
 
 
 def reference_image(
@@ -149,7 +182,7 @@ def reference_image(
         if not media_id:
             # Accepted, and not stored.
             return json_response(200, {**answer, "imageUrl": url})
-        if media_id not in state.media:
+        if not isinstance(media_id, str) or media_id not in state.media:
             return _error(500, "Not Found", updated=False)
         character.reference = media_id
     media = state.media.get(character.reference or "")
@@ -159,7 +192,12 @@ def reference_image(
 
 
 def scene_image(
-    state: State, switches: Switches, base: str, request: SimulatedRequest, db_id: str
+    state: State,
+    switches: Switches,
+    base: str,
+    request: SimulatedRequest,
+    db_id: str,
+    now: float,
 ) -> SimulatedResponse:
     """``POST …/generate-scene-image``."""
     if request.method != "POST":
@@ -216,18 +254,19 @@ def scene_image(
             "The following field is invalid: Novel Movie Integration > Scene Contexts "
             f"{len(character.scenes) + 1} > Scene Type",
         )
-    character.scenes.append(media.id)
-    return json_response(
-        200,
-        {
-            "success": True,
-            "imageUrl": f"{base}/media/{media.name}",
-            "mediaId": media.id,
-            "sceneContext": {
-                "sceneId": f"scene_{len(state.media)}",
-                "sceneType": scene_type,
-                "generatedAt": time,
-                "qualityScore": 85,
-            },
+    answer = {
+        "success": True,
+        "imageUrl": f"{base}/media/{media.name}",
+        "mediaId": media.id,
+        "sceneContext": {
+            "sceneId": f"scene_{len(state.media)}",
+            "sceneType": scene_type,
+            "generatedAt": time,
+            "qualityScore": 85,
         },
-    )
+    }
+
+    def effect() -> None:
+        character.scenes.append(media.id)
+
+    return _when_drawn(state, switches, now, effect, json_response(200, answer))

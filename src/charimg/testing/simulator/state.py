@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,7 +96,6 @@ class Job:
     """``completed`` or ``failed`` once its end was carried out."""
     completed: str | None = None
     images: list[str] = field(factory=list)
-    fresh: bool = True
 
 
 class State:
@@ -106,6 +106,7 @@ class State:
         self.media: dict[str, MediaFile] = {}
         self.files: dict[str, str] = {}
         self.jobs: dict[str, Job] = {}
+        self._unfinished: list[tuple[float, Callable[[], None]]] = []
         self._seed = seed
         self._made = 0
 
@@ -125,4 +126,16 @@ class State:
         """Take a file in. Files stay for ever, as on the real server."""
         self.media[media.id] = media
         self.files[media.name] = media.id
+        self.files[media.name.rpartition(".")[0]] = media.id
         return media
+
+    def later(self, due: float, effect: Callable[[], None]) -> None:
+        """Have something happen at a time of the simulator's clock."""
+        self._unfinished.append((due, effect))
+
+    def catch_up(self, now: float) -> None:
+        """Do everything whose time has come, in order."""
+        over = sorted((each for each in self._unfinished if each[0] <= now), key=lambda it: it[0])
+        self._unfinished = [each for each in self._unfinished if each[0] > now]
+        for _, effect in over:
+            effect()

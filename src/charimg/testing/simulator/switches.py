@@ -36,8 +36,12 @@ class Switches:
         generation_errors: Initial and scene images that the model refuses with a 500.
         generation_error: The ``details`` of those answers.
         upload_errors: Initial and scene images that are drawn and cannot be kept.
+        processing_errors: Initial images of which the features cannot be read.
+        generation_seconds: How long an initial or scene image takes. Until then it is not there,
+            and another one is not refused; it comes even if the client has given up.
         flat_initial_image: Answer an initial image flat instead of below ``data``.
         relative_urls: Give image URLs relative to the server's root.
+        odd_public_urls: The ``publicUrl`` has no extension, and is another than the gallery's URL.
         reference_delete_errors: Reference DELETEs that fail with a 500.
         set360_mode: ``job`` (202, the current generation) or ``images`` (200, the older one).
         set360_errors: 360° sets that are refused with a 500.
@@ -74,8 +78,11 @@ class Switches:
         validator=attrs.validators.instance_of(str),
     )
     upload_errors: int = _count()
+    processing_errors: int = _count()
+    generation_seconds: float = _seconds()
     flat_initial_image: bool = field(default=False, validator=_BOOL)
     relative_urls: bool = field(default=False, validator=_BOOL)
+    odd_public_urls: bool = field(default=False, validator=_BOOL)
     reference_delete_errors: int = _count()
     set360_mode: str = field(default="job", validator=attrs.validators.in_(("job", "images")))
     set360_errors: int = _count()
