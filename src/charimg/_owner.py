@@ -9,14 +9,19 @@ from pathlib import Path
 
 __all__ = ["new_owner", "owner_is_dead"]
 
+# On Windows, signal 0 is no question but Ctrl+C.
+_CAN_ASK = os.name == "posix"
+_UNKNOWN = "-"
+
 
 def _machine() -> str:
-    """Return this host, as it has been since it booted: a pid means nothing beyond that."""
+    """Return where a pid means something: this host since it booted, and this container on it."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        pids = str(Path("/proc/self/ns/pid").stat().st_ino)
     except OSError:
-        boot = "-"
-    return f"{socket.gethostname()}/{boot}".replace(":", "_")
+        boot = pids = _UNKNOWN
+    return f"{socket.gethostname()}/{boot}/{pids}".replace(":", "_")
 
 
 def _started(pid: int) -> str:
@@ -24,13 +29,15 @@ def _started(pid: int) -> str:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return "-"
+        return _UNKNOWN
     # The command name stands in parentheses and may hold spaces; the start time is field 22.
-    return stat.rpartition(")")[2].split()[19]
+    state, *fields = stat.rpartition(")")[2].split()
+    # One that has ended, but that its parent has not looked after yet, works on nothing.
+    return "ended" if state in "ZX" else fields[18]
 
 
 def new_owner() -> str:
-    """Return a name of this process, unique per call: ``host/boot:pid:start:random``."""
+    """Return a name of this process, unique per call: ``host/boot/pids:pid:start:random``."""
     pid = os.getpid()
     return f"{_machine()}:{pid}:{_started(pid)}:{secrets.token_hex(4)}"
 
@@ -41,7 +48,7 @@ def owner_is_dead(owner: str) -> bool:
     ``False`` whenever that is not certain, for example for another host's process.
     """
     parts = owner.split(":")
-    if len(parts) != 4 or parts[0] != _machine() or not parts[1].isdigit():
+    if not _CAN_ASK or len(parts) != 4 or parts[0] != _machine() or not parts[1].isdecimal():
         return False
     pid = int(parts[1])
     try:
@@ -51,4 +58,5 @@ def owner_is_dead(owner: str) -> bool:
     except (OSError, OverflowError):
         return False
     # The pid may have been given to a newer process.
-    return _started(pid) != parts[2]
+    started = _started(pid)
+    return _UNKNOWN not in (started, parts[2]) and started != parts[2]

@@ -61,11 +61,6 @@ class OperationState(StrEnum):
     """Died in ``posting``, and the remote state shows nothing that it produced. Looked at again by
     every recovery, never posted again."""
 
-    @property
-    def finished(self) -> bool:
-        """Whether recovery has nothing left to do here."""
-        return self in (OperationState.DONE, OperationState.FAILED)
-
 
 class RemoteDelete(StrEnum):
     """What became of the one remote DELETE of an operation."""

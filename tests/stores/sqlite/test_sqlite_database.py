@@ -16,9 +16,15 @@ from typing import Any
 import pytest
 
 from charimg import stores
-from charimg.errors import CharimgError, InvalidArgument, StorageError
+from charimg.errors import InvalidArgument, StorageError
 from charimg.models import CharacterImage
-from charimg.stores.sqlite import SqliteDatabase, SqliteMetadataRepository, pool
+from charimg.stores.sqlite import (
+    AsyncSqliteMetadataRepository,
+    SqliteDatabase,
+    SqliteMetadataRepository,
+    pool,
+    schema,
+)
 
 MakeImage = Callable[..., CharacterImage]
 
@@ -126,11 +132,17 @@ def test_a_connection_is_used_again(database: SqliteDatabase) -> None:
 
 def test_an_exception_undoes_everything(database: SqliteDatabase, make_image: MakeImage) -> None:
     repository = SqliteMetadataRepository(database)
-    with pytest.raises(KeyError), database.writing() as connection:
-        connection.execute("DELETE FROM images")
-        connection.execute("INSERT INTO characters VALUES ('a', 'A', NULL, NULL, '{}')")
-        raise KeyError
     repository.add(make_image("k"))
+
+    def interrupted() -> None:
+        with database.writing() as connection:
+            connection.execute("DELETE FROM images")
+            connection.execute("INSERT INTO characters VALUES ('a', 'A', NULL, NULL, '{}')")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        interrupted()
+    assert repository.get("k") is not None
     with database.reading() as connection:
         assert connection.execute("SELECT count(*) FROM characters").fetchone() == (0,)
 
@@ -160,7 +172,7 @@ def test_a_writer_waits_for_another(path: Path, database: SqliteDatabase) -> Non
 
 def test_a_lock_that_stays_says_what_to_do(path: Path, database: SqliteDatabase) -> None:
     with database.writing(), SqliteDatabase(path, busy_timeout=0.02) as impatient:
-        with pytest.raises(StorageError, match="locked.*raise busy_timeout") as caught:
+        with pytest.raises(StorageError, match=r"locked.*raise busy_timeout") as caught:
             impatient.writing().__enter__()
         _touch(impatient)
     assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
@@ -210,7 +222,7 @@ class _Stubborn:
 
 
 def test_a_file_system_without_wal_is_refused(database: SqliteDatabase) -> None:
-    with pytest.raises(StorageError, match="stays in mode 'delete'.*local disk"):
+    with pytest.raises(StorageError, match=r"stays in mode 'delete'.*local disk"):
         database._write_ahead(_Stubborn("delete"))  # type: ignore[arg-type]
     with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
         database._write_ahead(_Stubborn(sqlite3.OperationalError("disk I/O error")))  # type: ignore[arg-type]
@@ -254,16 +266,18 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         SqliteDatabase(tmp_path / "file" / "sub" / "a.sqlite") as database,
-        pytest.raises(StorageError, match="Cannot make the directory .*sub of the database") as e,
+        pytest.raises(StorageError, match=r"Cannot make the directory .*sub of the data") as e,
     ):
         _touch(database)
     assert isinstance(e.value.__cause__, OSError)
 
 
 def test_other_failures_of_sqlite_are_ours_too(database: SqliteDatabase) -> None:
-    with pytest.raises(StorageError, match=r"no such table: nothing\.$"):
-        with database.reading() as connection:
-            connection.execute("SELECT * FROM nothing")
+    with (
+        pytest.raises(StorageError, match=r"no such table: absent\.$"),
+        database.reading() as connection,
+    ):
+        connection.execute("SELECT * FROM absent")
     with pytest.raises(StorageError, match="binding"), database.reading() as connection:
         connection.execute("SELECT ?", ())
 
@@ -274,26 +288,21 @@ def test_a_full_disk_is_told(database: SqliteDatabase, make_image: MakeImage) ->
     with database.reading() as connection:
         pages = _pragma(connection, "page_count")
         connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StorageError, match="full.*Free some disk space"):
+    with pytest.raises(StorageError, match=r"full.*Free some disk space"):
         repository.add(make_image("big", prompt="x" * 1_000_000))
     assert repository.get("big") is None
     assert repository.add(make_image("after")).key == "after"
 
 
-def test_a_file_that_may_not_be_written(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        # Root may write everywhere; the message is all that can be seen.
-        with pytest.raises(StorageError, match="right to write the file"):
-            with SqliteDatabase(tmp_path / "a") as database, database.reading() as connection:
-                connection.execute("PRAGMA query_only = ON")
-                connection.execute("INSERT INTO characters VALUES ('a', 'A', NULL, NULL, '{}')")
-        return
-    path = tmp_path / "a"
-    with SqliteDatabase(path) as database:
-        _touch(database)
-    path.chmod(0o400)
-    with SqliteDatabase(path) as database, pytest.raises(StorageError, match="right to write"):
-        database.writing().__enter__()
+def test_a_file_that_may_not_be_written(database: SqliteDatabase) -> None:
+    # Root may write everywhere, so SQLite is told to refuse as it would without the right.
+    with database.reading() as connection:
+        connection.execute("PRAGMA query_only = ON")
+    with (
+        pytest.raises(StorageError, match="right to write the file and its directory"),
+        database.reading() as connection,
+    ):
+        connection.execute("DELETE FROM characters")
 
 
 def test_no_text_is_quoted_that_cannot_be_written(database: SqliteDatabase) -> None:
@@ -304,19 +313,104 @@ def test_no_text_is_quoted_that_cannot_be_written(database: SqliteDatabase) -> N
     assert caught.value.__suppress_context__
 
 
-def test_a_database_that_was_removed_is_not_written_into_the_void(
-    path: Path, make_image: MakeImage
+# A file that is gone
+
+
+def _removed(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def _moved(path: Path) -> None:
+    path.rename(path.with_name("old.sqlite"))
+
+
+def _replaced(path: Path) -> None:
+    _moved(path)
+    with SqliteDatabase(path) as another:
+        _touch(another)
+
+
+@pytest.mark.parametrize("spoil", [_removed, _moved, _replaced])
+@pytest.mark.parametrize("opened", [True, False], ids=["idle connection", "no connection"])
+def test_nothing_is_written_into_the_void(
+    path: Path, make_image: MakeImage, spoil: Callable[[Path], None], opened: bool
 ) -> None:
     with SqliteDatabase(path) as database:
-        _touch(database)
-        shutil.rmtree(path.parent)
         repository = SqliteMetadataRepository(database)
-        try:
-            repository.add(make_image("k"))
-        except CharimgError:
-            return
-        with SqliteDatabase(path) as other:
-            assert SqliteMetadataRepository(other).get("k") is not None
+        repository.add(make_image("before"))
+        if not opened:
+            database._pool._close_idle()
+        spoil(path)
+        left = sorted(path.parent.rglob("*"))
+        for call in (lambda: repository.add(make_image("k")), lambda: repository.list("mira")):
+            with pytest.raises(StorageError, match=r"moved, removed or replaced") as caught:
+                call()
+            assert str(path) in str(caught.value)
+            assert "open a new SqliteDatabase" in str(caught.value)
+        if not opened:
+            assert sorted(path.parent.rglob("*")) == left, "no new file is made in its place"
+
+
+def test_a_file_that_goes_during_a_transaction(path: Path, database: SqliteDatabase) -> None:
+    def write() -> None:
+        with database.writing() as connection:
+            connection.execute("INSERT INTO characters VALUES ('a', 'A', NULL, NULL, '{}')")
+            _moved(path)
+
+    with pytest.raises(StorageError, match="Nothing was written"):
+        write()
+    path.with_name("old.sqlite").rename(path)
+    with database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM characters").fetchone() == (0,)
+
+
+def test_a_file_that_comes_back_is_used_again(path: Path, make_image: MakeImage) -> None:
+    with SqliteDatabase(path) as database:
+        repository = SqliteMetadataRepository(database)
+        repository.add(make_image("before"))
+        _moved(path)
+        with pytest.raises(StorageError):
+            repository.get("before")
+        path.with_name("old.sqlite").rename(path)
+        repository.add(make_image("after"))
+    with SqliteDatabase(path) as again:
+        keys = {image.key for image in SqliteMetadataRepository(again).list("mira").images}
+    assert keys == {"before", "after"}
+
+
+def test_a_file_that_goes_while_it_is_opened(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate = schema.migrate
+
+    def interrupted(connection: sqlite3.Connection) -> None:
+        migrate(connection)
+        _moved(path)
+
+    monkeypatch.setattr(schema, "migrate", interrupted)
+    with (
+        SqliteDatabase(path) as database,
+        pytest.raises(StorageError, match="moved, removed or replaced"),
+    ):
+        _touch(database)
+
+
+# Async
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.anyio
+async def test_an_async_program_closes_it_too(path: Path, anyio_backend: str) -> None:
+    import anyio
+
+    async with SqliteDatabase(path) as database:
+        repository = AsyncSqliteMetadataRepository(database)
+        assert await repository.get("k") is None
+    assert list(path.parent.iterdir()) == [path]
+    cancelled = SqliteDatabase(path)
+    _touch(cancelled)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await cancelled.aclose()
+    assert list(path.parent.iterdir()) == [path], "even when the caller is cancelled"
 
 
 # Forking

@@ -5,18 +5,17 @@ A cancelled call is not abandoned: its thread finishes first, and the cancellati
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO, Self, TypeVar
+from typing import IO, Self
 
 from ...models import Media, Upload
+from .._threads import in_thread
 from .store import DiskMediaStore, open_file, read_chunk
 
 __all__ = ["AsyncDiskMediaStore"]
-
-T = TypeVar("T")
 
 
 class AsyncDiskMediaStore:
@@ -38,7 +37,7 @@ class AsyncDiskMediaStore:
 
     async def save(self, upload: Upload, /) -> Media:
         """See `DiskMediaStore.save`."""
-        return await _in_thread(lambda: self._store.save(upload))
+        return await in_thread(lambda: self._store.save(upload))
 
     def open(self, key: str, /) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """See `MediaStore.open`."""
@@ -46,18 +45,24 @@ class AsyncDiskMediaStore:
 
     @asynccontextmanager
     async def _open(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        path, file = await _in_thread(lambda: open_file(self._store, key))
         # Closing a file that was only read does not wait for the disk.
-        with file:
+        with ExitStack() as opened:
+
+            def enter() -> tuple[Path, IO[bytes]]:
+                path, file = open_file(self._store, key)
+                # Here, because a cancelled caller never gets the result.
+                return path, opened.enter_context(file)
+
+            path, file = await in_thread(enter)
             yield _Chunks(file, key, path)
 
     async def get(self, key: str, /) -> Media | None:
         """See `DiskMediaStore.get`."""
-        return await _in_thread(lambda: self._store.get(key))
+        return await in_thread(lambda: self._store.get(key))
 
     async def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`."""
-        return await _in_thread(lambda: self._store.delete(key))
+        return await in_thread(lambda: self._store.delete(key))
 
     def locate(self, media: Media, /) -> Media:
         """See `DiskMediaStore.locate`."""
@@ -80,13 +85,7 @@ class _Chunks:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = await _in_thread(lambda: read_chunk(self._file, self._key, self._path))
+        chunk = await in_thread(lambda: read_chunk(self._file, self._key, self._path))
         if not chunk:
             raise StopAsyncIteration
         return chunk
-
-
-async def _in_thread(call: Callable[[], T]) -> T:
-    from anyio.to_thread import run_sync
-
-    return await run_sync(call)

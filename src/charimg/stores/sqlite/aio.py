@@ -11,11 +11,11 @@ from collections.abc import Callable
 from ..._concurrency import ashielded
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
+from .._threads import in_thread
 from .database import SqliteDatabase
 from .directory import SqliteCharacterDirectory
 from .ledger import SqliteGenerationLedger
 from .metadata import SqliteMetadataRepository
-from .threads import in_thread
 
 __all__ = [
     "AsyncSqliteCharacterDirectory",

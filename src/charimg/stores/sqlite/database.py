@@ -14,10 +14,10 @@ from typing import Any, Self
 
 from ..._concurrency import ashielded
 from ...errors import InvalidArgument, StorageError
+from .._threads import in_thread
 from . import schema
 from .failures import is_busy, translated
 from .pool import Pool
-from .threads import in_thread
 
 __all__ = ["SqliteDatabase"]
 
@@ -31,6 +31,9 @@ class SqliteDatabase:
     are missing, and an older file is brought to the present schema. Every transaction has a
     connection to itself. When the process forks, its connections are closed first, and parent and
     child open new ones; a thread that holds a transaction open must not fork.
+
+    A file that is moved, removed or replaced after its first use is noticed: every transaction then
+    fails with `StorageError`, because what it wrote would be lost with the old file.
 
     The file must lie on a local disk: WAL does not work over a network.
 
@@ -53,6 +56,7 @@ class SqliteDatabase:
         # Absolute, so that a later change of the working directory does not switch files.
         self._path = Path(path).absolute()
         self._busy_timeout = busy_timeout
+        self._identity: tuple[int, int] | None = None
         self._pool = Pool(self._open, patience=self._busy_timeout)
 
     def __repr__(self) -> str:
@@ -67,7 +71,7 @@ class SqliteDatabase:
         """Open a transaction that sees one moment of the file, whoever writes meanwhile.
 
         Raises:
-            StorageError: SQLite failed, or the database is closed.
+            StorageError: SQLite failed, the file is gone, or the database is closed.
         """
         return self._transaction("BEGIN")
 
@@ -75,7 +79,8 @@ class SqliteDatabase:
         """Open the only writing transaction; on leaving it everything is on the disk, or nothing.
 
         Raises:
-            StorageError: SQLite failed, another writer took too long, or the database is closed.
+            StorageError: SQLite failed, another writer took too long, the file is gone, or the
+                database is closed.
         """
         # IMMEDIATE: a transaction that starts as a reader could not wait for another writer.
         return self._transaction("BEGIN IMMEDIATE")
@@ -126,11 +131,27 @@ class SqliteDatabase:
         if self._pool.closed:
             raise StorageError(f"The database {self._path} is closed. Open a new SqliteDatabase.")
         with translated(self._path), self._pool.lend() as connection:
+            self._check_place()
             connection.execute(begin)
             yield connection
+            # Once more: SQLite itself would commit to a file that has no name any more.
+            self._check_place()
             connection.execute("COMMIT")
 
+    def _check_place(self) -> None:
+        """Refuse to go on when the path no longer leads to the file that was opened first."""
+        found = _identity(self._path)
+        if found is None or found != (self._identity or found):
+            raise StorageError(
+                f"The database {self._path} was moved, removed or replaced while it was in use. "
+                "Nothing was written. Put the file back, or open a new SqliteDatabase."
+            )
+        self._identity = found
+
     def _open(self) -> sqlite3.Connection:
+        if self._identity is not None:
+            # Before SQLite makes a new file in the place of the one that is gone.
+            self._check_place()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -145,6 +166,7 @@ class SqliteDatabase:
         )
         try:
             self._prepare(connection)
+            self._check_place()
         except BaseException:
             connection.close()
             raise
@@ -177,3 +199,12 @@ class SqliteDatabase:
                     "on a local disk."
                 )
             return
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file from any other that exists, or ``None`` when it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

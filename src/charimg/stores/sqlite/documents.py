@@ -25,7 +25,7 @@ def dump(value: Any, *, what: str) -> str:
     """
     try:
         # ASCII, so that any string comes back as it was: half a surrogate pair is no UTF-8.
-        return json.dumps(to_json(value), separators=(",", ":"))
+        return json.dumps(to_json(value), separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
             f"Cannot write {what}: it holds a value that is no JSON. Give only strings, numbers, "

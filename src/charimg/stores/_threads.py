@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from ..._concurrency import ashielded, asleep
+from .._concurrency import ashielded, asleep
 
 __all__ = ["in_thread"]
 
