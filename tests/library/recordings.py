@@ -1,4 +1,4 @@
-"""The recorded exchanges of the contract, when they lie beside the checkout."""
+"""The recorded exchanges with the real server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[2].parent / "shared" / "contract" / "character-library"
+FOLDER = Path(__file__).resolve().parents[1] / "recordings"
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:
