@@ -324,6 +324,37 @@ async def test_delete_after_success_keeps_the_old_images_when_the_download_fails
     await world.check()
 
 
+async def test_delete_after_success_is_carried_out_by_the_retry_of_the_download() -> None:
+    world = AsyncWorld()
+    await world.link()
+    await world.service.generate_reference(LENA, prompt=PROMPT)
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(
+            LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
+        )
+    await world.service.generate_scene(LENA, "She waits.")
+    result = await world.service.retry_ingestion(LENA, str(caught.value.image_id))
+    assert result.removed == 1
+    assert [image.prompt for image in await world.images()] == ["She waits.", "two"]
+    await world.check()
+
+
+async def test_what_an_earlier_operation_left_goes_with_the_others_after_success() -> None:
+    world = AsyncWorld()
+    await world.link()
+    await world.service.generate_reference(LENA, prompt=PROMPT)
+    world.simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "She waits.")
+    result = await world.service.generate_reference(
+        LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
+    )
+    assert result.removed == 2
+    assert [image.prompt for image in await world.images()] == ["two"]
+    await world.check()
+
+
 async def test_keep_history_keeps_everything() -> None:
     world = AsyncWorld()
     await world.link()

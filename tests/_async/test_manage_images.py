@@ -289,6 +289,17 @@ async def test_an_earlier_reference_becomes_the_master_again() -> None:
     assert result.remote_deleted is True
 
 
+async def test_a_refused_restore_is_raised_and_over() -> None:
+    world = await ready()
+    (first,) = await world.images()
+    await world.service.library.delete_character(world.db_id)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.restore_reference(LENA, first.id)
+    assert caught.value.code == ErrorCode.NOT_FOUND
+    assert (await world.operations())[0].state == OperationState.FAILED
+    assert (await world.service.recover()).operations == ()
+
+
 async def test_only_a_reference_of_the_library_can_be_restored() -> None:
     world = await ready()
     scene = (await world.service.generate_scene(LENA, "She waits.")).image

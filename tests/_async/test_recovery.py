@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from charimg import (
     CharacterLibraryError,
     Doomed,
     ErrorCode,
+    ItemState,
     JobError,
     JobPolicy,
     Operation,
@@ -241,7 +243,7 @@ async def test_delete_after_success_is_finished() -> None:
     world = await ready()
     await world.service.generate_reference(LENA, prompt="one")
     media = world.simulator.set_reference(world.db_id)
-    item = OperationItem(key="k", index=0, prompt="two", external_id=media)
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two", external_id=media)
     await left_behind(
         world,
         id="f" * 32,
@@ -249,15 +251,25 @@ async def test_delete_after_success_is_finished() -> None:
         items=(item,),
         options={"policy": "delete-after-success"},
     )
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(hours=1),
+    )
+    await world.metadata.add(later)
     assert outcomes(await world.service.recover()) == ["completed"]
-    assert [image.prompt for image in await world.images()] == ["two"]
+    images = await world.images()
+    assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
     await settled(world)
 
 
 async def test_delete_after_success_removes_nothing_when_the_new_one_failed() -> None:
     world = await ready()
     await world.service.generate_reference(LENA, prompt="one")
-    item = OperationItem(key="k", index=0, prompt="two")
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two")
     await left_behind(
         world,
         id="f" * 32,
@@ -266,7 +278,10 @@ async def test_delete_after_success_removes_nothing_when_the_new_one_failed() ->
         options={"policy": "delete-after-success"},
     )
     await world.service.recover()
-    assert {image.status for image in await world.images()} == {"failed", "succeeded"}
+    images = await world.images()
+    assert {image.status for image in images} == {"failed", "succeeded"}
+    (failed,) = [image for image in images if image.status == "failed"]
+    assert "neither a URL nor a media id" in (failed.error or "")
     await settled(world)
 
 
@@ -487,8 +502,11 @@ async def test_delete_everything_closes_what_is_waiting() -> None:
     world.simulator.switches.strand_jobs = True
     with pytest.raises(JobError):
         await world.service.generate_portfolio(LENA)
-    item = OperationItem(key="k", index=0, prompt="two")
-    await left_behind(world, state=OperationState.RECEIVED, items=(item,))
+    items = (
+        OperationItem(key="k", index=0, prompt="two"),
+        OperationItem(key="l", index=1, prompt="two", state=ItemState.FAILED, error="dark"),
+    )
+    await left_behind(world, state=OperationState.RECEIVED, items=items)
     await world.service.delete_all_images(LENA)
     assert (await world.service.recover()).operations == ()
     await settled(world)

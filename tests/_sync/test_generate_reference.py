@@ -323,6 +323,37 @@ def test_delete_after_success_keeps_the_old_images_when_the_download_fails() -> 
     world.check()
 
 
+def test_delete_after_success_is_carried_out_by_the_retry_of_the_download() -> None:
+    world = World()
+    world.link()
+    world.service.generate_reference(LENA, prompt=PROMPT)
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        world.service.generate_reference(
+            LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
+        )
+    world.service.generate_scene(LENA, "She waits.")
+    result = world.service.retry_ingestion(LENA, str(caught.value.image_id))
+    assert result.removed == 1
+    assert [image.prompt for image in world.images()] == ["She waits.", "two"]
+    world.check()
+
+
+def test_what_an_earlier_operation_left_goes_with_the_others_after_success() -> None:
+    world = World()
+    world.link()
+    world.service.generate_reference(LENA, prompt=PROMPT)
+    world.simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "She waits.")
+    result = world.service.generate_reference(
+        LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
+    )
+    assert result.removed == 2
+    assert [image.prompt for image in world.images()] == ["two"]
+    world.check()
+
+
 def test_keep_history_keeps_everything() -> None:
     world = World()
     world.link()

@@ -288,6 +288,17 @@ def test_an_earlier_reference_becomes_the_master_again() -> None:
     assert result.remote_deleted is True
 
 
+def test_a_refused_restore_is_raised_and_over() -> None:
+    world = ready()
+    (first,) = world.images()
+    world.service.library.delete_character(world.db_id)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.restore_reference(LENA, first.id)
+    assert caught.value.code == ErrorCode.NOT_FOUND
+    assert (world.operations())[0].state == OperationState.FAILED
+    assert (world.service.recover()).operations == ()
+
+
 def test_only_a_reference_of_the_library_can_be_restored() -> None:
     world = ready()
     scene = (world.service.generate_scene(LENA, "She waits.")).image

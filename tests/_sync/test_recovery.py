@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from charimg import (
     CharacterLibraryError,
     Doomed,
     ErrorCode,
+    ItemState,
     JobError,
     JobPolicy,
     Operation,
@@ -240,7 +242,7 @@ def test_delete_after_success_is_finished() -> None:
     world = ready()
     world.service.generate_reference(LENA, prompt="one")
     media = world.simulator.set_reference(world.db_id)
-    item = OperationItem(key="k", index=0, prompt="two", external_id=media)
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two", external_id=media)
     left_behind(
         world,
         id="f" * 32,
@@ -248,15 +250,25 @@ def test_delete_after_success_is_finished() -> None:
         items=(item,),
         options={"policy": "delete-after-success"},
     )
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(hours=1),
+    )
+    world.metadata.add(later)
     assert outcomes(world.service.recover()) == ["completed"]
-    assert [image.prompt for image in world.images()] == ["two"]
+    images = world.images()
+    assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
     settled(world)
 
 
 def test_delete_after_success_removes_nothing_when_the_new_one_failed() -> None:
     world = ready()
     world.service.generate_reference(LENA, prompt="one")
-    item = OperationItem(key="k", index=0, prompt="two")
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two")
     left_behind(
         world,
         id="f" * 32,
@@ -265,7 +277,10 @@ def test_delete_after_success_removes_nothing_when_the_new_one_failed() -> None:
         options={"policy": "delete-after-success"},
     )
     world.service.recover()
-    assert {image.status for image in world.images()} == {"failed", "succeeded"}
+    images = world.images()
+    assert {image.status for image in images} == {"failed", "succeeded"}
+    (failed,) = [image for image in images if image.status == "failed"]
+    assert "neither a URL nor a media id" in (failed.error or "")
     settled(world)
 
 
@@ -482,8 +497,11 @@ def test_delete_everything_closes_what_is_waiting() -> None:
     world.simulator.switches.strand_jobs = True
     with pytest.raises(JobError):
         world.service.generate_portfolio(LENA)
-    item = OperationItem(key="k", index=0, prompt="two")
-    left_behind(world, state=OperationState.RECEIVED, items=(item,))
+    items = (
+        OperationItem(key="k", index=0, prompt="two"),
+        OperationItem(key="l", index=1, prompt="two", state=ItemState.FAILED, error="dark"),
+    )
+    left_behind(world, state=OperationState.RECEIVED, items=items)
     world.service.delete_all_images(LENA)
     assert (world.service.recover()).operations == ()
     settled(world)

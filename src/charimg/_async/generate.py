@@ -10,11 +10,10 @@ from attrs import evolve
 
 from .._ingest.naming import item_key
 from .._library.values import GalleryImage, Job, PortfolioAnswer
-from ..errors import CharacterLibraryError, ErrorCode, ImageMismatch, ImageNotFound, JobError
+from ..errors import CharacterLibraryError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
-    PROVIDER,
     CharacterImage,
     CharacterReference,
     GenerationResult,
@@ -26,17 +25,21 @@ from ..models import (
     utcnow,
 )
 from .ingest import Ingested, ingest
+from .master import choose_master, current_reference
 from .operation import AsyncRun
-from .removal import current_reference, delete_remote_reference, remove_all, supersede
+from .removal import (
+    delete_remote_reference,
+    remove_all,
+    remove_replaced,
+    supersede,
+)
 
 __all__ = [
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
-    "make_master",
     "received",
     "received_job",
-    "reference_of",
     "resolve_set",
     "single",
 ]
@@ -66,7 +69,7 @@ async def generate_reference(
         answer = await library.generate_initial_image(db_id, run.op.prompt)
     except CharacterLibraryError as error:
         if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
-            await run.generation_failed(error)
+            await run.call_failed(error)
             raise
         retried = True
     if retried:
@@ -79,12 +82,11 @@ async def generate_reference(
         try:
             answer = await library.generate_initial_image(db_id, run.op.prompt)
         except CharacterLibraryError as error:
-            await run.generation_failed(error)
+            await run.call_failed(error)
             raise
     await received(run, url=answer.url, media_id=answer.media_id)
     result = await single(run, character, kind=ImageKind.REFERENCE, retried=retried)
-    if policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
-        await remove_all(run, keep=result.image.id)
+    await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
 
@@ -101,7 +103,7 @@ async def generate_scene(
     try:
         answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharacterLibraryError as error:
-        await run.generation_failed(error)
+        await run.call_failed(error)
         raise
     await received(run, url=answer.url, media_id=answer.media_id)
     result = await single(run, character, kind=ImageKind.SCENE)
@@ -158,7 +160,7 @@ async def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
-    reference = await _make_master(run, character, db_id, reference_id)
+    reference = await choose_master(run, character, db_id, reference_id)
     jobs = await library.list_jobs(character_id=db_id)
     gallery = await library.list_images(db_id, category="core", include_urls=False)
     baseline = (
@@ -173,7 +175,7 @@ async def generate_portfolio(
     try:
         answer = await library.generate_360_set(db_id, **options)
     except CharacterLibraryError as error:
-        await run.generation_failed(error)
+        await run.call_failed(error)
         raise
     if answer.job_id is None:
         await _received_set(run, db_id, answer)
@@ -198,54 +200,6 @@ def _portfolio_result(
         warnings=tuple(run.warnings),
         duration_ms=run.duration_ms,
     )
-
-
-async def _make_master(
-    run: AsyncRun, character: CharacterReference, db_id: str, reference_id: str | None
-) -> CharacterImage | None:
-    """Choose the reference, and make it the remote master when it is not."""
-    if reference_id is None:
-        reference = await current_reference(run.parts, character.id)
-    else:
-        reference = await reference_of(run, character.id, reference_id)
-    if reference is None or reference.external_id is None:
-        return reference
-    state = await run.parts.library.get_reference_image(db_id)
-    if state.media_id != reference.external_id:
-        await make_master(run, db_id, reference)
-    return reference
-
-
-async def reference_of(run: AsyncRun, character_id: str, image_id: str) -> CharacterImage:
-    """Return a reference of the character that the Library can be asked to use.
-
-    Raises:
-        ImageNotFound: No such image.
-        ImageMismatch: It is another character's, no reference, or the Library has no id for it.
-    """
-    image = await run.parts.metadata.get(image_id)
-    if image is None:
-        raise ImageNotFound(f"There is no image {image_id}. List the images to see which exist.")
-    if image.character_id != character_id:
-        raise ImageMismatch(f"Image {image_id} belongs to another character than {character_id}.")
-    if image.kind != ImageKind.REFERENCE or image.provider != PROVIDER:
-        raise ImageMismatch(
-            f"Image {image_id} is not a reference that the Character Library drew; choose one "
-            f"with kind {ImageKind.REFERENCE.value!r} and provider {PROVIDER!r}."
-        )
-    if image.external_id is None:
-        raise ImageMismatch(
-            f"Reference {image_id} has no media id of the Character Library, so it cannot be made "
-            "the master again. Generate a new reference."
-        )
-    return image
-
-
-async def make_master(run: AsyncRun, db_id: str, reference: CharacterImage) -> CharacterImage:
-    """Make a reference the remote master, and remember since when it is."""
-    await run.parts.library.set_reference_image(db_id, reference.external_id or "")
-    metrics = evolve(reference.metrics, master_since=utcnow())
-    return await run.parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
 
 
 async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import ImageMismatch, ImageNotFound
+from attrs import evolve
+
+from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound
 from ..journal import OperationItem, OperationState
 from ..models import (
     PROVIDER,
@@ -14,9 +16,17 @@ from ..models import (
     ImageStatus,
     utcnow,
 )
-from .generate import make_master, reference_of, single
+from .generate import single
+from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
-from .removal import current_reference, delete_remote_reference, doom, remove_all, supersede, sweep
+from .removal import (
+    delete_remote_reference,
+    doom,
+    remove_all,
+    remove_replaced,
+    supersede,
+    sweep,
+)
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
@@ -65,7 +75,11 @@ async def restore_reference(run: AsyncRun, db_id: str, image_id: str) -> Charact
     """Make an earlier reference the remote master again."""
     reference = await reference_of(run, run.op.character_id, image_id)
     await run.write(state=OperationState.POSTING, posted_at=utcnow())
-    restored = await make_master(run, db_id, reference)
+    try:
+        restored = await make_master(run, db_id, reference)
+    except CharacterLibraryError as error:
+        await run.call_failed(error)
+        raise
     await run.write(state=OperationState.DONE)
     return restored
 
@@ -92,5 +106,6 @@ async def retry_ingestion(
     )
     await run.write(state=OperationState.RECEIVED, items=(item,))
     result = await single(run, character, kind=image.kind, replaced=image)
+    await remove_replaced(run)
     await run.write(state=OperationState.DONE)
-    return result
+    return evolve(result, removed=run.op.removed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from attrs import field, frozen
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .download import AsyncDownloader
     from .library import AsyncCharacterLibrary
 
-__all__ = ["AsyncParts", "tell"]
+__all__ = ["AsyncParts", "AsyncServiceOptions", "tell"]
 
 _log = logging.getLogger("charimg.service")
 
@@ -45,6 +45,17 @@ class AsyncParts:
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
+
+
+class AsyncServiceOptions(TypedDict, total=False):
+    """What the constructor of the service takes beside client and stores."""
+
+    downloader: AsyncDownloader
+    suggester: PromptSuggester
+    hooks: Sequence[OperationHook]
+    job_policy: JobPolicy
+    concurrency: int
+    lease_seconds: float
 
 
 def tell(

@@ -6,48 +6,22 @@ from datetime import datetime
 
 from attrs import evolve
 
+from .._ingest.naming import operation_of
 from ..errors import CharacterLibraryError
 from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
-from ..models import PROVIDER, CharacterImage, ImageKind
+from ..models import CharacterImage, ReferencePolicy
 from .operation import AsyncRun
-from .parts import AsyncParts
 
 __all__ = [
-    "current_reference",
     "delete_remote_reference",
     "doom",
     "remove_all",
+    "remove_replaced",
     "supersede",
     "sweep",
 ]
 
 _PAGE = 500
-
-
-def _master_since(image: CharacterImage) -> tuple[datetime, str]:
-    return (image.metrics.master_since or image.created_at, image.id)
-
-
-async def current_reference(parts: AsyncParts, character_id: str) -> CharacterImage | None:
-    """Return the reference that is the remote master as far as charimg knows.
-
-    It is the one that became master last, whether or not its download succeeded: the Character
-    Library holds it either way.
-    """
-    best: CharacterImage | None = None
-    cursor: str | None = None
-    while True:
-        page = await parts.metadata.list(
-            character_id, kind=ImageKind.REFERENCE, limit=_PAGE, cursor=cursor
-        )
-        for image in page.images:
-            if image.provider != PROVIDER:
-                continue
-            if best is None or _master_since(image) > _master_since(best):
-                best = image
-        cursor = page.next_cursor
-        if cursor is None:
-            return best
 
 
 def doom(image: CharacterImage) -> Doomed:
@@ -67,12 +41,24 @@ async def sweep(run: AsyncRun) -> None:
     await run.write(doomed=(), removed=run.op.removed + removed)
 
 
-async def remove_all(run: AsyncRun, *, keep: str | None = None) -> None:
-    """Remove every local image of the operation's character, but the one with the id ``keep``."""
+async def remove_all(
+    run: AsyncRun, *, keep: str | None = None, until: datetime | None = None
+) -> None:
+    """Remove the local images of the operation's character.
+
+    Args:
+        run: The operation.
+        keep: The id of an image that stays.
+        until: Newer images stay, too.
+    """
     cursor: str | None = None
     while True:
         page = await run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
-        doomed = tuple(doom(image) for image in page.images if image.id != keep)
+        doomed = tuple(
+            doom(image)
+            for image in page.images
+            if image.id != keep and (until is None or image.created_at <= until)
+        )
         if doomed:
             await run.keep()
             await run.write(doomed=doomed)
@@ -80,6 +66,20 @@ async def remove_all(run: AsyncRun, *, keep: str | None = None) -> None:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+async def remove_replaced(run: AsyncRun) -> None:
+    """Remove what a reference replaces under ``DELETE_AFTER_SUCCESS``, now that it is stored.
+
+    That may be long after it was drawn: by a retry of its download, or by recovery. Images that
+    came after the operation that drew it stay.
+    """
+    for item in run.op.items:
+        if item.state == ItemState.STORED:
+            drawn_by = await run.parts.ledger.get(operation_of(item.key))
+            policy = None if drawn_by is None else drawn_by.options.get("policy")
+            if drawn_by is not None and policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
+                await remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
 async def delete_remote_reference(run: AsyncRun) -> bool:

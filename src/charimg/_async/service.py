@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from os import PathLike
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id, check_scene_type
@@ -45,7 +45,7 @@ from .generate import generate_portfolio, generate_reference, generate_scene
 from .library import AsyncCharacterLibrary
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import AsyncRun, leased, operation
-from .parts import AsyncParts
+from .parts import AsyncParts, AsyncServiceOptions
 from .recovery import recover, settle
 
 __all__ = ["AsyncCharacterImageService"]
@@ -125,14 +125,18 @@ class AsyncCharacterImageService:
 
     @classmethod
     def local(
-        cls, directory: str | PathLike[str], *, library: AsyncCharacterLibrary | str, **options: Any
+        cls,
+        directory: str | PathLike[str],
+        *,
+        library: AsyncCharacterLibrary | str,
+        **options: Unpack[AsyncServiceOptions],
     ) -> Self:
         """Assemble the embedded default: files and one SQLite database below a directory.
 
         Args:
             directory: Where everything goes; made if it is missing.
             library: A client (closed by the caller), or the Library's base URL.
-            **options: Passed to the constructor.
+            **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
         from .._assembly import async_embedded
@@ -155,11 +159,14 @@ class AsyncCharacterImageService:
         return service
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[AsyncServiceOptions]) -> Self:
         """Assemble the embedded default from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
         ``./charimg-data``).
+
+        Args:
+            **options: Further arguments of the constructor.
 
         Raises:
             ConfigurationError: A variable is missing or malformed.
@@ -585,18 +592,19 @@ class AsyncCharacterImageService:
         created_by: str | None = None,
         on_progress: ProgressCallback | None,
     ) -> _Result:
-        op = Operation(
-            id=new_operation_id(),
-            kind=kind,
-            character_id=character_id,
-            library_db_id=db_id,
-            prompt=prompt,
-            options=options or {},
-            created_by=created_by,
-        )
         async with leased(self._parts, character_id) as lease:
             if kind in _GENERATIONS:
                 await settle(self._parts, character_id, lease)
+            # Only now: what was settled is older than this operation.
+            op = Operation(
+                id=new_operation_id(),
+                kind=kind,
+                character_id=character_id,
+                library_db_id=db_id,
+                prompt=prompt,
+                options=options or {},
+                created_by=created_by,
+            )
             async with operation(self._parts, op, lease, on_progress) as run:
                 return await work(run)
 

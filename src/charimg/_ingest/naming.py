@@ -10,7 +10,7 @@ import re
 import secrets
 import time
 
-__all__ = ["alt_text", "filename", "item_key", "new_operation_id"]
+__all__ = ["alt_text", "filename", "item_key", "new_operation_id", "operation_of"]
 
 _ALT_MAX = 200
 _PHRASES = {
@@ -31,6 +31,11 @@ def new_operation_id() -> str:
 def item_key(operation_id: str, index: int) -> str:
     """Return the key of an operation's image, counted from 0: record and media share it."""
     return f"{operation_id}-{index:03d}"
+
+
+def operation_of(key: str) -> str:
+    """Return the id of the operation that drew the image with this key."""
+    return key.rpartition("-")[0]
 
 
 def filename(kind: str, key: str, extension: str) -> str:

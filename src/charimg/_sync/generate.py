@@ -11,11 +11,10 @@ from attrs import evolve
 
 from .._ingest.naming import item_key
 from .._library.values import GalleryImage, Job, PortfolioAnswer
-from ..errors import CharacterLibraryError, ErrorCode, ImageMismatch, ImageNotFound, JobError
+from ..errors import CharacterLibraryError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
-    PROVIDER,
     CharacterImage,
     CharacterReference,
     GenerationResult,
@@ -27,17 +26,21 @@ from ..models import (
     utcnow,
 )
 from .ingest import Ingested, ingest
+from .master import choose_master, current_reference
 from .operation import Run
-from .removal import current_reference, delete_remote_reference, remove_all, supersede
+from .removal import (
+    delete_remote_reference,
+    remove_all,
+    remove_replaced,
+    supersede,
+)
 
 __all__ = [
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
-    "make_master",
     "received",
     "received_job",
-    "reference_of",
     "resolve_set",
     "single",
 ]
@@ -67,7 +70,7 @@ def generate_reference(
         answer = library.generate_initial_image(db_id, run.op.prompt)
     except CharacterLibraryError as error:
         if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
-            run.generation_failed(error)
+            run.call_failed(error)
             raise
         retried = True
     if retried:
@@ -80,12 +83,11 @@ def generate_reference(
         try:
             answer = library.generate_initial_image(db_id, run.op.prompt)
         except CharacterLibraryError as error:
-            run.generation_failed(error)
+            run.call_failed(error)
             raise
     received(run, url=answer.url, media_id=answer.media_id)
     result = single(run, character, kind=ImageKind.REFERENCE, retried=retried)
-    if policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
-        remove_all(run, keep=result.image.id)
+    remove_replaced(run)
     run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
 
@@ -102,7 +104,7 @@ def generate_scene(
     try:
         answer = library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharacterLibraryError as error:
-        run.generation_failed(error)
+        run.call_failed(error)
         raise
     received(run, url=answer.url, media_id=answer.media_id)
     result = single(run, character, kind=ImageKind.SCENE)
@@ -159,7 +161,7 @@ def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
-    reference = _make_master(run, character, db_id, reference_id)
+    reference = choose_master(run, character, db_id, reference_id)
     jobs = library.list_jobs(character_id=db_id)
     gallery = library.list_images(db_id, category="core", include_urls=False)
     baseline = (
@@ -172,7 +174,7 @@ def generate_portfolio(
     try:
         answer = library.generate_360_set(db_id, **options)
     except CharacterLibraryError as error:
-        run.generation_failed(error)
+        run.call_failed(error)
         raise
     if answer.job_id is None:
         _received_set(run, db_id, answer)
@@ -197,54 +199,6 @@ def _portfolio_result(
         warnings=tuple(run.warnings),
         duration_ms=run.duration_ms,
     )
-
-
-def _make_master(
-    run: Run, character: CharacterReference, db_id: str, reference_id: str | None
-) -> CharacterImage | None:
-    """Choose the reference, and make it the remote master when it is not."""
-    if reference_id is None:
-        reference = current_reference(run.parts, character.id)
-    else:
-        reference = reference_of(run, character.id, reference_id)
-    if reference is None or reference.external_id is None:
-        return reference
-    state = run.parts.library.get_reference_image(db_id)
-    if state.media_id != reference.external_id:
-        make_master(run, db_id, reference)
-    return reference
-
-
-def reference_of(run: Run, character_id: str, image_id: str) -> CharacterImage:
-    """Return a reference of the character that the Library can be asked to use.
-
-    Raises:
-        ImageNotFound: No such image.
-        ImageMismatch: It is another character's, no reference, or the Library has no id for it.
-    """
-    image = run.parts.metadata.get(image_id)
-    if image is None:
-        raise ImageNotFound(f"There is no image {image_id}. List the images to see which exist.")
-    if image.character_id != character_id:
-        raise ImageMismatch(f"Image {image_id} belongs to another character than {character_id}.")
-    if image.kind != ImageKind.REFERENCE or image.provider != PROVIDER:
-        raise ImageMismatch(
-            f"Image {image_id} is not a reference that the Character Library drew; choose one "
-            f"with kind {ImageKind.REFERENCE.value!r} and provider {PROVIDER!r}."
-        )
-    if image.external_id is None:
-        raise ImageMismatch(
-            f"Reference {image_id} has no media id of the Character Library, so it cannot be made "
-            "the master again. Generate a new reference."
-        )
-    return image
-
-
-def make_master(run: Run, db_id: str, reference: CharacterImage) -> CharacterImage:
-    """Make a reference the remote master, and remember since when it is."""
-    run.parts.library.set_reference_image(db_id, reference.external_id or "")
-    metrics = evolve(reference.metrics, master_since=utcnow())
-    return run.parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
 
 
 def _watch(run: Run, db_id: str, job_id: str) -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from ..errors import ImageMismatch, ImageNotFound
+from attrs import evolve
+
+from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound
 from ..journal import OperationItem, OperationState
 from ..models import (
     PROVIDER,
@@ -15,9 +17,17 @@ from ..models import (
     ImageStatus,
     utcnow,
 )
-from .generate import make_master, reference_of, single
+from .generate import single
+from .master import current_reference, make_master, reference_of
 from .operation import Run
-from .removal import current_reference, delete_remote_reference, doom, remove_all, supersede, sweep
+from .removal import (
+    delete_remote_reference,
+    doom,
+    remove_all,
+    remove_replaced,
+    supersede,
+    sweep,
+)
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
@@ -66,7 +76,11 @@ def restore_reference(run: Run, db_id: str, image_id: str) -> CharacterImage:
     """Make an earlier reference the remote master again."""
     reference = reference_of(run, run.op.character_id, image_id)
     run.write(state=OperationState.POSTING, posted_at=utcnow())
-    restored = make_master(run, db_id, reference)
+    try:
+        restored = make_master(run, db_id, reference)
+    except CharacterLibraryError as error:
+        run.call_failed(error)
+        raise
     run.write(state=OperationState.DONE)
     return restored
 
@@ -93,5 +107,6 @@ def retry_ingestion(
     )
     run.write(state=OperationState.RECEIVED, items=(item,))
     result = single(run, character, kind=image.kind, replaced=image)
+    remove_replaced(run)
     run.write(state=OperationState.DONE)
-    return result
+    return evolve(result, removed=run.op.removed)

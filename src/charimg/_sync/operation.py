@@ -105,11 +105,11 @@ class Run:
             )
         )
 
-    def generation_failed(self, error: CharacterLibraryError) -> None:
-        """Write down how a generation POST ended.
+    def call_failed(self, error: CharacterLibraryError) -> None:
+        """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
-        server may still draw the image, so the operation stays ``posting`` for recovery.
+        server may still do it, so the operation stays ``posting`` for recovery.
         """
         if error.outcome_unknown:
             self.write(error=str(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from attrs import field, frozen
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .download import Downloader
     from .library import CharacterLibrary
 
-__all__ = ["Parts", "tell"]
+__all__ = ["Parts", "ServiceOptions", "tell"]
 
 _log = logging.getLogger("charimg.service")
 
@@ -46,6 +46,17 @@ class Parts:
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
+
+
+class ServiceOptions(TypedDict, total=False):
+    """What the constructor of the service takes beside client and stores."""
+
+    downloader: Downloader
+    suggester: PromptSuggester
+    hooks: Sequence[OperationHook]
+    job_policy: JobPolicy
+    concurrency: int
+    lease_seconds: float
 
 
 def tell(

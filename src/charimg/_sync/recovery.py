@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import logging
 
-from attrs import evolve
-
 from .._ingest.naming import item_key
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
@@ -19,12 +17,13 @@ from ..journal import (
     RecoveryReport,
     RemoteDelete,
 )
-from ..models import CharacterReference, ImageKind, ImageStatus, ReferencePolicy, Shot, utcnow
+from ..models import CharacterReference, ImageKind, ImageStatus, Shot, utcnow
 from .generate import received, received_job, resolve_set
 from .ingest import ingest
+from .master import became_master
 from .operation import Run, leased
 from .parts import Parts
-from .removal import remove_all, sweep
+from .removal import remove_replaced, sweep
 
 __all__ = ["recover", "settle"]
 
@@ -193,10 +192,8 @@ class _Recovery:
             kind = ImageKind(replaced.kind)
         character = self._character()
         ingested = ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
-        if run.op.options.get("policy") == ReferencePolicy.DELETE_AFTER_SUCCESS:
-            stored = [item for item in run.op.items if item.image_id and item.error is None]
-            for item in stored:
-                remove_all(run, keep=item.image_id)
+        if kind == ImageKind.REFERENCE:
+            remove_replaced(run)
         run.write(state=OperationState.DONE)
         return _recovered(
             run.op,
@@ -232,8 +229,7 @@ class _Recovery:
         image = run.parts.metadata.get(str(run.op.options["image_id"]))
         state = run.parts.library.get_reference_image(run.op.library_db_id or "")
         if image is not None and image.external_id == state.media_id:
-            metrics = evolve(image.metrics, master_since=utcnow())
-            run.parts.metadata.update(evolve(image, metrics=metrics, updated_at=utcnow()))
+            became_master(run.parts, image)
             run.write(state=OperationState.DONE)
             return _recovered(run.op, "completed", images=(image.id,))
         message = "The Character Library did not take the reference over; restore it again."

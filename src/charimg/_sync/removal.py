@@ -7,48 +7,22 @@ from datetime import datetime
 
 from attrs import evolve
 
+from .._ingest.naming import operation_of
 from ..errors import CharacterLibraryError
 from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
-from ..models import PROVIDER, CharacterImage, ImageKind
+from ..models import CharacterImage, ReferencePolicy
 from .operation import Run
-from .parts import Parts
 
 __all__ = [
-    "current_reference",
     "delete_remote_reference",
     "doom",
     "remove_all",
+    "remove_replaced",
     "supersede",
     "sweep",
 ]
 
 _PAGE = 500
-
-
-def _master_since(image: CharacterImage) -> tuple[datetime, str]:
-    return (image.metrics.master_since or image.created_at, image.id)
-
-
-def current_reference(parts: Parts, character_id: str) -> CharacterImage | None:
-    """Return the reference that is the remote master as far as charimg knows.
-
-    It is the one that became master last, whether or not its download succeeded: the Character
-    Library holds it either way.
-    """
-    best: CharacterImage | None = None
-    cursor: str | None = None
-    while True:
-        page = parts.metadata.list(
-            character_id, kind=ImageKind.REFERENCE, limit=_PAGE, cursor=cursor
-        )
-        for image in page.images:
-            if image.provider != PROVIDER:
-                continue
-            if best is None or _master_since(image) > _master_since(best):
-                best = image
-        cursor = page.next_cursor
-        if cursor is None:
-            return best
 
 
 def doom(image: CharacterImage) -> Doomed:
@@ -68,12 +42,22 @@ def sweep(run: Run) -> None:
     run.write(doomed=(), removed=run.op.removed + removed)
 
 
-def remove_all(run: Run, *, keep: str | None = None) -> None:
-    """Remove every local image of the operation's character, but the one with the id ``keep``."""
+def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = None) -> None:
+    """Remove the local images of the operation's character.
+
+    Args:
+        run: The operation.
+        keep: The id of an image that stays.
+        until: Newer images stay, too.
+    """
     cursor: str | None = None
     while True:
         page = run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
-        doomed = tuple(doom(image) for image in page.images if image.id != keep)
+        doomed = tuple(
+            doom(image)
+            for image in page.images
+            if image.id != keep and (until is None or image.created_at <= until)
+        )
         if doomed:
             run.keep()
             run.write(doomed=doomed)
@@ -81,6 +65,20 @@ def remove_all(run: Run, *, keep: str | None = None) -> None:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def remove_replaced(run: Run) -> None:
+    """Remove what a reference replaces under ``DELETE_AFTER_SUCCESS``, now that it is stored.
+
+    That may be long after it was drawn: by a retry of its download, or by recovery. Images that
+    came after the operation that drew it stay.
+    """
+    for item in run.op.items:
+        if item.state == ItemState.STORED:
+            drawn_by = run.parts.ledger.get(operation_of(item.key))
+            policy = None if drawn_by is None else drawn_by.options.get("policy")
+            if drawn_by is not None and policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
+                remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
 def delete_remote_reference(run: Run) -> bool:

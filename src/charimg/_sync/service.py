@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id, check_scene_type
@@ -46,7 +46,7 @@ from .generate import generate_portfolio, generate_reference, generate_scene
 from .library import CharacterLibrary
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run, leased, operation
-from .parts import Parts
+from .parts import Parts, ServiceOptions
 from .recovery import recover, settle
 
 __all__ = ["CharacterImageService"]
@@ -126,14 +126,18 @@ class CharacterImageService:
 
     @classmethod
     def local(
-        cls, directory: str | PathLike[str], *, library: CharacterLibrary | str, **options: Any
+        cls,
+        directory: str | PathLike[str],
+        *,
+        library: CharacterLibrary | str,
+        **options: Unpack[ServiceOptions],
     ) -> Self:
         """Assemble the embedded default: files and one SQLite database below a directory.
 
         Args:
             directory: Where everything goes; made if it is missing.
             library: A client (closed by the caller), or the Library's base URL.
-            **options: Passed to the constructor.
+            **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
         from .._assembly import embedded
@@ -156,11 +160,14 @@ class CharacterImageService:
         return service
 
     @classmethod
-    def from_env(cls, **options: Any) -> Self:
+    def from_env(cls, **options: Unpack[ServiceOptions]) -> Self:
         """Assemble the embedded default from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
         ``./charimg-data``).
+
+        Args:
+            **options: Further arguments of the constructor.
 
         Raises:
             ConfigurationError: A variable is missing or malformed.
@@ -586,18 +593,19 @@ class CharacterImageService:
         created_by: str | None = None,
         on_progress: ProgressCallback | None,
     ) -> _Result:
-        op = Operation(
-            id=new_operation_id(),
-            kind=kind,
-            character_id=character_id,
-            library_db_id=db_id,
-            prompt=prompt,
-            options=options or {},
-            created_by=created_by,
-        )
         with leased(self._parts, character_id) as lease:
             if kind in _GENERATIONS:
                 settle(self._parts, character_id, lease)
+            # Only now: what was settled is older than this operation.
+            op = Operation(
+                id=new_operation_id(),
+                kind=kind,
+                character_id=character_id,
+                library_db_id=db_id,
+                prompt=prompt,
+                options=options or {},
+                created_by=created_by,
+            )
             with operation(self._parts, op, lease, on_progress) as run:
                 return work(run)
 

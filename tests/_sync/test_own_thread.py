@@ -1,0 +1,143 @@
+# Generated from tests/_async/test_own_thread.py by tools/unasync.py. Do not edit.
+"""Every call of a port is made in the caller's own thread or task; only downloads run elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from charimg import LeaseLost, StorageError, Timeouts
+from charimg.models import Media, Upload
+from charimg.stores import MemoryMediaStore
+
+from .world import LENA, World
+
+CALLS: ContextVar[int] = ContextVar("CALLS", default=0)
+"""A worker has a copy of the context: what it sets here, its caller does not see."""
+
+
+class Counted:
+    """A port that counts its calls in the context it is called in, as a transaction would."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.threads: set[int] = set()
+        self.total = 0
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._inner, name)
+        if not callable(attribute) or name == "locate":
+            return attribute
+
+        def counted(*args: Any, **options: Any) -> Any:
+            CALLS.set(CALLS.get() + 1)
+            self.total += 1
+            self.threads.add(threading.get_ident())
+            return attribute(*args, **options)
+
+        return counted
+
+
+class OneByOne(MemoryMediaStore):
+    """A store that may not be called from workers."""
+
+    concurrent_safe = False
+
+
+def ready(**options: Any) -> World:
+    world = World(**options)
+    world.link()
+    return world
+
+
+def test_all_ports_are_called_where_the_caller_is() -> None:
+    world = ready()
+    world.simulator.switches.change({"file_errors": 1, "file_seconds": 0.001})
+    world.media = OneByOne()
+    names = ("directory", "media", "metadata", "ledger")
+    ports = {name: Counted(getattr(world, name)) for name in names}
+    service = world.assemble(**ports)
+    CALLS.set(0)
+    world.simulator.set_reference(world.db_id)
+    result = service.generate_portfolio(LENA)
+    service.retry_ingestion(LENA, result.failures[0].id)
+    service.generate_reference(LENA, prompt="two")
+    service.generate_scene(LENA, "She waits.")
+    service.recover()
+    service.delete_all_images(LENA)
+    assert CALLS.get() == sum(port.total for port in ports.values()) > 200
+    assert all(port.threads == {threading.get_ident()} for port in ports.values())
+
+
+def test_a_store_that_says_so_may_be_asked_to_save_from_workers() -> None:
+    world = ready()
+    media = Counted(world.media)
+    world.simulator.set_reference(world.db_id)
+    CALLS.set(0)
+    world.assemble(media=media).generate_portfolio(LENA)
+    assert media.total == 27
+    assert CALLS.get() == 0
+
+
+@pytest.mark.parametrize("concurrent_safe", [False, True])
+def test_a_save_that_fails_is_raised_once_and_leaves_the_rest(
+    concurrent_safe: bool,
+) -> None:
+    world = ready()
+    world.media.concurrent_safe = concurrent_safe
+    world.simulator.set_reference(world.db_id)
+    save = world.media.save
+
+    def full(upload: Upload, /) -> Media:
+        if upload.key.endswith("-004"):
+            raise StorageError("full")
+        return save(upload)
+
+    world.media.save = full  # type: ignore[method-assign]
+    with pytest.raises(StorageError, match="full"):
+        world.service.generate_portfolio(LENA)
+    world.media.save = save  # type: ignore[method-assign]
+    report = world.service.recover()
+    assert [each.outcome for each in report.operations] == ["completed"]
+    assert len(world.images()) == 27
+    assert world.counts == (0, 0, 1, 0)
+    world.check()
+
+
+def test_a_long_operation_renews_its_lease() -> None:
+    world = ready()
+    world.simulator.set_reference(world.db_id)
+    world.simulator.switches.job_seconds = 0.1
+    library = world.service.library
+    library._timeouts = Timeouts(generation=0.01)
+    ledger = Counted(world.ledger)
+    renewals = []
+    renew = world.ledger.renew
+
+    def counted(*args: Any, **options: Any) -> Any:
+        renewals.append(options["ttl"])
+        return renew(*args, **options)
+
+    world.ledger.renew = counted  # type: ignore[method-assign]
+    world.assemble(library=library, ledger=ledger, lease_seconds=0.02).generate_portfolio(LENA)
+    assert len(renewals) > 2
+    assert set(renewals) == {0.02}
+
+
+def test_a_lost_lease_stops_the_operation() -> None:
+    world = ready()
+    world.simulator.set_reference(world.db_id)
+    held = world.ledger.renew
+
+    def lost(*args: Any, **options: Any) -> Any:
+        world.clock.now += 100_000
+        world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+        return held(*args, **options)
+
+    world.ledger.renew = lost  # type: ignore[method-assign]
+    with pytest.raises(LeaseLost):
+        world.service.generate_scene(LENA, "She waits.")
+    assert world.counts == (0, 0, 0, 0), "nothing was paid for"
