@@ -15,6 +15,10 @@ def main() -> None:
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write("The charimg command needs more packages: pip install 'charimg[cli]'\n")
         raise SystemExit(2)
-    from .app import app
+    try:
+        from .app import app
 
-    app(prog_name="charimg")
+        app(prog_name="charimg")
+    except KeyboardInterrupt:
+        # Before a command began, or after it ended; within, it tells what to do.
+        raise SystemExit(130) from None

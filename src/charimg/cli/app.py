@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -50,6 +51,12 @@ class _Root(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
+        except BrokenPipeError:
+            if not as_json:
+                raise
+            # Whoever read stdout went away. What is still buffered must not raise once more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(ExitCode.UNEXPECTED)
         except Exception as error:
             # The base class of usage errors has no public name in every typer that is supported.
             told = getattr(error, "format_message", None)

@@ -17,10 +17,10 @@ from ..models import CharacterReference, SceneType
 from ..policies import JobPolicy, RetryPolicy
 from .progress import ProgressView
 from .report import Report
-from .tables import image_line
+from .tables import image_brief
 
 if TYPE_CHECKING:
-    from ..testing.server import Served
+    from ..testing.server import SimulatorServer
 
 __all__ = ["CHARACTER", "simulated", "tell_story"]
 
@@ -47,14 +47,14 @@ _SECOND_PROMPT = (
 _SCENE = "Mara reads a letter at a rain-streaked café window and does not look up."
 
 
-def simulated(seed: int) -> AbstractContextManager[Served]:
+def simulated(seed: int) -> AbstractContextManager[SimulatorServer]:
     """Serve a fresh simulator over HTTP on a free port of the loopback address."""
     from ..testing import Simulator, serve
 
     return serve(Simulator(seed=seed))
 
 
-def tell_story(report: Report, server: Served, directory: Path) -> None:
+def tell_story(report: Report, server: SimulatorServer, directory: Path) -> None:
     """Run the main job.
 
     Raises:
@@ -99,7 +99,8 @@ def _reference(
 ) -> None:
     with ProgressView(report, title) as progress:
         result = service.generate_reference(CHARACTER.id, prompt=prompt, on_progress=progress)
-    report.say(f"  {image_line(result.image)}; {result.removed} earlier images removed")
+    replaced = f"; earlier images removed: {result.removed}" if result.removed else ""
+    report.say(f"  {image_brief(result.image)}{replaced}")
 
 
 def _portfolio(report: Report, service: CharacterImageService) -> None:
@@ -107,9 +108,10 @@ def _portfolio(report: Report, service: CharacterImageService) -> None:
         result = service.generate_portfolio(CHARACTER.id, on_progress=progress)
     report.say(f"  {len(result.images)} shots stored, {len(result.failures)} failed")
     for failure in result.failures:
-        with ProgressView(report, "4. The failed download again, not the generation") as progress:
+        title = "4. The failed download again, not the generation"
+        with ProgressView(report, title, draws=False) as progress:
             again = service.retry_ingestion(CHARACTER.id, failure.id, on_progress=progress)
-        report.say(f"  {image_line(again.image)}")
+        report.say(f"  {image_brief(again.image)}")
 
 
 def _scene(report: Report, service: CharacterImageService) -> None:
@@ -121,4 +123,4 @@ def _scene(report: Report, service: CharacterImageService) -> None:
             mood="quiet",
             on_progress=progress,
         )
-    report.say(f"  {image_line(result.image)}")
+    report.say(f"  {image_brief(result.image)}")

@@ -22,7 +22,7 @@ from .options import (
 )
 from .progress import ProgressView
 from .report import Report, plain, reporting
-from .session import Settings, resolve_image
+from .session import Settings, check_known, resolve_image
 from .tables import details, image_line, image_table
 
 __all__ = ["delete", "list_", "retry", "show"]
@@ -51,6 +51,7 @@ def list_(
     """List a character's images, newest first."""
     with reporting(as_json) as report:
         with Settings.of(directory).offline() as service:
+            check_known(service, character)
             images, total = _collect(service, character, kind, status, limit)
         report.data({"images": images, "total": total}, lambda: image_table(images))
         report.say(f"{len(images)} of {total} images.")
@@ -113,6 +114,7 @@ def _deleted(
     yes: bool,
 ) -> DeleteResult:
     if image is None:
+        check_known(service, character)
         total = service.list_images(character, limit=1).total
         _confirm(f"Delete all {total} images of {plain(character)}?", yes)
         return service.delete_all_images(character)
@@ -166,12 +168,13 @@ def retry(
 
 def _retry_one(report: Report, service: CharacterImageService, character: str, image: str) -> None:
     image_id = resolve_image(service, character, image)
-    with ProgressView(report, "Downloading") as progress:
+    with ProgressView(report, "The failed download again", draws=False) as progress:
         result = service.retry_ingestion(character, image_id, on_progress=progress)
     report.data(result, lambda: image_line(result.image))
 
 
 def _retry_all(report: Report, service: CharacterImageService, character: str) -> None:
+    check_known(service, character)
     failed = list(service.iter_images(character, status=ImageStatus.FAILED))
     results: list[GenerationResult] = []
     failures: list[dict[str, Any]] = []

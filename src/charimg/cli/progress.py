@@ -7,12 +7,14 @@ from typing import Self
 
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from ..events import (
     ImageFailed,
@@ -30,33 +32,40 @@ _STEPS = 4
 """Without a terminal a job is told of in about that many lines."""
 
 
+class _Count(ProgressColumn):
+    """``7/27``; nothing while it is unknown how much there is to do."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if task.total is None else f"{task.completed:.0f}/{task.total:.0f}")
+
+
 class ProgressView:
     """A progress callback that draws what it is told.
 
     Args:
         report: Where to draw.
-        title: What is being done, e.g. ``Drawing the reference``.
+        title: What is being done, e.g. ``A scene``.
+        draws: Whether the Character Library draws something first.
     """
 
-    def __init__(self, report: Report, title: str) -> None:
+    def __init__(self, report: Report, title: str, *, draws: bool = True) -> None:
         self._report = report
         self._title = title
         self._live = report.err.is_terminal
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
             console=report.err,
             disable=not self._live,
         )
-        self._drawing = self._progress.add_task(title, total=None)
-        self._storing: TaskID | None = None
+        self._drawing = self._progress.add_task("Drawing", total=None, visible=draws)
+        self._downloading = self._progress.add_task("Downloading", total=None, visible=not draws)
         self._told: tuple[str, int] | None = None
 
     def __enter__(self) -> Self:
-        if not self._live:
-            self._report.say(f"{self._title} …")
+        self._report.say(self._title if self._live else f"{self._title} …")
         self._progress.start()
         return self
 
@@ -76,11 +85,11 @@ class ProgressView:
             self._image(event)
         elif isinstance(event, ReferenceRetried):
             self._report.say(
-                "The Character Library still had a master reference image (400): one more DELETE, "
-                "one more POST."
+                "  The Character Library still had a master reference image (400): one more "
+                "DELETE, one more POST."
             )
         elif isinstance(event, WarningRaised):
-            self._report.say(f"Warning: {event.message} ({event.code})", style="yellow")
+            self._report.warn(event.code, event.message)
 
     def _job(self, event: JobProgressed) -> None:
         total = event.total or None
@@ -91,12 +100,16 @@ class ProgressView:
             self._report.say(f"  job {event.status}: {event.current}/{event.total}")
 
     def _image(self, event: ImageStored | ImageFailed) -> None:
-        if self._storing is None:
-            drawn = self._progress.tasks[0].total or event.total
-            self._progress.update(self._drawing, total=drawn, completed=drawn)
-            self._storing = self._progress.add_task("Storing", total=event.total)
-        self._progress.update(self._storing, completed=event.done)
+        # What can be downloaded has been drawn.
+        self._finish(self._drawing, event.total)
+        self._progress.update(
+            self._downloading, total=event.total, completed=event.done, visible=True
+        )
         if isinstance(event, ImageFailed):
             shot = event.image.metrics.shot
             name = event.image.id if shot is None else f"{event.image.id} ({plain(shot.name)})"
-            self._report.say(f"Failed: {name}: {event.image.error}", style="yellow")
+            self._report.say(f"  Failed: {name}: {event.image.error}", style="yellow")
+
+    def _finish(self, task: TaskID, total: int) -> None:
+        known = self._progress.tasks[task].total
+        self._progress.update(task, total=known or total, completed=known or total)

@@ -9,7 +9,7 @@ import typer
 from .exit_codes import ExitCode
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
-from .session import Settings
+from .session import Settings, check_known
 
 __all__ = ["recover"]
 
@@ -30,6 +30,8 @@ def recover(
     with reporting(as_json) as report:
         with Settings.of(directory, library_url, header).service() as service:
             done = service.recover(character)
+            if character is not None and not done.operations:
+                check_known(service, character)
         open_ones = len(done.unresolved)
         report.data(
             {"operations": list(done.operations), "unresolved": open_ones},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from .._json import to_json
 from ..errors import CharimgError
 from ..models import OperationWarning
 from .exit_codes import ExitCode, error_code, exit_code_of
+from .hints import next_step
 
 __all__ = ["Report", "error_object", "plain", "reporting", "table"]
 
@@ -42,13 +44,31 @@ def plain(value: object) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Return a table of plain texts; brackets in them are not markup."""
-    result = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, gives_way: str | None = None
+) -> Table:
+    """Return a table of plain texts; brackets in them are not markup.
+
+    Args:
+        columns: Their headings.
+        rows: The cells.
+        gives_way: The column that is cut where the terminal is too narrow, so that every row stays
+            one line. By default cells are folded and nothing is cut.
+    """
+    result = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for name in columns:
-        result.add_column(name, overflow="fold")
+        # Columns that may wrap give way first; the others only when that is not enough.
+        keeps = gives_way is not None and name != gives_way
+        result.add_column(name, overflow="ellipsis" if keeps else "fold", no_wrap=keeps)
     for row in rows:
-        result.add_row(*(Text(plain(cell)) for cell in row))
+        result.add_row(
+            *(
+                Text(plain(cell), no_wrap=True, overflow="ellipsis")
+                if name == gives_way
+                else Text(plain(cell))
+                for name, cell in zip(columns, row, strict=True)
+            )
+        )
     return result
 
 
@@ -68,6 +88,20 @@ def error_object(error: BaseException, code: ExitCode, message: str) -> dict[str
     return {"error": body}
 
 
+class _Retries(logging.Handler):
+    """Tells people that a call is tried again: its record becomes one line on stderr."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(logging.WARNING)
+        self._report = report
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell how long it waits; what was called and with what stays out."""
+        seconds = getattr(record, "stamina.wait_for", None)
+        if isinstance(seconds, float):
+            self._report.say(f"  no luck; trying again in {seconds:.1f} s", style="dim")
+
+
 class Report:
     """The two streams of one command.
 
@@ -81,12 +115,18 @@ class Report:
         self.err = _console(stderr=True)
 
     def data(self, value: object, human: Callable[[], RenderableType | str]) -> None:
-        """Print the result: as JSON, or what ``human`` returns."""
+        """Print the result: as JSON, or what ``human`` returns; of an empty table nothing."""
         if self.as_json:
             self.json(value)
             return
         shown = human()
-        self.out.print(Text(shown) if isinstance(shown, str) else shown)
+        if isinstance(shown, Table) and not shown.row_count:
+            return
+        if isinstance(shown, str):
+            # One line stays one line, for scripts and for copying a path off the screen.
+            self.out.print(Text(shown), soft_wrap=True)
+        else:
+            self.out.print(shown)
 
     def json(self, value: object) -> None:
         """Print one JSON object on stdout; ASCII, so that no terminal encoding can break it."""
@@ -95,16 +135,25 @@ class Report:
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print a message on stderr."""
-        self.err.print(Text(plain(text), style=style), soft_wrap=True)
+        # Words wrap on a terminal; a log gets one line per message.
+        self.err.print(Text(plain(text), style=style), soft_wrap=not self.err.is_terminal)
 
     def warnings(self, warnings: Sequence[OperationWarning]) -> None:
         """Print an operation's warnings on stderr."""
         for warning in warnings:
-            self.say(f"Warning: {warning.message} ({warning.code})", style="yellow")
+            self.warn(warning.code, warning.message)
+
+    def warn(self, code: str, message: str) -> None:
+        """Print a warning on stderr, with its code unless the message has it."""
+        told = message if code in message else f"{message} ({code})"
+        self.say(f"Warning: {told}", style="yellow")
 
     def fail(self, error: BaseException, code: ExitCode, message: str) -> None:
-        """Print an error: one line on stderr, and with ``--json`` the object on stdout."""
+        """Print an error and the next step on stderr, and with ``--json`` the object on stdout."""
         self.say(f"Error: {message}", style="red")
+        step = next_step(error)
+        if step is not None:
+            self.say(f"Next: {step}")
         if self.as_json:
             self.json(error_object(error, code, message))
 
@@ -122,10 +171,17 @@ def reporting(as_json: bool) -> Iterator[Report]:
     ``CHARIMG_DEBUG=1`` lets an unexpected exception through whole; charimg's own never show one.
     """
     report = Report(as_json=as_json)
+    retries, handler = logging.getLogger("stamina"), _Retries(report)
+    retries.addHandler(handler)
     try:
         yield report
-    except (typer.Exit, typer.Abort, BrokenPipeError):
+    except (typer.Exit, BrokenPipeError):
         raise
+    except typer.Abort:
+        # Ctrl-C or the end of input at a question: nothing has begun yet.
+        code = ExitCode.INTERRUPTED
+        report.fail(KeyboardInterrupt(), code, "Interrupted; nothing was done.")
+        raise typer.Exit(code) from None
     except CharimgError as error:
         code = exit_code_of(error)
         report.fail(error, code, str(error))
@@ -141,3 +197,5 @@ def reporting(as_json: bool) -> Iterator[Report]:
         message = f"Unexpected {type(error).__name__}. Run again with CHARIMG_DEBUG=1 to see it."
         report.fail(error, ExitCode.UNEXPECTED, message)
         raise typer.Exit(ExitCode.UNEXPECTED) from None
+    finally:
+        retries.removeHandler(handler)

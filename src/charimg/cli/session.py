@@ -18,7 +18,7 @@ from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
 from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
 
-__all__ = ["Settings", "character_of", "resolve_image"]
+__all__ = ["Settings", "character_of", "check_known", "resolve_image"]
 
 HEADERS_VARIABLE = "CHARIMG_HEADERS"
 
@@ -104,12 +104,19 @@ class Settings:
                 "No Character Library is configured. Give --library-url or set "
                 f"{ENVIRONMENT_VARIABLE} to its base URL."
             )
-        with CharacterLibrary(
-            self.library_url,
-            headers=self.headers(),
-            timeouts=timeouts or Timeouts(),
-            retries=retries or RetryPolicy(),
-        ) as library:
+        headers = self.headers()
+        try:
+            library = CharacterLibrary(
+                self.library_url,
+                headers=headers,
+                timeouts=timeouts or Timeouts(),
+                retries=retries or RetryPolicy(),
+            )
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"--library-url or {ENVIRONMENT_VARIABLE} is wrong: {error}"
+            ) from error
+        with library:
             yield library
 
     @contextmanager
@@ -165,14 +172,32 @@ def character_of(stores: EmbeddedStores, character_id: str) -> CharacterReferenc
     return character
 
 
+def check_known(service: CharacterImageService, character_id: str) -> None:
+    """Refuse a character of whom nothing is here, most likely a slip of the pen.
+
+    Raises:
+        CharacterNotFound: The directory does not have it, and there is no image of it either.
+    """
+    if service.directory.get(character_id) is None and not _has_images(service, character_id):
+        raise CharacterNotFound(
+            f"There is no character {character_id!r}. Add it with `charimg characters add`."
+        )
+
+
+def _has_images(service: CharacterImageService, character_id: str) -> bool:
+    return service.list_images(character_id, limit=1).total > 0
+
+
 def resolve_image(service: CharacterImageService, character_id: str, given: str) -> str:
     """Return the whole id of an image that may be given by the end of its id.
 
     What fits none comes back as it is, for the service to refuse.
 
     Raises:
+        CharacterNotFound: Nothing of the character is here.
         InvalidArgument: It fits several images.
     """
+    check_known(service, character_id)
     if len(given) < _SHORTEST_ID or service.metadata.get(given) is not None:
         return given
     fitting = [image.id for image in service.iter_images(character_id) if image.id.endswith(given)]

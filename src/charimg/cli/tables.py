@@ -10,7 +10,7 @@ from .._ingest.urls import redact
 from ..models import CharacterImage
 from .report import plain, table
 
-__all__ = ["details", "image_line", "image_table", "short_ids"]
+__all__ = ["details", "image_brief", "image_line", "image_table", "short_ids"]
 
 _SHORTEST = 10
 
@@ -24,12 +24,16 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
     return {each: each[-length:] for each in ids}
 
 
+def _bytes(image: CharacterImage) -> str:
+    return "" if image.media is None else f"{image.media.size / 1024:.0f} KiB"
+
+
 def _size(image: CharacterImage) -> str:
     media = image.media
     if media is None:
         return ""
     pixels = "" if media.width is None else f"{media.width}x{media.height} "
-    return f"{pixels}{media.size / 1024:.0f} KiB"
+    return f"{pixels}{_bytes(image)}"
 
 
 def _shot(image: CharacterImage) -> str:
@@ -37,22 +41,32 @@ def _shot(image: CharacterImage) -> str:
 
 
 def image_table(images: Sequence[CharacterImage]) -> Table:
-    """Return the table of images; ids are cut to their ends, which every command takes."""
+    """Return the table of images: ids cut to their ends, which every command takes; times in UTC.
+
+    One line per image, also on 80 columns: there the shot's name is cut.
+    """
     short = short_ids([image.id for image in images])
     return table(
-        ("id", "kind", "status", "size", "shot", "created"),
+        ("id", "kind", "status", "size", "shot", "created (UTC)"),
         [
             (
                 short[image.id],
                 image.kind,
                 image.status,
-                _size(image),
+                _bytes(image),
                 _shot(image),
-                f"{image.created_at:%Y-%m-%d %H:%M:%S}Z",
+                f"{image.created_at:%Y-%m-%d %H:%M}",
             )
             for image in images
         ],
+        gives_way="shot",
     )
+
+
+def image_brief(image: CharacterImage) -> str:
+    """Return a few words about an image, for a line of progress."""
+    short = short_ids([image.id])[image.id]
+    return plain(f"{short}  {image.kind}  {image.status}  {_size(image)}")
 
 
 def image_line(image: CharacterImage) -> str:
