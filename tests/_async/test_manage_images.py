@@ -16,6 +16,7 @@ from charimg import (
     ImageNotFound,
     IngestionError,
     InvalidArgument,
+    LibraryMedia,
     OperationState,
     ReferencePolicy,
     RemoteDelete,
@@ -123,6 +124,17 @@ async def test_deleting_a_scene_leaves_the_remote_alone() -> None:
     assert [image.prompt for image in await world.images()] == ["one"]
     assert world.counts == (1, 0, 0, 1)
     assert world.told[-1].removed == 1
+    await world.check()
+
+
+async def test_a_failed_image_can_be_deleted_without_media() -> None:
+    world = await ready()
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_scene(LENA, "She waits.")
+    result = await world.service.delete_image(LENA, str(caught.value.image_id))
+    assert result.removed == 1
+    assert [image.prompt for image in await world.images()] == ["one"]
     await world.check()
 
 
@@ -389,3 +401,12 @@ async def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
         await world.service.retry_ingestion(LENA, lost.id)
     assert caught.value.code == ErrorCode.NO_SOURCE
     assert isinstance(caught.value.__cause__, CharacterLibraryError)
+
+    async def without_url(media_id: str) -> LibraryMedia:
+        return LibraryMedia(id=media_id)
+
+    world.service.library.get_media = without_url  # type: ignore[method-assign]
+    with pytest.raises(IngestionError, match="gives no URL") as caught:
+        await world.service.retry_ingestion(LENA, lost.id)
+    assert caught.value.code == ErrorCode.NO_SOURCE
+    assert (await world.service.get_image(LENA, lost.id)).error == str(caught.value)

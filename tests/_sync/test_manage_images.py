@@ -17,6 +17,7 @@ from charimg import (
     ImageNotFound,
     IngestionError,
     InvalidArgument,
+    LibraryMedia,
     OperationState,
     ReferencePolicy,
     RemoteDelete,
@@ -122,6 +123,17 @@ def test_deleting_a_scene_leaves_the_remote_alone() -> None:
     assert [image.prompt for image in world.images()] == ["one"]
     assert world.counts == (1, 0, 0, 1)
     assert world.told[-1].removed == 1
+    world.check()
+
+
+def test_a_failed_image_can_be_deleted_without_media() -> None:
+    world = ready()
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        world.service.generate_scene(LENA, "She waits.")
+    result = world.service.delete_image(LENA, str(caught.value.image_id))
+    assert result.removed == 1
+    assert [image.prompt for image in world.images()] == ["one"]
     world.check()
 
 
@@ -388,3 +400,12 @@ def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
         world.service.retry_ingestion(LENA, lost.id)
     assert caught.value.code == ErrorCode.NO_SOURCE
     assert isinstance(caught.value.__cause__, CharacterLibraryError)
+
+    def without_url(media_id: str) -> LibraryMedia:
+        return LibraryMedia(id=media_id)
+
+    world.service.library.get_media = without_url  # type: ignore[method-assign]
+    with pytest.raises(IngestionError, match="gives no URL") as caught:
+        world.service.retry_ingestion(LENA, lost.id)
+    assert caught.value.code == ErrorCode.NO_SOURCE
+    assert (world.service.get_image(LENA, lost.id)).error == str(caught.value)

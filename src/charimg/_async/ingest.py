@@ -45,16 +45,15 @@ class Ingested:
 
 @frozen(kw_only=True)
 class _Fetched:
-    """What a worker brings: a checked download, or media that an earlier try had stored."""
+    """What a worker brings: a checked download, and its media if the store saves in workers."""
 
-    url: str | None
-    download: Download | None = None
+    url: str
+    download: Download
     media: Media | None = None
     storing_ms: float | None = None
 
     def close(self) -> None:
-        if self.download is not None:
-            self.download.close()
+        self.download.close()
 
 
 async def ingest(
@@ -141,14 +140,14 @@ class _Ingestion:
     async def _settle_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
         try:
             media, storing_ms = fetched.media, fetched.storing_ms
-            if media is None and fetched.download is not None:
+            if media is None:
                 media, storing_ms = await self._save(item, fetched.download)
         finally:
             fetched.close()
         item = evolve(item, source_url=fetched.url)
         metrics = ImageMetrics(
-            download_ms=None if fetched.download is None else fetched.download.download_ms,
-            inspection_ms=None if fetched.download is None else fetched.download.inspection_ms,
+            download_ms=fetched.download.download_ms,
+            inspection_ms=fetched.download.inspection_ms,
             storing_ms=storing_ms,
         )
         await self._record(item, media=media, metrics=metrics)

@@ -44,11 +44,9 @@ async def current_reference(parts: AsyncParts, character_id: str) -> CharacterIm
 
 async def became_master(parts: AsyncParts, reference: CharacterImage) -> CharacterImage:
     """Record that a reference is the remote master from now on, and no other one of its kind."""
-    since = utcnow()
-    current = await current_reference(parts, reference.character_id)
-    if current is not None:
-        # Times are cut to milliseconds, and clocks go back: the latest must be later than all.
-        since = max(since, _master_since(current)[0] + timedelta(milliseconds=1))
+    latest = await current_reference(parts, reference.character_id) or reference
+    # Times are cut to milliseconds, and clocks go back: the new one must be later than all.
+    since = max(utcnow(), _master_since(latest)[0] + timedelta(milliseconds=1))
     metrics = evolve(reference.metrics, master_since=since)
     return await parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
 

@@ -45,11 +45,9 @@ def current_reference(parts: Parts, character_id: str) -> CharacterImage | None:
 
 def became_master(parts: Parts, reference: CharacterImage) -> CharacterImage:
     """Record that a reference is the remote master from now on, and no other one of its kind."""
-    since = utcnow()
-    current = current_reference(parts, reference.character_id)
-    if current is not None:
-        # Times are cut to milliseconds, and clocks go back: the latest must be later than all.
-        since = max(since, _master_since(current)[0] + timedelta(milliseconds=1))
+    latest = current_reference(parts, reference.character_id) or reference
+    # Times are cut to milliseconds, and clocks go back: the new one must be later than all.
+    since = max(utcnow(), _master_since(latest)[0] + timedelta(milliseconds=1))
     metrics = evolve(reference.metrics, master_since=since)
     return parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
 
