@@ -166,6 +166,7 @@ class CharacterLibraryError(CharimgError):
         field: For ``INVALID_RESPONSE``, the path of the offending field, e.g. ``$.data.imageId``.
         outcome_unknown: The request may have taken effect on the server although no usable answer
             came (time-out, broken connection, unreadable body).
+        retry_after: Seconds that the server asked to wait before another try, when it did.
     """
 
     def __init__(

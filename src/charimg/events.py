@@ -24,7 +24,13 @@ __all__ = [
 
 @frozen(kw_only=True)
 class OperationStarted:
-    """An operation was written down and is about to work."""
+    """An operation was written down and is about to work.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+    """
 
     operation_id: str
     kind: str
@@ -33,7 +39,17 @@ class OperationStarted:
 
 @frozen(kw_only=True)
 class OperationFinished:
-    """An operation ended well. `stored`, `failed` and `removed` count images."""
+    """An operation ended well.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+        duration_ms: How long it took, in milliseconds.
+        stored: How many images were stored.
+        failed: How many images could not be brought in.
+        removed: How many earlier images were removed.
+    """
 
     operation_id: str
     kind: str
@@ -46,7 +62,16 @@ class OperationFinished:
 
 @frozen(kw_only=True)
 class OperationFailed:
-    """An operation raised. `code` is the error's code, or its class name where it has none."""
+    """An operation raised.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+        duration_ms: How long it took, in milliseconds.
+        code: The error's code, or its class name where it has none.
+        error: The error's message; only the class name of an exception that is not charimg's own.
+    """
 
     operation_id: str
     kind: str
@@ -58,7 +83,17 @@ class OperationFailed:
 
 @frozen(kw_only=True)
 class JobProgressed:
-    """The remote 360° job moved (or was polled). `task` is the server's own text."""
+    """The remote 360° job moved, or was polled.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        character_id: The host's id of the character.
+        job_id: The job's id on the Character Library.
+        status: The server's word for where it stands.
+        current: How many images it has made.
+        total: How many it is to make.
+        task: The server's own text, when there is one.
+    """
 
     operation_id: str
     character_id: str
@@ -71,7 +106,14 @@ class JobProgressed:
 
 @frozen(kw_only=True)
 class ImageStored:
-    """One image is stored and recorded; `done` of `total` images of the operation are settled."""
+    """One image is stored and recorded.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        image: The record that was written.
+        done: How many images of the operation are settled, this one included.
+        total: How many images the operation has.
+    """
 
     operation_id: str
     image: CharacterImage
@@ -81,7 +123,14 @@ class ImageStored:
 
 @frozen(kw_only=True)
 class ImageFailed:
-    """One image could not be brought in and is recorded as failed."""
+    """One image could not be brought in and is recorded as failed.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        image: The record that was written.
+        done: How many images of the operation are settled, this one included.
+        total: How many images the operation has.
+    """
 
     operation_id: str
     image: CharacterImage
@@ -91,7 +140,12 @@ class ImageFailed:
 
 @frozen(kw_only=True)
 class ReferenceRetried:
-    """The server still had a master reference: one DELETE, one more POST."""
+    """The server still had a master reference: one DELETE, one more POST.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        character_id: The host's id of the character.
+    """
 
     operation_id: str
     character_id: str
@@ -99,7 +153,14 @@ class ReferenceRetried:
 
 @frozen(kw_only=True)
 class WarningRaised:
-    """Something went wrong without stopping the operation."""
+    """Something went wrong without stopping the operation.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        character_id: The host's id of the character.
+        code: What it was, for machines.
+        message: What it was, in plain text.
+    """
 
     operation_id: str
     character_id: str

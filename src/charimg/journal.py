@@ -85,11 +85,11 @@ class Doomed:
     """An image that this operation removes: its record first, then its media (a tombstone).
 
     Attributes:
-        image_id: The record's id; ``None`` when only media is left to remove.
+        image_id: The record's id.
         media_key: The media's key; ``None`` when the record has no media.
     """
 
-    image_id: str | None
+    image_id: str
     media_key: str | None
 
 
@@ -175,7 +175,12 @@ class Operation:
 
 @frozen(kw_only=True)
 class OperationPage:
-    """One page of operations, newest first."""
+    """One page of operations, newest first.
+
+    Attributes:
+        operations: The operations of this page.
+        next_cursor: Where the next page begins; ``None`` on the last one.
+    """
 
     operations: tuple[Operation, ...]
     next_cursor: str | None
@@ -226,7 +231,11 @@ class Recovered:
 
 @frozen(kw_only=True)
 class RecoveryReport:
-    """What one run of `recover` did. Empty when there was nothing to do."""
+    """What one run of `recover` did.
+
+    Attributes:
+        operations: One entry per operation that it looked at; empty when there was none.
+    """
 
     operations: tuple[Recovered, ...] = ()
 
