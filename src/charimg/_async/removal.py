@@ -33,8 +33,7 @@ async def sweep(run: AsyncRun) -> None:
     """Remove what the operation has doomed: every record, then all media, then the tombstones."""
     removed = 0
     for doomed in run.op.doomed:
-        if doomed.image_id is not None:
-            removed += await run.parts.metadata.delete(doomed.image_id)
+        removed += await run.parts.metadata.delete(doomed.image_id)
     for doomed in run.op.doomed:
         if doomed.media_key is not None:
             await run.parts.media.delete(doomed.media_key)

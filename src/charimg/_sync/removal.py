@@ -34,8 +34,7 @@ def sweep(run: Run) -> None:
     """Remove what the operation has doomed: every record, then all media, then the tombstones."""
     removed = 0
     for doomed in run.op.doomed:
-        if doomed.image_id is not None:
-            removed += run.parts.metadata.delete(doomed.image_id)
+        removed += run.parts.metadata.delete(doomed.image_id)
     for doomed in run.op.doomed:
         if doomed.media_key is not None:
             run.parts.media.delete(doomed.media_key)
