@@ -216,6 +216,11 @@ def test_a_blank_prompt_is_refused(blank: str) -> None:
         check_prompt(blank)
 
 
+def test_a_prompt_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InvalidPrompt, match="not a value of type int"):
+        check_prompt(5)
+
+
 @given(st.text(min_size=1).map(lambda text: text + "x"))
 def test_any_other_prompt_comes_back_byte_for_byte(prompt: str) -> None:
     assert check_prompt(prompt) is prompt

@@ -125,12 +125,18 @@ _BODY = (
 )
 
 
-def check_prompt(prompt: str) -> str:
+def check_prompt(prompt: object) -> str:
     """Return the prompt unchanged, byte for byte.
 
     Raises:
-        InvalidPrompt: It is empty, or holds nothing but white space and invisible characters.
+        InvalidPrompt: It is no text, is empty, or holds nothing but white space and invisible
+            characters.
     """
+    if not isinstance(prompt, str):
+        raise InvalidPrompt(
+            f"The prompt must be a text, not a value of type {type(prompt).__name__}. Nothing was "
+            "sent and nothing was deleted."
+        )
     if not any(_visible(character) for character in prompt):
         raise InvalidPrompt(
             "The prompt is empty or blank. Write one, or take the suggestion. Nothing was sent and "
