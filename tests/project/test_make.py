@@ -1,0 +1,113 @@
+"""``make help`` names every target, and the switch of CI turns every skip into a failure."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .tools import ROOT
+
+SKIPPING = """\
+import pytest
+
+def test_passes():
+    pass
+
+def test_skips():
+    pytest.skip("no server")
+
+@pytest.mark.skipif(True, reason="no server")
+def test_is_marked():
+    pass
+
+@pytest.fixture
+def server():
+    pytest.skip("no server")
+
+def test_needs(server):
+    pass
+
+@pytest.mark.parametrize("nothing", [])
+def test_has_no_case(nothing):
+    pass
+
+@pytest.mark.xfail(reason="known")
+def test_is_known_to_fail():
+    assert False
+"""
+
+
+def targets() -> set[str]:
+    """Return what the Makefile offers by name."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z]+):", text, re.MULTILINE))
+
+
+def test_help_names_every_target() -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        # Not as a part of the make that may be running the tests.
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert set(re.findall(r"^make ([a-z]+)  +\S", done.stdout, re.MULTILINE)) == targets() - {
+        "help"
+    }
+
+
+def test_no_target_is_mistaken_for_a_file() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert phony is not None
+    assert set(phony[1].split()) == targets()
+    assert targets() >= {"demo", "test", "check", "bench", "docs"}
+
+
+def run_suite(folder: Path, **env: str) -> tuple[int, str]:
+    """Run a suite with the project's conftest; return its exit code and what it printed."""
+    (folder / "test_it.py").write_text(SKIPPING, encoding="utf-8")
+    shutil.copy(ROOT / "tests/conftest.py", folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], **env},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_skip_is_only_a_skip_on_a_machine_of_ones_own(tmp_path: Path) -> None:
+    code, out = run_suite(tmp_path)
+    assert code == 0
+    assert "1 passed, 4 skipped, 1 xfailed" in out
+
+
+def test_a_skip_is_a_failure_where_everything_is_required(tmp_path: Path) -> None:
+    code, out = run_suite(tmp_path, CHARIMG_REQUIRE_ALL="1")
+    assert code == 1
+    assert "no server" in out
+    assert out.splitlines()[-1].startswith("1 failed, 1 passed, 1 xfailed, 3 errors in ")
+
+
+def test_a_whole_module_that_skips_itself_is_a_failure_too(tmp_path: Path) -> None:
+    text = 'import pytest\n\npytest.importorskip("surely_not_installed")\n'
+    (tmp_path / "test_all.py").write_text(text, encoding="utf-8")
+    code, out = run_suite(tmp_path, CHARIMG_REQUIRE_ALL="1")
+    assert code == 2
+    assert "surely_not_installed" in out
+    assert out.splitlines()[-1].startswith("1 error in ")
+
+
+def test_ci_turns_the_switch_on() -> None:
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert re.search(r"^export CHARIMG_REQUIRE_ALL=1$", script, re.MULTILINE)
+    assert os.access(ROOT / ".ci/run", os.X_OK)
