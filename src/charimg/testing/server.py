@@ -122,6 +122,9 @@ def _listen(host: str, port: int) -> tuple[socket.socket, str]:
             f"The simulator cannot listen on {host}:{port}: {error.strerror}. Choose another port; "
             "0 takes a free one."
         ) from error
+    # asyncio would set it only where the socket names its protocol. Without it every answer waits
+    # for the client's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening, f"http://{host}:{listening.getsockname()[1]}"
 
 
