@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from charimg.cli.app import app
 from charimg.testing import Simulator, serve
 
+from .process import fetch
+
 SHOTS = 3
 
 
@@ -80,8 +82,9 @@ class World:
         return self.run_command(*args, "--directory", self.directory)
 
     @property
-    def counters(self) -> Any:
-        return self.server.simulator.counters
+    def counters(self) -> dict[str, int]:
+        """What arrived at the simulator, by its own account."""
+        return dict(fetch(f"{self.server.url}/_simulator/counters"))
 
     def switch(self, **changes: Any) -> None:
         self.server.simulator.switches.change(changes)

@@ -69,8 +69,56 @@ def test_the_list_is_a_table_of_short_ids(world: Any) -> None:
     assert "A face." not in answer.out
 
 
-def test_the_list_of_nobody_is_empty(world: Any) -> None:
-    assert world.read("list", "nobody", "--json").json == {"images": [], "total": 0}
+def test_the_list_of_a_character_without_images_is_empty(world: Any) -> None:
+    assert world.read("list", "mara", "--json").json == {"images": [], "total": 0}
+    answer = world.read("list", "mara")
+    assert (answer.code, answer.out, answer.err) == (0, "", "0 of 0 images.\n")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("list", "nobody"),
+        ("show", "nobody", "an-image"),
+        ("delete", "nobody", "an-image", "--yes"),
+        ("delete", "nobody", "--all", "--yes"),
+        ("retry", "nobody", "an-image"),
+        ("retry", "nobody", "--all"),
+        ("recover", "nobody"),
+    ],
+)
+def test_a_slip_of_the_pen_is_told(world: Any, args: tuple[str, ...]) -> None:
+    run = world.read if args[0] in ("list", "show") else world.run
+    answer = run(*args, "--json")
+    assert answer.code == 3
+    assert answer.json["error"]["code"] == "CHARACTER_NOT_FOUND"
+    assert "'nobody'" in answer.err
+
+
+def test_images_of_a_character_that_is_no_longer_here_can_still_be_used(world: Any) -> None:
+    with Settings.of(world.directory).stores() as stores:
+        left = stores.metadata.add(
+            CharacterImage(key="left-over", character_id="gone", kind="scene", status="failed")
+        )
+    assert world.read("list", "gone", "--json").json["total"] == 1
+    assert world.run("delete", "gone", left.id, "--yes").code == 0
+    assert world.read("list", "gone").code == 3
+
+
+def test_what_the_table_shows_can_be_used(world: Any) -> None:
+    world.reference()
+    drawn = world.run("generate", "portfolio", "mara", "--poll", "0.05")
+    assert drawn.code == 0, drawn.err
+    shown = [
+        line.split()[0] for line in drawn.out.splitlines() if "portfolioItem" in line.split()[1:2]
+    ]
+    assert len(set(shown)) == 3
+    listed = world.read("list", "mara").out
+    for short in shown:
+        assert short in listed
+        assert world.read("show", "mara", short, "--json").json["image"]["id"].endswith(short)
+        assert world.run("delete", "mara", short, "--yes").code == 0
+    assert [image["kind"] for image in world.images()] == ["reference"]
 
 
 def test_an_image_is_shown_by_the_end_of_its_id(world: Any) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 import typer
@@ -13,6 +14,7 @@ from charimg.errors import (
     GenerationInProgress,
     IngestionError,
     JobError,
+    StorageError,
 )
 from charimg.models import OperationWarning
 
@@ -27,7 +29,16 @@ def test_an_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> N
     assert _exit_code(CharacterNotFound("There is no x.")) == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "Error: There is no x.\n"
+    error, step = err.splitlines()
+    assert error == "Error: There is no x."
+    assert step.startswith("Next: `charimg characters list`")
+
+
+def test_where_the_command_knows_no_next_step_there_is_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert _exit_code(StorageError("The disk is full.")) == 6
+    assert capsys.readouterr().err == "Error: The disk is full.\n"
 
 
 def test_with_json_the_error_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,7 +65,8 @@ def test_with_json_the_error_is_one_object_on_stdout(capsys: pytest.CaptureFixtu
             "outcomeUnknown": True,
         }
     }
-    assert err == "Error: Too late.\n"
+    assert err.startswith("Error: Too late.\nNext: `charimg recover` ")
+    assert len(err.splitlines()) == 2
     assert "SECRET" not in out + err
 
 
@@ -92,7 +104,17 @@ def test_ctrl_c_names_recover(capsys: pytest.CaptureFixture[str]) -> None:
     assert "charimg recover" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("error", [typer.Exit(7), typer.Abort(), BrokenPipeError()])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_answer_to_a_question_is_an_interruption(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    assert _exit_code(typer.Abort(), as_json=as_json) == 130
+    out, err = capsys.readouterr()
+    assert err == "Error: Interrupted; nothing was done.\n"
+    assert (json.loads(out)["error"]["exitCode"] if out else None) == (130 if as_json else None)
+
+
+@pytest.mark.parametrize("error", [typer.Exit(7), BrokenPipeError()])
 def test_what_the_command_itself_raises_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, reporting(True):
         raise error
@@ -149,6 +171,44 @@ def test_json_is_ascii_so_that_no_encoding_can_break_it(
     assert json.loads(out) == {"name": "Žofie \udcff"}
 
 
-def test_warnings_name_their_code(capsys: pytest.CaptureFixture[str]) -> None:
-    Report(as_json=False).warnings([OperationWarning(code="TIMEOUT", message="It stayed.")])
-    assert capsys.readouterr().err == "Warning: It stayed. (TIMEOUT)\n"
+def test_warnings_name_their_code_once(capsys: pytest.CaptureFixture[str]) -> None:
+    told = ("It stayed.", "It stayed: TIMEOUT.")
+    Report(as_json=False).warnings([OperationWarning(code="TIMEOUT", message=m) for m in told])
+    assert capsys.readouterr().err == (
+        "Warning: It stayed. (TIMEOUT)\nWarning: It stayed: TIMEOUT.\n"
+    )
+
+
+def test_a_retry_is_told_without_what_was_called(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("stamina")
+    with reporting(False):
+        logger.warning(
+            "stamina.retry_scheduled",
+            extra={"stamina.wait_for": 1.234, "stamina.args": ("SECRET",)},
+        )
+        logger.warning("something else")
+    assert capsys.readouterr().err == "  no luck; trying again in 1.2 s\n"
+    assert logger.handlers == []
+
+
+def test_a_line_of_data_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Report(as_json=False).data({}, lambda: "word " * 100)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_of_an_empty_table_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    Report(as_json=False).data({}, lambda: table(("a",), []))
+    assert capsys.readouterr().out == ""
+
+
+def test_the_column_that_gives_way_keeps_each_row_on_one_line() -> None:
+    rows = [("0123456789", "a long name of a shot", "2024-05-06 07:08")]
+    for width, shown in ((60, "a long name of a shot"), (44, "a long name…")):
+        console = Console(width=width, color_system=None)
+        with console.capture() as captured:
+            console.print(table(("id", "shot", "created"), rows, gives_way="shot"))
+        lines = [line for line in captured.get().splitlines() if line.strip()]
+        assert len(lines) == 3
+        assert lines[2].split("  ")[0].strip() == "0123456789"
+        assert shown in lines[2]
+        assert lines[2].rstrip().endswith("2024-05-06 07:08")

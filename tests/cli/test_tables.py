@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from attrs import evolve
 from rich.console import Console, RenderableType
 
-from charimg.cli.tables import details, image_line, image_table, short_ids
+from charimg.cli.tables import details, image_brief, image_line, image_table, short_ids
 from charimg.models import CharacterImage, ImageMetrics, Media, Shot
 
 _MEDIA = Media(
@@ -55,9 +55,24 @@ def test_the_table_shows_what_tells_images_apart() -> None:
     )
     shown = _shown(image_table([_IMAGE, failed]))
     assert "9abcdef" not in shown.split("abcdef-000")[0].splitlines()[0]
-    for text in ("abcdef-000", "abcdef-001", "64x32 2 KiB", "50mm LEFT", "2024-05-06 07:08:09Z"):
+    for text in ("abcdef-000", "abcdef-001", "2 KiB", "50mm LEFT", "2024-05-06 07:08"):
         assert text in shown
     assert "exact prompt" not in shown
+
+
+def test_each_image_is_one_line_on_80_columns() -> None:
+    long = evolve(_IMAGE, kind="portfolioItem", metrics=ImageMetrics(shot=Shot(name="85mm " * 9)))
+    console = Console(width=80, color_system=None)
+    with console.capture() as captured:
+        console.print(image_table([long, long]))
+    lines = [line for line in captured.get().splitlines() if line.strip()]
+    assert len(lines) == 4
+    for text in ("abcdef-000", "portfolioItem", "succeeded", "2 KiB", "85mm", "2024-05-06 07:08"):
+        assert text in lines[2]
+
+
+def test_a_brief_line_has_the_short_id() -> None:
+    assert image_brief(_IMAGE) == "abcdef-000  reference  succeeded  64x32 2 KiB"
 
 
 def test_a_line_names_the_file() -> None:
