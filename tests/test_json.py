@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ from charimg.journal import Doomed, Operation, OperationItem
 from charimg.models import (
     CharacterImage,
     CharacterReference,
+    ImageKind,
     ImageMetrics,
+    ImageStatus,
     Media,
     Shot,
 )
@@ -31,52 +34,128 @@ optional_texts = st.none() | texts
 counts = st.integers(0, 2**53)
 floats = st.floats(allow_nan=False, allow_infinity=False)
 
-shots = st.builds(
+
+def every_field(cls: type[Any], **strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return values of the class with every field drawn, those with a default included."""
+    assert set(strategies) == {each.name for each in attrs.fields(cls)}
+    return st.builds(cls, **strategies)
+
+
+optional_counts = st.none() | counts
+optional_floats = st.none() | floats
+optional_times = st.none() | times
+json_values = st.recursive(
+    st.none() | st.booleans() | counts | floats | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+json_objects = st.dictionaries(texts, json_values, max_size=3)
+characters = every_field(
+    CharacterReference,
+    id=texts,
+    name=texts,
+    library_db_id=optional_texts,
+    library_character_id=optional_texts,
+    traits=json_objects,
+)
+shots = every_field(
     Shot,
     name=texts,
     slug=optional_texts,
-    lens_mm=st.none() | floats,
-    sort_order=st.none() | counts,
+    lens_mm=optional_floats,
+    crop=optional_texts,
+    expression=optional_texts,
+    camera_azimuth_deg=optional_floats,
+    camera_elevation_deg=optional_floats,
+    camera_distance_m=optional_floats,
+    sort_order=optional_counts,
 )
-images = st.builds(
+media = every_field(
+    Media,
+    id=texts,
+    key=texts,
+    filename=texts,
+    mime_type=texts,
+    size=counts,
+    width=optional_counts,
+    height=optional_counts,
+    sha256=optional_texts,
+    alt=texts,
+    url=optional_texts,
+    thumbnail_url=optional_texts,
+)
+metrics = every_field(
+    ImageMetrics,
+    generation_ms=optional_floats,
+    download_ms=optional_floats,
+    inspection_ms=optional_floats,
+    storing_ms=optional_floats,
+    bytes=optional_counts,
+    sha256=optional_texts,
+    width=optional_counts,
+    height=optional_counts,
+    shot=st.none() | shots,
+    master_since=optional_times,
+)
+images = every_field(
     CharacterImage,
     key=texts,
     id=texts,
     character_id=texts,
-    kind=texts,
-    status=texts,
+    kind=texts | st.sampled_from(ImageKind),
+    status=texts | st.sampled_from(ImageStatus),
+    media=st.none() | media,
+    provider=texts,
     prompt=texts,
+    source_url=optional_texts,
+    external_id=optional_texts,
     error=optional_texts,
+    metrics=metrics,
+    created_by=optional_texts,
     created_at=times,
     updated_at=times,
-    media=st.none()
-    | st.builds(Media, id=texts, key=texts, filename=texts, mime_type=texts, size=counts),
-    metrics=st.builds(
-        ImageMetrics,
-        bytes=st.none() | counts,
-        download_ms=st.none() | floats,
-        shot=st.none() | shots,
-        master_since=st.none() | times,
-    ),
 )
-operations = st.builds(
+items = every_field(
+    OperationItem,
+    key=texts,
+    index=counts,
+    state=texts,
+    prompt=texts,
+    source_url=optional_texts,
+    external_id=optional_texts,
+    shot=st.none() | shots,
+    error=optional_texts,
+    image_id=optional_texts,
+)
+doomed = every_field(Doomed, image_id=texts, media_key=optional_texts)
+operations = every_field(
     Operation,
     id=texts,
     kind=texts,
     character_id=texts,
+    library_db_id=optional_texts,
     state=texts,
-    options=st.dictionaries(texts, st.none() | texts | st.lists(counts, max_size=3), max_size=3),
+    prompt=texts,
+    options=json_objects,
+    created_by=optional_texts,
     baseline=st.lists(texts, max_size=3).map(tuple),
-    items=st.lists(
-        st.builds(OperationItem, key=texts, index=counts, shot=st.none() | shots), max_size=3
-    ).map(tuple),
-    doomed=st.lists(
-        st.builds(Doomed, image_id=optional_texts, media_key=optional_texts), max_size=3
-    ).map(tuple),
-    posted_at=st.none() | times,
+    job_id=optional_texts,
+    items=st.lists(items, max_size=3).map(tuple),
+    doomed=st.lists(doomed, max_size=3).map(tuple),
+    removed=counts,
+    remote_delete=texts,
+    error=optional_texts,
+    posted_at=optional_times,
+    received_at=optional_times,
     created_at=times,
     updated_at=times,
 )
+
+
+@given(characters)
+def test_a_character_survives_the_way_through_json(character: CharacterReference) -> None:
+    written = json.loads(json.dumps(to_json(character)))
+    assert from_json(CharacterReference, written, what="it") == character
 
 
 @given(images)
@@ -99,6 +178,53 @@ def image(**changes: Any) -> dict[str, Any]:
         metrics=ImageMetrics(shot=Shot(name="50mm", lens_mm=50.0)),
     )
     return {**to_json(made), **changes}
+
+
+def test_a_record_has_these_fields_and_no_others() -> None:
+    written = image()
+    assert list(written) == [
+        "key",
+        "characterReference",
+        "kind",
+        "status",
+        "id",
+        "media",
+        "provider",
+        "prompt",
+        "sourceUrl",
+        "externalId",
+        "error",
+        "metrics",
+        "createdBy",
+        "createdAt",
+        "updatedAt",
+    ]
+    assert set(written["metrics"]) == {
+        "generationMs",
+        "downloadMs",
+        "inspectionMs",
+        "storingMs",
+        "bytes",
+        "sha256",
+        "width",
+        "height",
+        "shot",
+        "masterSince",
+    }
+    assert set(written["metrics"]["shot"]) >= {
+        "name",
+        "lensMm",
+        "cameraAzimuthDeg",
+        "cameraElevationDeg",
+        "cameraDistanceM",
+    }
+    assert written["provider"] == "character-library"
+
+
+def test_none_never_becomes_a_word() -> None:
+    wrong = attrs.evolve(Operation(id="o", kind="scene", character_id="c"), prompt=None)
+    with pytest.raises(TypeError):
+        to_json(wrong)
 
 
 def test_names_are_camel_case_and_the_character_is_the_character_reference() -> None:

@@ -73,8 +73,9 @@ def _converter() -> Converter:
     converter = Converter(detailed_validation=True, unstruct_collection_overrides={tuple: list})
     for cls in (str, int, float, bool):
         converter.register_structure_hook(cls, _strict)
-    # An open enum stands in a field of type str: written as the plain string that it is.
-    converter.register_unstructure_hook(str, str)
+    # An open enum stands in a field of type str: written as the plain string that it is. Not by
+    # `str` alone, which would turn a None that got there into "None".
+    converter.register_unstructure_hook(str, str.__str__)
     converter.register_structure_hook(datetime, _time_from_json)
     converter.register_unstructure_hook(datetime, _time_to_json)
     converter.register_structure_hook_func(_is_mapping, _mapping_from_json)
@@ -103,7 +104,11 @@ _CONVERTER = _converter()
 
 
 def to_json(value: Any) -> Any:
-    """Return plain JSON values: dicts with camelCase keys, lists, strings, numbers, ``None``."""
+    """Return plain JSON values: dicts with camelCase keys, lists, strings, numbers, ``None``.
+
+    Raises:
+        TypeError: A field that holds a string holds something else.
+    """
     return _CONVERTER.unstructure(value)
 
 

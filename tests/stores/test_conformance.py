@@ -1,8 +1,7 @@
-"""Every embedded backend, in both modes, keeps the contracts; and the contracts can fail."""
+"""The backends in memory and on disk keep the contracts, in both modes."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from charimg.testing import (
     MediaStoreContract,
     MetadataRepositoryContract,
 )
-from charimg.testing.conformance import Contract
 
 
 class TestMemoryDirectory(CharacterDirectoryContract):
@@ -33,11 +31,15 @@ class TestMemoryDirectory(CharacterDirectoryContract):
         return MemoryCharacterDirectory(self.characters)
 
 
-class TestAsyncMemoryDirectory(CharacterDirectoryContract):
+class TestMemoryDirectoryOnAsyncio(CharacterDirectoryContract):
     backend = "asyncio"
 
     def make(self) -> Any:
         return AsyncMemoryCharacterDirectory(self.characters)
+
+
+class TestMemoryDirectoryOnTrio(TestMemoryDirectoryOnAsyncio):
+    backend = "trio"
 
 
 class TestMemoryMedia(MediaStoreContract):
@@ -45,11 +47,15 @@ class TestMemoryMedia(MediaStoreContract):
         return MemoryMediaStore()
 
 
-class TestAsyncMemoryMedia(MediaStoreContract):
-    backend = "trio"
+class TestMemoryMediaOnAsyncio(MediaStoreContract):
+    backend = "asyncio"
 
     def make(self) -> Any:
         return AsyncMemoryMediaStore()
+
+
+class TestMemoryMediaOnTrio(TestMemoryMediaOnAsyncio):
+    backend = "trio"
 
 
 class TestMemoryMetadata(MetadataRepositoryContract):
@@ -59,34 +65,36 @@ class TestMemoryMetadata(MetadataRepositoryContract):
         return MemoryMetadataRepository()
 
 
-class TestAsyncMemoryMetadata(MetadataRepositoryContract):
+class TestMemoryMetadataOnAsyncio(MetadataRepositoryContract):
     backend = "asyncio"
 
     def make(self) -> Any:
         return AsyncMemoryMetadataRepository()
 
 
-class _Clock:
-    now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+class TestMemoryMetadataOnTrio(TestMemoryMetadataOnAsyncio):
+    backend = "trio"
 
 
 class TestMemoryLedger(GenerationLedgerContract):
+    now = 1_700_000_000.0
+
     def make(self) -> Any:
-        self.clock = _Clock()
-        return MemoryGenerationLedger(clock=self.clock)
+        return MemoryGenerationLedger(clock=lambda: self.now)
 
     def advance(self, seconds: float) -> None:
-        self.clock.now += seconds
+        self.now += seconds
 
 
-class TestAsyncMemoryLedger(GenerationLedgerContract):
-    backend = "trio"
+class TestMemoryLedgerOnAsyncio(TestMemoryLedger):
+    backend = "asyncio"
 
     def make(self) -> Any:
-        return AsyncMemoryGenerationLedger()
+        return AsyncMemoryGenerationLedger(clock=lambda: self.now)
+
+
+class TestMemoryLedgerOnTrio(TestMemoryLedgerOnAsyncio):
+    backend = "trio"
 
 
 class TestDiskMedia(MediaStoreContract):
@@ -101,7 +109,7 @@ class TestDiskMedia(MediaStoreContract):
         return DiskMediaStore(self.directory)
 
 
-class TestAsyncDiskMediaOnAsyncio(TestDiskMedia):
+class TestDiskMediaOnAsyncio(TestDiskMedia):
     backend = "asyncio"
 
     def make(self) -> Any:
@@ -111,58 +119,5 @@ class TestAsyncDiskMediaOnAsyncio(TestDiskMedia):
         return AsyncDiskMediaStore(self.directory)
 
 
-class TestAsyncDiskMediaOnTrio(TestAsyncDiskMediaOnAsyncio):
+class TestDiskMediaOnTrio(TestDiskMediaOnAsyncio):
     backend = "trio"
-
-
-if find_spec("charimg.stores.sqlite") is not None:
-    import charimg.stores as stores
-
-    class _Sqlite(Contract):
-        """One database file per test; reopened as another process would."""
-
-        store: str
-
-        @pytest.fixture(autouse=True)
-        def _file(self, tmp_path: Path) -> None:
-            self.path = tmp_path / "charimg.sqlite"
-            self.databases: dict[int, Any] = {}
-
-        def make(self) -> Any:
-            database = stores.SqliteDatabase(self.path)
-            prefix = "Sqlite" if self.backend is None else "AsyncSqlite"
-            made = getattr(stores, prefix + self.store)(database)
-            self.databases[id(made)] = database
-            return made
-
-        def reopen(self, made: Any) -> Any:
-            return self.make()
-
-        def dispose(self, made: Any) -> None:
-            self.databases[id(made)].close()
-
-    class TestSqliteDirectory(_Sqlite, CharacterDirectoryContract):
-        store = "CharacterDirectory"
-
-        def make(self) -> Any:
-            database = stores.SqliteDatabase(self.path)
-            directory = stores.SqliteCharacterDirectory(database)
-            for character in self.characters:
-                directory.put(character)
-            database.close()
-            return super().make()
-
-    class TestAsyncSqliteDirectory(TestSqliteDirectory):
-        backend = "trio"
-
-    class TestSqliteMetadata(_Sqlite, MetadataRepositoryContract):
-        store = "MetadataRepository"
-
-    class TestAsyncSqliteMetadata(TestSqliteMetadata):
-        backend = "asyncio"
-
-    class TestSqliteLedger(_Sqlite, GenerationLedgerContract):
-        store = "GenerationLedger"
-
-    class TestAsyncSqliteLedger(TestSqliteLedger):
-        backend = "trio"

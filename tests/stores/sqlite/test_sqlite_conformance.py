@@ -1,7 +1,10 @@
-"""The SQLite stores keep the contracts, in both modes."""
+"""The SQLite stores keep the contracts: in both modes, and when threads take turns."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,35 +47,76 @@ class _Files:
         self.databases.pop().close()
 
 
-class TestDirectory(_Files, CharacterDirectoryContract):
-    store = SqliteCharacterDirectory
+class _InTurns:
+    """A store whose calls come from one of several threads after the other."""
+
+    def __init__(self, store: object, turns: Iterator[ThreadPoolExecutor]) -> None:
+        self._store = store
+        self._turns = turns
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._store, name)
+        if not callable(member):
+            return member
+        return lambda *args, **options: next(self._turns).submit(member, *args, **options).result()
+
+
+class _InThreads(_Files):
+    """Gives every test a store that three threads use."""
+
+    @pytest.fixture(autouse=True)
+    def _threads(self) -> Iterator[None]:
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two, ThreadPoolExecutor(1) as c:
+            self.turns = itertools.cycle((one, two, c))
+            yield
 
     def make(self) -> Any:
-        directory = super().make()
-        for character in self.characters:
-            directory.put(character)
-        return directory
+        return _InTurns(super().make(), self.turns)
 
 
-class TestAsyncDirectory(_Files, CharacterDirectoryContract):
+class _WithCharacters(_Files, CharacterDirectoryContract):
+    def make(self) -> Any:
+        with SqliteDatabase(self.path) as database:
+            directory = SqliteCharacterDirectory(database)
+            for character in self.characters:
+                directory.put(character)
+        return super().make()
+
+
+class TestDirectory(_WithCharacters):
+    store = SqliteCharacterDirectory
+
+
+class TestDirectoryInThreads(_InThreads, _WithCharacters):
+    store = SqliteCharacterDirectory
+
+
+class TestDirectoryOnAsyncio(_WithCharacters):
     backend = "asyncio"
     store = AsyncSqliteCharacterDirectory
 
-    async def make(self) -> Any:  # type: ignore[override]
-        directory = super().make()
-        for character in self.characters:
-            await directory.put(character)
-        return directory
+
+class TestDirectoryOnTrio(TestDirectoryOnAsyncio):
+    backend = "trio"
 
 
 class TestMetadata(_Files, MetadataRepositoryContract):
+    many = 1_001
     store = SqliteMetadataRepository
 
 
-class TestAsyncMetadata(_Files, MetadataRepositoryContract):
-    backend = "trio"
+class TestMetadataInThreads(_InThreads, MetadataRepositoryContract):
+    store = SqliteMetadataRepository
+
+
+class TestMetadataOnAsyncio(_Files, MetadataRepositoryContract):
+    backend = "asyncio"
     many = 60
     store = AsyncSqliteMetadataRepository
+
+
+class TestMetadataOnTrio(TestMetadataOnAsyncio):
+    backend = "trio"
 
 
 class _FastLedger(GenerationLedgerContract):
@@ -84,14 +128,22 @@ class _FastLedger(GenerationLedgerContract):
     def clock(self) -> float:
         return self.now
 
+    def store(self, database: SqliteDatabase) -> Any:
+        store = SqliteGenerationLedger if self.backend is None else AsyncSqliteGenerationLedger
+        return store(database, clock=self.clock)
+
 
 class TestLedger(_Files, _FastLedger):
-    def store(self, database: SqliteDatabase) -> Any:
-        return SqliteGenerationLedger(database, clock=self.clock)
+    pass
 
 
-class TestAsyncLedger(_Files, _FastLedger):
+class TestLedgerInThreads(_InThreads, _FastLedger):
+    pass
+
+
+class TestLedgerOnAsyncio(_Files, _FastLedger):
     backend = "asyncio"
 
-    def store(self, database: SqliteDatabase) -> Any:
-        return AsyncSqliteGenerationLedger(database, clock=self.clock)
+
+class TestLedgerOnTrio(TestLedgerOnAsyncio):
+    backend = "trio"

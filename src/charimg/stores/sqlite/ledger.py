@@ -137,7 +137,11 @@ class SqliteGenerationLedger:
 
     def unfinished(self, character_id: str | None = None, /) -> tuple[Operation, ...]:
         """See `GenerationLedger.unfinished`."""
-        query = "SELECT id, operation FROM operations WHERE finished = 0 "
+        # Named, because SQLite would rather read all operations of everybody than sort a few.
+        query = (
+            "SELECT id, operation FROM operations INDEXED BY operations_unfinished "
+            "WHERE finished = 0 "
+        )
         values: tuple[str, ...] = ()
         if character_id is not None:
             query, values = query + "AND character_id = ? ", (character_id,)
