@@ -1,0 +1,31 @@
+"""Sphinx: MyST for the pages, autodoc for the reference. Nothing is fetched from anywhere."""
+
+from __future__ import annotations
+
+import charimg
+
+project = "charimg"
+author = "The charimg authors"
+copyright = "2026, the charimg authors"  # noqa: A001 - Sphinx calls it so
+version = release = charimg.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+
+html_theme = "furo"
+html_title = f"charimg {version}"
+html_show_sphinx = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+# Docstrings refer to names in single backticks.
+default_role = "py:obj"
+add_module_names = False
+python_use_unqualified_type_names = True
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True

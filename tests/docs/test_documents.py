@@ -1,0 +1,97 @@
+"""Every block of the README and the documentation runs, in order, against the simulator."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from charimg.testing import serve
+
+from .documents import DOCUMENTS, ROOT, Runner, fences
+
+# What a reader of a page has already done before its first block.
+_BEFORE = {"docs/how-to/django.md": "_django"}
+
+
+@pytest.fixture
+def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A Character Library where the environment says, and an empty working directory."""
+    loggers = [logging.getLogger(name) for name in ("", "charimg", "httpx")]
+    before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    with serve() as server:
+        monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", server.url)
+        monkeypatch.chdir(tmp_path)
+        yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def _django() -> Iterator[None]:
+    """A Django project: settings, and a migrated database."""
+    import django
+    from django.conf import settings
+    from django.db import connection
+
+    if not settings.configured:
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+        settings.configure(DATABASES={"default": database})
+        django.setup()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE studio_character (id integer PRIMARY KEY AUTOINCREMENT, name text, "
+            "library_db_id text, age integer NULL, hair text)"
+        )
+    yield
+    # Django's own close() would keep a database in memory open.
+    connection.connection.close()
+    connection.connection = None
+
+
+@pytest.mark.usefixtures("_world")
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_block_holds(path: Path, request: pytest.FixtureRequest) -> None:
+    before = _BEFORE.get(path.relative_to(ROOT).as_posix())
+    if before is not None:
+        request.getfixturevalue(before)
+    runner = Runner()
+    runner.run(path)
+    assert runner.ran == fences(path), "a block was passed over"
+
+
+@pytest.mark.usefixtures("_world")
+@pytest.mark.parametrize(
+    ("block", "error"),
+    [
+        ("```python\nprint(1 +)\n```", SyntaxError),
+        ("```python\nassert False\n```", AssertionError),
+        ("```python\nprint(1)\n```\n\n```output\n2\n```", AssertionError),
+        ("```console\n$ charimg list nobody\n```", AssertionError),
+        ("```console\n$ charimg simulate --no-such-option\n```", Exception),
+        ("```console\n$ make no-such-target\n```", AssertionError),
+        ("```console\n$ pip install '.[no-such-extra]'\n```", AssertionError),
+        ("```json\n{\n```", ValueError),
+        ("```ruby\nputs 1\n```", AssertionError),
+    ],
+)
+def test_a_wrong_block_is_noticed(tmp_path: Path, block: str, error: type[Exception]) -> None:
+    path = tmp_path / "wrong.md"
+    path.write_text(f"# Wrong\n\n{block}\n", encoding="utf-8")
+    with pytest.raises(error):
+        Runner().run(path)
+
+
+def test_a_block_knows_those_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "right.md"
+    path.write_text(
+        "```python\nx = 1\nprint(x)\n```\n\n- ```python\n  print(x + 1)\n  ```\n\n"
+        "```output\n1\n...\n```\n\n```console\n$ echo a\na\n$ false; echo $?\n1\n```\n",
+        encoding="utf-8",
+    )
+    runner = Runner()
+    runner.run(path)
+    assert runner.ran == {"python": 2, "output": 1, "console": 1} == fences(path)
