@@ -6,11 +6,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
-.PHONY: help demo test check sync bench docs
+.PHONY: help demo test check wheel sync bench docs
 help:
 	@echo "make demo    run the main job against a simulated Character Library"
 	@echo "make test    run the whole suite"
 	@echo "make check   format, lint, types, generated half"
+	@echo "make wheel   try the built wheel in empty environments"
 	@echo "make sync    generate the sync half from the async one"
 	@echo "make bench   measure, as ratios"
 	@echo "make docs    build the documentation"
@@ -48,6 +49,9 @@ check: $(VENV)/.dev
 	@$(PYRIGHT)
 	@$(PYRIGHT) --verifytypes charimg --ignoreexternal >$(VENV)/.verifytypes || { cat $(VENV)/.verifytypes; exit 1; }
 	@$(BIN)/python tools/unasync.py --check
+
+wheel: $(VENV)/.dev
+	@bash tools/check_wheel.sh
 
 sync: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py
