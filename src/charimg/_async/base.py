@@ -1,0 +1,236 @@
+"""What the service is made of, and how it runs one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from os import PathLike
+from typing import Any, Self, TypeVar, Unpack
+
+from .._ingest.naming import new_operation_id
+from .._library.ids import check_object_id
+from .._owner import new_owner
+from ..errors import CharacterNotFound, CharacterNotLinked, InvalidArgument
+from ..journal import Operation, OperationKind
+from ..models import CharacterImage, CharacterReference
+from ..policies import JobPolicy
+from ..prompts import TemplatePromptSuggester
+from ..protocols import (
+    AsyncCharacterDirectory,
+    AsyncGenerationLedger,
+    AsyncMediaStore,
+    AsyncMetadataRepository,
+    OperationHook,
+    ProgressCallback,
+    PromptSuggester,
+)
+from .download import AsyncDownloader
+from .library import AsyncCharacterLibrary
+from .operation import AsyncRun, leased, operation
+from .parts import AsyncParts, AsyncServiceOptions
+from .recovery import settle
+
+__all__ = ["AsyncServiceBase"]
+
+_Result = TypeVar("_Result")
+
+_GENERATIONS = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+
+
+class AsyncServiceBase:
+    """Assembles, closes, and runs operations; `AsyncCharacterImageService` says which there are."""
+
+    def __init__(
+        self,
+        *,
+        library: AsyncCharacterLibrary,
+        directory: AsyncCharacterDirectory,
+        media: AsyncMediaStore,
+        metadata: AsyncMetadataRepository,
+        ledger: AsyncGenerationLedger,
+        downloader: AsyncDownloader | None = None,
+        suggester: PromptSuggester | None = None,
+        hooks: Sequence[OperationHook] = (),
+        job_policy: JobPolicy | None = None,
+        concurrency: int = 6,
+        lease_seconds: float | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        longest = library.timeouts.generation
+        if lease_seconds is None:
+            lease_seconds = longest + 300
+        elif lease_seconds <= longest:
+            raise InvalidArgument(
+                f"lease_seconds must exceed the generation timeout of {longest:g} s, "
+                "or a lease could end while its generation still runs."
+            )
+        self._owned = AsyncExitStack()
+        if downloader is None:
+            downloader = AsyncDownloader()
+            self._owned.push_async_callback(downloader.aclose)
+        self._parts = AsyncParts(
+            library=library,
+            directory=directory,
+            media=media,
+            metadata=metadata,
+            ledger=ledger,
+            downloader=downloader,
+            suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            hooks=tuple(hooks),
+            job_policy=JobPolicy() if job_policy is None else job_policy,
+            owner=new_owner(),
+            lease_seconds=lease_seconds,
+            concurrency=concurrency,
+        )
+
+    @classmethod
+    def local(
+        cls,
+        directory: str | PathLike[str],
+        *,
+        library: AsyncCharacterLibrary | str,
+        **options: Unpack[AsyncServiceOptions],
+    ) -> Self:
+        """Assemble the embedded default: files and one SQLite database below a directory.
+
+        Args:
+            directory: Where everything goes; made if it is missing.
+            library: A client (closed by the caller), or the Library's base URL.
+            **options: Further arguments of the constructor.
+        """
+        # Only the embedded default needs disk and SQLite.
+        from .._assembly import async_embedded
+
+        owned = AsyncExitStack()
+        if isinstance(library, str):
+            library = AsyncCharacterLibrary(library)
+            owned.push_async_callback(library.aclose)
+        stores = async_embedded(directory)
+        owned.push_async_callback(stores.database.aclose)
+        service = cls(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            **options,
+        )
+        service._owned.push_async_callback(owned.aclose)
+        return service
+
+    @classmethod
+    def from_env(cls, **options: Unpack[AsyncServiceOptions]) -> Self:
+        """Assemble the embedded default from the environment.
+
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
+        ``./charimg-data``).
+
+        Args:
+            **options: Further arguments of the constructor.
+
+        Raises:
+            ConfigurationError: A variable is missing or malformed.
+        """
+        from .._assembly import data_directory
+
+        library = AsyncCharacterLibrary.from_env()
+        service = cls.local(data_directory(), library=library, **options)
+        service._owned.push_async_callback(library.aclose)  # noqa: SLF001 - one of our own
+        return service
+
+    async def aclose(self) -> None:
+        """Close what this service made itself; what was handed in stays open."""
+        await self._owned.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    @property
+    def library(self) -> AsyncCharacterLibrary:
+        """The client of the Character Library."""
+        return self._parts.library
+
+    @property
+    def directory(self) -> AsyncCharacterDirectory:
+        """The character directory."""
+        return self._parts.directory
+
+    @property
+    def media(self) -> AsyncMediaStore:
+        """The media store."""
+        return self._parts.media
+
+    @property
+    def metadata(self) -> AsyncMetadataRepository:
+        """The metadata repository."""
+        return self._parts.metadata
+
+    @property
+    def ledger(self) -> AsyncGenerationLedger:
+        """The generation ledger."""
+        return self._parts.ledger
+
+    async def _operate(
+        self,
+        kind: OperationKind,
+        character_id: str,
+        work: Callable[[AsyncRun], Awaitable[_Result]],
+        *,
+        db_id: str | None,
+        prompt: str = "",
+        options: Mapping[str, Any] | None = None,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None,
+    ) -> _Result:
+        async with leased(self._parts, character_id) as lease:
+            if kind in _GENERATIONS:
+                await settle(self._parts, character_id, lease)
+            # Only now: what was settled is older than this operation.
+            op = Operation(
+                id=new_operation_id(),
+                kind=kind,
+                character_id=character_id,
+                library_db_id=db_id,
+                prompt=prompt,
+                options=options or {},
+                created_by=created_by,
+            )
+            async with operation(self._parts, op, lease, on_progress) as run:
+                return await work(run)
+
+    async def _known(self, character_id: str) -> CharacterReference | None:
+        return await self._parts.directory.get(character_id)
+
+    async def _character(self, character_id: str) -> CharacterReference:
+        character = await self._known(character_id)
+        if character is None:
+            raise CharacterNotFound(
+                f"The character directory knows no character {character_id!r}. Add it there first."
+            )
+        return character
+
+    async def _db_id(self, character_id: str) -> str | None:
+        character = await self._known(character_id)
+        return None if character is None else character.library_db_id
+
+    async def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
+        character = await self._character(character_id)
+        try:
+            return character, check_object_id(character.library_db_id)
+        except InvalidArgument as error:
+            raise CharacterNotLinked(
+                f"Character {character_id!r} is not linked to the Character Library: its "
+                "library_db_id must be the 24-hex id that the Library gave when the character was "
+                "created there (not the readable library_character_id). Create it with "
+                "CharacterLibrary.create_character or look it up with find_characters, store the "
+                "id as library_db_id, and try again."
+            ) from error
+
+    def _located(self, image: CharacterImage) -> CharacterImage:
+        if image.media is None:
+            return image
+        return image.with_media(self._parts.media.locate(image.media))

@@ -1,0 +1,237 @@
+# Generated from src/charimg/_async/base.py by tools/unasync.py. Do not edit.
+"""What the service is made of, and how it runs one operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
+from typing import Any, Self, TypeVar, Unpack
+
+from .._ingest.naming import new_operation_id
+from .._library.ids import check_object_id
+from .._owner import new_owner
+from ..errors import CharacterNotFound, CharacterNotLinked, InvalidArgument
+from ..journal import Operation, OperationKind
+from ..models import CharacterImage, CharacterReference
+from ..policies import JobPolicy
+from ..prompts import TemplatePromptSuggester
+from ..protocols import (
+    CharacterDirectory,
+    GenerationLedger,
+    MediaStore,
+    MetadataRepository,
+    OperationHook,
+    ProgressCallback,
+    PromptSuggester,
+)
+from .download import Downloader
+from .library import CharacterLibrary
+from .operation import Run, leased, operation
+from .parts import Parts, ServiceOptions
+from .recovery import settle
+
+__all__ = ["ServiceBase"]
+
+_Result = TypeVar("_Result")
+
+_GENERATIONS = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+
+
+class ServiceBase:
+    """Assembles, closes, and runs operations; `CharacterImageService` says which there are."""
+
+    def __init__(
+        self,
+        *,
+        library: CharacterLibrary,
+        directory: CharacterDirectory,
+        media: MediaStore,
+        metadata: MetadataRepository,
+        ledger: GenerationLedger,
+        downloader: Downloader | None = None,
+        suggester: PromptSuggester | None = None,
+        hooks: Sequence[OperationHook] = (),
+        job_policy: JobPolicy | None = None,
+        concurrency: int = 6,
+        lease_seconds: float | None = None,
+    ) -> None:
+        if concurrency < 1:
+            raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        longest = library.timeouts.generation
+        if lease_seconds is None:
+            lease_seconds = longest + 300
+        elif lease_seconds <= longest:
+            raise InvalidArgument(
+                f"lease_seconds must exceed the generation timeout of {longest:g} s, "
+                "or a lease could end while its generation still runs."
+            )
+        self._owned = ExitStack()
+        if downloader is None:
+            downloader = Downloader()
+            self._owned.callback(downloader.close)
+        self._parts = Parts(
+            library=library,
+            directory=directory,
+            media=media,
+            metadata=metadata,
+            ledger=ledger,
+            downloader=downloader,
+            suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            hooks=tuple(hooks),
+            job_policy=JobPolicy() if job_policy is None else job_policy,
+            owner=new_owner(),
+            lease_seconds=lease_seconds,
+            concurrency=concurrency,
+        )
+
+    @classmethod
+    def local(
+        cls,
+        directory: str | PathLike[str],
+        *,
+        library: CharacterLibrary | str,
+        **options: Unpack[ServiceOptions],
+    ) -> Self:
+        """Assemble the embedded default: files and one SQLite database below a directory.
+
+        Args:
+            directory: Where everything goes; made if it is missing.
+            library: A client (closed by the caller), or the Library's base URL.
+            **options: Further arguments of the constructor.
+        """
+        # Only the embedded default needs disk and SQLite.
+        from .._assembly import embedded
+
+        owned = ExitStack()
+        if isinstance(library, str):
+            library = CharacterLibrary(library)
+            owned.callback(library.close)
+        stores = embedded(directory)
+        owned.callback(stores.database.close)
+        service = cls(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            **options,
+        )
+        service._owned.callback(owned.close)
+        return service
+
+    @classmethod
+    def from_env(cls, **options: Unpack[ServiceOptions]) -> Self:
+        """Assemble the embedded default from the environment.
+
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
+        ``./charimg-data``).
+
+        Args:
+            **options: Further arguments of the constructor.
+
+        Raises:
+            ConfigurationError: A variable is missing or malformed.
+        """
+        from .._assembly import data_directory
+
+        library = CharacterLibrary.from_env()
+        service = cls.local(data_directory(), library=library, **options)
+        service._owned.callback(library.close)  # noqa: SLF001 - one of our own
+        return service
+
+    def close(self) -> None:
+        """Close what this service made itself; what was handed in stays open."""
+        self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @property
+    def library(self) -> CharacterLibrary:
+        """The client of the Character Library."""
+        return self._parts.library
+
+    @property
+    def directory(self) -> CharacterDirectory:
+        """The character directory."""
+        return self._parts.directory
+
+    @property
+    def media(self) -> MediaStore:
+        """The media store."""
+        return self._parts.media
+
+    @property
+    def metadata(self) -> MetadataRepository:
+        """The metadata repository."""
+        return self._parts.metadata
+
+    @property
+    def ledger(self) -> GenerationLedger:
+        """The generation ledger."""
+        return self._parts.ledger
+
+    def _operate(
+        self,
+        kind: OperationKind,
+        character_id: str,
+        work: Callable[[Run], _Result],
+        *,
+        db_id: str | None,
+        prompt: str = "",
+        options: Mapping[str, Any] | None = None,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None,
+    ) -> _Result:
+        with leased(self._parts, character_id) as lease:
+            if kind in _GENERATIONS:
+                settle(self._parts, character_id, lease)
+            # Only now: what was settled is older than this operation.
+            op = Operation(
+                id=new_operation_id(),
+                kind=kind,
+                character_id=character_id,
+                library_db_id=db_id,
+                prompt=prompt,
+                options=options or {},
+                created_by=created_by,
+            )
+            with operation(self._parts, op, lease, on_progress) as run:
+                return work(run)
+
+    def _known(self, character_id: str) -> CharacterReference | None:
+        return self._parts.directory.get(character_id)
+
+    def _character(self, character_id: str) -> CharacterReference:
+        character = self._known(character_id)
+        if character is None:
+            raise CharacterNotFound(
+                f"The character directory knows no character {character_id!r}. Add it there first."
+            )
+        return character
+
+    def _db_id(self, character_id: str) -> str | None:
+        character = self._known(character_id)
+        return None if character is None else character.library_db_id
+
+    def _linked(self, character_id: str) -> tuple[CharacterReference, str]:
+        character = self._character(character_id)
+        try:
+            return character, check_object_id(character.library_db_id)
+        except InvalidArgument as error:
+            raise CharacterNotLinked(
+                f"Character {character_id!r} is not linked to the Character Library: its "
+                "library_db_id must be the 24-hex id that the Library gave when the character was "
+                "created there (not the readable library_character_id). Create it with "
+                "CharacterLibrary.create_character or look it up with find_characters, store the "
+                "id as library_db_id, and try again."
+            ) from error
+
+    def _located(self, image: CharacterImage) -> CharacterImage:
+        if image.media is None:
+            return image
+        return image.with_media(self._parts.media.locate(image.media))
