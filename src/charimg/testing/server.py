@@ -48,9 +48,9 @@ def serve(
         ConfigurationError: uvicorn is not installed, or the port is taken.
     """
     simulator = Simulator() if simulator is None else simulator
+    server = _server(simulator)
     listening, url = _listen(host, port)
     simulator.base_url = url
-    server = _server(simulator)
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="charimg-simulator", daemon=True
     )
@@ -83,10 +83,10 @@ def run(
         ConfigurationError: uvicorn is not installed, or the port is taken.
     """
     simulator = Simulator() if simulator is None else simulator
+    server = _server(simulator)
     listening, url = _listen(host, port)
     simulator.base_url = url
     try:
-        server = _server(simulator)
         if ready is not None:
             ready(url)
         with suppress(KeyboardInterrupt):

@@ -65,11 +65,11 @@ class Simulator:
         clock: Callable[[], float] = time.monotonic,
         seed: int = 0,
     ) -> None:
-        self.switches = Switches() if switches is None else switches
-        self.base_url = base_url.rstrip("/")
-        self.counters = Counters()
+        self.switches: Switches = Switches() if switches is None else switches
+        self.base_url: str = base_url.rstrip("/")
+        self.counters: Counters = Counters()
         self.requests: list[SimulatedRequest] = []
-        self.most_files_at_once = 0
+        self.most_files_at_once: int = 0
         self._files_at_once = 0
         self._clock = clock
         self._seed = seed
