@@ -64,15 +64,15 @@ async def generate_reference(
         await delete_remote_reference(run)
     await run.renew()
     await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
-    retried = False
+    answer = None
     try:
         answer = await library.generate_initial_image(db_id, run.op.prompt)
     except CharacterLibraryError as error:
         if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
             await run.call_failed(error)
             raise
-        retried = True
-    if retried:
+    retried = answer is None
+    if answer is None:
         # The server refused before it called its model, so nothing was paid for yet.
         _log.info("reference.retried", extra={"operation_id": run.op.id})
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))

@@ -65,15 +65,15 @@ def generate_reference(
         delete_remote_reference(run)
     run.renew()
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
-    retried = False
+    answer = None
     try:
         answer = library.generate_initial_image(db_id, run.op.prompt)
     except CharacterLibraryError as error:
         if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
             run.call_failed(error)
             raise
-        retried = True
-    if retried:
+    retried = answer is None
+    if answer is None:
         # The server refused before it called its model, so nothing was paid for yet.
         _log.info("reference.retried", extra={"operation_id": run.op.id})
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))

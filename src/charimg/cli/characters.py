@@ -26,7 +26,7 @@ from .session import Settings, character_of
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Add, list and link characters.", no_args_is_help=True)
+app: typer.Typer = typer.Typer(help="Add, list and link characters.", no_args_is_help=True)
 
 _CANDIDATES = 20
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")

@@ -27,7 +27,7 @@ from .tables import image_line, image_table
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Generate images: each costs money, and none is ever requested twice by itself.",
     no_args_is_help=True,
 )

@@ -111,8 +111,8 @@ class Report:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.out = _console(stderr=False)
-        self.err = _console(stderr=True)
+        self.out: Console = _console(stderr=False)
+        self.err: Console = _console(stderr=True)
 
     def data(self, value: object, human: Callable[[], RenderableType | str]) -> None:
         """Print the result: as JSON, or what ``human`` returns; of an empty table nothing."""

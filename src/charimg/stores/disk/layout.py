@@ -62,7 +62,7 @@ class Layout:
 
     def __init__(self, root: Path, base_url: str | None) -> None:
         self.root = root
-        self.incoming = root / _INCOMING
+        self.incoming: Path = root / _INCOMING
         self._base_url = None if base_url is None else base_url.rstrip("/")
 
     def home(self, key: str) -> Path:
