@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -51,12 +50,11 @@ class _Root(TyperGroup):
                 windows_expand_args=windows_expand_args,
                 **extra,
             )
-        except BrokenPipeError:
+        except typer.Abort:
+            # Ctrl-C before or after the command's own work, where nothing catches it.
             if not as_json:
                 raise
-            # Whoever read stdout went away. What is still buffered must not raise once more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(ExitCode.UNEXPECTED)
+            sys.exit(ExitCode.INTERRUPTED)
         except Exception as error:
             # The base class of usage errors has no public name in every typer that is supported.
             told = getattr(error, "format_message", None)
@@ -70,7 +68,7 @@ class _Root(TyperGroup):
         return result
 
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="charimg",
     cls=_Root,
     help="Generate, ingest, list and delete the images of fictional characters.",
