@@ -1,0 +1,108 @@
+"""Every example runs as its docstring says, as a process of its own, with warnings as errors."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from charimg.testing import serve
+
+from .documents import ROOT
+
+EXAMPLES = ROOT / "examples"
+
+
+def run(*args: str | Path, cwd: Path, expected: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done
+
+
+def kinds(listing: str) -> dict[str, int]:
+    words = [line.split()[0] for line in listing.splitlines()]
+    return {word: words.count(word) for word in words}
+
+
+def test_fill_character_without_arguments(tmp_path: Path) -> None:
+    done = run(EXAMPLES / "fill_character.py", cwd=tmp_path)
+    assert kinds(done.stdout) == {"scene": 1, "portfolioItem": 27, "reference": 1}
+    assert "27 of 27: portfolioItem stored" in done.stderr
+    assert not list(tmp_path.iterdir()), "it keeps nothing without --directory"
+
+
+def test_fill_character_twice_with_arguments(tmp_path: Path) -> None:
+    with serve() as server:
+        server.simulator.switches.change({"shots": 3, "file_errors": 0})
+        fill = [EXAMPLES / "fill_character.py", "--library-url", server.url]
+        fill += ["--directory", "images", "--name", "Tom Hale"]
+        first = run(*fill, cwd=tmp_path)
+        assert kinds(first.stdout) == {"scene": 1, "portfolioItem": 3, "reference": 1}
+        kept = run(*fill, "--policy", "keep-history", cwd=tmp_path)
+        assert kinds(kept.stdout) == {"scene": 2, "portfolioItem": 6, "reference": 2}
+        replaced = run(*fill, cwd=tmp_path)
+        assert "10 earlier images removed" in replaced.stderr
+        assert kinds(replaced.stdout) == {"scene": 1, "portfolioItem": 3, "reference": 1}
+        assert server.simulator.counters.initial_image_posts == 3
+        server.simulator.switches.change({"generation_errors": 1})
+        failed = run(*fill, cwd=tmp_path, expected=1)
+        assert "CharacterLibraryError" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_many_characters(tmp_path: Path) -> None:
+    done = run(EXAMPLES / "many_characters.py", cwd=tmp_path)
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "Mara Voss",
+        "Tom Hale",
+        "Nadia Brandt",
+        "Mara Voss",
+    ]
+    assert "Mara Voss: 1 scene drawn, 1 refused" in done.stdout
+
+
+def test_many_characters_with_arguments(tmp_path: Path) -> None:
+    done = run(EXAMPLES / "many_characters.py", "--at-once", "1", "Ada", "Ben", cwd=tmp_path)
+    assert re.fullmatch(
+        r"Ada: reference-\S+\nBen: reference-\S+\nAda: 1 scene drawn, 1 refused\n", done.stdout
+    )
+
+
+@pytest.mark.parametrize("keep", [(), ("--keep", "objects")])
+def test_object_store(tmp_path: Path, keep: tuple[str, ...]) -> None:
+    done = run(EXAMPLES / "object_store.py", *keep, cwd=tmp_path)
+    told = re.match(r"(\d+) of (\d+) sentences of the contract hold\n", done.stdout)
+    assert told is not None, done.stdout
+    assert told[1] == told[2]
+    assert "https://cdn.example/" in done.stdout
+    kept = list((tmp_path / "objects").iterdir()) if keep else []
+    assert len(kept) == (2 if keep else 0), "the file and its description"
+
+
+def test_host_app(tmp_path: Path) -> None:
+    done = run(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml",
+        EXAMPLES / "test_host_app.py", cwd=tmp_path,
+    )  # fmt: skip
+    assert re.search(r"\b5 passed\b", done.stdout), done.stdout
+
+
+def test_every_example_is_tested_listed_and_says_how_to_run_it() -> None:
+    tested = Path(__file__).read_text(encoding="utf-8")
+    listed = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'"{path.name}"' in tested, path.name
+        assert f"({path.name})" in listed, path.name
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert f"examples/{path.name}" in said, path.name
