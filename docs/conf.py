@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from enum import Enum
+from typing import Any
+
+import attrs
+
 import charimg
 
 project = "charimg"
@@ -29,3 +35,26 @@ autodoc_typehints_format = "short"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+
+
+def _readable_defaults(
+    app: object, what: str, name: str, obj: Any, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """Show the defaults of an attrs class; in its source they are references to attrs' own data."""
+    if what != "class" or not signature or not attrs.has(obj):
+        return None
+    defaults = {each.name: each.default for each in attrs.fields(obj)}
+
+    def shown(match: re.Match[str]) -> str:
+        value = defaults[match[1]]
+        if isinstance(value, Enum):
+            return f"{type(value).__name__}.{value.name}"
+        return f"{type(value).__name__}()" if attrs.has(type(value)) else repr(value)
+
+    signature = re.sub(r"attr_dict\['(\w+)'\]\.default", shown, signature)
+    return signature.replace("= NOTHING", "= ..."), returns
+
+
+def setup(app: Any) -> None:
+    """Hook into Sphinx."""
+    app.connect("autodoc-process-signature", _readable_defaults)
