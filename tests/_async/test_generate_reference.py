@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from typing import Any
 
 import pytest
 
@@ -456,6 +458,25 @@ async def test_a_held_lease_refuses_a_second_operation_and_sends_nothing() -> No
     assert world.simulator.requests == []
     await world.ledger.release(lease)
     await world.service.generate_reference(LENA, prompt=PROMPT)
+
+
+async def test_the_lease_names_the_process_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may fork after it made its service, and the lease of a dead parent is free."""
+    world = AsyncWorld()
+    await world.link()
+    acquire, owners = world.ledger.acquire, []
+
+    async def watched(character_id: str, /, **options: Any) -> Any:
+        owners.append(options["owner"])
+        return await acquire(character_id, **options)
+
+    monkeypatch.setattr(world.ledger, "acquire", watched)
+    await world.service.generate_reference(LENA, prompt=PROMPT)
+    parent = os.getpid()
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: parent + 1)
+        await world.service.generate_reference(LENA, prompt=PROMPT)
+    assert [owner.split(":")[1] for owner in owners] == [str(parent), str(parent + 1)]
 
 
 async def test_other_characters_do_not_wait() -> None:

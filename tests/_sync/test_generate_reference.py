@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from typing import Any
 
 import pytest
 
@@ -455,6 +457,25 @@ def test_a_held_lease_refuses_a_second_operation_and_sends_nothing() -> None:
     assert world.simulator.requests == []
     world.ledger.release(lease)
     world.service.generate_reference(LENA, prompt=PROMPT)
+
+
+def test_the_lease_names_the_process_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may fork after it made its service, and the lease of a dead parent is free."""
+    world = World()
+    world.link()
+    acquire, owners = world.ledger.acquire, []
+
+    def watched(character_id: str, /, **options: Any) -> Any:
+        owners.append(options["owner"])
+        return acquire(character_id, **options)
+
+    monkeypatch.setattr(world.ledger, "acquire", watched)
+    world.service.generate_reference(LENA, prompt=PROMPT)
+    parent = os.getpid()
+    with monkeypatch.context() as forked:
+        forked.setattr(os, "getpid", lambda: parent + 1)
+        world.service.generate_reference(LENA, prompt=PROMPT)
+    assert [owner.split(":")[1] for owner in owners] == [str(parent), str(parent + 1)]
 
 
 def test_other_characters_do_not_wait() -> None:

@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from .._owner import new_owner
 from ..errors import CharacterNotFound, CharacterNotLinked, InvalidArgument
 from ..journal import Operation, OperationKind
 from ..models import CharacterImage, CharacterReference
@@ -79,7 +78,6 @@ class AsyncServiceBase:
             suggester=TemplatePromptSuggester() if suggester is None else suggester,
             hooks=tuple(hooks),
             job_policy=JobPolicy() if job_policy is None else job_policy,
-            owner=new_owner(),
             lease_seconds=lease_seconds,
             concurrency=concurrency,
         )

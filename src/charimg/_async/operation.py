@@ -11,6 +11,7 @@ from typing import Any
 from attrs import evolve
 
 from .._concurrency import ashielded
+from .._owner import new_owner
 from ..errors import CharacterLibraryError, CharimgError
 from ..events import (
     ImageFailed,
@@ -169,7 +170,8 @@ class AsyncRun:
 @asynccontextmanager
 async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
     """Hold the character's lease; it is given up even when the caller is cancelled."""
-    lease = await parts.ledger.acquire(character_id, owner=parts.owner, ttl=parts.lease_seconds)
+    # Named now: the process may have forked since the service was made, and its parent may be gone.
+    lease = await parts.ledger.acquire(character_id, owner=new_owner(), ttl=parts.lease_seconds)
     try:
         yield lease
     finally:

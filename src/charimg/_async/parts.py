@@ -41,7 +41,6 @@ class AsyncParts:
     downloader: AsyncDownloader
     suggester: PromptSuggester
     job_policy: JobPolicy
-    owner: str
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)

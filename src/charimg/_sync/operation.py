@@ -12,6 +12,7 @@ from typing import Any
 from attrs import evolve
 
 from .._concurrency import shielded
+from .._owner import new_owner
 from ..errors import CharacterLibraryError, CharimgError
 from ..events import (
     ImageFailed,
@@ -170,7 +171,8 @@ class Run:
 @contextmanager
 def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
     """Hold the character's lease; it is given up even when the caller is cancelled."""
-    lease = parts.ledger.acquire(character_id, owner=parts.owner, ttl=parts.lease_seconds)
+    # Named now: the process may have forked since the service was made, and its parent may be gone.
+    lease = parts.ledger.acquire(character_id, owner=new_owner(), ttl=parts.lease_seconds)
     try:
         yield lease
     finally:

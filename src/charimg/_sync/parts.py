@@ -42,7 +42,6 @@ class Parts:
     downloader: Downloader
     suggester: PromptSuggester
     job_policy: JobPolicy
-    owner: str
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
