@@ -19,11 +19,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-import charimg.stores.disk.files as files
 import charimg.stores.disk.thumbnails as thumbnails
 from charimg._json import from_json
 from charimg.errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
 from charimg.models import Media, Upload
+from charimg.stores import _directories
 from charimg.stores.disk import AsyncDiskMediaStore, DiskMediaStore
 from charimg.stores.disk.layout import Layout, check_name
 from charimg.testing.conformance.media import make_upload
@@ -560,7 +560,7 @@ def test_a_file_system_that_cannot_flush_directories(
 def test_a_system_without_flushing_of_directories(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_CAN_SYNC_DIRECTORIES", False)
+    monkeypatch.setattr(_directories, "_CAN_SYNC_DIRECTORIES", False)
     real, opened = os.open, []
 
     def watched(path: Any, *args: Any, **options: Any) -> int:

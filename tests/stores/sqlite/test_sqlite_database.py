@@ -272,6 +272,23 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     assert isinstance(e.value.__cause__, OSError)
 
 
+def test_new_directories_outlive_a_power_cut(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite flushes the directory of its file, but none above it."""
+    flushed: list[Path] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with SqliteDatabase(path) as database:
+        _touch(database)
+    assert flushed == [tmp_path, tmp_path / "deep"]
+
+
 def test_other_failures_of_sqlite_are_ours_too(database: SqliteDatabase) -> None:
     with (
         pytest.raises(StorageError, match=r"no such table: absent\.$"),

@@ -16,20 +16,15 @@ __all__ = [
     "CHUNK",
     "copy_in",
     "file_size",
-    "make_directory",
     "move",
     "names_in",
     "readable_errors",
     "remove_directory",
-    "sync_directory",
     "sync_file",
     "write_in",
 ]
 
 CHUNK = 256 * 1024
-
-# Windows has no way to flush a directory; its renames are journaled.
-_CAN_SYNC_DIRECTORIES = hasattr(os, "O_DIRECTORY")
 
 _HINTS = {
     errno.ENOSPC: "Free some space and try again.",
@@ -61,33 +56,6 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def sync_directory(path: Path) -> None:
-    """Flush a directory, so that names made or moved in it outlive a power cut."""
-    if not _CAN_SYNC_DIRECTORIES:
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot, and do it on their own.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory and those above it, unless they are there."""
-    try:
-        path.mkdir()
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        make_directory(path.parent)
-        path.mkdir(exist_ok=True)
-    sync_directory(path.parent)
 
 
 def copy_in(source: IO[bytes], path: Path) -> tuple[int, str]:

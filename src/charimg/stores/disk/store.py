@@ -15,16 +15,15 @@ from attrs import evolve
 from ..._json import from_json, to_json
 from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
 from ...models import Media, Upload
+from .._directories import make_directory, sync_directory
 from .files import (
     CHUNK,
     copy_in,
     file_size,
-    make_directory,
     move,
     names_in,
     readable_errors,
     remove_directory,
-    sync_directory,
     write_in,
 )
 from .layout import SIDECAR, THUMBNAIL, Layout, check_name, has_thumbnail, media_id

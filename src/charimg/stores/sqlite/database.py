@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from ..._concurrency import ashielded
 from ...errors import InvalidArgument, StorageError
+from .._directories import make_directory
 from .._threads import in_thread
 from . import schema
 from .failures import is_busy, translated
@@ -153,7 +154,7 @@ class SqliteDatabase:
             # Before SQLite makes a new file in the place of the one that is gone.
             self._check_place()
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(self._path.parent)
         except OSError as error:
             raise StorageError(
                 f"Cannot make the directory {self._path.parent} of the database: {error.strerror}."
