@@ -58,7 +58,6 @@ class ProgressView:
             _Count(),
             TimeElapsedColumn(),
             console=report.err,
-            disable=not self._live,
         )
         self._drawing = self._progress.add_task("Drawing", total=None, visible=draws)
         self._downloading = self._progress.add_task("Downloading", total=None, visible=not draws)
@@ -66,7 +65,8 @@ class ProgressView:
 
     def __enter__(self) -> Self:
         self._report.say(self._title if self._live else f"{self._title} …")
-        self._progress.start()
+        if self._live:
+            self._progress.start()
         return self
 
     def __exit__(
@@ -75,7 +75,8 @@ class ProgressView:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._live:
+            self._progress.stop()
 
     def __call__(self, event: ProgressEvent, /) -> None:
         """Receive one event."""
