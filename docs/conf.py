@@ -38,7 +38,7 @@ napoleon_use_ivar = True
 
 
 def _readable_defaults(
-    app: object, what: str, name: str, obj: Any, options: object, signature: str, returns: str
+    _app: object, what: str, _name: str, obj: Any, _options: object, signature: str, returns: str
 ) -> tuple[str, str] | None:
     """Show the defaults of an attrs class; in its source they are references to attrs' own data."""
     if what != "class" or not signature or not attrs.has(obj):
@@ -55,6 +55,21 @@ def _readable_defaults(
     return signature.replace("= NOTHING", "= ..."), returns
 
 
+def _found_elsewhere(app: Any, env: Any, node: Any, contnode: Any) -> Any:
+    """Find a name that a docstring of another module or class means, as a reader would."""
+    if node.get("refdomain") != "py":
+        return None
+    python, builder, target = env.get_domain("py"), app.builder, node["reftarget"]
+    for prefix in ("charimg.", "charimg.CharacterImageService.", "charimg.testing."):
+        found = python.resolve_xref(
+            env, node["refdoc"], builder, "obj", prefix + target, node, contnode
+        )
+        if found is not None:
+            return found
+    return None
+
+
 def setup(app: Any) -> None:
     """Hook into Sphinx."""
     app.connect("autodoc-process-signature", _readable_defaults)
+    app.connect("missing-reference", _found_elsewhere)

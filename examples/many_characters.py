@@ -33,7 +33,7 @@ from charimg.stores import (
     AsyncSqliteMetadataRepository,
     SqliteDatabase,
 )
-from charimg.testing import serve
+from charimg.testing import Simulator, Switches, serve
 
 NAMES = ("Mara Voss", "Tom Hale", "Nadia Brandt")
 
@@ -92,7 +92,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", default=list(NAMES))
     parser.add_argument("--at-once", type=int, default=4, help="generations at a time")
     given = parser.parse_args()
-    with serve() as server, tempfile.TemporaryDirectory() as where:
+    # Each generation takes half a second; a real one takes minutes.
+    simulator = Simulator(switches=Switches(generation_seconds=0.5))
+    with serve(simulator) as server, tempfile.TemporaryDirectory() as where:
         for line in asyncio.run(draw_all(server.url, where, given.names, given.at_once)):
             print(line)
     return 0

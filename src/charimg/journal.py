@@ -54,7 +54,7 @@ class OperationState(StrEnum):
     POSTING = "posting"
     """The generation request may have been sent; its answer was not written down."""
     RECEIVED = "received"
-    """The answer is written down: source URLs, or a job id."""
+    """The answer is written down, with source URLs or a job id."""
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -67,7 +67,7 @@ class RemoteDelete(StrEnum):
 
     NOT_DUE = "not-due"
     INTENDED = "intended"
-    """Written before the request: after a crash nobody knows whether it was sent. Never resent."""
+    """Written before the request; after a crash nobody knows whether it was sent. Never resent."""
     DONE = "done"
     FAILED = "failed"
 
@@ -241,6 +241,6 @@ class RecoveryReport:
 
     @property
     def unresolved(self) -> tuple[Recovered, ...]:
-        """The operations that still need time or a human: unknown, waiting, in progress."""
+        """Those that need time or a human, so are ``unknown``, ``waiting`` or ``in-progress``."""
         open_outcomes = ("unknown", "waiting", "in-progress")
         return tuple(each for each in self.operations if each.outcome in open_outcomes)

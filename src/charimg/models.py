@@ -1,7 +1,7 @@
 """Frozen values of the host's side: characters, images, media, pages, results.
 
-Field names are snake_case; the JSON form that routes, command line and records share is camelCase
-(`charimg.json`). Times are timezone-aware UTC, durations are milliseconds, sizes are bytes.
+Field names are snake_case; the JSON form that routes, command line and records share is camelCase.
+Times are timezone-aware UTC, durations are milliseconds, sizes are bytes.
 """
 
 from __future__ import annotations
