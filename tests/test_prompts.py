@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from charimg import CharacterReference, InvalidPrompt, TemplatePromptSuggester
@@ -175,7 +175,14 @@ def test_no_hole_whatever_is_missing(character: CharacterReference) -> None:
     check_prompt(prompt)
 
 
+@pytest.mark.parametrize("between", ["«", '""', "()", "<->", "\u200d“\u200d"])
+def test_what_is_left_out_between_two_words_joins_them_not(between: str) -> None:
+    character = CharacterReference(id="x", name=f"Mara{between}Voss")
+    assert facts_of(character)["name"] == "Mara Voss"
+
+
 @given(CHARACTERS)
+@example(CharacterReference(id="x", name="0«0", traits={}))
 def test_no_word_that_is_not_in_the_data(character: CharacterReference) -> None:
     import unicodedata
 

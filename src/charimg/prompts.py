@@ -99,7 +99,10 @@ _EMPTY = frozenset(
     | {"unknown", "unspecified", "not specified", "not provided", "[]", "{}", "()"}
 )
 _EMPTY_WORD = re.compile(r"\b(?:None|null|undefined|NaN|nan)\b")
-_QUOTES = dict.fromkeys(map(ord, '"“”„‟«»‹›〝〞＂`'))
+_QUOTE = r'["“”„‟«»‹›〝〞＂`]'
+# Between two words a quote parts them, and so must what takes its place.
+_QUOTE_BETWEEN = re.compile(rf"(?<=\w){_QUOTE}+(?=\w)")
+_QUOTES = re.compile(_QUOTE)
 _EMPTY_BRACKETS = re.compile(r"\(\W*\)|\[\W*\]|\{\W*\}|<\W*>")
 _REPEATED = re.compile(r"([,;:])(?:\s*[,;:])+")
 _BEFORE_STOP = re.compile(r"\s*[,;:]+\s*(?=[.!?]|$)")
@@ -157,13 +160,14 @@ def _clean(value: object) -> str:
     """Return one tidy line of text, ``""`` for every spelling of "nothing"."""
     if value is None or isinstance(value, bool):
         return ""
-    text = unicodedata.normalize("NFC", str(value)).translate(_QUOTES)
+    text = unicodedata.normalize("NFC", str(value))
     text = "".join(c if _visible(c) else " " for c in text if unicodedata.category(c) != "Cf")
+    text = _QUOTES.sub("", _QUOTE_BETWEEN.sub(" ", text))
     previous = None
     while text != previous:
         previous = text
         text = _EMPTY_WORD.sub("", text)
-        text = _EMPTY_BRACKETS.sub("", text)
+        text = _EMPTY_BRACKETS.sub(" ", text)
         text = _SPACE_BEFORE.sub(r"\1", text)
         text = _REPEATED.sub(r"\1", text)
         text = _STOPS.sub(".", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import re
@@ -408,7 +409,7 @@ def test_every_switch_does_what_it_says(name: str, world: World) -> None:
 
 
 def test_every_switch_is_explained_and_no_other() -> None:
-    explained = re.findall(r"^ {8}(\w+): ", Switches.__doc__ or "", re.MULTILINE)
+    explained = re.findall(r"^ {4}(\w+): ", inspect.getdoc(Switches) or "", re.MULTILINE)
     assert explained == [each.name for each in attrs.fields(Switches)]
     assert set(PROOFS) == set(explained)
 
