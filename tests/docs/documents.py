@@ -25,6 +25,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import typer
 from attrs import define, field, frozen
@@ -107,10 +108,12 @@ class Runner:
             for command in commands:
                 look_up(command.line)
             return
-        # `set +e` between commands: a script in the documents may show an exit code.
-        script = "\n".join(command.line for command in commands)
+        said = "".join(command.output for command in commands)
+        # A block that shows output may show a failure; in any other one every command succeeds.
+        script = "\n".join(["" if said else "set -e", *(command.line for command in commands)])
         done = subprocess.run(
             ["bash", "-c", script],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -118,7 +121,6 @@ class Runner:
             timeout=120,
             check=False,
         )
-        said = "".join(command.output for command in commands)
         if said:
             _compare(said, done.stdout)
         else:
@@ -174,24 +176,17 @@ def look_up(line: str) -> None:
 
 
 def _parse_command(words: list[str]) -> None:
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command.make_context("charimg", list(words))
+        command, words = command.commands[words[0]], words[1:]
     command.make_context("charimg", list(words))
-    if words and words[0] in _SERVES:
-        sub = command.commands[words[0]]  # type: ignore[attr-defined]
-        sub.make_context(words[0], list(words[1:]))
 
 
 def _is_looked_up(line: str) -> bool:
     words = shlex.split(line, comments=True)
-    return (
-        words[0] in ("git", "make", "curl")
-        or "pip" in words[:3]
-        or words[1:2]
-        in (
-            ["simulate"],
-            ["demo"],
-        )
-    )
+    serves = words[0] == "charimg" and words[1] in _SERVES
+    return serves or words[0] in ("git", "make", "curl") or "pip" in words[:3]
 
 
 def _fences(document: Document) -> list[Region]:

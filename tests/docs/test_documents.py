@@ -10,7 +10,7 @@ import pytest
 
 from charimg.testing import serve
 
-from .documents import DOCUMENTS, ROOT, Runner, fences
+from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
 _BEFORE = {"docs/how-to/django.md": "_django"}
@@ -71,7 +71,8 @@ def test_every_block_holds(path: Path, request: pytest.FixtureRequest) -> None:
         ("```python\nassert False\n```", AssertionError),
         ("```python\nprint(1)\n```\n\n```output\n2\n```", AssertionError),
         ("```console\n$ charimg list nobody\n```", AssertionError),
-        ("```console\n$ charimg simulate --no-such-option\n```", Exception),
+        ("```console\n$ false\n$ true\n```", AssertionError),
+        ("```console\n$ echo a\nb\n```", AssertionError),
         ("```console\n$ make no-such-target\n```", AssertionError),
         ("```console\n$ pip install '.[no-such-extra]'\n```", AssertionError),
         ("```json\n{\n```", ValueError),
@@ -83,6 +84,13 @@ def test_a_wrong_block_is_noticed(tmp_path: Path, block: str, error: type[Except
     path.write_text(f"# Wrong\n\n{block}\n", encoding="utf-8")
     with pytest.raises(error):
         Runner().run(path)
+
+
+@pytest.mark.parametrize("command", ["simulate", "generate scene mara"])
+def test_a_command_that_is_looked_up_has_its_options(command: str) -> None:
+    look_up(f"charimg {command}")
+    with pytest.raises(Exception, match="--no-such-option"):
+        look_up(f"charimg {command} --no-such-option")
 
 
 def test_a_block_knows_those_before_it(tmp_path: Path) -> None:
