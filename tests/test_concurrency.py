@@ -467,20 +467,30 @@ def test_a_cancelled_run_discards_and_goes(backend: str) -> None:
     discarded: list[int] = []
     ended: list[int] = []
 
-    async def work(item: int) -> int:
-        if item == 0:
-            return item
-        try:
-            await anyio.sleep(LONG)
-        finally:
-            ended.append(item)
-        return item
-
-    async def handle(item: int, outcome: Outcome[int]) -> None:
-        await anyio.sleep(LONG)
-
     async def main() -> bool:
-        with anyio.move_on_after(0.02) as scope:
+        scope = anyio.CancelScope()
+        running: set[object] = set()
+
+        def runs(what: object) -> None:
+            running.add(what)
+            if running == {1, 2, "handle"}:
+                scope.cancel()
+
+        async def work(item: int) -> int:
+            if item == 0:
+                return item
+            runs(item)
+            try:
+                await anyio.sleep(LONG)
+            finally:
+                ended.append(item)
+            return item
+
+        async def handle(item: int, outcome: Outcome[int]) -> None:
+            runs("handle")
+            await anyio.sleep(LONG)
+
+        with scope:
             await arun_bounded(work, [0, 1, 2], limit=2, handle=handle, discard=discarded.append)
         return scope.cancelled_caught
 
@@ -494,19 +504,22 @@ def test_a_task_that_asyncio_cancels_is_cancelled() -> None:
 
     discarded: list[int] = []
 
-    async def work(item: int) -> int:
-        if item:
-            await asyncio.sleep(LONG)
-        return item
-
-    async def handle(item: int, outcome: Outcome[int]) -> None:
-        await asyncio.sleep(LONG)
-
     async def main() -> None:
+        handling = asyncio.Event()
+
+        async def work(item: int) -> int:
+            if item:
+                await asyncio.sleep(LONG)
+            return item
+
+        async def handle(item: int, outcome: Outcome[int]) -> None:
+            handling.set()
+            await asyncio.sleep(LONG)
+
         task = asyncio.create_task(
             arun_bounded(work, [0, 1], limit=2, handle=handle, discard=discarded.append)
         )
-        await asyncio.sleep(0.01)
+        await handling.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
