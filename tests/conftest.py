@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
+"""Exchanges recorded with the real server, where they lie beside the checkout."""
+
+# A clone alone has them not; it tests the contract by the cases in tests/testing/cases.
+collect_ignore = (
+    [] if RECORDINGS.is_dir() else ["library/test_recordings.py", "testing/test_replay.py"]
+)
+
+
+def pytest_report_header() -> str:
+    return f"recordings of the real server: {'replayed' if RECORDINGS.is_dir() else 'not there'}"
 
 
 @pytest.fixture

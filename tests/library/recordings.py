@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[1] / "recordings"
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "contract" / "character-library"
 
 
 def load() -> list[tuple[str, dict[str, Any]]]:

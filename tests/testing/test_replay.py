@@ -18,7 +18,7 @@ import pytest
 from charimg.testing import Simulator
 from charimg.testing.simulator import SimulatedResponse
 
-FOLDER = Path(__file__).resolve().parents[1] / "recordings"
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "contract" / "character-library"
 RECORDED_BASE = "http://127.0.0.1:9703"
 BASE = "http://library.test"
 UNKNOWN = "0123456789abcdef01234567"
