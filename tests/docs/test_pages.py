@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import json
 import re
@@ -157,6 +158,27 @@ def test_the_reference_describes_every_public_name_and_no_other() -> None:
         for name in module.__all__
     }
     assert described() == public
+
+
+def test_the_reference_shows_what_a_class_inherits_from_ours() -> None:
+    blocks = [
+        (module, block)
+        for path in REFERENCE.glob("*.md")
+        for rst in re.findall(r"```\{eval-rst\}\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+        for module in re.findall(r"currentmodule:: (\S+)", rst)
+        for block in re.split(r"^\.\. autoclass:: ", rst, flags=re.MULTILINE)[1:]
+    ]
+    assert len(blocks) > 50
+    for module, block in blocks:
+        cls = getattr(importlib.import_module(module), block.split()[0])
+        inherited = {
+            name
+            for base in cls.__mro__[1:]
+            if base.__module__.startswith("charimg")
+            for name in vars(base)
+            if not name.startswith("_") and name not in vars(cls)
+        }
+        assert not inherited or ":inherited-members:" in block, cls
 
 
 def test_the_error_tree_is_that_of_the_code() -> None:
