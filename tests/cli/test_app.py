@@ -273,6 +273,8 @@ def test_deletion_asks(world: Any, keys: str, code: int, left: int, as_json: boo
     assert ended == code
     assert "Delete all 1 images of mara? [y/N]" in text
     assert "Traceback" not in text
+    # Without an answer the line of the question is ended first.
+    assert ("[y/N]: \nError: " in without_escapes(text)) == (keys == "\x04")
     assert len(world.images()) == left
     assert world.counters["referenceDeletes"] == 1 - left
 

@@ -252,6 +252,7 @@ def test_retrying_all_that_failed(world: Any) -> None:
     assert answer.code == 0
     assert "1 stored, 0 failed again." in answer.err
     assert answer.out.count("succeeded") == 1
+    assert "The failed downloads again" in answer.err
     nothing = world.run("retry", "mara", "--all", "--json")
     assert nothing.code == 0
     assert nothing.json == {"retried": [], "failures": []}

@@ -132,6 +132,14 @@ def test_without_a_terminal_a_few_lines_are_enough() -> None:
     ]
 
 
+def test_downloads_can_be_counted_by_the_caller() -> None:
+    screen = _Screen(terminal=True)
+    with ProgressView(screen.report, "Again", draws=False) as progress:
+        progress.settled(1, 3)
+    assert screen.lines[-1].startswith("  Downloading ")
+    assert " 1/3 " in screen.lines[-1]
+
+
 def test_a_failure_ends_the_bars() -> None:
     screen = _Screen(terminal=True)
     with (

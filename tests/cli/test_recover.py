@@ -18,6 +18,7 @@ def test_a_lost_answer_is_adopted(world: Any) -> None:
     answer = world.run("recover", "mara")
     assert answer.code == 0, answer.err
     assert "adopted" in answer.out
+    assert "Looking at what was left unfinished" in answer.err
     assert "SECRET" not in answer.out + answer.err
     assert [image["prompt"] for image in world.images()] == ["SECRET face"]
     assert world.run("recover", "--json").json["operations"] == []

@@ -131,7 +131,13 @@ def _confirm(question: str, yes: bool) -> None:
         raise InvalidArgument(
             "Nothing was deleted: there is no terminal to ask on, so deletion needs --yes."
         )
-    if not typer.confirm(question, err=True):
+    try:
+        sure = typer.confirm(question, err=True)
+    except typer.Abort:
+        # The message that follows begins a line of its own.
+        typer.echo(err=True)
+        raise
+    if not sure:
         raise PreconditionError("Nothing was deleted: the answer was no.")
 
 
@@ -178,12 +184,16 @@ def _retry_all(report: Report, service: CharacterImageService, character: str) -
     failed = list(service.iter_images(character, status=ImageStatus.FAILED))
     results: list[GenerationResult] = []
     failures: list[dict[str, Any]] = []
-    for image in failed:
-        try:
-            results.append(service.retry_ingestion(character, image.id))
-        except CharimgError as error:
-            report.say(f"Failed again: {image.id}: {error}", style="yellow")
-            failures.append({"imageId": image.id, "code": error_code(error), "message": str(error)})
+    with ProgressView(report, "The failed downloads again", draws=False) as progress:
+        for done, image in enumerate(failed, start=1):
+            try:
+                results.append(service.retry_ingestion(character, image.id))
+            except CharimgError as error:
+                report.say(f"  Failed again: {image.id}: {error}", style="yellow")
+                failures.append(
+                    {"imageId": image.id, "code": error_code(error), "message": str(error)}
+                )
+            progress.settled(done, len(failed))
     report.data(
         {"retried": [result.image for result in results], "failures": failures},
         lambda: image_table([result.image for result in results]),

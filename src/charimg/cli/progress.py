@@ -92,6 +92,10 @@ class ProgressView:
         elif isinstance(event, WarningRaised):
             self._report.warn(event.code, event.message)
 
+    def settled(self, done: int, total: int) -> None:
+        """Show that so many of the downloads have ended, well or not."""
+        self._progress.update(self._downloading, total=total, completed=done, visible=True)
+
     def _job(self, event: JobProgressed) -> None:
         total = event.total or None
         self._progress.update(self._drawing, total=total, completed=event.current)
@@ -103,9 +107,7 @@ class ProgressView:
     def _image(self, event: ImageStored | ImageFailed) -> None:
         # What can be downloaded has been drawn.
         self._finish(self._drawing, event.total)
-        self._progress.update(
-            self._downloading, total=event.total, completed=event.done, visible=True
-        )
+        self.settled(event.done, event.total)
         if isinstance(event, ImageFailed):
             shot = event.image.metrics.shot
             name = event.image.id if shot is None else f"{event.image.id} ({plain(shot.name)})"

@@ -10,6 +10,7 @@ from .exit_codes import ExitCode
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
 from .session import Settings, check_known
+from .tables import short_ids
 
 __all__ = ["recover"]
 
@@ -29,9 +30,11 @@ def recover(
     """
     with reporting(as_json) as report:
         with Settings.of(directory, library_url, header).service() as service:
+            report.say("Looking at what was left unfinished …")
             done = service.recover(character)
             if character is not None and not done.operations:
                 check_known(service, character)
+        short = short_ids([each.operation_id for each in done.operations])
         open_ones = len(done.unresolved)
         report.data(
             {"operations": list(done.operations), "unresolved": open_ones},
@@ -39,7 +42,7 @@ def recover(
                 ("operation", "kind", "character", "outcome", "images", "message"),
                 [
                     (
-                        each.operation_id,
+                        short[each.operation_id],
                         each.kind,
                         each.character_id,
                         each.outcome,
