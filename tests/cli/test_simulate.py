@@ -55,9 +55,22 @@ def test_for_people_stdout_is_the_url() -> None:
         url = process.stdout.readline().strip()
         assert fetch(f"{url}/_simulator/counters")["requests"] == 0
     finally:
-        # At once: however early Ctrl-C comes, it is a clean end.
         process.send_signal(signal.SIGINT)
     assert finish(process).code == 0
+
+
+def test_ctrl_c_is_a_clean_end_however_early_it_comes(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(simulator: Any, *, ready: Any, **_: Any) -> None:
+        ready("http://127.0.0.1:1")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charimg.testing.server.run", interrupted)
+    answer = run("simulate", "--json")
+    assert answer.code == 0
+    assert answer.json["url"] == "http://127.0.0.1:1"
+    assert "Error" not in answer.err
 
 
 @pytest.mark.parametrize(
