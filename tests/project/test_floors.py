@@ -20,8 +20,8 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 FLOORS = {
     "errors": 1,
     "models": 1,
-    "policies": 1,
     "_owner": 1,
+    "policies": 2,
     "events": 2,
     "journal": 2,
     "protocols": 2,
@@ -40,9 +40,13 @@ FLOORS = {
     "__main__": 6,
 }
 SIDEWAYS = {
+    # A setting that makes no sense is one of our errors.
+    ("policies", "errors"),
     # The ports name the values of the journal and the events.
     ("protocols", "events"),
     ("protocols", "journal"),
+    # What is retried, and how jobs are watched, is decided by policy.
+    ("_library", "policies"),
     # ``local()`` and ``from_env()`` put the embedded stores together.
     ("_async", "_assembly"),
     ("_sync", "_assembly"),
