@@ -32,7 +32,6 @@ from charimg import (
     ProgressEvent,
     ReferencePolicy,
 )
-from charimg.stores import SqliteCharacterDirectory
 
 TRAITS = {"age": 34, "hair": "auburn, shoulder-length", "eyes": "grey-green"}
 SCENE = "The character reads a letter at a rain-streaked window and does not look up."
@@ -57,13 +56,9 @@ def say(text: str) -> None:
 def add_character(service: CharacterImageService, name: str) -> str:
     """Create the character on the Library and link it, unless an earlier run did; return its id."""
     character_id = "-".join(name.lower().split())
-    directory = service.directory
-    # What local() makes; the service itself only ever reads from a directory.
-    if not isinstance(directory, SqliteCharacterDirectory):
-        raise TypeError("this example needs the embedded directory")
-    if directory.get(character_id) is None:
+    if service.directory.get(character_id) is None:
         remote = service.library.create_character(name)
-        directory.put(
+        service.put_character(
             CharacterReference(id=character_id, name=name, library_db_id=remote.id, traits=TRAITS)
         )
     return character_id

@@ -64,7 +64,9 @@ async def draw_all(library_url: str, where: str, names: list[str], at_once: int)
         ) as service:
             for name in names:
                 remote = await library.create_character(name)
-                await directory.put(CharacterReference(id=name, name=name, library_db_id=remote.id))
+                await service.put_character(
+                    CharacterReference(id=name, name=name, library_db_id=remote.id)
+                )
             limit = asyncio.Semaphore(at_once)
 
             async def limited(character_id: str) -> str:

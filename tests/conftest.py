@@ -31,7 +31,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CHARACTER_LIBRARY_API_URL", "CHARIMG_DIR"):
+    for name in ("CHARACTER_LIBRARY_API_URL", "CHARIMG_DIR", "CHARIMG_MEDIA_URL"):
         monkeypatch.delenv(name, raising=False)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ._async.download import AsyncDownloader as AsyncDownloader
     from ._async.library import AsyncCharacterLibrary as AsyncCharacterLibrary
     from ._async.service import AsyncCharacterImageService as AsyncCharacterImageService
+    from ._ingest.values import Download as Download
+    from ._json import to_json as to_json
     from ._library.values import CharacterPage as CharacterPage
     from ._library.values import Gallery as Gallery
     from ._library.values import GalleryImage as GalleryImage
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
     from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
     from .protocols import AsyncMediaStore as AsyncMediaStore
     from .protocols import AsyncMetadataRepository as AsyncMetadataRepository
+    from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
     from .protocols import GenerationLedger as GenerationLedger
     from .protocols import MediaStore as MediaStore
@@ -106,11 +109,14 @@ if TYPE_CHECKING:
     from .protocols import OperationHook as OperationHook
     from .protocols import ProgressCallback as ProgressCallback
     from .protocols import PromptSuggester as PromptSuggester
+    from .protocols import WritableCharacterDirectory as WritableCharacterDirectory
 
 _NAMES = {
     "_async.download": ("AsyncDownloader",),
     "_async.library": ("AsyncCharacterLibrary",),
     "_async.service": ("AsyncCharacterImageService",),
+    "_ingest.values": ("Download",),
+    "_json": ("to_json",),
     "_library.values": (
         "CharacterPage",
         "Gallery",
@@ -205,6 +211,7 @@ _NAMES = {
         "AsyncGenerationLedger",
         "AsyncMediaStore",
         "AsyncMetadataRepository",
+        "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
         "GenerationLedger",
         "MediaStore",
@@ -212,6 +219,7 @@ _NAMES = {
         "OperationHook",
         "ProgressCallback",
         "PromptSuggester",
+        "WritableCharacterDirectory",
     ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
@@ -229,6 +237,7 @@ __all__ = [
     "AsyncGenerationLedger",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
+    "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
     "CharacterImage",
     "CharacterImageService",
@@ -242,6 +251,7 @@ __all__ = [
     "ConfigurationError",
     "DeleteResult",
     "Doomed",
+    "Download",
     "DownloadError",
     "DownloadLimits",
     "Downloader",
@@ -318,7 +328,9 @@ __all__ = [
     "Timeouts",
     "Upload",
     "WarningRaised",
+    "WritableCharacterDirectory",
     "__version__",
+    "to_json",
 ]
 
 

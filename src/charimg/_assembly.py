@@ -26,6 +26,7 @@ __all__ = [
     "async_embedded",
     "data_directory",
     "embedded",
+    "media_url",
 ]
 
 DATABASE = "charimg.sqlite"
@@ -69,27 +70,34 @@ def data_directory() -> Path:
     return path
 
 
-def embedded(directory: str | PathLike[str]) -> EmbeddedStores:
+def media_url() -> str | None:
+    """Return what ``CHARIMG_MEDIA_URL`` says the media are served under, if anything."""
+    return os.environ.get("CHARIMG_MEDIA_URL") or None
+
+
+def embedded(directory: str | PathLike[str], *, media_url: str | None = None) -> EmbeddedStores:
     """Open the stores below a directory, which is made if it is missing."""
     root = Path(directory)
     database = SqliteDatabase(root / DATABASE)
     return EmbeddedStores(
         database=database,
         directory=SqliteCharacterDirectory(database),
-        media=DiskMediaStore(root / MEDIA),
+        media=DiskMediaStore(root / MEDIA, base_url=media_url),
         metadata=SqliteMetadataRepository(database),
         ledger=SqliteGenerationLedger(database),
     )
 
 
-def async_embedded(directory: str | PathLike[str]) -> AsyncEmbeddedStores:
+def async_embedded(
+    directory: str | PathLike[str], *, media_url: str | None = None
+) -> AsyncEmbeddedStores:
     """Open the async stores below a directory, which is made if it is missing."""
     root = Path(directory)
     database = SqliteDatabase(root / DATABASE)
     return AsyncEmbeddedStores(
         database=database,
         directory=AsyncSqliteCharacterDirectory(database),
-        media=AsyncDiskMediaStore(root / MEDIA),
+        media=AsyncDiskMediaStore(root / MEDIA, base_url=media_url),
         metadata=AsyncSqliteMetadataRepository(database),
         ledger=AsyncSqliteGenerationLedger(database),
     )

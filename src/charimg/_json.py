@@ -104,7 +104,10 @@ _CONVERTER = _converter()
 
 
 def to_json(value: Any) -> Any:
-    """Return plain JSON values: dicts with camelCase keys, lists, strings, numbers, ``None``.
+    """Return the JSON form of a value of charimg's: an image, a page, a result, an event.
+
+    Plain dicts with camelCase keys, lists, strings, numbers, ``None``, ready for ``json.dumps`` or
+    a web framework's own JSON answer.
 
     Raises:
         TypeError: A field that holds a string holds something else.

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen
+
+from .errors import InvalidArgument
 
 __all__ = ["DownloadLimits", "JobPolicy", "RetryPolicy", "Timeouts"]
 
-_positive: Any = validators.gt(0)
+
+def _number(
+    words: str, fits: Callable[[Any], bool], *, whole: bool = False
+) -> Callable[[Any, Attribute[Any], Any], None]:
+    kinds = int if whole else (int, float)
+
+    def check(policy: Any, attribute: Attribute[Any], value: Any) -> None:
+        # NaN fits nowhere: every comparison with it is false.
+        if isinstance(value, bool) or not isinstance(value, kinds) or not fits(value):
+            noun = "whole number" if whole else "number"
+            raise InvalidArgument(
+                f"{type(policy).__name__}.{attribute.name} must be a {noun} {words}, not {value!r}."
+            )
+
+    return check
+
+
+_positive = _number("above 0", lambda value: value > 0)
+_not_negative = _number("of at least 0", lambda value: value >= 0)
+_share = _number("from 0 to 1", lambda value: 0 <= value <= 1)
+_growth = _number("of at least 1", lambda value: value >= 1)
+_count = _number("of at least 1", lambda value: value >= 1, whole=True)
+_count_from_0 = _number("of at least 0", lambda value: value >= 0, whole=True)
 
 
 @frozen(kw_only=True)
@@ -28,12 +53,12 @@ class RetryPolicy:
         retry_after_max: Cap in seconds on ``Retry-After``.
     """
 
-    attempts: int = field(default=4, validator=validators.ge(1))
+    attempts: int = field(default=4, validator=_count)
     timeout: float = field(default=60.0, validator=_positive)
-    wait_initial: float = field(default=0.25, validator=validators.ge(0))
-    wait_max: float = field(default=8.0, validator=validators.ge(0))
-    wait_jitter: float = field(default=0.5, validator=validators.ge(0))
-    retry_after_max: float = field(default=30.0, validator=validators.ge(0))
+    wait_initial: float = field(default=0.25, validator=_not_negative)
+    wait_max: float = field(default=8.0, validator=_not_negative)
+    wait_jitter: float = field(default=0.5, validator=_not_negative)
+    retry_after_max: float = field(default=30.0, validator=_not_negative)
 
     @classmethod
     def off(cls) -> RetryPolicy:
@@ -75,12 +100,12 @@ class JobPolicy:
     """
 
     interval: float = field(default=2.0, validator=_positive)
-    growth: float = field(default=1.5, validator=validators.ge(1))
+    growth: float = field(default=1.5, validator=_growth)
     interval_max: float = field(default=20.0, validator=_positive)
-    jitter: float = field(default=0.25, validator=[validators.ge(0), validators.le(1)])
+    jitter: float = field(default=0.25, validator=_share)
     deadline: float = field(default=3600.0, validator=_positive)
     stall: float = field(default=900.0, validator=_positive)
-    cancel_grace: float = field(default=60.0, validator=validators.ge(0))
+    cancel_grace: float = field(default=60.0, validator=_not_negative)
 
 
 @frozen(kw_only=True)
@@ -96,9 +121,9 @@ class DownloadLimits:
         spool_bytes: What is kept in memory before a temporary file is used.
     """
 
-    max_bytes: int = field(default=25 * 1024 * 1024, validator=_positive)
+    max_bytes: int = field(default=25 * 1024 * 1024, validator=_count)
     timeout: float = field(default=120.0, validator=_positive)
     connect_timeout: float = field(default=10.0, validator=_positive)
-    max_redirects: int = field(default=3, validator=validators.ge(0))
-    max_pixels: int = field(default=40_000_000, validator=_positive)
-    spool_bytes: int = field(default=256 * 1024, validator=validators.ge(0))
+    max_redirects: int = field(default=3, validator=_count_from_0)
+    max_pixels: int = field(default=40_000_000, validator=_count)
+    spool_bytes: int = field(default=256 * 1024, validator=_count_from_0)

@@ -23,6 +23,7 @@ __all__ = [
     "AsyncGenerationLedger",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
+    "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
     "GenerationLedger",
     "MediaStore",
@@ -30,6 +31,7 @@ __all__ = [
     "OperationHook",
     "ProgressCallback",
     "PromptSuggester",
+    "WritableCharacterDirectory",
 ]
 
 
@@ -62,6 +64,15 @@ class CharacterDirectory(Protocol):
 
     def get(self, character_id: str, /) -> CharacterReference | None:
         """Return the character, or ``None`` when there is none. Never raises for a missing id."""
+        ...
+
+
+@runtime_checkable
+class WritableCharacterDirectory(CharacterDirectory, Protocol):
+    """A directory that also takes characters in. A host whose CMS has them needs none."""
+
+    def put(self, character: CharacterReference, /) -> None:
+        """Add the character, or replace the one with its id."""
         ...
 
 
@@ -222,6 +233,15 @@ class AsyncCharacterDirectory(Protocol):
 
     async def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
+        ...
+
+
+@runtime_checkable
+class AsyncWritableCharacterDirectory(AsyncCharacterDirectory, Protocol):
+    """The async twin of `WritableCharacterDirectory`."""
+
+    async def put(self, character: CharacterReference, /) -> None:
+        """See `WritableCharacterDirectory.put`."""
         ...
 
 

@@ -13,6 +13,7 @@ from charimg import (
     AsyncDownloader,
     CharacterReference,
     ConfigurationError,
+    Media,
 )
 from charimg.testing import Simulator
 
@@ -32,7 +33,7 @@ async def test_local_works_on_real_files_and_survives_a_restart(tmp_path: Path) 
     async with AsyncCharacterImageService.local(
         tmp_path / "new" / "data", library=library, downloader=downloader, job_policy=FAST
     ) as service:
-        await service.directory.put(character)  # type: ignore[attr-defined]
+        await service.put_character(character)
         await service.generate_reference(LENA)
         portfolio = await service.generate_portfolio(LENA)
         assert len(portfolio.images) == 27
@@ -72,6 +73,10 @@ async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     async with AsyncCharacterImageService.from_env() as service:
         assert await service.directory.get("nobody") is None
     assert (tmp_path / "elsewhere" / "charimg.sqlite").is_file()
+    monkeypatch.setenv("CHARIMG_MEDIA_URL", "https://cdn.example/media/")
+    async with AsyncCharacterImageService.from_env() as service:
+        media = service.media.locate(Media(id="k", key="k", filename="k.png", mime_type="", size=1))
+    assert (media.url or "").startswith("https://cdn.example/media/")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):

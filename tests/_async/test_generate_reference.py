@@ -374,10 +374,10 @@ async def test_a_policy_may_be_given_as_its_value_and_another_is_refused() -> No
     world = AsyncWorld()
     await world.link()
     await world.service.generate_reference(LENA, prompt="one")
-    await world.service.generate_reference(LENA, prompt="two", policy="keep-history")  # type: ignore[arg-type]
+    await world.service.generate_reference(LENA, prompt="two", policy="keep-history")
     assert len(await world.images()) == 2
     with pytest.raises(InvalidArgument, match="keep-history"):
-        await world.service.generate_reference(LENA, prompt="three", policy="keep")  # type: ignore[arg-type]
+        await world.service.generate_reference(LENA, prompt="three", policy="keep")
     assert len(await world.images()) == 2
 
 

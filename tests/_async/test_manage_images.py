@@ -10,6 +10,8 @@ from charimg import (
     CharacterImage,
     CharacterLibraryError,
     CharacterNotLinked,
+    CharacterReference,
+    ConfigurationError,
     ErrorCode,
     GenerationInProgress,
     ImageMismatch,
@@ -33,6 +35,23 @@ async def ready(**options: object) -> AsyncWorld:
     await world.link()
     await world.service.generate_reference(LENA, prompt="one")
     return world
+
+
+async def test_a_character_is_put_into_a_directory_that_takes_it() -> None:
+    world = AsyncWorld()
+    character = CharacterReference(id="tom", name="Tom")
+    await world.service.put_character(character)
+    assert await world.directory.get("tom") == character
+
+
+async def test_a_directory_that_only_reads_takes_none() -> None:
+    class AsyncReadOnly:
+        async def get(self, character_id: str, /) -> None:
+            return None
+
+    service = AsyncWorld().assemble(directory=AsyncReadOnly())
+    with pytest.raises(ConfigurationError, match="'tom' was not written"):
+        await service.put_character(CharacterReference(id="tom", name="Tom"))
 
 
 # Reading

@@ -14,6 +14,7 @@ from charimg import (
     CharacterReference,
     ConfigurationError,
     Downloader,
+    Media,
 )
 from charimg.testing import Simulator
 
@@ -31,7 +32,7 @@ def test_local_works_on_real_files_and_survives_a_restart(tmp_path: Path) -> Non
     with CharacterImageService.local(
         tmp_path / "new" / "data", library=library, downloader=downloader, job_policy=FAST
     ) as service:
-        service.directory.put(character)  # type: ignore[attr-defined]
+        service.put_character(character)
         service.generate_reference(LENA)
         portfolio = service.generate_portfolio(LENA)
         assert len(portfolio.images) == 27
@@ -71,6 +72,10 @@ def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with CharacterImageService.from_env() as service:
         assert service.directory.get("nobody") is None
     assert (tmp_path / "elsewhere" / "charimg.sqlite").is_file()
+    monkeypatch.setenv("CHARIMG_MEDIA_URL", "https://cdn.example/media/")
+    with CharacterImageService.from_env() as service:
+        media = service.media.locate(Media(id="k", key="k", filename="k.png", mime_type="", size=1))
+    assert (media.url or "").startswith("https://cdn.example/media/")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):

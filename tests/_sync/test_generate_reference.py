@@ -373,10 +373,10 @@ def test_a_policy_may_be_given_as_its_value_and_another_is_refused() -> None:
     world = World()
     world.link()
     world.service.generate_reference(LENA, prompt="one")
-    world.service.generate_reference(LENA, prompt="two", policy="keep-history")  # type: ignore[arg-type]
+    world.service.generate_reference(LENA, prompt="two", policy="keep-history")
     assert len(world.images()) == 2
     with pytest.raises(InvalidArgument, match="keep-history"):
-        world.service.generate_reference(LENA, prompt="three", policy="keep")  # type: ignore[arg-type]
+        world.service.generate_reference(LENA, prompt="three", policy="keep")
     assert len(world.images()) == 2
 
 

@@ -11,6 +11,8 @@ from charimg import (
     CharacterImage,
     CharacterLibraryError,
     CharacterNotLinked,
+    CharacterReference,
+    ConfigurationError,
     ErrorCode,
     GenerationInProgress,
     ImageMismatch,
@@ -32,6 +34,23 @@ def ready(**options: object) -> World:
     world.link()
     world.service.generate_reference(LENA, prompt="one")
     return world
+
+
+def test_a_character_is_put_into_a_directory_that_takes_it() -> None:
+    world = World()
+    character = CharacterReference(id="tom", name="Tom")
+    world.service.put_character(character)
+    assert world.directory.get("tom") == character
+
+
+def test_a_directory_that_only_reads_takes_none() -> None:
+    class ReadOnly:
+        def get(self, character_id: str, /) -> None:
+            return None
+
+    service = World().assemble(directory=ReadOnly())
+    with pytest.raises(ConfigurationError, match="'tom' was not written"):
+        service.put_character(CharacterReference(id="tom", name="Tom"))
 
 
 # Reading

@@ -88,6 +88,7 @@ class AsyncServiceBase:
         directory: str | PathLike[str],
         *,
         library: AsyncCharacterLibrary | str,
+        media_url: str | None = None,
         **options: Unpack[AsyncServiceOptions],
     ) -> Self:
         """Assemble the embedded default: files and one SQLite database below a directory.
@@ -95,6 +96,8 @@ class AsyncServiceBase:
         Args:
             directory: Where everything goes; made if it is missing.
             library: A client (closed by the caller), or the Library's base URL.
+            media_url: What a web server serves the folder ``media`` of the directory under, e.g.
+                ``https://cdn.example/media``; without one, media have ``file:`` URLs.
             **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
@@ -104,7 +107,7 @@ class AsyncServiceBase:
         if isinstance(library, str):
             library = AsyncCharacterLibrary(library)
             owned.push_async_callback(library.aclose)
-        stores = async_embedded(directory)
+        stores = async_embedded(directory, media_url=media_url)
         owned.push_async_callback(stores.database.aclose)
         service = cls(
             library=library,
@@ -121,8 +124,8 @@ class AsyncServiceBase:
     def from_env(cls, **options: Unpack[AsyncServiceOptions]) -> Self:
         """Assemble the embedded default from the environment.
 
-        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
-        ``./charimg-data``).
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
+        ``./charimg-data``) and ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`).
 
         Args:
             **options: Further arguments of the constructor.
@@ -130,10 +133,10 @@ class AsyncServiceBase:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
-        from .._assembly import data_directory
+        from .._assembly import data_directory, media_url
 
         library = AsyncCharacterLibrary.from_env()
-        service = cls.local(data_directory(), library=library, **options)
+        service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
         service._owned.push_async_callback(library.aclose)  # noqa: SLF001 - one of our own
         return service
 

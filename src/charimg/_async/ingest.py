@@ -80,7 +80,9 @@ async def ingest(
     for item in run.op.items:
         if item.state == ItemState.FAILED and item.image_id is None:
             # The server itself could not draw it: there is nothing to download.
-            await work.settle_failed(item, IngestionError(item.error or "", code="NOT_DRAWN"))
+            await work.settle_failed(
+                item, IngestionError(item.error or "", code=ErrorCode.NOT_DRAWN)
+            )
     pending = [item for item in run.op.items if item.state == ItemState.PENDING]
     if resume:
         pending = [item for item in pending if not await work.settle_stored(item)]

@@ -7,7 +7,7 @@ from datetime import datetime
 from attrs import evolve
 
 from .._ingest.naming import operation_of
-from ..errors import CharacterLibraryError
+from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
 from ..models import CharacterImage, ReferencePolicy
 from .operation import AsyncRun
@@ -87,7 +87,9 @@ async def delete_remote_reference(run: AsyncRun) -> bool:
     It is journaled before it is sent, and never sent again.
     """
     if run.op.library_db_id is None:
-        run.warn("NOT_LINKED", "The character is not linked, so no remote reference was deleted.")
+        run.warn(
+            ErrorCode.NOT_LINKED, "The character is not linked, so no remote reference was deleted."
+        )
         return False
     await run.write(remote_delete=RemoteDelete.INTENDED)
     try:

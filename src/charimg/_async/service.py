@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from .._library.ids import check_scene_type
-from ..errors import ImageMismatch, ImageNotFound, InvalidArgument
+from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind, OperationPage, RecoveryReport
 from ..models import (
     CharacterImage,
+    CharacterReference,
     DeleteResult,
     GenerationResult,
     ImagePage,
@@ -19,7 +20,7 @@ from ..models import (
     SceneType,
 )
 from ..prompts import check_prompt
-from ..protocols import ProgressCallback
+from ..protocols import AsyncWritableCharacterDirectory, ProgressCallback
 from .base import AsyncServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
@@ -53,7 +54,23 @@ class AsyncCharacterImageService(AsyncServiceBase):
             longest generation may take.
     """
 
-    # Prompts
+    # Characters and prompts
+
+    async def put_character(self, character: CharacterReference) -> None:
+        """Add a character to the directory, or replace the one with its id.
+
+        For the embedded default, and every other directory that takes characters in.
+
+        Raises:
+            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
+        """
+        directory = self.directory
+        if not isinstance(directory, AsyncWritableCharacterDirectory):
+            raise ConfigurationError(
+                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
+                "written. Add it where the host keeps its characters."
+            )
+        await directory.put(character)
 
     async def suggest_prompt(self, character_id: str) -> PromptSuggestion:
         """Suggest the prompt of a master reference from the character's existing data.
@@ -70,7 +87,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         character_id: str,
         *,
         prompt: str | None = None,
-        policy: ReferencePolicy = ReferencePolicy.DELETE_ALL,
+        policy: str = ReferencePolicy.DELETE_ALL,
         created_by: str | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> GenerationResult:
@@ -85,7 +102,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         Args:
             character_id: The host's id of the character.
             prompt: The exact prompt; ``None`` takes the suggestion.
-            policy: What happens to the character's earlier local images.
+            policy: A `ReferencePolicy`: what happens to the character's earlier local images.
             created_by: The host's user, for the record.
             on_progress: Told of every step.
 
@@ -93,6 +110,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
             CharacterNotFound: No such character.
             CharacterNotLinked: It has no valid ``library_db_id``.
             InvalidPrompt: The prompt is empty or blank.
+            InvalidArgument: There is no such policy.
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The generation failed; no record was written. When its
                 ``outcome_unknown`` is true the image may exist: `recover` looks for it.
@@ -245,10 +263,12 @@ class AsyncCharacterImageService(AsyncServiceBase):
     ) -> ImagePage:
         """Return one page of the character's images, newest first, with media URLs.
 
+        A character without images, or one that nobody knows, has an empty page.
+
         Args:
             character_id: The host's id of the character.
-            kind: Only this `ImageKind`.
-            status: Only this `ImageStatus`.
+            kind: Only this `ImageKind`, or a newer one.
+            status: Only this `ImageStatus`, or a newer one.
             limit: 1 to 1,000 images.
             cursor: ``next_cursor`` of the page before.
 

@@ -89,6 +89,7 @@ class ServiceBase:
         directory: str | PathLike[str],
         *,
         library: CharacterLibrary | str,
+        media_url: str | None = None,
         **options: Unpack[ServiceOptions],
     ) -> Self:
         """Assemble the embedded default: files and one SQLite database below a directory.
@@ -96,6 +97,8 @@ class ServiceBase:
         Args:
             directory: Where everything goes; made if it is missing.
             library: A client (closed by the caller), or the Library's base URL.
+            media_url: What a web server serves the folder ``media`` of the directory under, e.g.
+                ``https://cdn.example/media``; without one, media have ``file:`` URLs.
             **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
@@ -105,7 +108,7 @@ class ServiceBase:
         if isinstance(library, str):
             library = CharacterLibrary(library)
             owned.callback(library.close)
-        stores = embedded(directory)
+        stores = embedded(directory, media_url=media_url)
         owned.callback(stores.database.close)
         service = cls(
             library=library,
@@ -122,8 +125,8 @@ class ServiceBase:
     def from_env(cls, **options: Unpack[ServiceOptions]) -> Self:
         """Assemble the embedded default from the environment.
 
-        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and ``CHARIMG_DIR`` (default
-        ``./charimg-data``).
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
+        ``./charimg-data``) and ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`).
 
         Args:
             **options: Further arguments of the constructor.
@@ -131,10 +134,10 @@ class ServiceBase:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
-        from .._assembly import data_directory
+        from .._assembly import data_directory, media_url
 
         library = CharacterLibrary.from_env()
-        service = cls.local(data_directory(), library=library, **options)
+        service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
         service._owned.callback(library.close)  # noqa: SLF001 - one of our own
         return service
 

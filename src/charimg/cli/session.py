@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .._assembly import DATABASE, EmbeddedStores, data_directory, embedded
+from .._assembly import DATABASE, EmbeddedStores, data_directory, embedded, media_url
 from .._library.urls import ENVIRONMENT_VARIABLE
 from .._sync.library import CharacterLibrary
 from .._sync.service import CharacterImageService
@@ -127,7 +127,7 @@ class Settings:
             create: Whether to make them when they are missing.
         """
         self._check_data(create)
-        stores = embedded(self.directory)
+        stores = embedded(self.directory, media_url=media_url())
         try:
             yield stores
         finally:
@@ -139,7 +139,9 @@ class Settings:
         self._check_data(create=False)
         with (
             self.library() as library,
-            CharacterImageService.local(self.directory, library=library, **options) as service,
+            CharacterImageService.local(
+                self.directory, library=library, media_url=media_url(), **options
+            ) as service,
         ):
             yield service
 
@@ -147,7 +149,9 @@ class Settings:
     def offline(self) -> Iterator[CharacterImageService]:
         """Open the service for a command that only reads what is stored."""
         self._check_data(create=False)
-        with CharacterImageService.local(self.directory, library=_NOWHERE) as service:
+        with CharacterImageService.local(
+            self.directory, library=_NOWHERE, media_url=media_url()
+        ) as service:
             yield service
 
     def _check_data(self, create: bool) -> None:

@@ -11,22 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .conformance import CharacterDirectoryContract as CharacterDirectoryContract
+    from .conformance import Contract as Contract
     from .conformance import GenerationLedgerContract as GenerationLedgerContract
     from .conformance import MediaStoreContract as MediaStoreContract
     from .conformance import MetadataRepositoryContract as MetadataRepositoryContract
     from .conformance import run_contract as run_contract
     from .conformance import sync_view as sync_view
+    from .server import SimulatorServer as SimulatorServer
     from .server import serve as serve
+    from .simulator import SimulatedRequest as SimulatedRequest
+    from .simulator import SimulatedResponse as SimulatedResponse
     from .simulator import Simulator as Simulator
     from .simulator import Switches as Switches
 
 # One line per name: where it lives.
 _HOME = {
     "CharacterDirectoryContract": "conformance",
+    "Contract": "conformance",
     "GenerationLedgerContract": "conformance",
     "MediaStoreContract": "conformance",
     "MetadataRepositoryContract": "conformance",
+    "SimulatedRequest": "simulator",
+    "SimulatedResponse": "simulator",
     "Simulator": "simulator",
+    "SimulatorServer": "server",
     "Switches": "simulator",
     "run_contract": "conformance",
     "serve": "server",
@@ -35,10 +43,14 @@ _HOME = {
 
 __all__ = [
     "CharacterDirectoryContract",
+    "Contract",
     "GenerationLedgerContract",
     "MediaStoreContract",
     "MetadataRepositoryContract",
+    "SimulatedRequest",
+    "SimulatedResponse",
     "Simulator",
+    "SimulatorServer",
     "Switches",
     "run_contract",
     "serve",
