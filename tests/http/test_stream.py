@@ -125,8 +125,10 @@ def test_redirects_and_cookies_are_left_alone(
     mode: str, serve: ServerFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    moved = [head("302 Found", Location="/b", Set_Cookie="a=b", Content_Length=0)]
-    server = serve(moved, [head(Content_Length=0)])
+    # The server closes each connection: said, so that the client does not use it again.
+    closing = {"Content_Length": 0, "Connection": "close"}
+    moved = [head("302 Found", Location="/b", Set_Cookie="a=b", **closing)]
+    server = serve(moved, [head(**closing)])
     first, second = fetch(mode, f"{server.url}/a", f"{server.url}/c")
     assert (first.status, first.headers["location"]) == (302, "/b")
     assert second.status == 200

@@ -40,8 +40,6 @@ FLOORS = {
     "__main__": 6,
 }
 SIDEWAYS = {
-    # A setting that makes no sense is one of our errors.
-    ("policies", "errors"),
     # The ports name the values of the journal and the events.
     ("protocols", "events"),
     ("protocols", "journal"),
