@@ -9,6 +9,9 @@ from typing import TypeVar
 
 import pytest
 
+from .figures import figure as figure
+from .figures import print_figures
+
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
@@ -56,3 +59,7 @@ def _required(report: _Report) -> _Report:
         report.outcome = "failed"
         report.longrepr = f"CHARIMG_REQUIRE_ALL is set, so nothing may be skipped: {reason}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    print_figures(terminalreporter)

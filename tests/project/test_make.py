@@ -72,10 +72,14 @@ def test_no_target_is_mistaken_for_a_file() -> None:
 
 def run_suite(folder: Path, **env: str) -> tuple[int, str]:
     """Run a suite with the project's conftest; return its exit code and what it printed."""
-    (folder / "test_it.py").write_text(SKIPPING, encoding="utf-8")
-    shutil.copy(ROOT / "tests/conftest.py", folder)
+    tests = folder / "tests"
+    tests.mkdir(exist_ok=True)
+    (tests / "test_it.py").write_text(SKIPPING, encoding="utf-8")
+    for name in ("conftest.py", "figures.py"):
+        shutil.copy(ROOT / "tests" / name, tests)
+    quiet = ["-q", "--import-mode=importlib", "-p", "no:randomly", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "."],
+        [sys.executable, "-m", "pytest", *quiet, "tests"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -100,7 +104,8 @@ def test_a_skip_is_a_failure_where_everything_is_required(tmp_path: Path) -> Non
 
 def test_a_whole_module_that_skips_itself_is_a_failure_too(tmp_path: Path) -> None:
     text = 'import pytest\n\npytest.importorskip("surely_not_installed")\n'
-    (tmp_path / "test_all.py").write_text(text, encoding="utf-8")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_all.py").write_text(text, encoding="utf-8")
     code, out = run_suite(tmp_path, CHARIMG_REQUIRE_ALL="1")
     assert code == 2
     assert "surely_not_installed" in out
@@ -111,3 +116,12 @@ def test_ci_turns_the_switch_on() -> None:
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert re.search(r"^export CHARIMG_REQUIRE_ALL=1$", script, re.MULTILINE)
     assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_figures_that_tests_note_are_printed(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    text = 'def test_it(figure):\n    figure("vectors, inward", "212 tried, 0 reached")\n'
+    (tmp_path / "tests/test_figure.py").write_text(text, encoding="utf-8")
+    code, out = run_suite(tmp_path)
+    assert code == 0
+    assert "\nvectors, inward: 212 tried, 0 reached\n" in out
