@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ..errors import InvalidArgument
 from ..models import CharacterReference
@@ -12,14 +13,15 @@ __all__ = ["check_character"]
 
 def check_character(character: CharacterReference) -> CharacterReference:
     """Return the character, or raise `InvalidArgument` for a field of a wrong type."""
-    shown = f"character {character.id!a:.80}"
-    if not isinstance(character.id, str) or not character.id:
+    given: Any = character
+    shown = f"character {given.id!a:.80}"
+    if not isinstance(given.id, str) or not given.id:
         raise InvalidArgument(f"The id of {shown} must be a text that is not empty.")
-    if not isinstance(character.name, str):
+    if not isinstance(given.name, str):
         raise InvalidArgument(f"The name of {shown} must be a text.")
     for name in ("library_db_id", "library_character_id"):
-        if not isinstance(getattr(character, name), str | None):
+        if not isinstance(getattr(given, name), str | None):
             raise InvalidArgument(f"The {name} of {shown} must be a text or None.")
-    if not isinstance(character.traits, Mapping):
+    if not isinstance(given.traits, Mapping):
         raise InvalidArgument(f"The traits of {shown} must be a mapping.")
     return character
