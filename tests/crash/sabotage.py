@@ -1,0 +1,3 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+BUGS: dict[str, Callable[[], AbstractContextManager[None]]] = {}
