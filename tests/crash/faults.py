@@ -53,7 +53,5 @@ def fault_points(trail: list[str]) -> list[int]:
     return [
         number
         for number, moment in enumerate(trail, start=1)
-        if moment.startswith("before")
-        or moment.startswith("after http")
-        or moment == "after sql COMMIT"
+        if moment.startswith(("before", "after http")) or moment == "after sql COMMIT"
     ]

@@ -15,6 +15,7 @@ After `recover`, with ``settled=True``:
 
 - every stored file belongs to a record (no orphan media), unless it is declared foreign;
 - no temporary file is left;
+- what a finished generation of a reference was to replace is gone;
 - what is unfinished is ``unknown`` with its prompt, or waits for a remote job or for the server.
 """
 
@@ -191,6 +192,7 @@ def violations(
         ]
         found += [f"temporary file {name}" for name in facts.leftovers]
         found += [wrong for op in facts.operations for wrong in _judge_rest(op)]
+        found += [wrong for op in facts.operations for wrong in _judge_replaced(op, facts)]
     return found
 
 
@@ -282,6 +284,30 @@ def _judge_rest(op: Operation) -> list[str]:
         # Legal only while the Character Library is out of reach, or the job runs.
         return []
     return [f"{who} was not finished"]
+
+
+def _judge_replaced(op: Operation, facts: Facts) -> list[str]:
+    """Judge whether the images that a finished reference replaces are gone."""
+    policy = op.options.get("policy")
+    if op.state != OperationState.DONE or op.kind != OperationKind.REFERENCE:
+        return []
+    if policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
+        own = {image.key for image in facts.images if image.status == ImageStatus.SUCCEEDED}
+        open_retries = any(
+            later.kind == OperationKind.RETRY and not later.finished for later in facts.operations
+        )
+        if open_retries or not own & {item.key for item in op.items}:
+            return []
+    elif policy != ReferencePolicy.DELETE_ALL:
+        return []
+    mine = {item.key for item in op.items}
+    return [
+        f"operation {op.id} ({policy}) left record {image.id} ({image.kind})"
+        for image in facts.images
+        if image.character_id == op.character_id
+        and image.created_at < op.created_at
+        and image.key not in mine
+    ]
 
 
 def counts_of(simulator: Simulator) -> dict[str, int]:

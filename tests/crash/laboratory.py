@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 import charimg
 from charimg.testing import Simulator, SimulatorServer, serve
 from charimg.testing.simulator import Counters, Switches
 
-from .invariants import Bounds, counts_of
+from .invariants import counts_of
 from .works import SHOTS, WORKS, Work, link, open_service
 
 __all__ = ["Ended", "Laboratory", "Recovery", "laboratory"]
@@ -90,7 +90,9 @@ class Laboratory:
         self._drawn_before: set[str] = set()
         self._prepared = functools.cache(self._prepare)
 
-    def act(self, name: str, *, bug: str | None = None, at: int | None = None, stop: str | None = None) -> Ended:
+    def act(
+        self, name: str, *, bug: str | None = None, at: int | None = None, stop: str | None = None
+    ) -> Ended:
         """Run a work in a fresh world, in a child that may be stopped at a moment."""
         work = WORKS[name]
         world = self._prepared(name)

@@ -71,7 +71,9 @@ def _connection(steps: Steps, *, durable: bool) -> type[sqlite3.Connection]:
             if name == "COMMIT":
                 name = "COMMIT" if self.is_writing else "COMMIT of a read"
                 self.is_writing = False
-            return steps.run(f"sql {name}", lambda: super(SteppedConnection, self).execute(sql, *args))
+            return steps.run(
+                f"sql {name}", lambda: super(SteppedConnection, self).execute(sql, *args)
+            )
 
     return SteppedConnection
 

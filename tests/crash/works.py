@@ -19,7 +19,6 @@ from charimg import (
     JobPolicy,
     RetryPolicy,
 )
-
 from charimg.testing import Simulator
 
 from .invariants import Bounds
@@ -95,6 +94,9 @@ def _first(service: CharacterImageService, **filters: Any) -> str:
     return service.list_images(LENA, **filters).images[-1].id
 
 
+NONE = Bounds()
+
+
 @frozen(kw_only=True)
 class Work:
     """One operation.
@@ -112,7 +114,7 @@ class Work:
     act: Act
     begin: Begin = scene
     left_by: tuple[str, str] | None = None
-    bounds: Bounds = Bounds()
+    bounds: Bounds = NONE
     one_reference: bool = True
     switches: Mapping[str, Any] = field(factory=dict)
 
@@ -151,9 +153,13 @@ WORKS: dict[str, Work] = {
     "reference, its file fails": Work(
         act=_reference("delete-all"), bounds=_REPLACED, switches={"html_files": 99}
     ),
-    "portfolio, as a job": Work(
-        begin=reference, act=_portfolio, bounds=Bounds(set_posts=1)
+    "reference, its file fails once": Work(
+        act=_reference("delete-after-success"),
+        bounds=_REPLACED,
+        one_reference=False,
+        switches={"html_files": 1},
     ),
+    "portfolio, as a job": Work(begin=reference, act=_portfolio, bounds=Bounds(set_posts=1)),
     "portfolio, at once": Work(
         begin=reference,
         act=_portfolio,
@@ -180,6 +186,12 @@ WORKS: dict[str, Work] = {
         begin=failed_reference,
         act=lambda service: service.retry_ingestion(LENA, _first(service, status="failed")),
         one_reference=False,
+    ),
+    "retry, its file fails again": Work(
+        begin=failed_reference,
+        act=lambda service: service.retry_ingestion(LENA, _first(service, status="failed")),
+        one_reference=False,
+        switches={"html_files": 1},
     ),
     "recover what was posted": Work(
         left_by=("reference, delete-after-success", "after http POST generate-initial-image"),

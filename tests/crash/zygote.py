@@ -29,7 +29,6 @@ import charimg
 import charimg.stores.disk
 import charimg.stores.sqlite
 from charimg import CharacterImageService, CharimgError
-from charimg._ingest import decode as decode
 
 from . import faults, invariants, sabotage, works
 from .steps import Steps, stepping
@@ -62,7 +61,7 @@ def _child(task: dict[str, Any], tell: int) -> None:
     try:
         said = _run(task, lambda steps: _say(tell, {"trail": steps.trail}))
         _say(tell, said)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - told to whoever asked
         _say(tell, {"crashed": traceback.format_exc()})
     finally:
         os._exit(0)
@@ -92,7 +91,11 @@ def _run(task: dict[str, Any], before_death: Callable[[Steps], None]) -> dict[st
                 said = _act(works.WORKS[task["work"]].act, root, task["url"])
         else:
             said = _recover(root, task["url"], one_reference=task["one_reference"])
-        return {**said, "trail": steps.trail, "left": os.listdir(task["tmp"])}
+        return {
+            **said,
+            "trail": steps.trail,
+            "left": [path.name for path in Path(task["tmp"]).iterdir()],
+        }
 
 
 def _act(act: works.Act, root: Path, url: str) -> dict[str, Any]:

@@ -130,13 +130,14 @@ async def single(
     kind: str,
     replaced: CharacterImage | None = None,
     retried: bool = False,
+    resume: bool = False,
 ) -> GenerationResult:
     """Bring in the operation's only image.
 
     Raises:
         IngestionError: It could not be brought in; a ``failed`` record of it was written.
     """
-    ingested = await ingest(run, kind=kind, character=character, replaced=replaced)
+    ingested = await ingest(run, kind=kind, character=character, replaced=replaced, resume=resume)
     for error in ingested.errors.values():
         await run.write(state=OperationState.DONE, error=str(error))
         raise error

@@ -158,6 +158,8 @@ class _Ingestion:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
         media = await self.run.parts.media.get(item.key)
         if media is None:
+            # What a save left that was broken off goes now, whatever becomes of the next one.
+            await self.run.parts.media.delete(item.key)
             return False
         await self._record(item, media=media, metrics=ImageMetrics())
         return True
@@ -200,7 +202,11 @@ class _Ingestion:
         if self.replaced is not None:
             image = await metadata.update(image)
         elif media is not None or not metadata.requires_media:
-            image = await metadata.add(image)
+            added = await metadata.add(image)
+            if (added.media is None) != (media is None):
+                # An earlier try had failed or had been damaged, and had written its record.
+                added = await metadata.update(evolve(image, id=added.id))
+            image = added
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,

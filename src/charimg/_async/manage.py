@@ -105,7 +105,8 @@ async def retry_ingestion(
         shot=image.metrics.shot,
     )
     await run.write(state=OperationState.RECEIVED, items=(item,))
-    result = await single(run, character, kind=image.kind, replaced=image)
+    # An earlier retry may have been interrupted when the file was stored already.
+    result = await single(run, character, kind=image.kind, replaced=image, resume=True)
     await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from attrs import evolve
+
 from .._ingest.naming import item_key
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
+    ItemState,
     Lease,
     Operation,
     OperationItem,
@@ -16,7 +19,7 @@ from ..journal import (
     RecoveryReport,
     RemoteDelete,
 )
-from ..models import CharacterReference, ImageKind, ImageStatus, Shot, utcnow
+from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, Shot, utcnow
 from .generate import received, received_job, resolve_set
 from .ingest import ingest
 from .master import became_master
@@ -53,7 +56,9 @@ async def recover(parts: AsyncParts, character_id: str | None = None) -> Recover
 async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> None:
     """Finish what earlier operations of a character left, under a lease that is already held."""
     for op in await parts.ledger.unfinished(character_id):
-        await _recover_one(parts, op, lease)
+        # One that came before may have removed what this one was about.
+        current = await parts.ledger.get(op.id)
+        await _recover_one(parts, current or op, lease)
 
 
 def _recovered(
@@ -187,9 +192,10 @@ class _Recovery:
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if run.op.kind == OperationKind.RETRY:
             replaced = await run.parts.metadata.get(str(run.op.options["image_id"]))
-            if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
-                await run.write(state=OperationState.DONE)
-                return _recovered(run.op, "completed", message="There was nothing left to retry.")
+            if replaced is None:
+                return await self._retry_of_nothing()
+            if replaced.status == ImageStatus.SUCCEEDED:
+                await self._retried(replaced)
             kind = ImageKind(replaced.kind)
         character = await self._character()
         ingested = await ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
@@ -203,6 +209,22 @@ class _Recovery:
             message=f"{len(ingested.images) - len(ingested.errors)} stored, "
             f"{len(ingested.errors)} failed.",
         )
+
+    async def _retry_of_nothing(self) -> Recovered:
+        """End a retry whose record was deleted meanwhile, with what it may have stored."""
+        run = self.run
+        for item in run.op.items:
+            await run.parts.media.delete(item.key)
+        await run.write(state=OperationState.DONE)
+        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+
+    async def _retried(self, image: CharacterImage) -> None:
+        """Write down that the record of a retry has been made good, by this one or another."""
+        run = self.run
+        items = tuple(
+            evolve(item, state=ItemState.STORED, image_id=image.id) for item in run.op.items
+        )
+        await run.write(items=items)
 
     async def _look_at_job(self, job_id: str) -> Recovered | None:
         """Take a finished job's images over; tell the outcome when there are none."""

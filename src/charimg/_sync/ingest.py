@@ -157,6 +157,8 @@ class _Ingestion:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
         media = self.run.parts.media.get(item.key)
         if media is None:
+            # What a save left that was broken off goes now, whatever becomes of the next one.
+            self.run.parts.media.delete(item.key)
             return False
         self._record(item, media=media, metrics=ImageMetrics())
         return True
@@ -199,7 +201,11 @@ class _Ingestion:
         if self.replaced is not None:
             image = metadata.update(image)
         elif media is not None or not metadata.requires_media:
-            image = metadata.add(image)
+            added = metadata.add(image)
+            if (added.media is None) != (media is None):
+                # An earlier try had failed or had been damaged, and had written its record.
+                added = metadata.update(evolve(image, id=added.id))
+            image = added
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,

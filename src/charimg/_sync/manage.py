@@ -106,7 +106,8 @@ def retry_ingestion(
         shot=image.metrics.shot,
     )
     run.write(state=OperationState.RECEIVED, items=(item,))
-    result = single(run, character, kind=image.kind, replaced=image)
+    # An earlier retry may have been interrupted when the file was stored already.
+    result = single(run, character, kind=image.kind, replaced=image, resume=True)
     remove_replaced(run)
     run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed)

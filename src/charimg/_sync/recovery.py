@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import logging
 
+from attrs import evolve
+
 from .._ingest.naming import item_key
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
+    ItemState,
     Lease,
     Operation,
     OperationItem,
@@ -17,7 +20,7 @@ from ..journal import (
     RecoveryReport,
     RemoteDelete,
 )
-from ..models import CharacterReference, ImageKind, ImageStatus, Shot, utcnow
+from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, Shot, utcnow
 from .generate import received, received_job, resolve_set
 from .ingest import ingest
 from .master import became_master
@@ -54,7 +57,9 @@ def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
 def settle(parts: Parts, character_id: str, lease: Lease) -> None:
     """Finish what earlier operations of a character left, under a lease that is already held."""
     for op in parts.ledger.unfinished(character_id):
-        _recover_one(parts, op, lease)
+        # One that came before may have removed what this one was about.
+        current = parts.ledger.get(op.id)
+        _recover_one(parts, current or op, lease)
 
 
 def _recovered(
@@ -186,9 +191,10 @@ class _Recovery:
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if run.op.kind == OperationKind.RETRY:
             replaced = run.parts.metadata.get(str(run.op.options["image_id"]))
-            if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
-                run.write(state=OperationState.DONE)
-                return _recovered(run.op, "completed", message="There was nothing left to retry.")
+            if replaced is None:
+                return self._retry_of_nothing()
+            if replaced.status == ImageStatus.SUCCEEDED:
+                self._retried(replaced)
             kind = ImageKind(replaced.kind)
         character = self._character()
         ingested = ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
@@ -202,6 +208,22 @@ class _Recovery:
             message=f"{len(ingested.images) - len(ingested.errors)} stored, "
             f"{len(ingested.errors)} failed.",
         )
+
+    def _retry_of_nothing(self) -> Recovered:
+        """End a retry whose record was deleted meanwhile, with what it may have stored."""
+        run = self.run
+        for item in run.op.items:
+            run.parts.media.delete(item.key)
+        run.write(state=OperationState.DONE)
+        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+
+    def _retried(self, image: CharacterImage) -> None:
+        """Write down that the record of a retry has been made good, by this one or another."""
+        run = self.run
+        items = tuple(
+            evolve(item, state=ItemState.STORED, image_id=image.id) for item in run.op.items
+        )
+        run.write(items=items)
 
     def _look_at_job(self, job_id: str) -> Recovered | None:
         """Take a finished job's images over; tell the outcome when there are none."""

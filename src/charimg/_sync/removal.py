@@ -10,7 +10,7 @@ from attrs import evolve
 from .._ingest.naming import operation_of
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
-from ..models import CharacterImage, ReferencePolicy
+from ..models import PROVIDER, CharacterImage, ReferencePolicy
 from .operation import Run
 
 __all__ = [
@@ -27,11 +27,15 @@ _PAGE = 500
 
 def doom(image: CharacterImage) -> Doomed:
     """Return the tombstone of an image."""
-    return Doomed(image_id=image.id, media_key=None if image.media is None else image.media.key)
+    if image.media is not None:
+        return Doomed(image_id=image.id, media_key=image.media.key)
+    # A retry that was interrupted may have stored the file, and not yet changed the record.
+    return Doomed(image_id=image.id, media_key=image.key if image.provider == PROVIDER else None)
 
 
 def sweep(run: Run) -> None:
     """Remove what the operation has doomed: every record, then all media, then the tombstones."""
+    _disown(run)
     removed = 0
     for doomed in run.op.doomed:
         removed += run.parts.metadata.delete(doomed.image_id)
@@ -39,6 +43,20 @@ def sweep(run: Run) -> None:
         if doomed.media_key is not None:
             run.parts.media.delete(doomed.media_key)
     run.write(doomed=(), removed=run.op.removed + removed)
+
+
+def _disown(run: Run) -> None:
+    """See to it that no unfinished operation brings back what is about to be removed."""
+    doomed = {each.media_key: each.image_id for each in run.op.doomed}
+    for op in run.parts.ledger.unfinished(run.op.character_id):
+        items = tuple(
+            evolve(item, state=ItemState.STORED, image_id=doomed[item.key])
+            if item.state == ItemState.PENDING and item.key in doomed
+            else item
+            for item in op.items
+        )
+        if op.id != run.op.id and items != op.items:
+            run.parts.ledger.write(evolve(op, items=items), lease=run.lease)
 
 
 def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = None) -> None:
