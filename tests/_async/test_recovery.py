@@ -172,19 +172,18 @@ async def test_a_late_answer_is_found_by_a_later_recovery() -> None:
     await settled(world)
 
 
-async def test_a_new_reference_closes_an_unknown_one() -> None:
+async def test_an_unknown_reference_stays_open_and_is_not_given_the_next_one() -> None:
     world = await ready()
     await left_behind(world, state=OperationState.POSTING)
     await world.service.recover()
-    result = await world.service.generate_reference(
-        LENA, prompt="new", policy=ReferencePolicy.KEEP_HISTORY
-    )
-    (image,) = await world.images()
-    assert image == result.image
-    operations = await world.operations()
-    assert sorted(operation.state for operation in operations) == ["done", "failed"]
-    (closed,) = [each for each in operations if each.state == "failed"]
-    assert result.operation_id in (closed.error or "")
+    result = await world.service.generate_reference(LENA, prompt="new")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await world.images() == [result.image]
+    # It was only slow: now the Library has its image.
+    world.simulator.set_reference(world.db_id)
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert [image.prompt for image in await world.images()] == ["the prompt", "new"]
+    await settled(world)
 
 
 async def test_a_generation_first_finishes_what_an_earlier_one_left() -> None:
@@ -628,7 +627,6 @@ async def test_the_file_of_an_interrupted_retry_goes_with_its_record() -> None:
     assert world.media.keys() == {failed.key}
     await world.service.delete_image(LENA, failed.id)
     assert world.media.keys() == set()
-    assert outcomes(await world.service.recover()) == ["completed"]
     assert await world.images() == []
     await settled(world)
 
@@ -640,15 +638,6 @@ async def test_the_file_of_an_interrupted_retry_goes_with_a_record_that_a_host_r
     await world.metadata.delete(failed.id)
     assert outcomes(await world.service.recover()) == ["completed"]
     await settled(world)
-
-
-async def test_a_file_that_an_interrupted_retry_stored_is_not_fetched_again() -> None:
-    world = await ready()
-    failed = await refused(world)
-    await interrupted_retry(world, failed, recorded=False)
-    world.simulator.switches.file_errors = 9
-    result = await world.service.retry_ingestion(LENA, failed.id)
-    assert result.image.status == "succeeded"
 
 
 async def test_a_deleted_image_does_not_come_back() -> None:
@@ -668,7 +657,6 @@ async def test_a_deleted_image_does_not_come_back() -> None:
     )
     (image,) = [each for each in await world.images() if each.kind == "scene"]
     await world.service.delete_image(LENA, image.id)
-    assert outcomes(await world.service.recover()) == ["completed"]
     assert [each.prompt for each in await world.images()] == ["one"]
     await settled(world)
 
@@ -692,3 +680,22 @@ async def test_what_a_broken_save_left_goes_even_when_the_file_never_comes() -> 
     await left_behind(world, state=OperationState.RECEIVED, items=(item,))
     await world.assemble(media=Littered()).recover()
     assert removed == ["k"]
+
+
+async def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    answer = await world.service.library.generate_360_set(world.db_id)
+    await left_behind(
+        world,
+        id="f" * 31 + "1",
+        kind="portfolio",
+        state=OperationState.RECEIVED,
+        job_id=answer.job_id,
+    )
+    await left_behind(world, id="f" * 31 + "2", kind="delete", options={"all": True})
+    await world.service.generate_reference(LENA, prompt="two")
+    assert [image.prompt for image in await world.images()] == ["two"]
+    states = {operation.kind: operation.state for operation in await world.operations()}
+    assert states["portfolio"] == OperationState.FAILED
+    await settled(world)

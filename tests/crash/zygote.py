@@ -125,8 +125,9 @@ def _recover(root: Path, url: str, *, one_reference: bool) -> dict[str, Any]:
         found += invariants.violations(facts, one_reference=one_reference)
         again = _recovered(service)
         found += invariants.changes(facts, invariants.read_facts(service, [works.LENA]))
-        if again != [each for each in outcomes if each[0] in ("unknown", "waiting")]:
-            found.append(f"the second recovery told {again} after {outcomes}")
+        found += [f"recovery reported {each}" for each in outcomes if each[0] == "error"]
+    if again != [each for each in outcomes if each[0] in ("unknown", "waiting")]:
+        found.append(f"the second recovery told {again} after {outcomes}")
     names = sorted(path.name for path in root.iterdir())
     found += [f"{name} lies in the data directory" for name in names if name not in _EXPECTED]
     return {
