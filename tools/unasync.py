@@ -29,9 +29,9 @@ NAMES = {
     "aclose": "close",
     "aclosing": "closing",
     "arun_bounded": "run_bounded",
-    "ashielded": "shielded",
     "asleep": "sleep",
     "async_embedded": "embedded",
+    "asurely": "surely",
     "asynccontextmanager": "contextmanager",
     "push_async_callback": "callback",
 }

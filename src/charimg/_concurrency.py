@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
@@ -32,9 +32,10 @@ __all__ = [
     "arun_bounded",
     "ashielded",
     "asleep",
+    "asurely",
     "run_bounded",
-    "shielded",
     "sleep",
+    "surely",
 ]
 
 _log = logging.getLogger("charimg.concurrency")
@@ -74,16 +75,48 @@ async def asleep(seconds: float) -> None:
     await anyio.sleep(seconds)
 
 
-def shielded() -> AbstractContextManager[object]:
-    """Return a context manager that does nothing: blocking code is not cancelled from outside."""
-    return nullcontext()
-
-
 def ashielded() -> AbstractContextManager[object]:
     """Return a context manager in which an outer cancellation does not arrive. For clean-up."""
     import anyio
 
     return anyio.CancelScope(shield=True)
+
+
+def surely(call: Callable[[], T]) -> T:
+    """Make a call that an interrupt (Ctrl-C) does not prevent: it is made again, then raised.
+
+    Args:
+        call: Idempotent. A second interrupt ends it.
+    """
+    try:
+        return call()
+    except KeyboardInterrupt:
+        call()
+        raise
+
+
+async def asurely(call: Callable[[], Awaitable[T]]) -> T:
+    """Make a call that a cancellation does not prevent: it is raised once the call has ended.
+
+    A shield holds off anyio's and trio's scopes, but not ``asyncio.Task.cancel`` (as of
+    ``asyncio.timeout`` and ``TaskGroup``): a call that this has broken off is made again.
+
+    Args:
+        call: Idempotent, and short.
+    """
+    import anyio
+
+    cancelled: BaseException | None = None
+    while True:
+        try:
+            with ashielded():
+                result = await call()
+        except anyio.get_cancelled_exc_class() as error:
+            cancelled = error
+            continue
+        if cancelled is not None:
+            raise cancelled
+        return result
 
 
 class Deadline:

@@ -141,7 +141,7 @@ async def received(run: AsyncRun, *, url: str | None, media_id: str | None) -> N
         source_url=url,
         external_id=media_id,
     )
-    await run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=(item,), error=None)
+    await run.receive(received_at=utcnow(), items=(item,))
 
 
 async def single(
@@ -201,7 +201,7 @@ async def generate_portfolio(
     if answer.job_id is None:
         await _received_set(run, db_id, answer)
     else:
-        await run.write(state=OperationState.RECEIVED, job_id=answer.job_id, error=None)
+        await run.receive(job_id=answer.job_id)
         await _watch(run, db_id, answer.job_id)
     ingested = await ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
     await run.write(state=OperationState.DONE)
@@ -277,7 +277,7 @@ async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> Non
         )
         for index, image in enumerate(images)
     )
-    await run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=items, error=None)
+    await run.receive(received_at=utcnow(), items=items)
 
 
 async def _received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> None:
@@ -306,9 +306,7 @@ async def _received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> N
         )
         for index, failure in enumerate(answer.failures, start=len(items))
     ]
-    await run.write(
-        state=OperationState.RECEIVED, received_at=utcnow(), items=tuple(items), error=None
-    )
+    await run.receive(received_at=utcnow(), items=tuple(items))
     await resolve_set(run, db_id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import ashielded
+from .._concurrency import asurely
 from .._owner import new_owner
 from ..errors import CharacterLibraryError, CharimgError
 from ..events import (
@@ -70,6 +70,10 @@ class AsyncRun:
         changed = evolve(self.op, updated_at=utcnow(), **changes)
         await self.parts.ledger.write(changed, lease=self.lease)
         self.op = changed
+
+    async def receive(self, **changes: Any) -> None:
+        """Write down what the Library has given, at once: a cancellation waits for that."""
+        await asurely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
 
     async def write_item(self, item: OperationItem) -> None:
         """Write one item down in the place of the one with its key."""
@@ -178,12 +182,11 @@ async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
     try:
         yield lease
     finally:
-        with ashielded():
-            try:
-                await parts.ledger.release(lease)
-            except Exception:  # noqa: BLE001
-                # It ends on its own; what was done under it stands, and must not seem to fail.
-                _log.exception("lease.unreleased", extra={"character_id": character_id})
+        try:
+            await asurely(lambda: parts.ledger.release(lease))
+        except Exception:  # noqa: BLE001
+            # It ends on its own; what was done under it stands, and must not seem to fail.
+            _log.exception("lease.unreleased", extra={"character_id": character_id})
 
 
 @asynccontextmanager

@@ -184,7 +184,7 @@ class _Recovery:
             return False
         self.adopted = True
         if found.job_id is not None:
-            await run.write(state=OperationState.RECEIVED, job_id=found.job_id, error=None)
+            await run.receive(job_id=found.job_id)
         elif found.images:
             await received_gallery(run, found.images)
         else:

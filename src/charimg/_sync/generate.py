@@ -142,7 +142,7 @@ def received(run: Run, *, url: str | None, media_id: str | None) -> None:
         source_url=url,
         external_id=media_id,
     )
-    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=(item,), error=None)
+    run.receive(received_at=utcnow(), items=(item,))
 
 
 def single(
@@ -200,7 +200,7 @@ def generate_portfolio(
     if answer.job_id is None:
         _received_set(run, db_id, answer)
     else:
-        run.write(state=OperationState.RECEIVED, job_id=answer.job_id, error=None)
+        run.receive(job_id=answer.job_id)
         _watch(run, db_id, answer.job_id)
     ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
     run.write(state=OperationState.DONE)
@@ -276,7 +276,7 @@ def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
         )
         for index, image in enumerate(images)
     )
-    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=items, error=None)
+    run.receive(received_at=utcnow(), items=items)
 
 
 def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
@@ -305,7 +305,7 @@ def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
         )
         for index, failure in enumerate(answer.failures, start=len(items))
     ]
-    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=tuple(items), error=None)
+    run.receive(received_at=utcnow(), items=tuple(items))
     resolve_set(run, db_id)
 
 

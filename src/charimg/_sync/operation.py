@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import shielded
+from .._concurrency import surely
 from .._owner import new_owner
 from ..errors import CharacterLibraryError, CharimgError
 from ..events import (
@@ -71,6 +71,10 @@ class Run:
         changed = evolve(self.op, updated_at=utcnow(), **changes)
         self.parts.ledger.write(changed, lease=self.lease)
         self.op = changed
+
+    def receive(self, **changes: Any) -> None:
+        """Write down what the Library has given, at once: a cancellation waits for that."""
+        surely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
 
     def write_item(self, item: OperationItem) -> None:
         """Write one item down in the place of the one with its key."""
@@ -179,12 +183,11 @@ def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        with shielded():
-            try:
-                parts.ledger.release(lease)
-            except Exception:  # noqa: BLE001
-                # It ends on its own; what was done under it stands, and must not seem to fail.
-                _log.exception("lease.unreleased", extra={"character_id": character_id})
+        try:
+            surely(lambda: parts.ledger.release(lease))
+        except Exception:  # noqa: BLE001
+            # It ends on its own; what was done under it stands, and must not seem to fail.
+            _log.exception("lease.unreleased", extra={"character_id": character_id})
 
 
 @contextmanager

@@ -185,7 +185,7 @@ class _Recovery:
             return False
         self.adopted = True
         if found.job_id is not None:
-            run.write(state=OperationState.RECEIVED, job_id=found.job_id, error=None)
+            run.receive(job_id=found.job_id)
         elif found.images:
             received_gallery(run, found.images)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..._concurrency import ashielded
+from ..._concurrency import asurely
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
 from .._threads import in_thread
@@ -121,9 +121,8 @@ class AsyncSqliteGenerationLedger:
             )
         except BaseException:
             # Cancelled while it was taken: nobody will ever know of the lease.
-            for lease in taken:
-                with ashielded():
-                    await self.release(lease)
+            if taken:
+                await asurely(lambda: self.release(taken[0]))
             raise
         return taken[0]
 
