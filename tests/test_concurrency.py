@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
 import threading
@@ -21,9 +22,10 @@ from charimg._concurrency import (
     arun_bounded,
     ashielded,
     asleep,
+    asurely,
     run_bounded,
-    shielded,
     sleep,
+    surely,
 )
 from charimg.errors import InvalidArgument
 
@@ -571,8 +573,7 @@ def test_sleeping_can_be_cancelled(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", MODES[1:])
 def test_a_shield_keeps_cancellation_out(backend: str) -> None:
-    with shielded():
-        done = ["sync"]
+    done = ["begun"]
 
     async def main() -> None:
         with anyio.CancelScope() as scope:
@@ -584,7 +585,83 @@ def test_a_shield_keeps_cancellation_out(backend: str) -> None:
             done.append("never")
 
     run_async(main, backend)
-    assert done == ["sync", "async"]
+    assert done == ["begun", "async"]
+
+
+def test_an_interrupted_call_is_made_again() -> None:
+    calls: list[str] = []
+
+    def call() -> str:
+        calls.append("call")
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return "done"
+
+    assert surely(call) == "done"
+    with pytest.raises(KeyboardInterrupt):
+        surely(call)
+    assert len(calls) == 3
+    with pytest.raises(Broken):
+        surely(raise_broken)
+
+
+def raise_broken() -> None:
+    raise Broken
+
+
+@pytest.mark.parametrize("backend", MODES[1:])
+def test_a_scope_that_is_cancelled_waits_for_the_call(backend: str) -> None:
+    done: list[str] = []
+
+    async def call() -> None:
+        await anyio.sleep(0)
+        done.append("call")
+
+    async def main() -> None:
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await asurely(call)
+            await anyio.sleep(0)
+            done.append("never")
+
+    run_async(main, backend)
+    assert done == ["call"]
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_a_task_that_is_cancelled_makes_the_call_again(times: int) -> None:
+    tries: list[int] = []
+
+    async def call() -> str:
+        tries.append(len(tries))
+        if len(tries) <= times:
+            task.cancel()
+        await asyncio.sleep(0)
+        return "done"
+
+    async def main() -> None:
+        nonlocal task
+        task = asyncio.create_task(asurely(call))
+        if times:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        else:
+            assert await task == "done"
+
+    task: Any = None
+    asyncio.run(main())
+    assert len(tries) == times + 1
+
+
+def test_a_call_that_fails_is_not_made_again() -> None:
+    async def call() -> None:
+        raise Broken
+
+    async def main() -> None:
+        await asurely(call)
+
+    with pytest.raises(Broken):
+        asyncio.run(main())
 
 
 def test_a_deadline_tells_what_is_left() -> None:
