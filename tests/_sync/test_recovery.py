@@ -694,3 +694,21 @@ def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None:
     states = {operation.kind: operation.state for operation in world.operations()}
     assert states["portfolio"] == OperationState.FAILED
     settled(world)
+
+
+def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    left_behind(world, id="f" * 32, kind="delete", options={"all": True})
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    world.metadata.add(later)
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert [image.key for image in world.images()] == ["later"]
+    settled(world)

@@ -100,13 +100,21 @@ class Laboratory:
         self._known: frozenset[str] = frozenset()
         self._prepared = functools.cache(self._prepare)
 
+    @property
+    def url(self) -> str:
+        """Where the Library is served."""
+        return self._server.url
+
+    def begin(self, name: str) -> Path:
+        """Make a fresh world for a work, and return its data directory."""
+        self._restore(self._prepared(name), WORKS[name])
+        return self.root
+
     def act(
         self, name: str, *, bug: str | None = None, at: int | None = None, stop: str | None = None
     ) -> Ended:
         """Run a work in a fresh world, in a child that may be stopped at a moment."""
-        work = WORKS[name]
-        world = self._prepared(name)
-        self._restore(world, work)
+        self.begin(name)
         said = self._ask(do="act", work=name, bug=bug, at=at, stop=stop)
         assert "crashed" not in said, said["crashed"]
         return Ended(
