@@ -177,10 +177,11 @@ async def test_delete_everything_says_what_it_gives_up() -> None:
 async def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
     world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="one")
-    break_once(world.metadata, "add")
+    break_once(world.metadata, "add", 2)
     with pytest.raises(Crash):
         await world.service.generate_portfolio(LENA)
     (portfolio, _) = await world.operations()
+    assert sorted(item.state for item in portfolio.items) == ["pending", "stored"]
     assert world.media.keys() & {item.key for item in portfolio.items}
     simulator.switches.gallery_errors_after = 0
     result = await world.service.delete_all_images(LENA)

@@ -176,10 +176,11 @@ def test_delete_everything_says_what_it_gives_up() -> None:
 def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
     world, simulator = rigged()
     world.service.generate_reference(LENA, prompt="one")
-    break_once(world.metadata, "add")
+    break_once(world.metadata, "add", 2)
     with pytest.raises(Crash):
         world.service.generate_portfolio(LENA)
     (portfolio, _) = world.operations()
+    assert sorted(item.state for item in portfolio.items) == ["pending", "stored"]
     assert world.media.keys() & {item.key for item in portfolio.items}
     simulator.switches.gallery_errors_after = 0
     result = world.service.delete_all_images(LENA)

@@ -11,6 +11,7 @@ import pytest
 from charimg import (
     CharacterLibrary,
     CharacterLibraryError,
+    ConfigurationError,
     Downloader,
     ErrorCode,
     IngestionError,
@@ -21,7 +22,7 @@ from charimg import (
     StorageError,
 )
 
-from .mishaps import HASTY, STATUS, break_once, outcomes, prompts, rigged, settled
+from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
 from .world import LENA, URL
 
 
@@ -96,6 +97,42 @@ def test_a_lease_that_cannot_be_given_up_does_not_hide_the_error() -> None:
     with pytest.raises(CharacterLibraryError) as caught:
         world.service.generate_reference(LENA, prompt="one")
     assert caught.value.code == ErrorCode.UPSTREAM_MODEL
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("generate_initial_image", lambda service: service.generate_reference(LENA, prompt="two")),
+        ("generate_360_set", lambda service: service.generate_portfolio(LENA)),
+        ("generate_scene_image", lambda service: service.generate_scene(LENA, "two")),
+    ],
+)
+def test_what_was_not_sent_at_all_is_over(method: str, ask: Any) -> None:
+    world, _ = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    # The client is closed by somebody else at that moment.
+    break_once(world.service.library, method, error=ConfigurationError)
+    with pytest.raises(ConfigurationError):
+        ask(world.service)
+    (operation, _) = world.operations()
+    assert operation.state == OperationState.FAILED
+    assert (world.service.recover()).operations == ()
+
+
+def test_an_answer_that_cannot_be_read_is_recovered_from() -> None:
+    world, simulator = rigged()
+
+    def odd(answer: Any) -> Any:
+        return {**answer, "data": {**answer["data"], "validationNotes": ["a"]}}
+
+    simulator.answer(INITIAL, odd)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_reference(LENA, prompt="one")
+    assert (caught.value.code, caught.value.outcome_unknown) == (ErrorCode.INVALID_RESPONSE, True)
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+    settled(world)
 
 
 def test_another_server_at_the_url_does_not_end_a_job_that_was_paid_for() -> None:
