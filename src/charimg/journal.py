@@ -243,6 +243,6 @@ class RecoveryReport:
 
     @property
     def unresolved(self) -> tuple[Recovered, ...]:
-        """Those that need time or a human, so are ``unknown``, ``waiting``, ``in-progress`` or ``error``."""
+        """Those that need time or a human: unknown, waiting, in progress, or with an error."""
         open_outcomes = ("unknown", "waiting", "in-progress", "error")
         return tuple(each for each in self.operations if each.outcome in open_outcomes)
