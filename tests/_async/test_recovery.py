@@ -377,7 +377,7 @@ async def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
         state=OperationState.FAILED,
         doomed=(
             Doomed(image_id=image.id, media_key=image.key),
-            Doomed(image_id="x", media_key=None),
+            Doomed(image_id="x", media_key="x"),
         ),
     )
     assert outcomes(await world.service.recover()) == ["cleaned"]
@@ -698,4 +698,22 @@ async def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None
     assert [image.prompt for image in await world.images()] == ["two"]
     states = {operation.kind: operation.state for operation in await world.operations()}
     assert states["portfolio"] == OperationState.FAILED
+    await settled(world)
+
+
+async def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    await left_behind(world, id="f" * 32, kind="delete", options={"all": True})
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    await world.metadata.add(later)
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert [image.key for image in await world.images()] == ["later"]
     await settled(world)

@@ -376,7 +376,7 @@ def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
         state=OperationState.FAILED,
         doomed=(
             Doomed(image_id=image.id, media_key=image.key),
-            Doomed(image_id="x", media_key=None),
+            Doomed(image_id="x", media_key="x"),
         ),
     )
     assert outcomes(world.service.recover()) == ["cleaned"]
@@ -693,4 +693,22 @@ def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None:
     assert [image.prompt for image in world.images()] == ["two"]
     states = {operation.kind: operation.state for operation in world.operations()}
     assert states["portfolio"] == OperationState.FAILED
+    settled(world)
+
+
+def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    left_behind(world, id="f" * 32, kind="delete", options={"all": True})
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    world.metadata.add(later)
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert [image.key for image in world.images()] == ["later"]
     settled(world)

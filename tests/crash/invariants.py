@@ -41,6 +41,7 @@ from charimg import (
     OperationKind,
     OperationState,
     ReferencePolicy,
+    StorageError,
 )
 from charimg.testing import Simulator
 
@@ -116,11 +117,11 @@ def read_facts(service: CharacterImageService, characters: Iterable[str]) -> Fac
     media: dict[str, StoredFile] = {}
     broken: list[str] = []
     for key in keys:
-        if service.media.get(key) is None:
+        try:
+            with service.media.open(key) as chunks:
+                media[key] = _stored(chunks)
+        except StorageError:
             broken.append(f"{key} (not whole)")
-            continue
-        with service.media.open(key) as chunks:
-            media[key] = _stored(chunks)
     return Facts(
         images=tuple(images),
         operations=tuple(operations),
@@ -146,11 +147,11 @@ async def aread_facts(service: AsyncCharacterImageService, characters: Iterable[
     media: dict[str, StoredFile] = {}
     broken: list[str] = []
     for key in keys:
-        if await service.media.get(key) is None:
+        try:
+            async with service.media.open(key) as chunks:
+                media[key] = _stored([chunk async for chunk in chunks])
+        except StorageError:
             broken.append(f"{key} (not whole)")
-            continue
-        async with service.media.open(key) as chunks:
-            media[key] = _stored([chunk async for chunk in chunks])
     return Facts(
         images=tuple(images),
         operations=tuple(operations),

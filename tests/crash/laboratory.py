@@ -21,7 +21,7 @@ import charimg
 from charimg.testing import Simulator, SimulatorServer, serve
 from charimg.testing.simulator import Counters, Switches
 
-from .invariants import counts_of
+from .invariants import Bounds, counts_of
 from .works import SHOTS, WORKS, Work, link, open_service
 
 __all__ = ["Ended", "Laboratory", "Recovery", "laboratory"]
@@ -39,6 +39,7 @@ class Ended:
         error: What the operation raised, in words.
         ours: Whether that was an error of charimg, or none.
         raised: The traceback.
+        told: The outcomes, if it was a recovery.
     """
 
     killed: bool
@@ -46,6 +47,7 @@ class Ended:
     error: str | None = None
     ours: bool = True
     raised: str | None = None
+    told: list[str] = field(factory=list)
 
 
 @frozen(kw_only=True)
@@ -57,7 +59,6 @@ class Recovery:
         outcomes: Outcome, kind and prompt of each operation that the first one looked at.
         images: Media id, status, source and prompt of each record in the end.
         drawn: Media ids of what the Library drew for the operation.
-        received: Media ids in the ledger.
         counts: What the Library counted.
     """
 
@@ -65,15 +66,24 @@ class Recovery:
     outcomes: list[list[str]]
     images: list[list[str | None]]
     drawn: list[str]
-    received: list[str]
     counts: dict[str, int]
+
+    @property
+    def lost(self) -> list[str]:
+        """What the Library drew for the operation, and no record tells of."""
+        recorded = {
+            media_id
+            for media_id, status, source, prompt in self.images
+            if status == "succeeded" or (source and prompt)
+        }
+        return [media_id for media_id in self.drawn if media_id not in recorded]
 
 
 @frozen(kw_only=True)
 class _World:
     root: Path
     state: Any = field(repr=False)
-    db_id: str
+    known: frozenset[str]
 
 
 class Laboratory:
@@ -87,28 +97,47 @@ class Laboratory:
         self._tmp = where / "tmp"
         self._tmp.mkdir()
         self.root: Path = where / "data"
-        self._drawn_before: set[str] = set()
+        self._known: frozenset[str] = frozenset()
         self._prepared = functools.cache(self._prepare)
+
+    @property
+    def url(self) -> str:
+        """Where the Library is served."""
+        return self._server.url
+
+    def begin(self, name: str) -> Path:
+        """Make a fresh world for a work, and return its data directory."""
+        self._restore(self._prepared(name), WORKS[name])
+        return self.root
 
     def act(
         self, name: str, *, bug: str | None = None, at: int | None = None, stop: str | None = None
     ) -> Ended:
         """Run a work in a fresh world, in a child that may be stopped at a moment."""
-        work = WORKS[name]
-        world = self._prepared(name)
-        self._restore(world, work)
+        self.begin(name)
         said = self._ask(do="act", work=name, bug=bug, at=at, stop=stop)
+        assert "crashed" not in said, said["crashed"]
         return Ended(
             killed=os.WIFSIGNALED(said["status"]) and os.WTERMSIG(said["status"]) == signal.SIGKILL,
             trail=said["trail"],
             error=said.get("error"),
             ours=said.get("ours", True),
             raised=said.get("raised"),
+            told=said.get("told", []),
         )
 
-    def recover(self, name: str, *, bug: str | None = None) -> Recovery:
-        """Recover twice in another child, and judge everything."""
+    def recover(
+        self, name: str, *, bug: str | None = None, bounds: Bounds | None = None
+    ) -> Recovery:
+        """Recover twice in another child, and judge everything.
+
+        Args:
+            name: The work that was done before.
+            bug: What is sabotaged now, too.
+            bounds: Others than the work's own.
+        """
         work = WORKS[name]
+        before = _posts(self._simulator)
         said = self._ask(do="recover", bug=bug, one_reference=work.one_reference)
         if "crashed" in said:
             said |= {"violations": ["recovery raised: " + said["crashed"]], "outcomes": []}
@@ -117,13 +146,13 @@ class Laboratory:
         return Recovery(
             violations=[
                 *said["violations"],
-                *work.bounds.violations(counts),
+                *(bounds or work.bounds).violations(counts),
+                *(["recovery has posted"] if _posts(self._simulator) != before else []),
                 *(f"temporary file {name}" for name in said.get("left", ())),
             ],
             outcomes=said["outcomes"],
             images=said.get("images", []),
-            drawn=[each for each in state.media if each not in self._drawn_before],
-            received=said.get("received", []),
+            drawn=[each for each in state.media if each not in self._known],
             counts=counts,
         )
 
@@ -146,14 +175,15 @@ class Laboratory:
         with open_service(root, self._server.url) as service:
             link(service, db_id)
             work.begin(service, self._simulator)
-        return _World(root=root, state=self._simulator._state, db_id=db_id)
+        state = self._simulator._state
+        return _World(root=root, state=state, known=frozenset(state.media))
 
     def _left_by(self, name: str, other: str, last: str) -> _World:
         trail = self.act(other).trail
         self.act(other, at=trail.index(last) + 1, stop="kill")
         root = self._where / "prepared" / f"left-by-{other}".replace(" ", "-")
         shutil.copytree(self.root, root)
-        return _World(root=root, state=self._simulator._state, db_id=self._prepared(other).db_id)
+        return _World(root=root, state=self._simulator._state, known=self._known)
 
     def _restore(self, world: _World, work: Work) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
@@ -162,7 +192,7 @@ class Laboratory:
         self._simulator.switches = Switches(**{"shots": SHOTS, **work.switches})
         self._simulator.counters = Counters()
         self._simulator.requests.clear()
-        self._drawn_before = set(world.state.media)
+        self._known = world.known
 
     def _ask(self, **task: Any) -> dict[str, Any]:
         task |= {"root": str(self.root), "url": self._server.url, "tmp": str(self._tmp)}
@@ -172,6 +202,10 @@ class Laboratory:
         self._zygote.stdin.flush()
         said: dict[str, Any] = json.loads(self._zygote.stdout.readline())
         return said
+
+
+def _posts(simulator: Simulator) -> int:
+    return sum(n for name, n in counts_of(simulator).items() if name.endswith("POSTs"))
 
 
 @contextmanager

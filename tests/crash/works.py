@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -34,19 +35,23 @@ Act: TypeAlias = Callable[[CharacterImageService], object]
 Begin: TypeAlias = Callable[[CharacterImageService, Simulator], None]
 
 
-def open_service(root: Path, url: str) -> CharacterImageService:
+@contextmanager
+def open_service(root: Path, url: str) -> Iterator[CharacterImageService]:
     """Open the embedded stores; one worker, so that every run takes the same steps."""
-    library = CharacterLibrary(url, retries=RetryPolicy.off())
-    # Files of any size pass through a real temporary file.
-    downloader = Downloader(limits=DownloadLimits(spool_bytes=1), retries=RetryPolicy.off())
-    return CharacterImageService.local(
-        root,
-        library=library,
-        downloader=downloader,
-        job_policy=FAST,
-        concurrency=1,
-        lease_seconds=LEASE_SECONDS,
-    )
+    with (
+        CharacterLibrary(url, retries=RetryPolicy.off()) as library,
+        # Files of any size pass through a real temporary file.
+        Downloader(limits=DownloadLimits(spool_bytes=1), retries=RetryPolicy.off()) as downloader,
+        CharacterImageService.local(
+            root,
+            library=library,
+            downloader=downloader,
+            job_policy=FAST,
+            concurrency=1,
+            lease_seconds=LEASE_SECONDS,
+        ) as service,
+    ):
+        yield service
 
 
 def link(service: CharacterImageService, db_id: str) -> None:
@@ -160,11 +165,14 @@ WORKS: dict[str, Work] = {
         switches={"html_files": 1},
     ),
     "portfolio, as a job": Work(begin=reference, act=_portfolio, bounds=Bounds(set_posts=1)),
+    "portfolio of one shot": Work(
+        begin=reference, act=_portfolio, bounds=Bounds(set_posts=1), switches={"shots": 1}
+    ),
     "portfolio, at once": Work(
         begin=reference,
         act=_portfolio,
         bounds=Bounds(set_posts=1),
-        switches={"set360_mode": "images"},
+        switches={"set360_mode": "images", "shots": 2},
     ),
     "scene": Work(begin=reference, act=_scene, bounds=Bounds(scene_posts=1)),
     "delete a scene": Work(
@@ -199,10 +207,12 @@ WORKS: dict[str, Work] = {
         one_reference=False,
     ),
     "recover a job": Work(
-        left_by=("portfolio, as a job", "after http POST generate-360-set"), act=_recover
+        left_by=("portfolio of one shot", "after http POST generate-360-set"), act=_recover
     ),
     "recover what was half stored": Work(left_by=("scene", "before rename"), act=_recover),
-    "recover a removal": Work(left_by=("delete all", "after rename"), act=_recover),
+    "recover a removal": Work(
+        left_by=("delete all", "after rename"), act=_recover, bounds=Bounds(reference_deletes=1)
+    ),
     "recover a retry": Work(left_by=("retry", "after rename"), act=_recover, one_reference=False),
     "recover a restore": Work(
         left_by=("restore", "after http PUT reference-image"), act=_recover, one_reference=False

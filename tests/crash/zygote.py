@@ -11,6 +11,7 @@ or how the call fails), ``bug`` (which part of the service is sabotaged).
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import signal
@@ -18,17 +19,24 @@ import ssl
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import stamina
 
-import charimg
-import charimg.stores.disk
-import charimg.stores.sqlite
-from charimg import CharacterImageService, CharimgError
+from charimg import (
+    CharacterImageService,
+    CharacterLibrary,
+    CharimgError,
+    Downloader,
+    RecoveryReport,
+)
+from charimg._sync import base
+from charimg.testing import Simulator
 
 from . import faults, invariants, sabotage, works
 from .steps import Steps, stepping
@@ -41,7 +49,12 @@ def main() -> None:
     # Reading the certificates takes longer than an operation, and nobody here speaks TLS.
     context = ssl.create_default_context()
     ssl.create_default_context = functools.lru_cache(lambda *_, **__: context)  # type: ignore[assignment]
-    assert charimg.CharacterImageService
+    # So that an operation's keys, and with them the directories that exist, are no accident.
+    base.new_operation_id = _ids().__next__
+    _warm()
+    # The children share this memory as long as nobody counts in it.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         told, tell = os.pipe()
         child = os.fork()
@@ -56,7 +69,37 @@ def main() -> None:
         print(json.dumps({**answer, "status": status}), flush=True)
 
 
+def _ids() -> Iterator[str]:
+    """Return ids that are later than any of an earlier process."""
+    for number in count():
+        yield f"{'f' * 12}{number:020x}"
+
+
+def _warm() -> None:
+    """Go through everything once, so that no child has to compile converters or load codecs."""
+    simulator = Simulator()
+    simulator.switches.shots = 1
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        httpx.Client(transport=simulator.transport()) as client,
+        CharacterImageService.local(
+            directory,
+            library=CharacterLibrary(simulator.base_url, client=client),
+            downloader=Downloader(client=client),
+            job_policy=works.FAST,
+            concurrency=1,
+        ) as service,
+    ):
+        works.link(service, simulator.add_character(name="Lena Marlow"))
+        service.generate_reference(works.LENA, prompt="one")
+        service.generate_portfolio(works.LENA)
+        service.generate_scene(works.LENA, "two")
+        service.delete_all_images(works.LENA)
+        service.recover()
+
+
 def _child(task: dict[str, Any], tell: int) -> None:
+    gc.disable()
     signal.alarm(_SECONDS)
     try:
         said = _run(task, lambda steps: _say(tell, {"trail": steps.trail}))
@@ -100,12 +143,15 @@ def _run(task: dict[str, Any], before_death: Callable[[Steps], None]) -> dict[st
 
 def _act(act: works.Act, root: Path, url: str) -> dict[str, Any]:
     error: BaseException | None = None
+    result: object = None
     try:
         with works.open_service(root, url) as service:
-            act(service)
+            result = act(service)
     except Exception as caught:  # noqa: BLE001 - judged by whoever asked
         error = caught
+    told = result.operations if isinstance(result, RecoveryReport) else ()
     return {
+        "told": [each.outcome for each in told],
         "error": None if error is None else f"{type(error).__name__}: {error}",
         "ours": error is None or isinstance(error, CharimgError),
         "raised": None if error is None else "".join(traceback.format_exception(error)),
@@ -137,7 +183,6 @@ def _recover(root: Path, url: str, *, one_reference: bool) -> dict[str, Any]:
             [image.external_id, image.status, image.source_url, image.prompt]
             for image in facts.images
         ],
-        "received": [item.external_id for op in facts.operations for item in op.items],
     }
 
 

@@ -161,7 +161,7 @@ class _Recovery:
         message = "The removal was finished."
         if run.op.remote_delete == RemoteDelete.INTENDED:
             message += " Whether the remote reference was deleted is not known."
-        await finish_removal(run)
+        await finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
         return _recovered(run.op, "cleaned", message=message)
 

@@ -162,7 +162,7 @@ class _Recovery:
         message = "The removal was finished."
         if run.op.remote_delete == RemoteDelete.INTENDED:
             message += " Whether the remote reference was deleted is not known."
-        finish_removal(run)
+        finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
         return _recovered(run.op, "cleaned", message=message)
 
