@@ -6,6 +6,7 @@ import copy
 import functools
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from charimg import (
     CharacterLibrary,
     Downloader,
     DownloadLimits,
+    GenerationInProgress,
     JobPolicy,
     RetryPolicy,
 )
@@ -118,9 +120,9 @@ class World:
         self.simulator = simulator
         self._drawn_before = set(simulator._state.media)
 
-    def open(self) -> CharacterImageService:
+    def open(self, transport: httpx.BaseTransport | None = None) -> CharacterImageService:
         """Open the sync service; closing it closes everything."""
-        client = httpx.Client(transport=self.simulator.transport())
+        client = httpx.Client(transport=transport or self.simulator.transport())
         return CharacterImageService.local(
             self.root,
             library=CharacterLibrary(URL, client=client, retries=RetryPolicy.off()),
@@ -140,11 +142,21 @@ class World:
             concurrency=2,
         )
 
-    def judge(self, work: str) -> list[str]:
-        """Recover twice, and return every broken rule."""
+    def is_leased(self) -> bool:
+        """Tell whether somebody holds the lease."""
         with self.open() as service:
-            lease = service.ledger.acquire(LENA, owner="looks whether it is free", ttl=1)
+            try:
+                lease = service.ledger.acquire(LENA, owner="looks whether it is free", ttl=1)
+            except GenerationInProgress:
+                return True
             service.ledger.release(lease)
+            return False
+
+    def judge(self, work: str, *, later: float = 0.0) -> list[str]:
+        """Recover twice, so many seconds later, and return every broken rule."""
+        with self.open() as service:
+            ledger: Any = service.ledger
+            ledger._clock = lambda: time.time() + later
             left = invariants.read_facts(service, [LENA])
             found = [
                 f"before recovery: {wrong}" for wrong in invariants.violations(left, settled=False)

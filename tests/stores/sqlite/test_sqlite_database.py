@@ -518,3 +518,18 @@ os.wait()
     with SqliteDatabase(path) as database:
         keys = {image.key for image in SqliteMetadataRepository(database).list("mira").images}
     assert keys == {"before", "child-1", "child-2"}
+
+
+def test_a_cursor_in_a_traceback_does_not_keep_the_lock(path: Path) -> None:
+    def broken_off(database: SqliteDatabase) -> None:
+        with database.writing() as connection:
+            cursor = connection.execute("SELECT 1 UNION SELECT 2")
+            assert cursor.fetchone() == (1,)
+            raise KeyboardInterrupt
+
+    with SqliteDatabase(path, busy_timeout=0) as database:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            broken_off(database)
+        with database.writing() as connection:
+            connection.execute("DELETE FROM images")
+        assert caught.tb is not None

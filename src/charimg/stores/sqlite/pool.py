@@ -57,7 +57,10 @@ class Pool:
             try:
                 yield connection
             except BaseException:
-                # Rolls back, whatever state the connection is in.
+                # Rolled back first: a cursor that the exception's traceback still holds would keep
+                # the transaction, and so its lock, even past the closing.
+                with suppress(sqlite3.Error):
+                    connection.rollback()
                 connection.close()
                 raise
         except BaseException:
