@@ -35,6 +35,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             return super().execute("PRAGMA synchronous = OFF" if off else sql, *args)
 
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{"factory": Connection, **k}))
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *a, **k: connect(*a, **{"factory": Connection, **k})
+    )
     monkeypatch.setattr(os, "fsync", lambda _: None)
     yield
