@@ -141,3 +141,34 @@ def test_a_lost_lease_stops_the_operation() -> None:
     with pytest.raises(LeaseLost):
         world.service.generate_scene(LENA, "She waits.")
     assert world.counts == (0, 0, 0, 0), "nothing was paid for"
+
+
+@pytest.mark.parametrize("before", ["save", "add", "settled"])
+@pytest.mark.parametrize("then", ["delete", "recover", "nothing"])
+def test_what_comes_in_after_the_lease_was_lost_does_not_stand(before: str, then: str) -> None:
+    world = ready()
+    world.simulator.set_reference(world.db_id)
+    port: Any = {"save": world.media, "add": world.metadata, "settled": world.metadata}[before]
+    name = "save" if before == "save" else "add"
+    call = getattr(port, name)
+
+    def taken_over(value: Any, /) -> Any:
+        setattr(port, name, call)
+        if before == "settled":
+            value = call(value)
+        world.clock.now += 100_000
+        if then == "nothing":
+            lease = world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+            world.ledger.release(lease)
+        elif then == "recover":
+            world.service.recover()
+        else:
+            world.service.delete_all_images(LENA)
+        return value if before == "settled" else call(value)
+
+    setattr(port, name, taken_over)
+    with pytest.raises(LeaseLost):
+        world.service.generate_scene(LENA, "She waits.")
+    world.service.recover()
+    world.check()
+    assert len(world.images()) == (0 if then == "delete" else 1)

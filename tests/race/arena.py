@@ -1,7 +1,7 @@
 """Lets several processes compete on one directory and one served Library, and judges what is left.
 
-SQLite itself keeps the score: triggers note, in the very transaction, under which lease an operation
-was written, and whether a character had two references for a moment.
+SQLite itself keeps the score: triggers note, in the very transaction, under which lease an
+operation was written, and whether a character had two references for a moment.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Temporary:
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing waits for the disk: no plug is pulled here."""
 
     class Connection(sqlite3.Connection):
@@ -39,4 +38,3 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         sqlite3, "connect", lambda *a, **k: connect(*a, **{"factory": Connection, **k})
     )
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    yield

@@ -1,8 +1,8 @@
 """One of several processes that compete for a character, round by round.
 
-Started with pipes: ``name root url``. Each line on stdin is one round in JSON: ``round``, ``act`` and
-``ahead`` (how many seconds this process's clock is ahead). It is answered by one line on stdout when
-the act has ended.
+Started with pipes: ``name root url tmp``. Each line on stdin is one round in JSON: ``round``,
+``act`` and ``ahead`` (how many seconds this process's clock is ahead). It is answered by one line
+on stdout when the act has ended.
 """
 
 from __future__ import annotations

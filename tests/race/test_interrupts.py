@@ -70,7 +70,7 @@ class SteppedTransport(httpx.BaseTransport):
         return answer
 
 
-def _by_ports(world: World, act: Callable[[CharacterImageService], object], steps: Steps) -> None:
+def by_ports(world: World, act: Callable[[CharacterImageService], object], steps: Steps) -> None:
     with world.open(SteppedTransport(world.simulator.transport(), steps)) as service:
         parts = service._parts
         ports = {name: SteppedPort(getattr(parts, name), name, steps) for name in PORTS}
@@ -119,7 +119,7 @@ def _interrupted(
 def test_interrupted_at_every_call(
     worlds: Worlds, temporary: Temporary, figure: Figure, name: str
 ) -> None:
-    points, stood = _interrupted(worlds, temporary, name, _by_ports)
+    points, stood = _interrupted(worlds, temporary, name, by_ports)
     assert stood <= 1
     figure(f"KeyboardInterrupt at every port and HTTP call, {name}", f"{points} points, 0 lost")
 

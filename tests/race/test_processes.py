@@ -78,7 +78,7 @@ def test_eight_processes_compete_for_one_character(tmp_path: Path, figure: Figur
 def test_a_lease_that_is_taken_from_a_living_process(
     tmp_path: Path, figure: Figure, seed: int
 ) -> None:
-    """A clock that runs far ahead ends every lease: its process takes over while the other works."""
+    """A clock that runs far ahead ends every lease: two processes work at the same time."""
     chance = random.Random(seed)
     with arena(tmp_path, PROCESSES) as opened:
         for number in range(TAKEOVERS):

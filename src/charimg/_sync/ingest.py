@@ -18,6 +18,7 @@ from ..errors import (
     ErrorCode,
     IngestionError,
     InvalidArgument,
+    LeaseLost,
 )
 from ..journal import ItemState, OperationItem
 from ..models import (
@@ -96,13 +97,17 @@ def ingest(
     pending = [item for item in run.op.items if item.state == ItemState.PENDING]
     if resume:
         pending = [item for item in pending if not work.settle_stored(item)]
-    run_bounded(
-        work.fetch,
-        pending,
-        limit=run.parts.concurrency,
-        handle=work.handle,
-        discard=_Fetched.close,
-    )
+    try:
+        run_bounded(
+            work.fetch,
+            pending,
+            limit=run.parts.concurrency,
+            handle=work.handle,
+            discard=_Fetched.close,
+        )
+    except LeaseLost:
+        work.withdraw()
+        raise
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -125,6 +130,7 @@ class _Ingestion:
         self.errors: dict[str, IngestionError] = {}
         self.total = len(run.op.items)
         self.master_since: datetime | None = None
+        self.added: dict[str, str] = {}
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
@@ -151,7 +157,8 @@ class _Ingestion:
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: store what a worker brought."""
-        self.run.keep()
+        # Whoever took the lease over has settled this, and perhaps deleted it since.
+        self.run.renew()
         error = outcome.error
         if isinstance(error, IngestionError):
             self.settle_failed(item, error)
@@ -174,6 +181,25 @@ class _Ingestion:
             storing_ms=storing_ms,
         )
         self._record(item, media=media, metrics=metrics)
+
+    def withdraw(self) -> None:
+        """Take back what came in after somebody else took over and deleted the images.
+
+        A record and its media stand or fall together, as the one that took over has left them.
+        """
+        parts = self.run.parts
+        op = parts.ledger.get(self.run.op.id)
+        if op is None or not op.finished:
+            return
+        for item in op.items:
+            image_id = item.image_id or self.added.get(item.key) or op.options.get("image_id")
+            record = None if image_id is None else parts.metadata.get(str(image_id))
+            gone = item.state == ItemState.PENDING or parts.media.get(item.key) is None
+            if record is not None and record.status == ImageStatus.SUCCEEDED and gone:
+                parts.metadata.delete(record.id)
+                record = None
+            if record is None:
+                parts.media.delete(item.key)
 
     def settle_stored(self, item: OperationItem) -> bool:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
@@ -230,6 +256,7 @@ class _Ingestion:
                 made_good = evolve(image, id=stored.id, created_at=stored.created_at)
                 stored = metadata.update(made_good)
             image = stored
+            self.added[item.key] = image.id
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,

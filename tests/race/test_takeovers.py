@@ -1,0 +1,74 @@
+"""A lease ends while its holder still works, and somebody else goes on.
+
+Nobody can stop a process that was suspended for longer than its lease. It must notice, and what it
+did in ignorance must not stand.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from charimg import CharacterImageService, CharimgError, LeaseLost
+
+from ..crash.steps import Steps
+from ..crash.works import LENA, WORKS
+from ..figures import Figure
+from .test_cancellation import SOAK
+from .test_interrupts import LEASE_SECONDS, by_ports
+from .worlds import ACTS, World, Worlds
+
+
+def delete_all(service: CharacterImageService) -> None:
+    service.delete_all_images(LENA)
+
+
+def reference(service: CharacterImageService) -> None:
+    service.generate_reference(LENA, prompt="another's")
+
+
+def recover(service: CharacterImageService) -> None:
+    service.recover()
+
+
+OTHERS = {each.__name__: each for each in (delete_all, reference, recover)}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("name", ACTS if SOAK else ["reference"])
+def test_taken_over_at_every_call(worlds: Worlds, figure: Figure, name: str, other: str) -> None:
+    work = ACTS[name].work
+    steps = Steps()
+    by_ports(worlds.fresh(work), WORKS[work].act, steps)
+    lost = 0
+    for at, moment in enumerate(steps.trail, start=1):
+        world = worlds.fresh(work)
+        lost += _taken_over(world, work, at, other)
+        where = f"{at}: {moment}"
+        assert world.judge(work, later=2 * LEASE_SECONDS, contested=True) == [], where
+        worlds.forget(world)
+    assert lost > 10
+    figure(
+        f"leases taken over at every call, {name}, by {other}",
+        f"{len(steps.trail)} points, {lost} times noticed, 0 violations",
+    )
+
+
+def _taken_over(world: World, work: str, at: int, other: str) -> bool:
+    def take_over(what: str, when: str) -> None:
+        with world.open() as second:
+            ledger: Any = second.ledger
+            ledger._clock = lambda: time.time() + LEASE_SECONDS
+            OTHERS[other](second)
+
+    try:
+        by_ports(world, WORKS[work].act, Steps(at, take_over))
+    except LeaseLost:
+        return True
+    except (CharimgError, IndexError):
+        # What it was to work on is gone.
+        return False
+    return False
