@@ -7,12 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from charimg import (
     CharacterImage,
     CharacterLibraryError,
     Doomed,
     ErrorCode,
+    IngestionError,
     ItemState,
     JobError,
     JobPolicy,
@@ -555,3 +557,158 @@ def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
     assert all(item.error and item.source_url for item in failed)
+
+
+def refused(world: World, **options: Any) -> CharacterImage:
+    """Generate a reference whose file does not come in; return its failed record."""
+    world.simulator.switches.html_files = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_reference(LENA, prompt="refused", **options)
+    return (world.images())[0]
+
+
+def interrupted_retry(world: World, failed: CharacterImage, *, recorded: bool) -> None:
+    """Retry, and lose the process when the file is stored, or when the record is made good."""
+
+    class Gone(BaseException):
+        pass
+
+    class Metadata:
+        requires_media = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.metadata, name)
+
+        def update(self, image: CharacterImage) -> CharacterImage:
+            if recorded:
+                world.metadata.update(image)
+            raise Gone
+
+    with pytest.raises(Gone):
+        world.assemble(metadata=Metadata()).retry_ingestion(LENA, failed.id)
+
+
+def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
+    # The process died when the failed record stood, and its operation did not know of it yet.
+    world = ready()
+    failed = refused(world)
+    (operation,) = world.operations()
+    items = tuple(
+        evolve(item, state=ItemState.PENDING, image_id=None, error=None) for item in operation.items
+    )
+    left_behind(
+        world, id=operation.id, state=OperationState.RECEIVED, prompt="refused", items=items
+    )
+    assert outcomes(world.service.recover()) == ["completed"]
+    (image,) = world.images()
+    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    settled(world)
+
+
+def test_an_interrupted_retry_still_removes_what_the_reference_replaces() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    failed = refused(world, policy="delete-after-success")
+    interrupted_retry(world, failed, recorded=True)
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert [image.prompt for image in world.images()] == ["refused"]
+    settled(world)
+
+
+def test_the_file_of_an_interrupted_retry_goes_with_its_record() -> None:
+    world = ready()
+    failed = refused(world)
+    interrupted_retry(world, failed, recorded=False)
+    assert world.media.keys() == {failed.key}
+    world.service.delete_image(LENA, failed.id)
+    assert world.media.keys() == set()
+    assert world.images() == []
+    settled(world)
+
+
+def test_the_file_of_an_interrupted_retry_goes_with_a_record_that_a_host_removed() -> None:
+    world = ready()
+    failed = refused(world)
+    interrupted_retry(world, failed, recorded=False)
+    world.metadata.delete(failed.id)
+    assert outcomes(world.service.recover()) == ["completed"]
+    settled(world)
+
+
+def test_a_deleted_image_does_not_come_back() -> None:
+    # The record stood, its operation did not know of it yet, and then the image was deleted.
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    world.service.generate_scene(LENA, "two")
+    operation = (world.operations())[0]
+    items = tuple(evolve(item, state=ItemState.PENDING, image_id=None) for item in operation.items)
+    left_behind(
+        world,
+        id=operation.id,
+        kind="scene",
+        state=OperationState.RECEIVED,
+        prompt="two",
+        items=items,
+    )
+    (image,) = [each for each in world.images() if each.kind == "scene"]
+    world.service.delete_image(LENA, image.id)
+    assert [each.prompt for each in world.images()] == ["one"]
+    settled(world)
+
+
+def test_what_a_broken_save_left_goes_even_when_the_file_never_comes() -> None:
+    world = ready()
+    removed: list[str] = []
+    media = world.media
+
+    class Littered:
+        concurrent_safe = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(media, name)
+
+        def delete(self, key: str) -> bool:
+            removed.append(key)
+            return media.delete(key)
+
+    item = OperationItem(key="k", index=0, prompt="the prompt")
+    left_behind(world, state=OperationState.RECEIVED, items=(item,))
+    world.assemble(media=Littered()).recover()
+    assert removed == ["k"]
+
+
+def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    answer = world.service.library.generate_360_set(world.db_id)
+    left_behind(
+        world,
+        id="f" * 31 + "1",
+        kind="portfolio",
+        state=OperationState.RECEIVED,
+        job_id=answer.job_id,
+    )
+    left_behind(world, id="f" * 31 + "2", kind="delete", options={"all": True})
+    world.service.generate_reference(LENA, prompt="two")
+    assert [image.prompt for image in world.images()] == ["two"]
+    states = {operation.kind: operation.state for operation in world.operations()}
+    assert states["portfolio"] == OperationState.FAILED
+    settled(world)
+
+
+def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    left_behind(world, id="f" * 32, kind="delete", options={"all": True})
+    later = CharacterImage(
+        key="later",
+        character_id=LENA,
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    world.metadata.add(later)
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert [image.key for image in world.images()] == ["later"]
+    settled(world)

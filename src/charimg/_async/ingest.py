@@ -180,6 +180,8 @@ class _Ingestion:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
         media = await self.run.parts.media.get(item.key)
         if media is None:
+            # What a save left that was broken off goes now, whatever becomes of the next one.
+            await self.run.parts.media.delete(item.key)
             return False
         await self._record(item, media=media, metrics=ImageMetrics())
         return True

@@ -83,7 +83,11 @@ async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> Settled:
         age = (utcnow() - op.created_at).total_seconds()
         if op.state == OperationState.UNKNOWN and age > _LATE:
             continue
-        recovered, error = await _recover_one(parts, op, lease)
+        current = await parts.ledger.get(op.id)
+        if current is None or current.finished:
+            # A removal that came after it has closed it just now.
+            continue
+        recovered, error = await _recover_one(parts, current, lease)
         if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
@@ -157,7 +161,7 @@ class _Recovery:
         message = "The removal was finished."
         if run.op.remote_delete == RemoteDelete.INTENDED:
             message += " Whether the remote reference was deleted is not known."
-        await finish_removal(run)
+        await finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
         return _recovered(run.op, "cleaned", message=message)
 
@@ -218,7 +222,10 @@ class _Recovery:
     async def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
         run = self.run
-        if image is not None:
+        if image is None:
+            for item in run.op.items:
+                await run.parts.media.delete(item.key)
+        else:
             for item in run.op.items:
                 await run.write_item(evolve(item, state=ItemState.STORED, image_id=image.id))
             await remove_replaced(run)

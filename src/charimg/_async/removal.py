@@ -89,15 +89,19 @@ async def remove_replaced(run: AsyncRun) -> None:
             await remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
-async def finish_removal(run: AsyncRun) -> bool | None:
+async def finish_removal(run: AsyncRun, *, until: datetime | None = None) -> bool | None:
     """Carry out what a removal has written down that it is going to do, and close it.
+
+    Args:
+        run: The removal.
+        until: Newer images stay: nobody had asked to remove them.
 
     Returns:
         Whether the remote reference was deleted; ``None`` when that was not due.
     """
     options = run.op.options
     if options.get("all"):
-        await remove_all(run)
+        await remove_all(run, until=until)
         await supersede(run)
     remote = None
     if options.get("remote") and run.op.remote_delete == RemoteDelete.NOT_DUE:

@@ -84,7 +84,11 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
         age = (utcnow() - op.created_at).total_seconds()
         if op.state == OperationState.UNKNOWN and age > _LATE:
             continue
-        recovered, error = _recover_one(parts, op, lease)
+        current = parts.ledger.get(op.id)
+        if current is None or current.finished:
+            # A removal that came after it has closed it just now.
+            continue
+        recovered, error = _recover_one(parts, current, lease)
         if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
@@ -158,7 +162,7 @@ class _Recovery:
         message = "The removal was finished."
         if run.op.remote_delete == RemoteDelete.INTENDED:
             message += " Whether the remote reference was deleted is not known."
-        finish_removal(run)
+        finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
         return _recovered(run.op, "cleaned", message=message)
 
@@ -219,7 +223,10 @@ class _Recovery:
     def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
         run = self.run
-        if image is not None:
+        if image is None:
+            for item in run.op.items:
+                run.parts.media.delete(item.key)
+        else:
             for item in run.op.items:
                 run.write_item(evolve(item, state=ItemState.STORED, image_id=image.id))
             remove_replaced(run)

@@ -88,15 +88,19 @@ def remove_replaced(run: Run) -> None:
             remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
-def finish_removal(run: Run) -> bool | None:
+def finish_removal(run: Run, *, until: datetime | None = None) -> bool | None:
     """Carry out what a removal has written down that it is going to do, and close it.
+
+    Args:
+        run: The removal.
+        until: Newer images stay: nobody had asked to remove them.
 
     Returns:
         Whether the remote reference was deleted; ``None`` when that was not due.
     """
     options = run.op.options
     if options.get("all"):
-        remove_all(run)
+        remove_all(run, until=until)
         supersede(run)
     remote = None
     if options.get("remote") and run.op.remote_delete == RemoteDelete.NOT_DUE:
