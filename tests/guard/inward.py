@@ -164,25 +164,37 @@ class AsyncNetwork(httpcore.AsyncNetworkBackend):
 
 
 def guarded(
-    mode: str, urls: Iterable[str], network: Any, *, ssl_context: Any = None, **options: Any
+    mode: str,
+    urls: Iterable[str],
+    network: Any,
+    *,
+    ssl_context: Any = None,
+    library_url: str | None = None,
+    **options: Any,
 ) -> list[str]:
     """Download each URL with one guarded downloader; return what came of it: ``ok`` or a code."""
     options = {"retries": RetryPolicy.off(), **options}
-    parts = {"connections": 4, "ssl_context": ssl_context}
+    parts: Any = {"connections": 4, "ssl_context": ssl_context}
+    found: list[str] = []
     if mode == "sync":
         with Downloader(**options) as downloader:
             downloader.close()
             downloader._client = DownloadClient(**parts, network=network)
-            return [_outcome(lambda url=url: downloader.fetch(url)) for url in urls]  # type: ignore[misc]
+            for url in urls:
+                try:
+                    downloader.fetch(url, library_url=library_url).close()
+                    found.append("ok")
+                except (DownloadError, ImageRejected) as error:
+                    found.append(_code(error))
+        return found
 
     async def run() -> list[str]:
-        found = []
         async with AsyncDownloader(**options) as downloader:
             await downloader.aclose()
             downloader._client = AsyncDownloadClient(**parts, network=_as_async(network))
             for url in urls:
                 try:
-                    (await downloader.fetch(url)).close()
+                    (await downloader.fetch(url, library_url=library_url)).close()
                     found.append("ok")
                 except (DownloadError, ImageRejected) as error:
                     found.append(_code(error))
@@ -195,14 +207,6 @@ def _as_async(network: Any) -> Any:
     return AsyncNetwork(network) if isinstance(network, Network) else network
 
 
-def _outcome(fetch: Callable[[], Any]) -> str:
-    try:
-        fetch().close()
-    except (DownloadError, ImageRejected) as error:
-        return _code(error)
-    return "ok"
-
-
 def _code(error: DownloadError | ImageRejected) -> str:
     assert "secret" not in f"{error}{error!r}"
     return error.code
@@ -211,7 +215,7 @@ def _code(error: DownloadError | ImageRejected) -> str:
 def streamed(mode: str, urls: Iterable[str], network: Any) -> list[str]:
     """Ask for each URL below the policy of URLs: only the guard of connections is left."""
     times = {"timeout": 10, "connect_timeout": 10}
-    found = []
+    found: list[str] = []
     if mode == "sync":
         client = DownloadClient(connections=4, network=network)
         for url in urls:

@@ -69,11 +69,12 @@ def guarded_clients(
     """
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    network = network or httpcore.SyncBackend()
+    sockets: httpcore.NetworkBackend = httpcore.SyncBackend()
+    dials = sockets if network is None else network
     public, exempt = (
         httpx.Client(
             transport=_Transport(
-                connections, context, _Backend(exempt=exempt, resolver=resolver, network=network)
+                connections, context, _Backend(exempt=exempt, resolver=resolver, network=dials)
             ),
             **_client_options(),
         )
@@ -91,13 +92,14 @@ def async_guarded_clients(
     """The async twin of `guarded_clients`."""
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    network = network or httpcore.AnyIOBackend()
+    sockets: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+    dials = sockets if network is None else network
     public, exempt = (
         httpx.AsyncClient(
             transport=_AsyncTransport(
                 connections,
                 context,
-                _AsyncBackend(exempt=exempt, resolver=resolver, network=network),
+                _AsyncBackend(exempt=exempt, resolver=resolver, network=dials),
             ),
             **_client_options(),
         )
