@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -92,7 +92,7 @@ def async_guarded_clients(
     """The async twin of `guarded_clients`."""
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    sockets: httpcore.AsyncNetworkBackend = httpcore.AnyIOBackend()
+    sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
     dials = sockets if network is None else network
     public, exempt = (
         httpx.AsyncClient(
