@@ -211,5 +211,6 @@ async def test_one_operation_that_raises_does_not_keep_recovery_from_the_others(
     report = await world.service.recover()
     assert sorted(outcomes(report)) == ["adopted", "error"]
     (failed,) = [each for each in report.operations if each.outcome == "error"]
+    assert failed in report.unresolved
     assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
     assert [image.prompt for image in await world.images("zed")] == ["zed"]
