@@ -12,11 +12,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, 
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
+import httpcore
 import httpx
 from attrs import frozen
 
 from .._ingest.urls import redact
 from ..errors import ConfigurationError, DownloadError, ErrorCode
+from .deadline import DeadlineBackend, within
 from .quiet import quiet
 
 __all__ = ["AsyncDownloadAnswer", "AsyncDownloadClient", "DownloadAnswer", "DownloadClient"]
@@ -66,9 +68,9 @@ class DownloadClient:
     def __init__(self, *, connections: int, client: httpx.Client | None = None) -> None:
         self._owned = client is None
         self._client = client or httpx.Client(
+            transport=_transport(connections),
             trust_env=False,
             follow_redirects=False,
-            limits=_limits(connections),
             cookies=_no_cookies(),
         )
 
@@ -80,7 +82,7 @@ class DownloadClient:
 
         Args:
             url: The URL.
-            timeout: Seconds that any single step may take.
+            timeout: Seconds for all of it, until the block ends.
             connect_timeout: Seconds that connecting may take.
 
         Raises:
@@ -89,16 +91,19 @@ class DownloadClient:
         """
         if self._client.is_closed:
             raise _closed()
-        with _translated(url, "before it answered"), quiet():
-            request = _request(url, timeout, connect_timeout)
-            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            with closing(_chunks(url, response)) as chunks:
-                yield DownloadAnswer(
-                    status=response.status_code, headers=_lower(response), chunks=chunks
+        with within(timeout):
+            with _translated(url, "before it answered"), quiet():
+                request = _request(url, timeout, connect_timeout)
+                response = self._client.send(
+                    request, stream=True, auth=None, follow_redirects=False
                 )
-        finally:
-            response.close()
+            try:
+                with closing(_chunks(url, response)) as chunks:
+                    yield DownloadAnswer(
+                        status=response.status_code, headers=_lower(response), chunks=chunks
+                    )
+            finally:
+                response.close()
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
@@ -160,6 +165,18 @@ async def _achunks(url: str, response: httpx.Response) -> AsyncGenerator[bytes, 
 
 def _limits(connections: int) -> httpx.Limits:
     return httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+
+
+def _transport(connections: int) -> httpx.HTTPTransport:
+    transport = httpx.HTTPTransport(trust_env=False, limits=_limits(connections))
+    transport._pool = httpcore.ConnectionPool(  # noqa: SLF001
+        ssl_context=httpx.create_ssl_context(trust_env=False),
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        keepalive_expiry=5.0,
+        network_backend=DeadlineBackend(),
+    )
+    return transport
 
 
 def _no_cookies() -> CookieJar:
