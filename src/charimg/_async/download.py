@@ -13,9 +13,9 @@ from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
 from .._concurrency import AsyncDeadline
+from .._decoding import AsyncDecoder
 from .._http.stream import AsyncDownloadAnswer, AsyncDownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.decode import decode_check, require_pillow
 from .._ingest.inspect import inspect
 from .._ingest.limits import BodyMeter
 from .._ingest.urls import check_url, redact
@@ -42,16 +42,18 @@ class AsyncDownloader:
 
     Args:
         limits: What a download may cost, and what it may bring in. Its ``timeout`` holds for each
-            attempt, redirects included. Blocking code notices its end between two steps, so a
-            server that falls silent can hold it for up to that time once more.
+            attempt, from DNS to the last byte, redirects included. With an injected blocking
+            client its end is noticed between two steps only, so a server that falls silent can
+            hold it for up to that time once more.
         retries: How often a download that may succeed later is repeated.
         client: An httpx client to use instead of an own one; never closed here. Its default
             headers, cookies and authentication are not sent.
-        decode: Whether to decode each image with Pillow after the built-in check (off by default).
-            Decoding runs in this process, and in async code it blocks the event loop meanwhile.
+        decode: Whether Pillow decodes each image after the built-in check, in another process with
+            limits on memory and time. By default it does where Pillow is installed and such a
+            process can be started; ``True`` makes an error of it where not.
 
     Raises:
-        ConfigurationError: ``decode`` without Pillow.
+        ConfigurationError: ``decode=True`` without Pillow.
     """
 
     def __init__(
@@ -60,13 +62,11 @@ class AsyncDownloader:
         limits: DownloadLimits = DownloadLimits(),  # noqa: B008  # frozen
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
         client: httpx.AsyncClient | None = None,
-        decode: bool = False,
+        decode: bool | None = None,
     ) -> None:
-        if decode:
-            require_pillow()
         self._limits = limits
         self._retries = retries
-        self._decode = decode
+        self._decoder = AsyncDecoder.chosen(decode)
         self._client = AsyncDownloadClient(connections=_CONNECTIONS, client=client)
 
     async def fetch(self, url: str) -> Download:
@@ -116,9 +116,9 @@ class AsyncDownloader:
             begun = time.perf_counter()
             received = await self._receive(fetching, file)
             arrived = time.perf_counter()
-            inspection = _inspect(received, file, self._limits.max_pixels)
-            if self._decode:
-                decode_check(file, inspection)
+            inspection = _inspect(received, file, self._limits)
+            if self._decoder is not None:
+                await self._decoder.check(file, inspection)
             checked = time.perf_counter()
         except BaseException:
             file.close()
@@ -247,9 +247,9 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         ) from error
 
 
-def _inspect(received: _Received, file: IO[bytes], max_pixels: int) -> Inspection:
+def _inspect(received: _Received, file: IO[bytes], limits: DownloadLimits) -> Inspection:
     try:
-        return inspect(file, max_pixels=max_pixels)
+        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats)
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise
