@@ -251,7 +251,7 @@ def test_the_time_for_a_download_is_limited(files: list[Any]) -> None:
         steps += [0.03, b"\x89"]
     limits = DownloadLimits(timeout=0.1)
     with raw_server(steps) as server:
-        with Downloader(limits=limits, retries=OFF) as own:
+        with Downloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 own.fetch(f"{server.url}/a?secret")
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.TIMEOUT, True)
@@ -263,7 +263,7 @@ def test_redirects_take_from_the_same_time() -> None:
     moved = [0.08, head("302 Found", Location="/b", Content_Length=0)]
     limits = DownloadLimits(timeout=0.12)
     with raw_server(moved) as server:
-        with Downloader(limits=limits, retries=OFF) as own:
+        with Downloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 own.fetch(server.url)
     assert caught.value.code == ErrorCode.TIMEOUT
@@ -379,7 +379,7 @@ def test_a_body_shorter_than_announced_on_a_real_socket() -> None:
     whole = [head(Content_Length=len(PNG), Connection="close"), PNG]
     cut = [head(Content_Length=len(PNG)), PNG[:30]]
     with raw_server(cut, whole) as server:
-        with Downloader(retries=FAST) as own:
+        with Downloader(retries=FAST, allowed_origins=[server.url]) as own:
             download = own.fetch(server.url)
     assert download.attempts == 2
     assert download.file.read() == PNG

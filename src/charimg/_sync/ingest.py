@@ -116,9 +116,10 @@ class _Ingestion:
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        url = _source_of(self.run.parts, item)
-        download = self.run.parts.downloader.fetch(url)
-        if not self.run.parts.media.concurrent_safe:
+        parts = self.run.parts
+        url = _source_of(parts, item)
+        download = parts.downloader.fetch(url, library_url=parts.library.base_url)
+        if not parts.media.concurrent_safe:
             return _Fetched(url=url, download=download)
         try:
             media, storing_ms = self._save(item, download)
