@@ -27,6 +27,7 @@ NAMES = {
     "__aexit__": "__exit__",
     "_async": "_sync",
     "aclose": "close",
+    "aclosing": "closing",
     "arun_bounded": "run_bounded",
     "ashielded": "shielded",
     "asleep": "sleep",

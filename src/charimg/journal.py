@@ -86,11 +86,11 @@ class Doomed:
 
     Attributes:
         image_id: The record's id.
-        media_key: The media's key; ``None`` when the record has no media.
+        media_key: The media's key; there need not be media under it.
     """
 
     image_id: str
-    media_key: str | None
+    media_key: str
 
 
 @frozen(kw_only=True)
@@ -153,7 +153,7 @@ class Operation:
     library_db_id: str | None = None
     state: str = OperationState.STARTED
     prompt: str = field(default="", repr=False)
-    options: Mapping[str, Any] = field(factory=dict, hash=False)
+    options: Mapping[str, Any] = field(factory=dict, hash=False, repr=False)
     created_by: str | None = None
     baseline: tuple[str, ...] = ()
     job_id: str | None = None

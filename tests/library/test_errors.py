@@ -46,7 +46,7 @@ ALREADY = "Character already has a master reference image. Use the generate-imag
         (401, {"error": "no"}, "UNAUTHORIZED", False, False),
         (403, None, "UNAUTHORIZED", False, False),
         (407, None, "UNAUTHORIZED", False, False),
-        (404, {"message": "Route not found"}, "NOT_FOUND", False, False),
+        (404, {"message": "Route not found"}, "INVALID_RESPONSE", False, False),
         (404, None, "INVALID_RESPONSE", False, False),
         (405, None, "BAD_REQUEST", False, False),
         (408, None, "TIMEOUT", True, True),

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, InvalidArgument
+from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
 from ..journal import Operation, OperationKind
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
@@ -27,13 +27,16 @@ from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import AsyncParts, AsyncServiceOptions
-from .recovery import settle
+from .recovery import Settled, settle
 
 __all__ = ["AsyncServiceBase"]
 
 _Result = TypeVar("_Result")
 
-_GENERATIONS = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+_REPLACING = (OperationKind.REFERENCE, OperationKind.PORTFOLIO)
+"""They replace what a running 360° job of the character works on, or what it brings."""
+_REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
+"""They change the Library's side, and with it the traces of what an earlier one has drawn."""
 
 
 class AsyncServiceBase:
@@ -188,8 +191,8 @@ class AsyncServiceBase:
         on_progress: ProgressCallback | None,
     ) -> _Result:
         async with leased(self._parts, character_id) as lease:
-            if kind in _GENERATIONS:
-                await settle(self._parts, character_id, lease)
+            settled = await settle(self._parts, character_id, lease)
+            _check_settled(kind, settled)
             # Only now: what was settled is older than this operation.
             op = Operation(
                 id=new_operation_id(),
@@ -200,7 +203,7 @@ class AsyncServiceBase:
                 options=options or {},
                 created_by=created_by,
             )
-            async with operation(self._parts, op, lease, on_progress) as run:
+            async with operation(self._parts, op, lease, on_progress, settled.unseen) as run:
                 return await work(run)
 
     async def _known(self, character_id: str) -> CharacterReference | None:
@@ -235,3 +238,18 @@ class AsyncServiceBase:
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))
+
+
+def _check_settled(kind: OperationKind, settled: Settled) -> None:
+    """Refuse to lose, or to pay for again, what an earlier operation may have drawn."""
+    if settled.unseen is not None and kind in _REMOTE:
+        settled.unseen.add_note(
+            "An earlier operation may have drawn an image, and the Character Library could not be "
+            "asked about it. Nothing was sent and nothing was deleted; try again later."
+        )
+        raise settled.unseen
+    if settled.drawing and kind in _REPLACING:
+        raise GenerationInProgress(
+            f"{settled.drawing[0].message} It belongs to operation "
+            f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
+        )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from .._ingest.naming import item_key
+from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
-from ..errors import CharacterLibraryError, ErrorCode, JobError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
 from ..events import JobProgressed, ReferenceRetried
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
@@ -24,6 +26,7 @@ from ..models import (
     Shot,
     utcnow,
 )
+from .adoption import drawn_set
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import AsyncRun
@@ -34,11 +37,16 @@ from .removal import (
     supersede,
 )
 
+if TYPE_CHECKING:
+    from .library import AsyncCharacterLibrary
+
 __all__ = [
+    "check_health",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
     "received",
+    "received_gallery",
     "received_job",
     "resolve_set",
     "single",
@@ -53,13 +61,13 @@ async def generate_reference(
     """Draw a new master reference; what it replaces goes as the policy says."""
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
-    await library.health()
+    await check_health(library)
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
     if policy == ReferencePolicy.DELETE_ALL:
         await remove_all(run)
-    await supersede(run, everything=policy == ReferencePolicy.DELETE_ALL)
+        await supersede(run)
     if previous is not None:
         await delete_remote_reference(run)
     await run.renew()
@@ -81,7 +89,7 @@ async def generate_reference(
         await run.write(posted_at=utcnow())
         try:
             answer = await library.generate_initial_image(db_id, run.op.prompt)
-        except CharacterLibraryError as error:
+        except CharimgError as error:
             await run.call_failed(error)
             raise
     await received(run, url=answer.url, media_id=answer.media_id)
@@ -89,6 +97,19 @@ async def generate_reference(
     await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
+
+
+async def check_health(library: AsyncCharacterLibrary) -> None:
+    """Raise if the Library is out of reach, or says of itself that it is not well."""
+    health = await library.health()
+    if not health.well:
+        raise CharacterLibraryError(
+            f"The Character Library says that it is {ascii(health.status)[:40]}. Nothing was sent "
+            "and nothing was deleted; try again later.",
+            code=ErrorCode.UNAVAILABLE,
+            status_code=200,
+            retryable=True,
+        )
 
 
 async def generate_scene(
@@ -102,7 +123,7 @@ async def generate_scene(
     await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     try:
         answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
-    except CharacterLibraryError as error:
+    except CharimgError as error:
         await run.call_failed(error)
         raise
     await received(run, url=answer.url, media_id=answer.media_id)
@@ -174,7 +195,7 @@ async def generate_portfolio(
     )
     try:
         answer = await library.generate_360_set(db_id, **options)
-    except CharacterLibraryError as error:
+    except CharimgError as error:
         await run.call_failed(error)
         raise
     if answer.job_id is None:
@@ -209,22 +230,24 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
         JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
             again).
     """
+    policy = run.parts.job_policy
     try:
-        async for job in run.parts.library.watch_job(job_id, policy=run.parts.job_policy):
-            await run.keep()
-            run.emit(
-                JobProgressed(
-                    operation_id=run.op.id,
-                    character_id=run.op.character_id,
-                    job_id=job_id,
-                    status=job.status,
-                    current=job.current,
-                    total=job.total,
-                    task=job.task,
+        async with aclosing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
+            async for job in polls:
+                await run.keep()
+                run.emit(
+                    JobProgressed(
+                        operation_id=run.op.id,
+                        character_id=run.op.character_id,
+                        job_id=job_id,
+                        status=job.status,
+                        current=job.current,
+                        total=job.total,
+                        task=job.task,
+                    )
                 )
-            )
-            if job.status == "completed":
-                await received_job(run, db_id, job)
+                if job.status == "completed":
+                    await received_job(run, db_id, job)
     except JobError as error:
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             await run.write(state=OperationState.FAILED, error=str(error))
@@ -233,8 +256,28 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
 
 async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:
     """Write down the images of a completed job."""
+    if not job.images and not job.failures:
+        # It does not say what it drew; the gallery does.
+        await received_gallery(run, await drawn_set(run.parts, run.op))
+        return
     answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
     await _received_set(run, db_id, answer)
+
+
+async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> None:
+    """Write down a set as the gallery shows it."""
+    items = tuple(
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=image.prompt or run.op.prompt,
+            source_url=image.url,
+            external_id=image.image_id,
+            shot=image.shot or (Shot(name=image.angle) if image.angle else None),
+        )
+        for index, image in enumerate(images)
+    )
+    await run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=items, error=None)
 
 
 async def _received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> None:
@@ -257,7 +300,9 @@ async def _received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> N
             state=ItemState.FAILED,
             prompt=run.op.prompt,
             shot=Shot(name=failure.angle) if failure.angle else None,
-            error=failure.error or "The Character Library could not draw this shot.",
+            error=redacted(
+                failure.error or "The Character Library could not draw this shot.", run.op.prompt
+            ),
         )
         for index, failure in enumerate(answer.failures, start=len(items))
     ]
@@ -289,8 +334,9 @@ async def resolve_set(run: AsyncRun, db_id: str) -> None:
 async def _resolve_by_id(run: AsyncRun, item: OperationItem) -> OperationItem:
     try:
         media = await run.parts.library.get_media(item.external_id or "")
-    except CharacterLibraryError as error:
-        run.warn(error.code, f"Media {item.external_id} is not in the gallery: {error}")
+    except (CharacterLibraryError, InvalidArgument) as error:
+        code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
+        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
         return item
     return evolve(item, source_url=media.url or item.source_url)
 

@@ -10,7 +10,13 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, arun_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
-from ..errors import CharacterLibraryError, DownloadError, ErrorCode, IngestionError
+from ..errors import (
+    CharacterLibraryError,
+    DownloadError,
+    ErrorCode,
+    IngestionError,
+    InvalidArgument,
+)
 from ..journal import ItemState, OperationItem
 from ..models import (
     CharacterImage,
@@ -117,10 +123,8 @@ class _Ingestion:
 
     async def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        parts = self.run.parts
-        url = await _source_of(parts, item)
-        download = await parts.downloader.fetch(url, library_url=parts.library.base_url)
-        if not parts.media.concurrent_safe:
+        url, download = await self._download(item)
+        if not self.run.parts.media.concurrent_safe:
             return _Fetched(url=url, download=download)
         try:
             media, storing_ms = await self._save(item, download)
@@ -128,6 +132,19 @@ class _Ingestion:
             download.close()
             raise
         return _Fetched(url=url, download=download, media=media, storing_ms=storing_ms)
+
+    async def _download(self, item: OperationItem) -> tuple[str, Download]:
+        """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
+        parts = self.run.parts
+        library_url = parts.library.base_url
+        url = await _source_of(parts, item)
+        try:
+            return url, await parts.downloader.fetch(url, library_url=library_url)
+        except DownloadError:
+            other = await _source_by_id(parts, item)
+            if other is None or other == url:
+                raise
+            return other, await parts.downloader.fetch(other, library_url=library_url)
 
     async def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: store what a worker brought."""
@@ -172,7 +189,8 @@ class _Ingestion:
         self.errors[item.key] = error
         failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
         image = await self._record(failed, media=None, metrics=ImageMetrics())
-        error.image_id = image.id
+        if self.replaced is not None or not self.run.parts.metadata.requires_media:
+            error.image_id = image.id
 
     async def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         begun = time.perf_counter()
@@ -201,7 +219,12 @@ class _Ingestion:
         if self.replaced is not None:
             image = await metadata.update(image)
         elif media is not None or not metadata.requires_media:
-            image = await metadata.add(image)
+            stored = await metadata.add(image)
+            if media is not None and stored.media is None:
+                # A crash left the record of an earlier failure; this is the same image.
+                made_good = evolve(image, id=stored.id, created_at=stored.created_at)
+                stored = await metadata.update(made_good)
+            image = stored
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,
@@ -279,12 +302,12 @@ async def _source_of(parts: AsyncParts, item: OperationItem) -> str:
         )
     try:
         media = await parts.library.get_media(item.external_id)
-    except CharacterLibraryError as error:
+    except (CharacterLibraryError, InvalidArgument) as error:
         raise DownloadError(
-            f"The Character Library could not tell where media {item.external_id} is: {error} "
+            f"The Character Library could not tell where media {item.external_id!a} is: {error} "
             "Try retry_ingestion later.",
             code=ErrorCode.NO_SOURCE,
-            retryable=error.retryable,
+            retryable=getattr(error, "retryable", False),
         ) from error
     if not media.url:
         raise DownloadError(
@@ -292,3 +315,11 @@ async def _source_of(parts: AsyncParts, item: OperationItem) -> str:
             code=ErrorCode.NO_SOURCE,
         )
     return parts.library.resolve_url(media.url)
+
+
+async def _source_by_id(parts: AsyncParts, item: OperationItem) -> str | None:
+    """Return where the Library now says that the image is, if it can tell."""
+    try:
+        return await _source_of(parts, evolve(item, source_url=None))
+    except DownloadError:
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -320,7 +320,7 @@ class AsyncCharacterLibrary:
         job_id: str,
         *,
         policy: JobPolicy = JobPolicy(),  # noqa: B008 - frozen
-    ) -> AsyncIterator[Job]:
+    ) -> AsyncGenerator[Job]:
         """Poll a job until it ends, and yield each poll; the last one is the completed job.
 
         Args:

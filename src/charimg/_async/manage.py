@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound
+from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationItem, OperationState
 from ..models import (
     PROVIDER,
@@ -19,14 +19,7 @@ from ..models import (
 from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
-from .removal import (
-    delete_remote_reference,
-    doom,
-    remove_all,
-    remove_replaced,
-    supersede,
-    sweep,
-)
+from .removal import doom, finish_removal, remove_replaced, sweep
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
@@ -45,23 +38,33 @@ async def delete_image(run: AsyncRun, image_id: str) -> DeleteResult:
     current = None
     if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
         current = await current_reference(run.parts, image.character_id)
-    await run.write(doomed=(doom(image),))
-    await sweep(run)
     is_master = current is not None and current.id == image.id
-    return await _deleted(run, remote=is_master)
+    intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
+    await run.write(doomed=(doom(image),), options=intent)
+    await sweep(run)
+    return await _deleted(run)
 
 
 async def delete_all_images(run: AsyncRun) -> DeleteResult:
     """Remove everything local, and the remote master if there was one."""
     reference = await current_reference(run.parts, run.op.character_id)
-    await remove_all(run)
-    await supersede(run, everything=True)
-    return await _deleted(run, remote=reference is not None)
+    remote = reference is not None or await _remote_reference(run)
+    await run.write(options={"all": True, "remote": remote})
+    return await _deleted(run)
 
 
-async def _deleted(run: AsyncRun, *, remote: bool) -> DeleteResult:
-    remote_deleted = await delete_remote_reference(run) if remote else None
-    await run.write(state=OperationState.DONE)
+async def _remote_reference(run: AsyncRun) -> bool:
+    """Tell whether the Library has a reference that no record here stands for."""
+    if run.op.library_db_id is None:
+        return False
+    try:
+        return (await run.parts.library.get_reference_image(run.op.library_db_id)).exists
+    except (CharacterLibraryError, InvalidArgument):
+        return False
+
+
+async def _deleted(run: AsyncRun) -> DeleteResult:
+    remote_deleted = await finish_removal(run)
     return DeleteResult(
         operation_id=run.op.id,
         removed=run.op.removed,

@@ -27,7 +27,7 @@ from ..models import CharacterImage, ImageStatus, OperationWarning, utcnow
 from ..protocols import ProgressCallback
 from .parts import AsyncParts, tell
 
-__all__ = ["AsyncRun", "leased", "operation"]
+__all__ = ["AsyncRun", "leased", "operation", "short"]
 
 _log = logging.getLogger("charimg.service")
 
@@ -40,6 +40,7 @@ class AsyncRun:
         op: The operation as it stands in the ledger.
         lease: The character's lease.
         warnings: What went wrong so far without stopping the operation.
+        unseen: Why an earlier operation, which may have drawn something, could not be looked at.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class AsyncRun:
         op: Operation,
         lease: Lease,
         on_progress: ProgressCallback | None = None,
+        unseen: CharacterLibraryError | None = None,
     ) -> None:
+        self.unseen = unseen
         self.parts = parts
         self.op = op
         self.lease = lease
@@ -105,13 +108,13 @@ class AsyncRun:
             )
         )
 
-    async def call_failed(self, error: CharacterLibraryError) -> None:
+    async def call_failed(self, error: CharimgError) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
         server may still do it, so the operation stays ``posting`` for recovery.
         """
-        if error.outcome_unknown:
+        if isinstance(error, CharacterLibraryError) and error.outcome_unknown:
             await self.write(error=str(error))
         else:
             await self.write(state=OperationState.FAILED, error=str(error))
@@ -176,19 +179,27 @@ async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
         yield lease
     finally:
         with ashielded():
-            await parts.ledger.release(lease)
+            try:
+                await parts.ledger.release(lease)
+            except Exception:  # noqa: BLE001
+                # It ends on its own; what was done under it stands, and must not seem to fail.
+                _log.exception("lease.unreleased", extra={"character_id": character_id})
 
 
 @asynccontextmanager
 async def operation(
-    parts: AsyncParts, op: Operation, lease: Lease, on_progress: ProgressCallback | None
+    parts: AsyncParts,
+    op: Operation,
+    lease: Lease,
+    on_progress: ProgressCallback | None,
+    unseen: CharacterLibraryError | None,
 ) -> AsyncIterator[AsyncRun]:
     """Write an operation down, and see to it that its end is written down and told.
 
     An exception before anything was posted ends the operation as ``failed``. Later ones leave it as
     it stands in the ledger: recovery goes on from there.
     """
-    run = AsyncRun(parts, op, lease, on_progress)
+    run = AsyncRun(parts, op, lease, on_progress, unseen)
     await run.write()
     run.started()
     try:
@@ -196,7 +207,7 @@ async def operation(
     except BaseException as error:
         if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
             try:
-                await run.write(state=OperationState.FAILED, error=_short(error))
+                await run.write(state=OperationState.FAILED, error=short(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         run.failed(error)
@@ -204,5 +215,6 @@ async def operation(
     run.finished()
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
+    """Return an error's text, or a foreign one's type alone: that may quote anything."""
     return str(error) if isinstance(error, CharimgError) else type(error).__name__

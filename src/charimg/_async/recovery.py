@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import logging
 
-from .._ingest.naming import item_key
+from attrs import evolve, frozen
+
+from .._library.errors import redacted
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
+    ItemState,
     Lease,
     Operation,
-    OperationItem,
     OperationKind,
     OperationState,
     Recovered,
     RecoveryReport,
     RemoteDelete,
 )
-from ..models import CharacterReference, ImageKind, ImageStatus, Shot, utcnow
-from .generate import received, received_job, resolve_set
+from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
+from .adoption import drawn_set, find
+from .generate import received, received_gallery, received_job, resolve_set
 from .ingest import ingest
 from .master import became_master
-from .operation import AsyncRun, leased
+from .operation import AsyncRun, leased, short
 from .parts import AsyncParts
-from .removal import remove_replaced, sweep
+from .removal import finish_removal, remove_replaced, sweep
 
-__all__ = ["recover", "settle"]
+__all__ = ["Settled", "recover", "settle"]
 
 _log = logging.getLogger("charimg.recovery")
+
+_LATE = 24 * 3600.0
+"""Seconds after which an operation no longer looks for what an earlier one may have drawn. A
+server that takes longer is not known; `recover` looks at any age."""
 
 _KINDS = {
     OperationKind.REFERENCE: ImageKind.REFERENCE,
@@ -35,25 +42,53 @@ _KINDS = {
 }
 
 
+@frozen(kw_only=True)
+class Settled:
+    """What is still open of a character after its earlier operations were looked at.
+
+    Attributes:
+        unseen: Why an operation that may have drawn something could not be looked at.
+        drawing: The operations whose remote job still runs and is not too old to be believed.
+    """
+
+    unseen: CharacterLibraryError | None = None
+    drawing: tuple[Recovered, ...] = ()
+
+
 async def recover(parts: AsyncParts, character_id: str | None = None) -> RecoveryReport:
     """Finish every unfinished operation of one or all characters, each under its lease."""
     report: list[Recovered] = []
-    for op in await parts.ledger.unfinished(character_id):
+    # The newest first: see the module on adoption.
+    for op in reversed(await parts.ledger.unfinished(character_id)):
         try:
             async with leased(parts, op.character_id) as lease:
                 # Somebody may have finished it between the listing and the lease.
                 current = await parts.ledger.get(op.id)
                 if current is not None and not current.finished:
-                    report.append(await _recover_one(parts, current, lease))
+                    report.append((await _recover_one(parts, current, lease))[0])
         except GenerationInProgress as error:
             report.append(_recovered(op, "in-progress", message=str(error)))
-    return RecoveryReport(operations=tuple(report))
+        except Exception as error:  # noqa: BLE001
+            # One that cannot be worked on must not keep the others from it.
+            _log.exception("operation.unrecovered", extra={"operation_id": op.id})
+            report.append(_recovered(op, "error", message=short(error)))
+    return RecoveryReport(operations=tuple(reversed(report)))
 
 
-async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> None:
+async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> Settled:
     """Finish what earlier operations of a character left, under a lease that is already held."""
-    for op in await parts.ledger.unfinished(character_id):
-        await _recover_one(parts, op, lease)
+    unseen: CharacterLibraryError | None = None
+    drawing = []
+    for op in reversed(await parts.ledger.unfinished(character_id)):
+        age = (utcnow() - op.created_at).total_seconds()
+        if op.state == OperationState.UNKNOWN and age > _LATE:
+            continue
+        recovered, error = await _recover_one(parts, op, lease)
+        if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+            unseen = unseen or error
+        elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
+            drawing.append(recovered)
+    return Settled(unseen=unseen, drawing=tuple(drawing))
 
 
 def _recovered(
@@ -70,18 +105,23 @@ def _recovered(
     )
 
 
-async def _recover_one(parts: AsyncParts, op: Operation, lease: Lease) -> Recovered:
+async def _recover_one(
+    parts: AsyncParts, op: Operation, lease: Lease
+) -> tuple[Recovered, CharacterLibraryError | None]:
+    """Finish one operation; tell, too, why the Library could not be asked about it."""
     run = AsyncRun(parts, op, lease)
+    await run.renew()
+    failure = None
     try:
         recovered = await _Recovery(run).run_to_end()
     except CharacterLibraryError as error:
-        # Out of reach, or its job still runs: nothing is lost, the next recovery looks again.
-        recovered = _recovered(op, "waiting", message=str(error))
+        # Out of reach: nothing is lost, the next recovery looks again.
+        recovered, failure = _recovered(op, "waiting", message=str(error)), error
     _log.info(
         "operation.recovered",
         extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
     )
-    return recovered
+    return recovered, failure
 
 
 class _Recovery:
@@ -106,14 +146,19 @@ class _Recovery:
 
     async def _never_posted(self) -> Recovered:
         run = self.run
-        message = "It was interrupted before anything was sent that costs money."
         if run.op.kind == OperationKind.DELETE:
-            message = "The removal was finished."
-            if run.op.remote_delete == RemoteDelete.INTENDED:
-                message += " Whether the remote reference was deleted is not known."
-            await run.write(state=OperationState.DONE)
-        else:
-            await run.write(state=OperationState.FAILED, error=message)
+            return await self._finish_removal()
+        message = "It was interrupted before anything was sent that costs money."
+        await run.write(state=OperationState.FAILED, error=message)
+        return _recovered(run.op, "cleaned", message=message)
+
+    async def _finish_removal(self) -> Recovered:
+        run = self.run
+        message = "The removal was finished."
+        if run.op.remote_delete == RemoteDelete.INTENDED:
+            message += " Whether the remote reference was deleted is not known."
+        await finish_removal(run)
+        message = " ".join([message, *(warning.message for warning in run.warnings)])
         return _recovered(run.op, "cleaned", message=message)
 
     async def _unknown(self) -> Recovered:
@@ -128,51 +173,18 @@ class _Recovery:
         return _recovered(run.op, "unknown", message=message)
 
     async def _adopt(self) -> bool:
-        """Look on the Character Library for what the operation produced; tell whether it did."""
+        """Look on the Character Library for what the operation has drawn; tell whether it has."""
         run = self.run
-        db_id = run.op.library_db_id or ""
-        if run.op.kind == OperationKind.REFERENCE:
-            state = await run.parts.library.get_reference_image(db_id)
-            found = [(state.media_id, state.url)] if state.media_id is not None else []
-        elif run.op.kind == OperationKind.SCENE:
-            gallery = await run.parts.library.list_images(db_id, category="scene")
-            found = [(image.image_id, image.url) for image in gallery.scenes]
+        found = await find(run.parts, run.op)
+        if found is None:
+            return False
+        self.adopted = True
+        if found.job_id is not None:
+            await run.write(state=OperationState.RECEIVED, job_id=found.job_id, error=None)
+        elif found.images:
+            await received_gallery(run, found.images)
         else:
-            return await self._adopt_portfolio(db_id)
-        new = [each for each in found if each[0] not in run.op.baseline]
-        if len(new) != 1:
-            return False
-        self.adopted = True
-        await received(run, media_id=new[0][0], url=new[0][1])
-        return True
-
-    async def _adopt_portfolio(self, db_id: str) -> bool:
-        run = self.run
-        jobs = await run.parts.library.list_jobs(character_id=db_id)
-        new = [job for job in jobs.jobs if f"job:{job.job_id}" not in run.op.baseline]
-        if len(new) == 1:
-            self.adopted = True
-            await run.write(state=OperationState.RECEIVED, job_id=new[0].job_id, error=None)
-            return True
-        gallery = await run.parts.library.list_images(db_id, category="core")
-        core = [image for image in gallery.core if f"image:{image.image_id}" not in run.op.baseline]
-        if new or not core:
-            return False
-        self.adopted = True
-        items = tuple(
-            OperationItem(
-                key=item_key(run.op.id, index),
-                index=index,
-                prompt=image.prompt or run.op.prompt,
-                source_url=image.url,
-                external_id=image.image_id,
-                shot=image.shot or (Shot(name=image.angle) if image.angle else None),
-            )
-            for index, image in enumerate(core)
-        )
-        await run.write(
-            state=OperationState.RECEIVED, received_at=utcnow(), items=items, error=None
-        )
+            await received(run, media_id=found.media_id, url=found.url)
         return True
 
     async def _bring_in(self) -> Recovered:
@@ -188,8 +200,7 @@ class _Recovery:
         if run.op.kind == OperationKind.RETRY:
             replaced = await run.parts.metadata.get(str(run.op.options["image_id"]))
             if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
-                await run.write(state=OperationState.DONE)
-                return _recovered(run.op, "completed", message="There was nothing left to retry.")
+                return await self._retried_already(replaced)
             kind = ImageKind(replaced.kind)
         character = await self._character()
         ingested = await ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
@@ -204,6 +215,16 @@ class _Recovery:
             f"{len(ingested.errors)} failed.",
         )
 
+    async def _retried_already(self, image: CharacterImage | None) -> Recovered:
+        """Close a retry that had already stored its image, or whose image is gone."""
+        run = self.run
+        if image is not None:
+            for item in run.op.items:
+                await run.write_item(evolve(item, state=ItemState.STORED, image_id=image.id))
+            await remove_replaced(run)
+        await run.write(state=OperationState.DONE)
+        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+
     async def _look_at_job(self, job_id: str) -> Recovered | None:
         """Take a finished job's images over; tell the outcome when there are none."""
         run = self.run
@@ -212,13 +233,22 @@ class _Recovery:
         except CharacterLibraryError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
-            return await self._job_ended(f"The Character Library no longer knows job {job_id}.")
+            return await self._forgotten(job_id)
         if job.status == "failed":
-            return await self._job_ended(f"Job {job_id} failed: {job.error or 'no reason given'}")
+            reason = redacted(job.error or "no reason given", run.op.prompt)
+            return await self._job_ended(f"Job {job_id} failed: {reason}")
         if job.status != "completed":
             message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
             return _recovered(run.op, "waiting", message=message)
         await received_job(run, run.op.library_db_id or "", job)
+        return None
+
+    async def _forgotten(self, job_id: str) -> Recovered | None:
+        """Take over what a job has drawn that the Library no longer knows."""
+        images = await drawn_set(self.run.parts, self.run.op)
+        if not images:
+            return await self._job_ended(f"The Character Library no longer knows job {job_id}.")
+        await received_gallery(self.run, images)
         return None
 
     async def _job_ended(self, message: str) -> Recovered:

@@ -7,14 +7,17 @@ from datetime import datetime
 from attrs import evolve
 
 from .._ingest.naming import operation_of
-from ..errors import CharacterLibraryError, ErrorCode
-from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
+from .._library.ids import check_object_id
+from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
+from ..journal import Doomed, ItemState, OperationState, RemoteDelete
 from ..models import CharacterImage, ReferencePolicy
+from .master import current_reference
 from .operation import AsyncRun
 
 __all__ = [
     "delete_remote_reference",
     "doom",
+    "finish_removal",
     "remove_all",
     "remove_replaced",
     "supersede",
@@ -26,7 +29,10 @@ _PAGE = 500
 
 def doom(image: CharacterImage) -> Doomed:
     """Return the tombstone of an image."""
-    return Doomed(image_id=image.id, media_key=None if image.media is None else image.media.key)
+    # A record without media may have some all the same, if a crash came in between.
+    return Doomed(
+        image_id=image.id, media_key=image.key if image.media is None else image.media.key
+    )
 
 
 async def sweep(run: AsyncRun) -> None:
@@ -35,8 +41,7 @@ async def sweep(run: AsyncRun) -> None:
     for doomed in run.op.doomed:
         removed += await run.parts.metadata.delete(doomed.image_id)
     for doomed in run.op.doomed:
-        if doomed.media_key is not None:
-            await run.parts.media.delete(doomed.media_key)
+        await run.parts.media.delete(doomed.media_key)
     await run.write(doomed=(), removed=run.op.removed + removed)
 
 
@@ -71,29 +76,67 @@ async def remove_replaced(run: AsyncRun) -> None:
     """Remove what a reference replaces under ``DELETE_AFTER_SUCCESS``, now that it is stored.
 
     That may be long after it was drawn: by a retry of its download, or by recovery. Images that
-    came after the operation that drew it stay.
+    came after the operation that drew it stay; all do when another reference has become the master
+    meanwhile.
     """
     for item in run.op.items:
-        if item.state == ItemState.STORED:
-            drawn_by = await run.parts.ledger.get(operation_of(item.key))
-            policy = None if drawn_by is None else drawn_by.options.get("policy")
-            if drawn_by is not None and policy == ReferencePolicy.DELETE_AFTER_SUCCESS:
-                await remove_all(run, keep=item.image_id, until=drawn_by.created_at)
+        drawn_by = await run.parts.ledger.get(operation_of(item.key))
+        policy = None if drawn_by is None else drawn_by.options.get("policy")
+        if drawn_by is None or policy != ReferencePolicy.DELETE_AFTER_SUCCESS:
+            continue
+        current = await current_reference(run.parts, run.op.character_id)
+        if item.state == ItemState.STORED and current and current.id == item.image_id:
+            await remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
-async def delete_remote_reference(run: AsyncRun) -> bool:
+async def finish_removal(run: AsyncRun) -> bool | None:
+    """Carry out what a removal has written down that it is going to do, and close it.
+
+    Returns:
+        Whether the remote reference was deleted; ``None`` when that was not due.
+    """
+    options = run.op.options
+    if options.get("all"):
+        await remove_all(run)
+        await supersede(run)
+    remote = None
+    if options.get("remote") and run.op.remote_delete == RemoteDelete.NOT_DUE:
+        remote = await delete_remote_reference(run, only=options.get("media_id"))
+    await run.write(state=OperationState.DONE)
+    return remote
+
+
+async def delete_remote_reference(run: AsyncRun, *, only: str | None = None) -> bool:
     """Send one remote DELETE of the master reference; a failure becomes a warning.
 
     It is journaled before it is sent, and never sent again.
+
+    Args:
+        run: The operation.
+        only: The media id that the master must have; another one is left alone.
     """
-    if run.op.library_db_id is None:
+    try:
+        db_id = check_object_id(run.op.library_db_id)
+    except InvalidArgument:
         run.warn(
             ErrorCode.NOT_LINKED, "The character is not linked, so no remote reference was deleted."
         )
         return False
-    await run.write(remote_delete=RemoteDelete.INTENDED)
     try:
-        await run.parts.library.delete_reference_image(run.op.library_db_id)
+        if run.unseen is not None:
+            # What an earlier operation has drawn would go with it, unseen.
+            raise run.unseen
+        if only is not None:
+            state = await run.parts.library.get_reference_image(db_id)
+            if state.media_id not in (None, only):
+                run.warn(
+                    ErrorCode.NOT_MASTER,
+                    "The Character Library has another master reference than the deleted one, so "
+                    "it was left alone.",
+                )
+                return False
+        await run.write(remote_delete=RemoteDelete.INTENDED)
+        await run.parts.library.delete_reference_image(db_id)
     except CharacterLibraryError as error:
         await run.write(remote_delete=RemoteDelete.FAILED)
         run.warn(error.code, f"The remote reference was not deleted: {error}")
@@ -102,23 +145,23 @@ async def delete_remote_reference(run: AsyncRun) -> bool:
     return True
 
 
-async def supersede(run: AsyncRun, *, everything: bool) -> None:
-    """Close earlier operations of the character that can no longer come to anything.
+async def supersede(run: AsyncRun) -> None:
+    """Close what earlier operations still wait for, now that all of the character's images go.
 
-    Args:
-        run: The operation that takes their place.
-        everything: Whether all of the character's images go. Otherwise only reference generations
-            of unknown outcome are closed: once the remote master is replaced, nobody can tell any
-            more what they produced.
+    Those of unknown outcome stay open: should they have drawn something after all, it is found.
     """
     for op in await run.parts.ledger.unfinished(run.op.character_id):
-        unknown = op.kind == OperationKind.REFERENCE and op.state == OperationState.UNKNOWN
-        if op.id == run.op.id or not (everything or unknown):
+        if op.id == run.op.id or op.state != OperationState.RECEIVED:
             continue
         for item in op.items:
             if item.state == ItemState.PENDING:
                 await run.parts.media.delete(item.key)
-        closed = evolve(
-            op, state=OperationState.FAILED, error=f"Superseded by operation {run.op.id}."
+        message = f"Superseded by operation {run.op.id}."
+        await run.parts.ledger.write(
+            evolve(op, state=OperationState.FAILED, error=message), lease=run.lease
         )
-        await run.parts.ledger.write(closed, lease=run.lease)
+        run.warn(
+            ErrorCode.SUPERSEDED,
+            f"Operation {op.id} ({op.kind}) was not finished and is given up, with what the "
+            "Character Library drew for it.",
+        )

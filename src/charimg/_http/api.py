@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from attrs import frozen
 
-from .._library.errors import failure
+from .._library.errors import failure, refusal
 from .._library.requests import CallKind, LibraryAnswer, LibraryRequest, is_request_id
 from ..errors import CharacterLibraryError, ConfigurationError, ErrorCode
 from ..policies import Timeouts
@@ -128,6 +128,15 @@ class _Reading:
 
     def broken(self, error: httpx.HTTPError | httpx.InvalidURL) -> CharacterLibraryError:
         """Return our error for httpx's."""
+        if isinstance(error, httpx.HTTPStatusError):
+            # A response hook of an injected client raised, so that the body is gone.
+            self.head(error.response)
+            return refusal(
+                self._request,
+                LibraryAnswer(status=error.response.status_code, headers=self._headers, body=b""),
+                {} if error.response.status_code < 500 else None,
+                request_id=self._request_id,
+            )
         if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
             return self._error(
                 ErrorCode.TIMEOUT, f"no answer within {self._seconds:g} s.", retryable=True

@@ -2,9 +2,9 @@
 
 httpx's time-outs begin anew with each step: a server that sends a byte now and then, or one
 "100 Continue" after the other, is never too slow for them, and nothing interrupts a blocking call.
-So whoever downloads says `within` how many seconds, and each step of the network (``timed.py``) asks
-what is `left` of them. Async code needs none of this: there a cancel scope interrupts whatever is
-awaited.
+So whoever downloads says `within` how many seconds, and each step of the network (``timed.py``)
+asks what is `left` of them. Async code needs none of this: there a cancel scope interrupts whatever
+is awaited.
 """
 
 from __future__ import annotations

@@ -204,6 +204,15 @@ def _translated(url: str, when: str, *, cut: ErrorCode = ErrorCode.CONNECTION) -
     """Turn httpx's exceptions into ours; ``cut`` is what a broken-off answer means."""
     try:
         yield
+    except httpx.HTTPStatusError as error:
+        # A response hook of an injected client raises for what is no success.
+        status = error.response.status_code
+        raise DownloadError(
+            f"{redact(url)} answered with status {status} instead of 200. Try again later.",
+            code=ErrorCode.BAD_STATUS,
+            status_code=status,
+            retryable=status >= 500,
+        ) from error
     except httpx.InvalidURL as error:
         raise DownloadError(
             f"The image URL {redact(url)} was refused: it is malformed.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from ..errors import CharacterLibraryError, ErrorCode, JobError
 from .requests import LibraryAnswer, LibraryRequest
 from .retry import parse_retry_after
 
-__all__ = ["failure", "refusal", "server_text", "undecodable"]
+__all__ = ["failure", "redacted", "refusal", "server_text", "undecodable"]
 
 _GATEWAY = frozenset({502, 503, 504, *range(520, 531)})
 """What proxies answer in the server's place; the request may have reached it nevertheless."""
@@ -66,6 +67,10 @@ _UNKNOWN = "It may have taken effect: look at the remote state before repeating 
 _MODEL_STATUS = re.compile(r"fal\.ai api error: (\d{3})", re.IGNORECASE)
 _SHOWN = 200
 _KEPT = 2000
+_READ = 20_000
+_RUN = 16
+"""Characters in a row that the server's words and a prompt share only if it is quoted."""
+_GAP = "[…]"
 
 
 def failure(
@@ -121,6 +126,11 @@ def failure(
 
 def server_text(document: object) -> str | None:
     """Return the server's own words: ``error`` and ``details``, else ``message``, bounded."""
+    text = _said(document)
+    return text if text is None else text[:_KEPT] or None
+
+
+def _said(document: object) -> str | None:
     if not isinstance(document, dict):
         return None
     texts = [document.get("error"), document.get("details")]
@@ -133,8 +143,7 @@ def server_text(document: object) -> str | None:
             first.get("message") if isinstance(first, dict) else None,
         ]
         found = [each.strip() for each in candidates if isinstance(each, str) and each.strip()][:1]
-    text = ": ".join(found)[:_KEPT]
-    return text.encode("utf-8", "replace").decode() or None
+    return ": ".join(found).encode("utf-8", "replace").decode() or None
 
 
 def refusal(
@@ -156,7 +165,7 @@ def refusal(
     return failure(
         request,
         code,
-        _problem(request, answer, document, said),
+        _problem(request, answer, document),
         request_id=request_id,
         status=status,
         retryable=_retryable(request, status, code, said),
@@ -196,6 +205,9 @@ def _code(status: int, document: object, said: str | None) -> ErrorCode:
         return _BY_STATUS[status]
     if not isinstance(document, dict) or 300 <= status < 400:
         return ErrorCode.INVALID_RESPONSE
+    if status == 404 and str(said or "").casefold().startswith("route not found"):
+        # Nothing is said about the thing asked for: something else answers at this URL.
+        return ErrorCode.INVALID_RESPONSE
     if status == 404 or _means_not_found(document):
         return ErrorCode.NOT_FOUND
     text = (said or "").casefold()
@@ -234,11 +246,10 @@ def _retryable(request: LibraryRequest, status: int, code: ErrorCode, said: str 
     )
 
 
-def _problem(
-    request: LibraryRequest, answer: LibraryAnswer, document: object, said: str | None
-) -> str:
+def _problem(request: LibraryRequest, answer: LibraryAnswer, document: object) -> str:
+    said = _said(document)
     if said is not None:
-        return f'the server said "{_redacted(said, request.private)}".'
+        return f'the server said "{redacted(said, *request.private)}".'
     if 300 <= answer.status < 400:
         return "the server redirects elsewhere, which is never followed."
     if document is None:
@@ -256,11 +267,31 @@ def describe_body(answer: LibraryAnswer) -> str:
     return "not valid JSON"
 
 
-def _redacted(text: str, private: tuple[str, ...]) -> str:
-    """Return the server's words for a message: without the prompt, in one line, short."""
+def redacted(text: str, *private: str) -> str:
+    """Return somebody else's words for a message: without our prompts, in one line, short.
+
+    Args:
+        text: The words. They may quote a prompt, whole or in part, also as JSON writes it.
+        private: The prompts. One of up to 3 characters is left alone: it would only shred the text.
+    """
+    text = text[:_READ]
     for secret in private:
-        if len(secret) > 3:  # anything shorter would only shred the text
-            text = text.replace(secret, "[…]").replace(json.dumps(secret)[1:-1], "[…]")
-            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "[…]")
+        written = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
+        for spelling in dict.fromkeys((secret, *written)):
+            if len(spelling) > 3:
+                text = _without_quotes(text.replace(spelling, _GAP), spelling)
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+def _without_quotes(text: str, secret: str) -> str:
+    """Return the text without every run of ``_RUN`` characters and more that the secret holds."""
+    runs = {secret[at : at + _RUN] for at in range(len(secret) - _RUN + 1)}
+    quoted = [False] * len(text)
+    for at in range(len(text) - _RUN + 1):
+        if text[at : at + _RUN] in runs:
+            quoted[at : at + _RUN] = [True] * _RUN
+    kept = []
+    for is_quoted, group in groupby(zip(quoted, text, strict=True), key=lambda pair: pair[0]):
+        kept.append(_GAP if is_quoted else "".join(char for _, char in group))
+    return "".join(kept)

@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+_UNWELL = frozenset({"down", "error", "fail", "failed", "failing", "unhealthy"})
+
+
 @frozen(kw_only=True)
 class Health:
     """What ``GET /api/health`` says.
@@ -53,6 +56,11 @@ class Health:
     environment: str | None = None
     uptime: float | None = None
     timestamp: datetime | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether the server does not say of itself that it is not."""
+        return self.status.casefold() not in _UNWELL
 
 
 @frozen(kw_only=True)

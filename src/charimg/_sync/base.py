@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, InvalidArgument
+from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
 from ..journal import Operation, OperationKind
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
@@ -28,13 +28,16 @@ from .download import Downloader
 from .library import CharacterLibrary
 from .operation import Run, leased, operation
 from .parts import Parts, ServiceOptions
-from .recovery import settle
+from .recovery import Settled, settle
 
 __all__ = ["ServiceBase"]
 
 _Result = TypeVar("_Result")
 
-_GENERATIONS = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+_REPLACING = (OperationKind.REFERENCE, OperationKind.PORTFOLIO)
+"""They replace what a running 360° job of the character works on, or what it brings."""
+_REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
+"""They change the Library's side, and with it the traces of what an earlier one has drawn."""
 
 
 class ServiceBase:
@@ -189,8 +192,8 @@ class ServiceBase:
         on_progress: ProgressCallback | None,
     ) -> _Result:
         with leased(self._parts, character_id) as lease:
-            if kind in _GENERATIONS:
-                settle(self._parts, character_id, lease)
+            settled = settle(self._parts, character_id, lease)
+            _check_settled(kind, settled)
             # Only now: what was settled is older than this operation.
             op = Operation(
                 id=new_operation_id(),
@@ -201,7 +204,7 @@ class ServiceBase:
                 options=options or {},
                 created_by=created_by,
             )
-            with operation(self._parts, op, lease, on_progress) as run:
+            with operation(self._parts, op, lease, on_progress, settled.unseen) as run:
                 return work(run)
 
     def _known(self, character_id: str) -> CharacterReference | None:
@@ -236,3 +239,18 @@ class ServiceBase:
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))
+
+
+def _check_settled(kind: OperationKind, settled: Settled) -> None:
+    """Refuse to lose, or to pay for again, what an earlier operation may have drawn."""
+    if settled.unseen is not None and kind in _REMOTE:
+        settled.unseen.add_note(
+            "An earlier operation may have drawn an image, and the Character Library could not be "
+            "asked about it. Nothing was sent and nothing was deleted; try again later."
+        )
+        raise settled.unseen
+    if settled.drawing and kind in _REPLACING:
+        raise GenerationInProgress(
+            f"{settled.drawing[0].message} It belongs to operation "
+            f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
+        )

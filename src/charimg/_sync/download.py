@@ -74,7 +74,8 @@ class Downloader:
             process can be started; ``True`` makes an error of it where not.
 
     Raises:
-        ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected client.
+        ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected
+            client.
         InvalidArgument: An allowed origin or a port makes no sense.
     """
 

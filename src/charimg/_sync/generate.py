@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from .._ingest.naming import item_key
+from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
-from ..errors import CharacterLibraryError, ErrorCode, JobError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
 from ..events import JobProgressed, ReferenceRetried
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
@@ -25,6 +27,7 @@ from ..models import (
     Shot,
     utcnow,
 )
+from .adoption import drawn_set
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import Run
@@ -35,11 +38,16 @@ from .removal import (
     supersede,
 )
 
+if TYPE_CHECKING:
+    from .library import CharacterLibrary
+
 __all__ = [
+    "check_health",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
     "received",
+    "received_gallery",
     "received_job",
     "resolve_set",
     "single",
@@ -54,13 +62,13 @@ def generate_reference(
     """Draw a new master reference; what it replaces goes as the policy says."""
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
-    library.health()
+    check_health(library)
     before = library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = current_reference(run.parts, character.id)
     if policy == ReferencePolicy.DELETE_ALL:
         remove_all(run)
-    supersede(run, everything=policy == ReferencePolicy.DELETE_ALL)
+        supersede(run)
     if previous is not None:
         delete_remote_reference(run)
     run.renew()
@@ -82,7 +90,7 @@ def generate_reference(
         run.write(posted_at=utcnow())
         try:
             answer = library.generate_initial_image(db_id, run.op.prompt)
-        except CharacterLibraryError as error:
+        except CharimgError as error:
             run.call_failed(error)
             raise
     received(run, url=answer.url, media_id=answer.media_id)
@@ -90,6 +98,19 @@ def generate_reference(
     remove_replaced(run)
     run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
+
+
+def check_health(library: CharacterLibrary) -> None:
+    """Raise if the Library is out of reach, or says of itself that it is not well."""
+    health = library.health()
+    if not health.well:
+        raise CharacterLibraryError(
+            f"The Character Library says that it is {ascii(health.status)[:40]}. Nothing was sent "
+            "and nothing was deleted; try again later.",
+            code=ErrorCode.UNAVAILABLE,
+            status_code=200,
+            retryable=True,
+        )
 
 
 def generate_scene(
@@ -103,7 +124,7 @@ def generate_scene(
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     try:
         answer = library.generate_scene_image(db_id, run.op.prompt, **options)
-    except CharacterLibraryError as error:
+    except CharimgError as error:
         run.call_failed(error)
         raise
     received(run, url=answer.url, media_id=answer.media_id)
@@ -173,7 +194,7 @@ def generate_portfolio(
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt)
     try:
         answer = library.generate_360_set(db_id, **options)
-    except CharacterLibraryError as error:
+    except CharimgError as error:
         run.call_failed(error)
         raise
     if answer.job_id is None:
@@ -208,22 +229,24 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
         JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
             again).
     """
+    policy = run.parts.job_policy
     try:
-        for job in run.parts.library.watch_job(job_id, policy=run.parts.job_policy):
-            run.keep()
-            run.emit(
-                JobProgressed(
-                    operation_id=run.op.id,
-                    character_id=run.op.character_id,
-                    job_id=job_id,
-                    status=job.status,
-                    current=job.current,
-                    total=job.total,
-                    task=job.task,
+        with closing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
+            for job in polls:
+                run.keep()
+                run.emit(
+                    JobProgressed(
+                        operation_id=run.op.id,
+                        character_id=run.op.character_id,
+                        job_id=job_id,
+                        status=job.status,
+                        current=job.current,
+                        total=job.total,
+                        task=job.task,
+                    )
                 )
-            )
-            if job.status == "completed":
-                received_job(run, db_id, job)
+                if job.status == "completed":
+                    received_job(run, db_id, job)
     except JobError as error:
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             run.write(state=OperationState.FAILED, error=str(error))
@@ -232,8 +255,28 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
 
 def received_job(run: Run, db_id: str, job: Job) -> None:
     """Write down the images of a completed job."""
+    if not job.images and not job.failures:
+        # It does not say what it drew; the gallery does.
+        received_gallery(run, drawn_set(run.parts, run.op))
+        return
     answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
     _received_set(run, db_id, answer)
+
+
+def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
+    """Write down a set as the gallery shows it."""
+    items = tuple(
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=image.prompt or run.op.prompt,
+            source_url=image.url,
+            external_id=image.image_id,
+            shot=image.shot or (Shot(name=image.angle) if image.angle else None),
+        )
+        for index, image in enumerate(images)
+    )
+    run.write(state=OperationState.RECEIVED, received_at=utcnow(), items=items, error=None)
 
 
 def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
@@ -256,7 +299,9 @@ def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
             state=ItemState.FAILED,
             prompt=run.op.prompt,
             shot=Shot(name=failure.angle) if failure.angle else None,
-            error=failure.error or "The Character Library could not draw this shot.",
+            error=redacted(
+                failure.error or "The Character Library could not draw this shot.", run.op.prompt
+            ),
         )
         for index, failure in enumerate(answer.failures, start=len(items))
     ]
@@ -286,8 +331,9 @@ def resolve_set(run: Run, db_id: str) -> None:
 def _resolve_by_id(run: Run, item: OperationItem) -> OperationItem:
     try:
         media = run.parts.library.get_media(item.external_id or "")
-    except CharacterLibraryError as error:
-        run.warn(error.code, f"Media {item.external_id} is not in the gallery: {error}")
+    except (CharacterLibraryError, InvalidArgument) as error:
+        code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
+        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
         return item
     return evolve(item, source_url=media.url or item.source_url)
 

@@ -11,7 +11,13 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
-from ..errors import CharacterLibraryError, DownloadError, ErrorCode, IngestionError
+from ..errors import (
+    CharacterLibraryError,
+    DownloadError,
+    ErrorCode,
+    IngestionError,
+    InvalidArgument,
+)
 from ..journal import ItemState, OperationItem
 from ..models import (
     CharacterImage,
@@ -116,10 +122,8 @@ class _Ingestion:
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        parts = self.run.parts
-        url = _source_of(parts, item)
-        download = parts.downloader.fetch(url, library_url=parts.library.base_url)
-        if not parts.media.concurrent_safe:
+        url, download = self._download(item)
+        if not self.run.parts.media.concurrent_safe:
             return _Fetched(url=url, download=download)
         try:
             media, storing_ms = self._save(item, download)
@@ -127,6 +131,19 @@ class _Ingestion:
             download.close()
             raise
         return _Fetched(url=url, download=download, media=media, storing_ms=storing_ms)
+
+    def _download(self, item: OperationItem) -> tuple[str, Download]:
+        """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
+        parts = self.run.parts
+        library_url = parts.library.base_url
+        url = _source_of(parts, item)
+        try:
+            return url, parts.downloader.fetch(url, library_url=library_url)
+        except DownloadError:
+            other = _source_by_id(parts, item)
+            if other is None or other == url:
+                raise
+            return other, parts.downloader.fetch(other, library_url=library_url)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: store what a worker brought."""
@@ -171,7 +188,8 @@ class _Ingestion:
         self.errors[item.key] = error
         failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
         image = self._record(failed, media=None, metrics=ImageMetrics())
-        error.image_id = image.id
+        if self.replaced is not None or not self.run.parts.metadata.requires_media:
+            error.image_id = image.id
 
     def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         begun = time.perf_counter()
@@ -200,7 +218,12 @@ class _Ingestion:
         if self.replaced is not None:
             image = metadata.update(image)
         elif media is not None or not metadata.requires_media:
-            image = metadata.add(image)
+            stored = metadata.add(image)
+            if media is not None and stored.media is None:
+                # A crash left the record of an earlier failure; this is the same image.
+                made_good = evolve(image, id=stored.id, created_at=stored.created_at)
+                stored = metadata.update(made_good)
+            image = stored
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,
@@ -278,12 +301,12 @@ def _source_of(parts: Parts, item: OperationItem) -> str:
         )
     try:
         media = parts.library.get_media(item.external_id)
-    except CharacterLibraryError as error:
+    except (CharacterLibraryError, InvalidArgument) as error:
         raise DownloadError(
-            f"The Character Library could not tell where media {item.external_id} is: {error} "
+            f"The Character Library could not tell where media {item.external_id!a} is: {error} "
             "Try retry_ingestion later.",
             code=ErrorCode.NO_SOURCE,
-            retryable=error.retryable,
+            retryable=getattr(error, "retryable", False),
         ) from error
     if not media.url:
         raise DownloadError(
@@ -291,3 +314,11 @@ def _source_of(parts: Parts, item: OperationItem) -> str:
             code=ErrorCode.NO_SOURCE,
         )
     return parts.library.resolve_url(media.url)
+
+
+def _source_by_id(parts: Parts, item: OperationItem) -> str | None:
+    """Return where the Library now says that the image is, if it can tell."""
+    try:
+        return _source_of(parts, evolve(item, source_url=None))
+    except DownloadError:
+        return None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -321,7 +321,7 @@ class CharacterLibrary:
         job_id: str,
         *,
         policy: JobPolicy = JobPolicy(),  # noqa: B008 - frozen
-    ) -> Iterator[Job]:
+    ) -> Generator[Job]:
         """Poll a job until it ends, and yield each poll; the last one is the completed job.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound
+from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationItem, OperationState
 from ..models import (
     PROVIDER,
@@ -20,14 +20,7 @@ from ..models import (
 from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import Run
-from .removal import (
-    delete_remote_reference,
-    doom,
-    remove_all,
-    remove_replaced,
-    supersede,
-    sweep,
-)
+from .removal import doom, finish_removal, remove_replaced, sweep
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
@@ -46,23 +39,33 @@ def delete_image(run: Run, image_id: str) -> DeleteResult:
     current = None
     if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
         current = current_reference(run.parts, image.character_id)
-    run.write(doomed=(doom(image),))
-    sweep(run)
     is_master = current is not None and current.id == image.id
-    return _deleted(run, remote=is_master)
+    intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
+    run.write(doomed=(doom(image),), options=intent)
+    sweep(run)
+    return _deleted(run)
 
 
 def delete_all_images(run: Run) -> DeleteResult:
     """Remove everything local, and the remote master if there was one."""
     reference = current_reference(run.parts, run.op.character_id)
-    remove_all(run)
-    supersede(run, everything=True)
-    return _deleted(run, remote=reference is not None)
+    remote = reference is not None or _remote_reference(run)
+    run.write(options={"all": True, "remote": remote})
+    return _deleted(run)
 
 
-def _deleted(run: Run, *, remote: bool) -> DeleteResult:
-    remote_deleted = delete_remote_reference(run) if remote else None
-    run.write(state=OperationState.DONE)
+def _remote_reference(run: Run) -> bool:
+    """Tell whether the Library has a reference that no record here stands for."""
+    if run.op.library_db_id is None:
+        return False
+    try:
+        return (run.parts.library.get_reference_image(run.op.library_db_id)).exists
+    except (CharacterLibraryError, InvalidArgument):
+        return False
+
+
+def _deleted(run: Run) -> DeleteResult:
+    remote_deleted = finish_removal(run)
     return DeleteResult(
         operation_id=run.op.id,
         removed=run.op.removed,

@@ -28,7 +28,7 @@ from ..models import CharacterImage, ImageStatus, OperationWarning, utcnow
 from ..protocols import ProgressCallback
 from .parts import Parts, tell
 
-__all__ = ["Run", "leased", "operation"]
+__all__ = ["Run", "leased", "operation", "short"]
 
 _log = logging.getLogger("charimg.service")
 
@@ -41,6 +41,7 @@ class Run:
         op: The operation as it stands in the ledger.
         lease: The character's lease.
         warnings: What went wrong so far without stopping the operation.
+        unseen: Why an earlier operation, which may have drawn something, could not be looked at.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Run:
         op: Operation,
         lease: Lease,
         on_progress: ProgressCallback | None = None,
+        unseen: CharacterLibraryError | None = None,
     ) -> None:
+        self.unseen = unseen
         self.parts = parts
         self.op = op
         self.lease = lease
@@ -106,13 +109,13 @@ class Run:
             )
         )
 
-    def call_failed(self, error: CharacterLibraryError) -> None:
+    def call_failed(self, error: CharimgError) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
         server may still do it, so the operation stays ``posting`` for recovery.
         """
-        if error.outcome_unknown:
+        if isinstance(error, CharacterLibraryError) and error.outcome_unknown:
             self.write(error=str(error))
         else:
             self.write(state=OperationState.FAILED, error=str(error))
@@ -177,19 +180,27 @@ def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
         yield lease
     finally:
         with shielded():
-            parts.ledger.release(lease)
+            try:
+                parts.ledger.release(lease)
+            except Exception:  # noqa: BLE001
+                # It ends on its own; what was done under it stands, and must not seem to fail.
+                _log.exception("lease.unreleased", extra={"character_id": character_id})
 
 
 @contextmanager
 def operation(
-    parts: Parts, op: Operation, lease: Lease, on_progress: ProgressCallback | None
+    parts: Parts,
+    op: Operation,
+    lease: Lease,
+    on_progress: ProgressCallback | None,
+    unseen: CharacterLibraryError | None,
 ) -> Iterator[Run]:
     """Write an operation down, and see to it that its end is written down and told.
 
     An exception before anything was posted ends the operation as ``failed``. Later ones leave it as
     it stands in the ledger: recovery goes on from there.
     """
-    run = Run(parts, op, lease, on_progress)
+    run = Run(parts, op, lease, on_progress, unseen)
     run.write()
     run.started()
     try:
@@ -197,7 +208,7 @@ def operation(
     except BaseException as error:
         if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
             try:
-                run.write(state=OperationState.FAILED, error=_short(error))
+                run.write(state=OperationState.FAILED, error=short(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         run.failed(error)
@@ -205,5 +216,6 @@ def operation(
     run.finished()
 
 
-def _short(error: Exception) -> str:
+def short(error: Exception) -> str:
+    """Return an error's text, or a foreign one's type alone: that may quote anything."""
     return str(error) if isinstance(error, CharimgError) else type(error).__name__

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._library.ids import check_scene_type
+from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind, OperationPage, RecoveryReport
 from ..models import (
@@ -183,6 +183,8 @@ class CharacterImageService(ServiceBase):
             "max_retries": max_retries,
         }
         options = {name: value for name, value in asked.items() if value is not None}
+        # Checked before anything is written down; built again when it is sent.
+        requests.portfolio(db_id, style, None, quality_threshold, max_retries)
 
         def work(run: Run) -> PortfolioResult:
             return generate_portfolio(run, character, db_id, reference_id, options)
@@ -230,12 +232,14 @@ class CharacterImageService(ServiceBase):
         character, db_id = self._linked(character_id)
         check_prompt(scene_context)
         options: dict[str, Any] = {
-            "scene_type": check_scene_type(scene_type),
+            "scene_type": str(scene_type),
             "mood": mood,
             "lighting_style": lighting,
             "environment_context": environment,
-            "additional_characters": tuple(additional_characters),
+            "additional_characters": additional_characters,
         }
+        # Checked before anything is written down; built again when it is sent.
+        requests.scene_image(db_id, scene_context, reference_image_asset_id=None, **options)
 
         def work(run: Run) -> GenerationResult:
             return generate_scene(run, character, db_id, options)

@@ -49,7 +49,7 @@ def make_operation(
             ),
             OperationItem(key=f"{operation_id}-001", index=1, state="failed", error="404"),
         ),
-        "doomed": (Doomed(image_id="i", media_key="k"), Doomed(image_id="j", media_key=None)),
+        "doomed": (Doomed(image_id="i", media_key="k"), Doomed(image_id="j", media_key="k2")),
         "removed": 2,
         "remote_delete": "intended",
         "error": "plain text",
