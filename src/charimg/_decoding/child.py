@@ -90,9 +90,10 @@ def _waiting(requests: IO[bytes], idle: float) -> bool:
 
 def _restrict() -> int:
     """Give up what decoding never needs; return the bytes of address space that are in use."""
-    if resource is not None:
-        for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
-            resource.setrlimit(kind, (0, 0))
+    if resource is None:
+        return 0
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(kind, (0, 0))
     try:
         pages = int(Path("/proc/self/statm").read_bytes().split()[0])
     except OSError:
