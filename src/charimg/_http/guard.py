@@ -25,7 +25,7 @@ from .._ingest.addresses import fits
 from .._ingest.origins import address_refused
 from .deadline import left
 from .resolve import Resolver
-from .timed import TimedBackend
+from .timed import AsyncTimedBackend, TimedBackend
 
 __all__ = ["async_guarded_clients", "guarded_clients"]
 
@@ -93,7 +93,7 @@ def async_guarded_clients(
     """The async twin of `guarded_clients`."""
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    network = network or httpcore.AnyIOBackend()
+    network = AsyncTimedBackend(network or httpcore.AnyIOBackend())
     public, exempt = (
         httpx.AsyncClient(
             transport=_AsyncTransport(
