@@ -127,7 +127,7 @@ items = every_field(
     error=optional_texts,
     image_id=optional_texts,
 )
-doomed = every_field(Doomed, image_id=texts, media_key=optional_texts)
+doomed = every_field(Doomed, image_id=texts, media_key=texts)
 operations = every_field(
     Operation,
     id=texts,

@@ -223,6 +223,11 @@ def test_a_blank_prompt_is_refused(blank: str) -> None:
         check_prompt(blank)
 
 
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(InvalidPrompt, match="at position 1"):
+        check_prompt("a\ud800")
+
+
 def test_a_prompt_that_is_no_text_is_refused() -> None:
     with pytest.raises(InvalidPrompt, match="not a value of type int"):
         check_prompt(5)

@@ -140,6 +140,13 @@ def check_prompt(prompt: object) -> str:
             f"The prompt must be a text, not a value of type {type(prompt).__name__}. Nothing was "
             "sent and nothing was deleted."
         )
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidPrompt(
+            f"The prompt holds half a character (a lone surrogate) at position {error.start}, so "
+            "it cannot be kept as it is. Nothing was sent and nothing was deleted."
+        ) from error
     if not any(_visible(character) for character in prompt):
         raise InvalidPrompt(
             "The prompt is empty or blank. Write one, or take the suggestion. Nothing was sent and "

@@ -140,6 +140,7 @@ class MetadataRepository(Protocol):
         """Write a new record, atomically, and return it as stored (with the repository's id).
 
         Idempotent by ``image.key``: a key that is already there returns the first record unchanged.
+        The URLs of ``image.media`` are not kept: they are derived when read (`MediaStore.locate`).
         """
         ...
 
@@ -171,7 +172,8 @@ class MetadataRepository(Protocol):
         others. ``limit`` is honoured exactly (1 to 1,000), never silently cut.
 
         Raises:
-            InvalidArgument: The cursor is not one of this repository's.
+            InvalidArgument: The limit is out of range, or the cursor is not one of this
+                repository's.
         """
         ...
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from charimg import (
@@ -19,6 +21,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.models import utcnow
 
 from .world import LENA, AsyncWorld
 
@@ -208,10 +211,26 @@ async def test_a_chosen_earlier_reference_is_made_the_master_first() -> None:
     assert len([each for each in world.simulator.requests if each.method == "PUT"]) == 1
 
 
+async def test_the_latest_reference_is_current_though_the_clock_went_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await ready()
+    early = utcnow() - timedelta(days=400)
+    for module in ("generate", "ingest", "operation", "service"):
+        monkeypatch.setattr(f"charimg._async.{module}.utcnow", lambda: early, raising=False)
+    second = await world.service.generate_reference(
+        LENA, prompt="second", policy=ReferencePolicy.KEEP_HISTORY
+    )
+    monkeypatch.undo()
+    result = await world.service.generate_portfolio(LENA)
+    assert result.reference_id == second.image.id
+    assert world.simulator.reference_of(world.db_id) == second.image.external_id
+
+
 async def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
     world = await ready()
     scene = (await world.service.generate_scene(LENA, "She waits.")).image
-    with pytest.raises(ImageNotFound, match="no image nothing"):
+    with pytest.raises(ImageNotFound, match="no image 'nothing'"):
         await world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         await world.service.generate_portfolio(LENA, reference_id=scene.id)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from charimg import (
@@ -20,6 +22,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.models import utcnow
 
 from .world import LENA, World
 
@@ -207,10 +210,26 @@ def test_a_chosen_earlier_reference_is_made_the_master_first() -> None:
     assert len([each for each in world.simulator.requests if each.method == "PUT"]) == 1
 
 
+def test_the_latest_reference_is_current_though_the_clock_went_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = ready()
+    early = utcnow() - timedelta(days=400)
+    for module in ("generate", "ingest", "operation", "service"):
+        monkeypatch.setattr(f"charimg._sync.{module}.utcnow", lambda: early, raising=False)
+    second = world.service.generate_reference(
+        LENA, prompt="second", policy=ReferencePolicy.KEEP_HISTORY
+    )
+    monkeypatch.undo()
+    result = world.service.generate_portfolio(LENA)
+    assert result.reference_id == second.image.id
+    assert world.simulator.reference_of(world.db_id) == second.image.external_id
+
+
 def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
     world = ready()
     scene = (world.service.generate_scene(LENA, "She waits.")).image
-    with pytest.raises(ImageNotFound, match="no image nothing"):
+    with pytest.raises(ImageNotFound, match="no image 'nothing'"):
         world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         world.service.generate_portfolio(LENA, reference_id=scene.id)

@@ -374,7 +374,7 @@ def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
         state=OperationState.FAILED,
         doomed=(
             Doomed(image_id=image.id, media_key=image.key),
-            Doomed(image_id="x", media_key=None),
+            Doomed(image_id="x", media_key="x"),
         ),
     )
     assert outcomes(world.service.recover()) == ["cleaned"]

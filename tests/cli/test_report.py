@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
+import os
 
 import pytest
 import typer
@@ -181,6 +184,7 @@ def test_warnings_name_their_code_once(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_retry_is_told_without_what_was_called(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.getLogger("stamina")
+    before = list(logger.handlers)
     with reporting(False):
         logger.warning(
             "stamina.retry_scheduled",
@@ -188,7 +192,27 @@ def test_a_retry_is_told_without_what_was_called(capsys: pytest.CaptureFixture[s
         )
         logger.warning("something else")
     assert capsys.readouterr().err == "  no luck; trying again in 1.2 s\n"
-    assert logger.handlers == []
+    assert logger.handlers == before
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_stdout_that_takes_nothing_is_one_clear_error(
+    as_json: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str, /) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("sys.stdout", Full())
+    with pytest.raises(typer.Exit) as caught, reporting(as_json) as report:
+        report.data({"a": 1}, lambda: "a")
+    assert caught.value.exit_code == 1
+    assert "stdout takes no output: No space left on device." in capsys.readouterr().err
+
+
+def test_a_stdout_that_is_closed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert Report(as_json=True).out.width
 
 
 def test_a_line_of_data_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,16 @@ def test_operation_ids_are_unique_and_sort_by_time(monkeypatch: pytest.MonkeyPat
     assert {len(each) for each in ids} == {32}
 
 
+def test_operation_ids_of_one_millisecond_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = []
+    for nanoseconds in (0, 1, 15, 16, 999_999, 1_000_000):
+        now = 1_700_000_000_000_000_000 + nanoseconds
+        monkeypatch.setattr(naming.time, "time_ns", lambda now=now: now)
+        ids.append(new_operation_id())
+    assert ids == sorted(ids)
+    assert {each[:12] for each in ids[:-1]} == {f"{1_700_000_000_000:012x}"}
+
+
 def test_keys_sort_like_their_images() -> None:
     assert item_key("0123", 7) == "0123-007"
     keys = [item_key("0123", index) for index in range(1000)]

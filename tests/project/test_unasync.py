@@ -14,7 +14,7 @@ unasync = load_tool("unasync")
 
 EVERY_RULE = """\
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from charimg._async import x
 from charimg._concurrency import arun_bounded, ashielded, asleep
@@ -25,7 +25,7 @@ class AsyncThing:
     async def __aenter__(self) -> AsyncIterator[Callable[[int], Awaitable[None]]]: ...
     async def __aexit__(self) -> None: ...
     async def aclose(self, stack: AsyncExitStack) -> None:
-        stack.push_async_callback(arun_bounded, ashielded, asleep, async_embedded, x)
+        stack.push_async_callback(arun_bounded, ashielded, asleep, async_embedded, aclosing, x)
 
 
 decorate = asynccontextmanager

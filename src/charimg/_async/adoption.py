@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from .._library.values import GalleryImage
-from ..journal import Operation, OperationKind
+from ..journal import Operation, OperationKind, OperationState
 from .parts import AsyncParts
 
 __all__ = ["Found", "drawn_set", "find"]
@@ -36,16 +36,20 @@ class _Taken:
         media: Media ids of their images.
         jobs: Their jobs.
         open_set: Whether one waits for its job: images of the gallery may be that one's.
+        unseen: Whether a newer one of the kind was not looked at yet: the new may be that one's.
     """
 
     media: frozenset[str]
     jobs: frozenset[str]
     open_set: bool
+    unseen: bool
 
 
 async def find(parts: AsyncParts, op: Operation) -> Found | None:
     """Return what the operation has drawn, or ``None`` if nothing can be told to be its own."""
     taken = await _taken(parts, op)
+    if taken.unseen:
+        return None
     db_id = op.library_db_id or ""
     if op.kind == OperationKind.REFERENCE:
         state = await parts.library.get_reference_image(db_id)
@@ -91,17 +95,21 @@ async def _new_core(parts: AsyncParts, op: Operation, taken: _Taken) -> tuple[Ga
 async def _taken(parts: AsyncParts, op: Operation) -> _Taken:
     media: set[str] = set()
     jobs: set[str] = set()
-    open_set = False
+    open_set = unseen = False
     cursor: str | None = None
     while True:
         page = await parts.ledger.list(op.character_id, limit=_PAGE, cursor=cursor)
         for other in page.operations:
             if other.id == op.id:
                 continue
+            newer = other.kind == op.kind and other.id > op.id
+            unseen = unseen or (newer and other.state == OperationState.POSTING)
             media.update(item.external_id for item in other.items if item.external_id)
             if other.job_id is not None:
                 jobs.add(other.job_id)
                 open_set = open_set or not (other.items or other.finished)
         cursor = page.next_cursor
         if cursor is None:
-            return _Taken(media=frozenset(media), jobs=frozenset(jobs), open_set=open_set)
+            return _Taken(
+                media=frozenset(media), jobs=frozenset(jobs), open_set=open_set, unseen=unseen
+            )

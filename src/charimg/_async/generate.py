@@ -75,8 +75,8 @@ async def generate_reference(
     answer = None
     try:
         answer = await library.generate_initial_image(db_id, run.op.prompt)
-    except CharacterLibraryError as error:
-        if error.code != ErrorCode.ALREADY_HAS_REFERENCE:
+    except CharimgError as error:
+        if getattr(error, "code", None) != ErrorCode.ALREADY_HAS_REFERENCE:
             await run.call_failed(error)
             raise
     retried = answer is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 
 from attrs import evolve, field, frozen
 
@@ -28,6 +29,7 @@ from ..models import (
     Upload,
     utcnow,
 )
+from .master import next_mastery
 from .operation import AsyncRun
 from .parts import AsyncParts
 
@@ -83,6 +85,9 @@ async def ingest(
         StorageError: A store failed; unsettled items stay pending for recovery.
     """
     work = _Ingestion(run, kind=kind, character=character, replaced=replaced)
+    if kind == ImageKind.REFERENCE and replaced is None:
+        now = run.op.received_at or utcnow()
+        work.master_since = await next_mastery(run.parts, run.op.character_id, now)
     for item in run.op.items:
         if item.state == ItemState.FAILED and item.image_id is None:
             # The server itself could not draw it: there is nothing to download.
@@ -120,6 +125,7 @@ class _Ingestion:
         self.images: list[CharacterImage] = []
         self.errors: dict[str, IngestionError] = {}
         self.total = len(run.op.items)
+        self.master_since: datetime | None = None
 
     async def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
@@ -269,7 +275,6 @@ class _Ingestion:
                 ),
                 updated_at=utcnow(),
             )
-        is_reference = self.kind == ImageKind.REFERENCE
         return CharacterImage(
             key=item.key,
             character_id=op.character_id,
@@ -284,7 +289,7 @@ class _Ingestion:
                 metrics,
                 generation_ms=generation_ms,
                 shot=item.shot,
-                master_since=op.received_at if is_reference else None,
+                master_since=self.master_since,
             ),
             created_by=op.created_by,
         )

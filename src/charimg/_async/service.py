@@ -315,11 +315,11 @@ class AsyncCharacterImageService(AsyncServiceBase):
         image = await self._parts.metadata.get(image_id)
         if image is None:
             raise ImageNotFound(
-                f"There is no image {image_id}. List the images to see which exist."
+                f"There is no image {image_id!a:.80}. List the images to see which exist."
             )
         if image.character_id != character_id:
             raise ImageMismatch(
-                f"Image {image_id} belongs to another character than {character_id}."
+                f"Image {image_id!a:.80} belongs to another character than {character_id}."
             )
         return self._located(image)
 

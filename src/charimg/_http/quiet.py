@@ -38,4 +38,7 @@ class _WithoutQuery(logging.Filter):
         return True
 
 
+# stamina warns of every retry. charimg logs its own, so a host that has not configured logging is
+# not to hear of them on stderr; one that has still gets them.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 logging.getLogger("httpx").addFilter(_WithoutQuery())

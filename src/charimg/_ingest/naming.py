@@ -23,9 +23,11 @@ _PHRASES = {
 def new_operation_id() -> str:
     """Return a new id: 32 hex digits, sortable by time.
 
-    The first 12 are the milliseconds since 1970, the other 20 are random.
+    The first 12 are the milliseconds since 1970, the next 5 the nanoseconds within, so that two
+    operations of the same millisecond keep their order; the other 15 are random.
     """
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    return f"{milliseconds:012x}{nanoseconds:05x}{secrets.randbits(60):015x}"
 
 
 def item_key(operation_id: str, index: int) -> str:

@@ -275,18 +275,26 @@ def redacted(text: str, *private: str) -> str:
         private: The prompts. One of up to 3 characters is left alone: it would only shred the text.
     """
     text = text[:_READ]
-    for secret in private:
-        written = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
-        for spelling in dict.fromkeys((secret, *written)):
-            if len(spelling) > 3:
-                text = _without_quotes(text.replace(spelling, _GAP), spelling)
-    line = " ".join(text.split())
+    spellings = {
+        spelling
+        for secret in private
+        for spelling in (
+            secret,
+            json.dumps(secret)[1:-1],
+            json.dumps(secret, ensure_ascii=False)[1:-1],
+        )
+        if len(spelling) > 3
+    }
+    # The longest first: a shorter one may be a part of it.
+    for spelling in sorted(spellings, key=len, reverse=True):
+        text = text.replace(spelling, _GAP)
+    line = " ".join(_without_quotes(text, spellings).split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 
-def _without_quotes(text: str, secret: str) -> str:
-    """Return the text without every run of ``_RUN`` characters and more that the secret holds."""
-    runs = {secret[at : at + _RUN] for at in range(len(secret) - _RUN + 1)}
+def _without_quotes(text: str, secrets: set[str]) -> str:
+    """Return the text without every run of ``_RUN`` characters and more that a secret holds."""
+    runs = {secret[at : at + _RUN] for secret in secrets for at in range(len(secret) - _RUN + 1)}
     quoted = [False] * len(text)
     for at in range(len(text) - _RUN + 1):
         if text[at : at + _RUN] in runs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime
 
 from attrs import evolve, field, frozen
 
@@ -29,6 +30,7 @@ from ..models import (
     Upload,
     utcnow,
 )
+from .master import next_mastery
 from .operation import Run
 from .parts import Parts
 
@@ -84,6 +86,9 @@ def ingest(
         StorageError: A store failed; unsettled items stay pending for recovery.
     """
     work = _Ingestion(run, kind=kind, character=character, replaced=replaced)
+    if kind == ImageKind.REFERENCE and replaced is None:
+        now = run.op.received_at or utcnow()
+        work.master_since = next_mastery(run.parts, run.op.character_id, now)
     for item in run.op.items:
         if item.state == ItemState.FAILED and item.image_id is None:
             # The server itself could not draw it: there is nothing to download.
@@ -119,6 +124,7 @@ class _Ingestion:
         self.images: list[CharacterImage] = []
         self.errors: dict[str, IngestionError] = {}
         self.total = len(run.op.items)
+        self.master_since: datetime | None = None
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
@@ -268,7 +274,6 @@ class _Ingestion:
                 ),
                 updated_at=utcnow(),
             )
-        is_reference = self.kind == ImageKind.REFERENCE
         return CharacterImage(
             key=item.key,
             character_id=op.character_id,
@@ -283,7 +288,7 @@ class _Ingestion:
                 metrics,
                 generation_ms=generation_ms,
                 shot=item.shot,
-                master_since=op.received_at if is_reference else None,
+                master_since=self.master_since,
             ),
             created_by=op.created_by,
         )

@@ -12,7 +12,14 @@ from ..models import PROVIDER, CharacterImage, CharacterReference, ImageKind, ut
 from .operation import Run
 from .parts import Parts
 
-__all__ = ["became_master", "choose_master", "current_reference", "make_master", "reference_of"]
+__all__ = [
+    "became_master",
+    "choose_master",
+    "current_reference",
+    "make_master",
+    "next_mastery",
+    "reference_of",
+]
 
 _PAGE = 500
 
@@ -43,11 +50,18 @@ def current_reference(parts: Parts, character_id: str) -> CharacterImage | None:
             return best
 
 
+def next_mastery(parts: Parts, character_id: str, now: datetime) -> datetime:
+    """Return a time since when a reference is the master that is later than all others'."""
+    latest = current_reference(parts, character_id)
+    if latest is None:
+        return now
+    # Times are cut to milliseconds, and clocks go back.
+    return max(now, _master_since(latest)[0] + timedelta(milliseconds=1))
+
+
 def became_master(parts: Parts, reference: CharacterImage) -> CharacterImage:
     """Record that a reference is the remote master from now on, and no other one of its kind."""
-    latest = current_reference(parts, reference.character_id) or reference
-    # Times are cut to milliseconds, and clocks go back: the new one must be later than all.
-    since = max(utcnow(), _master_since(latest)[0] + timedelta(milliseconds=1))
+    since = next_mastery(parts, reference.character_id, utcnow())
     metrics = evolve(reference.metrics, master_since=since)
     return parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
 
@@ -75,19 +89,20 @@ def reference_of(run: Run, character_id: str, image_id: str) -> CharacterImage:
         ImageNotFound: No such image.
         ImageMismatch: It is another character's, no reference, or the Library has no id for it.
     """
+    shown = f"{image_id!a:.80}"
     image = run.parts.metadata.get(image_id)
     if image is None:
-        raise ImageNotFound(f"There is no image {image_id}. List the images to see which exist.")
+        raise ImageNotFound(f"There is no image {shown}. List the images to see which exist.")
     if image.character_id != character_id:
-        raise ImageMismatch(f"Image {image_id} belongs to another character than {character_id}.")
+        raise ImageMismatch(f"Image {shown} belongs to another character than {character_id}.")
     if image.kind != ImageKind.REFERENCE or image.provider != PROVIDER:
         raise ImageMismatch(
-            f"Image {image_id} is not a reference that the Character Library drew; choose one "
+            f"Image {shown} is not a reference that the Character Library drew; choose one "
             f"with kind {ImageKind.REFERENCE.value!r} and provider {PROVIDER!r}."
         )
     if image.external_id is None:
         raise ImageMismatch(
-            f"Reference {image_id} has no media id of the Character Library, so it cannot be made "
+            f"Reference {shown} has no media id of the Character Library, so it cannot be made "
             "the master again. Generate a new reference."
         )
     return image

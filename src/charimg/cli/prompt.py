@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from .options import CharacterArgument, DirectoryOption, JsonOption
-from .report import plain, reporting
+from .report import plain, reporting, writing
 from .session import Settings
 
 __all__ = ["prompt"]
@@ -25,11 +25,12 @@ def prompt(
             report.json(suggestion)
         else:
             # UTF-8 whatever the terminal's encoding: --prompt-file reads UTF-8.
-            sys.stdout.flush()
-            sys.stdout.buffer.write(
-                suggestion.prompt.encode() + (b"\n" if _has_terminal() else b"")
-            )
-            sys.stdout.buffer.flush()
+            with writing():
+                sys.stdout.flush()
+                sys.stdout.buffer.write(
+                    suggestion.prompt.encode() + (b"\n" if _has_terminal() else b"")
+                )
+                sys.stdout.buffer.flush()
         used = ", ".join(plain(name) for name in suggestion.facts)
         report.say(f"Template {suggestion.template}; facts used: {used or 'none'}.")
 

@@ -22,7 +22,7 @@ from ..models import OperationWarning
 from .exit_codes import ExitCode, error_code, exit_code_of
 from .hints import next_step
 
-__all__ = ["Report", "error_object", "plain", "reporting", "table"]
+__all__ = ["Report", "error_object", "plain", "reporting", "table", "writing"]
 
 _WIDTH = 160
 """Columns when the output is no terminal, so that no cell is cut to a guess of 80."""
@@ -102,6 +102,21 @@ class _Retries(logging.Handler):
             self._report.say(f"  no luck; trying again in {seconds:.1f} s", style="dim")
 
 
+class OutputLost(Exception):
+    """The result was there, and stdout did not take it."""
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Tell a stdout that takes nothing (a full disk) from every other failure."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(f"stdout takes no output: {error.strerror or 'closed'}.") from error
+
+
 class Report:
     """The two streams of one command.
 
@@ -122,16 +137,19 @@ class Report:
         shown = human()
         if isinstance(shown, Table) and not shown.row_count:
             return
-        if isinstance(shown, str):
-            # One line stays one line, for scripts and for copying a path off the screen.
-            self.out.print(Text(shown), soft_wrap=True)
-        else:
-            self.out.print(shown)
+        with writing():
+            if isinstance(shown, str):
+                # One line stays one line, for scripts and for copying a path off the screen.
+                self.out.print(Text(shown), soft_wrap=True)
+            else:
+                self.out.print(shown)
+            self.out.file.flush()
 
     def json(self, value: object) -> None:
         """Print one JSON object on stdout; ASCII, so that no terminal encoding can break it."""
-        sys.stdout.write(json.dumps(to_json(value), indent=2) + "\n")
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.write(json.dumps(to_json(value), indent=2) + "\n")
+            sys.stdout.flush()
 
     def say(self, text: str, *, style: str = "") -> None:
         """Print a message on stderr."""
@@ -160,7 +178,8 @@ class Report:
 
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDTH
+    # A closed stream is none at all.
+    width = None if stream is not None and stream.isatty() else _WIDTH
     return Console(stderr=stderr, width=width, highlight=False, emoji=False)
 
 
@@ -186,6 +205,9 @@ def reporting(as_json: bool) -> Iterator[Report]:
         code = exit_code_of(error)
         report.fail(error, code, str(error))
         raise typer.Exit(code) from None
+    except OutputLost as error:
+        report.say(f"Error: {error}", style="red")
+        raise typer.Exit(ExitCode.UNEXPECTED) from None
     except KeyboardInterrupt as error:
         code = ExitCode.INTERRUPTED
         report.fail(error, code, "Interrupted. `charimg recover` finishes what was under way.")

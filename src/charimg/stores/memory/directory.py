@@ -9,6 +9,7 @@ from attrs import evolve
 
 from ...errors import CharacterNotFound
 from ...models import CharacterReference
+from .._characters import check_character
 from .copies import copy_of
 
 __all__ = ["AsyncMemoryCharacterDirectory", "MemoryCharacterDirectory"]
@@ -32,7 +33,12 @@ class MemoryCharacterDirectory:
         return None if character is None else _copy(character)
 
     def put(self, character: CharacterReference, /) -> None:
-        """Add the character, or replace the one with its id."""
+        """Add the character, or replace the one with its id.
+
+        Raises:
+            InvalidArgument: A field has a wrong type, or the id is empty.
+        """
+        check_character(character)
         with self._lock:
             self._characters[character.id] = _copy(character)
 

@@ -7,6 +7,7 @@ from typing import Any
 from ..._json import from_json
 from ...errors import CharacterNotFound
 from ...models import CharacterReference
+from .._characters import check_character
 from .database import SqliteDatabase
 from .documents import dump, parse
 
@@ -34,8 +35,10 @@ class SqliteCharacterDirectory:
         """Add the character, or replace the one with its id.
 
         Raises:
-            InvalidArgument: The traits hold something that JSON cannot.
+            InvalidArgument: A field has a wrong type, the id is empty, or the traits hold something
+                that JSON cannot.
         """
+        check_character(character)
         values = (
             character.id,
             character.name,

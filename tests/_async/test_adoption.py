@@ -1,0 +1,216 @@
+"""What an operation of unknown outcome has drawn is its own, and never another operation's."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    JobError,
+    OperationItem,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    REFERENCE,
+    SCENE,
+    SET,
+    STATUS,
+    Rigged,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
+from .world import LENA, AsyncWorld
+
+pytestmark = pytest.mark.anyio
+
+
+async def one_lost_scene() -> tuple[AsyncWorld, Rigged]:
+    """Return a world with a reference, where the request for the scene "one" never arrived."""
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_scene(LENA, "one")
+    assert caught.value.outcome_unknown
+    return world, simulator
+
+
+async def test_a_lost_scene_is_not_given_the_next_one() -> None:
+    world, _ = await one_lost_scene()
+    await world.service.generate_scene(LENA, "two")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["two", "master"]
+    assert world.counts == (1, 0, 0, 1)
+    await settled(world)
+
+
+async def test_a_lost_scene_is_not_given_one_that_was_deleted() -> None:
+    world, _ = await one_lost_scene()
+    second = (await world.service.generate_scene(LENA, "two")).image
+    await world.service.delete_image(LENA, second.id)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["master"], "what the user has deleted stays deleted"
+    await settled(world)
+
+
+async def test_of_two_lost_scenes_the_one_that_arrived_is_adopted() -> None:
+    world, simulator = await one_lost_scene()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "two")
+    report = await world.service.recover()
+    assert outcomes(report) == ["unknown", "adopted"]
+    assert [each.prompt for each in report.operations] == ["one", "two"]
+    assert await prompts(world) == ["two", "master"]
+    await settled(world)
+
+
+async def test_a_lost_scene_waits_until_the_newer_ones_were_looked_at() -> None:
+    world, simulator = await one_lost_scene()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "two")
+    simulator.unheard.append("GET images")
+    assert outcomes(await world.service.recover()) == ["unknown", "waiting"]
+    assert await prompts(world) == ["master"]
+    assert outcomes(await world.service.recover()) == ["unknown", "adopted"]
+    assert await prompts(world) == ["two", "master"]
+    await settled(world)
+
+
+async def test_a_scene_that_is_drawn_late_is_still_found() -> None:
+    world, _ = await one_lost_scene()
+    await world.service.generate_scene(LENA, "two")
+    # The request was only slow: it arrives now.
+    await world.service.library.generate_scene_image(world.db_id, "one")
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert sorted(await prompts(world)) == ["master", "one", "two"]
+    await settled(world)
+
+
+async def test_what_a_much_older_operation_has_is_taken() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    drawn = await world.service.library.generate_scene_image(world.db_id, "deleted since")
+    item = OperationItem(key="k", index=0, state="stored", external_id=drawn.media_id)
+    await left_behind(world, kind="scene", state=OperationState.DONE, items=(item,))
+    for number in range(200):
+        await left_behind(world, id=f"1{number:031d}", state=OperationState.DONE)
+    await left_behind(world, kind="scene", id="f" * 32, state=OperationState.POSTING)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await world.images() == []
+
+
+async def test_two_new_scenes_cannot_be_told_apart() -> None:
+    world, _ = await one_lost_scene()
+    for _ in range(2):
+        await world.service.library.generate_scene_image(world.db_id, "drawn by another program")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["master"]
+
+
+async def test_a_lost_reference_is_not_given_the_next_one() -> None:
+    world, simulator = await rigged()
+    keep = ReferencePolicy.KEEP_HISTORY
+    simulator.unheard += [INITIAL]
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_reference(LENA, prompt="one", policy=keep)
+    simulator.unheard += [REFERENCE]
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt="two", policy=keep)
+    assert caught.value.code == ErrorCode.UNAVAILABLE
+    assert world.counts == (0, 0, 0, 0), "nothing is sent before the first one was looked at"
+    await world.service.generate_reference(LENA, prompt="two", policy=keep)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["two"]
+    await settled(world)
+
+
+@pytest.mark.parametrize("mode", ["job", "images"])
+async def test_a_lost_portfolio_is_not_given_the_next_one(mode: str) -> None:
+    world, simulator = await rigged()
+    simulator.switches.set360_mode = mode
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SET)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_portfolio(LENA)
+    result = await world.service.generate_portfolio(LENA)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    shots = (await world.service.list_images(LENA, kind="portfolioItem")).images
+    assert {image.id for image in shots} == {image.id for image in result.images}
+    assert len(shots) == 2
+    assert world.counts == (1, 0, 1, 0)
+    await settled(world)
+
+
+async def test_a_lost_portfolio_is_not_given_what_a_waiting_job_has_drawn() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SET)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_portfolio(LENA)
+    # The images are in the gallery already; the job does not say so yet.
+    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    assert outcomes(await world.service.recover()) == ["unknown", "waiting"]
+    assert await prompts(world) == ["master"]
+    del simulator.odd[STATUS]
+    report = await world.service.recover()
+    assert outcomes(report) == ["unknown", "completed"]
+    assert len(report.operations[1].images) == 2
+    assert len(await world.images()) == 3
+    await settled(world)
+
+
+async def test_a_job_that_the_library_forgot_has_drawn_what_is_new_in_the_gallery() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    await world.service.generate_reference(LENA, prompt="master")
+    await world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
+    report = await world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert len(report.operations[0].images) == 2
+    assert len(await world.images()) == 5
+    assert all(image.status == "succeeded" for image in await world.images())
+    await settled(world)
+
+
+async def test_a_completed_job_without_results_has_drawn_what_is_new_in_the_gallery() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="master")
+    first = await world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda job: {**job, "results": None})
+    second = await world.service.generate_portfolio(LENA)
+    assert (len(first.images), len(second.images), second.failures) == (2, 2, ())
+    drawn = [image.external_id for image in (*first.images, *second.images)]
+    assert len(set(drawn)) == 4
+    await settled(world)
+
+
+async def test_one_operation_that_raises_does_not_keep_recovery_from_the_others() -> None:
+    world, simulator = await rigged()
+    other = simulator.add_character(name="Zed")
+    await world.link("zed", library_db_id=other)
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_reference("zed", prompt="zed")
+    # An operation of another program's making, without what every restore has.
+    bad = await left_behind(world, kind="restore", state=OperationState.POSTING, id="f" * 32)
+    report = await world.service.recover()
+    assert sorted(outcomes(report)) == ["adopted", "error"]
+    (failed,) = [each for each in report.operations if each.outcome == "error"]
+    assert failed in report.unresolved
+    assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
+    assert [image.prompt for image in await world.images("zed")] == ["zed"]

@@ -1,0 +1,245 @@
+"""Removals that were cut off are carried out; what they must not touch stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterImage,
+    ErrorCode,
+    IngestionError,
+    JobError,
+    OperationState,
+    RemoteDelete,
+)
+
+from .mishaps import (
+    HASTY,
+    REFERENCE,
+    Crash,
+    break_once,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
+from .world import LENA
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("nth", [1, 300, 510])
+async def test_delete_everything_over_several_pages_is_finished(nth: int) -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    for number in range(600):
+        await world.metadata.add(
+            CharacterImage(
+                key=f"k{number:04d}", character_id=LENA, kind="scene", status="failed", error="-"
+            )
+        )
+    break_once(world.metadata, "delete", nth)
+    with pytest.raises(Crash):
+        await world.service.delete_all_images(LENA)
+    report = await world.service.recover()
+    assert outcomes(report) == ["cleaned"]
+    assert await world.images() == []
+    assert world.counts == (1, 1, 0, 0)
+    assert simulator.reference_of(world.db_id) is None
+    (operation, _) = await world.operations()
+    assert (operation.state, operation.remote_delete) == (OperationState.DONE, RemoteDelete.DONE)
+    assert (await world.service.recover()).operations == ()
+    await settled(world)
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "nth"),
+    [("metadata", "delete", 1), ("media", "delete", 1), ("ledger", "write", 3)],
+)
+@pytest.mark.parametrize("after", [False, True])
+async def test_deleting_the_master_is_finished_with_its_remote_delete(
+    port: str, method: str, nth: int, after: bool
+) -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    break_once(getattr(world, port), method, nth, after=after)
+    with pytest.raises(Crash):
+        await world.service.delete_image(LENA, image.id)
+    assert world.counts == (1, 0, 0, 0)
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert await world.images() == []
+    assert world.counts == (1, 1, 0, 0)
+    assert simulator.reference_of(world.db_id) is None
+    assert (await world.service.recover()).operations == ()
+    await settled(world)
+
+
+async def test_a_finished_removal_tells_why_the_remote_reference_was_left_alone() -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    break_once(world.media, "delete")
+    with pytest.raises(Crash):
+        await world.service.delete_image(LENA, image.id)
+    other = simulator.set_reference(world.db_id)
+    report = await world.service.recover()
+    assert outcomes(report) == ["cleaned"]
+    assert "another master reference" in report.operations[0].message
+    assert simulator.reference_of(world.db_id) == other
+    assert world.counts == (1, 0, 0, 0)
+    await settled(world)
+
+
+async def test_a_removal_of_a_kept_image_is_finished_without_a_remote_delete() -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    scene = (await world.service.generate_scene(LENA, "two")).image
+    break_once(world.metadata, "delete", after=True)
+    with pytest.raises(Crash):
+        await world.service.delete_image(LENA, scene.id)
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert await prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 1)
+    await settled(world)
+
+
+async def test_another_master_than_the_deleted_one_is_left_alone() -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    other = simulator.set_reference(world.db_id)
+    result = await world.service.delete_image(LENA, image.id)
+    assert (result.removed, result.remote_deleted) == (1, False)
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.NOT_MASTER
+    assert simulator.reference_of(world.db_id) == other
+    assert world.counts == (1, 0, 0, 0)
+    await settled(world)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+async def test_a_slug_in_place_of_the_id_is_a_warning(everything: bool) -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    await world.link(library_db_id="lena-marlow")
+    if everything:
+        result = await world.service.delete_all_images(LENA)
+    else:
+        result = await world.service.delete_image(LENA, image.id)
+    assert (result.removed, result.remote_deleted) == (1, False)
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NOT_LINKED]
+    assert await world.images() == []
+    assert simulator.reference_of(world.db_id) == image.external_id
+    await settled(world)
+
+
+async def test_delete_everything_takes_a_remote_reference_without_a_record_along() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    result = await world.service.delete_all_images(LENA)
+    assert (result.removed, result.remote_deleted, result.warnings) == (0, True, ())
+    assert simulator.reference_of(world.db_id) is None
+    assert world.counts == (0, 1, 0, 0)
+
+
+@pytest.mark.parametrize("db_id", ["", "lena-marlow", None])
+async def test_delete_everything_survives_a_look_that_fails(db_id: str | None) -> None:
+    world, simulator = await rigged()
+    await world.metadata.add(
+        CharacterImage(key="k", character_id=LENA, kind="scene", status="failed", error="dark")
+    )
+    if db_id == "":
+        simulator.unheard.append(REFERENCE)
+    else:
+        await world.link(library_db_id=db_id)
+    result = await world.service.delete_all_images(LENA)
+    assert (result.removed, result.remote_deleted, result.warnings) == (1, None, ())
+    assert await world.images() == []
+    assert world.counts == (0, 0, 0, 0)
+
+
+async def test_delete_everything_says_what_it_gives_up() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    await world.service.generate_reference(LENA, prompt="one")
+    simulator.switches.strand_jobs = True
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    (job, _) = await world.operations()
+    result = await world.service.delete_all_images(LENA)
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.SUPERSEDED
+    assert job.id in warning.message
+    simulator.switches.strand_jobs = False
+    assert (await world.service.recover()).operations == ()
+    assert await world.images() == []
+    await settled(world)
+
+
+async def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    break_once(world.metadata, "add", 2)
+    with pytest.raises(Crash):
+        await world.service.generate_portfolio(LENA)
+    (portfolio, _) = await world.operations()
+    assert sorted(item.state for item in portfolio.items) == ["pending", "stored"]
+    assert world.media.keys() & {item.key for item in portfolio.items}
+    simulator.switches.gallery_errors_after = 0
+    result = await world.service.delete_all_images(LENA)
+    assert [warning.code for warning in result.warnings] == [ErrorCode.SUPERSEDED]
+    assert world.media.keys() == set()
+    simulator.switches.gallery_errors_after = None
+    assert (await world.service.recover()).operations == ()
+    assert await world.images() == []
+    await settled(world)
+
+
+async def test_an_unknown_operation_stays_open_when_everything_goes() -> None:
+    world, _ = await rigged()
+    lost = await left_behind(world, kind="scene", state=OperationState.POSTING)
+    await world.service.delete_all_images(LENA)
+    (_, operation) = await world.operations()
+    assert (operation.id, operation.state) == (lost.id, OperationState.UNKNOWN)
+
+
+async def test_a_retry_that_was_cut_off_leaves_no_media_behind_a_deletion() -> None:
+    world, simulator = await rigged()
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    image_id = caught.value.image_id or ""
+    break_once(world.metadata, "update")
+    with pytest.raises(Crash):
+        await world.service.retry_ingestion(LENA, image_id)
+    assert world.media.keys() != set()
+    await world.service.delete_image(LENA, image_id)
+    assert await world.images() == []
+    assert world.media.keys() == set()
+    await settled(world)
+    assert await world.images() == []
+
+
+async def test_media_of_a_failed_record_go_with_it() -> None:
+    world, _ = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    # As a program that stores media by itself, or a crash in an earlier version, leaves it.
+    await world.metadata.delete(image.id)
+    failed = await world.metadata.add(
+        CharacterImage(
+            key=image.key, character_id=LENA, kind="scene", status="failed", error="dark"
+        )
+    )
+    await world.service.delete_image(LENA, failed.id)
+    assert world.media.keys() == set()
+
+
+async def test_a_deleted_image_is_not_brought_back() -> None:
+    world, _ = await rigged()
+    break_once(world.metadata, "add", after=True)
+    with pytest.raises(Crash):
+        await world.service.generate_reference(LENA, prompt="one")
+    (image,) = await world.images()
+    await world.service.delete_image(LENA, image.id)
+    assert (await world.service.recover()).operations == ()
+    assert await world.images() == []
+    assert world.media.keys() == set()
+    await settled(world)

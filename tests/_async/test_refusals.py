@@ -1,0 +1,220 @@
+"""What is refused before anything is written down, and what must not change an operation's end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from charimg import (
+    AsyncCharacterLibrary,
+    AsyncDownloader,
+    CharacterLibraryError,
+    ConfigurationError,
+    ErrorCode,
+    IngestionError,
+    InvalidArgument,
+    JobError,
+    OperationState,
+    RetryPolicy,
+    StorageError,
+)
+
+from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
+from .world import LENA, URL
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_retries": -1},
+        {"max_retries": 1.5},
+        {"quality_threshold": float("nan")},
+        {"quality_threshold": "high"},
+        {"style": object()},
+    ],
+)
+async def test_a_portfolio_that_cannot_be_sent_is_not_written_down(options: Any) -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    before = world.counts
+    with pytest.raises(InvalidArgument):
+        await world.service.generate_portfolio(LENA, **options)
+    assert len(await world.operations()) == 1
+    assert world.counts == before
+    assert (await world.service.recover()).operations == ()
+
+
+async def test_one_name_in_place_of_several_is_refused() -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    with pytest.raises(InvalidArgument, match="sequence of names"):
+        await world.service.generate_scene(LENA, "two", additional_characters="Bob")
+    assert len(await world.operations()) == 1
+    assert world.counts == (1, 0, 0, 0)
+    await world.service.generate_scene(LENA, "two", additional_characters=("Bob", "Eve"))
+    (sent,) = world.simulator.posts("generate-scene-image")
+    assert sent["additionalCharacters"] == ["Bob", "Eve"]
+
+
+@pytest.mark.parametrize("status", ["unhealthy", "Down", "error"])
+async def test_a_library_that_is_not_well_costs_no_image(status: str) -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    simulator.answer("GET health", lambda health: {**health, "status": status})
+    with pytest.raises(CharacterLibraryError, match=status) as caught:
+        await world.service.generate_reference(LENA, prompt="two")
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.UNAVAILABLE, True)
+    assert not caught.value.outcome_unknown
+    assert await world.images() == [image]
+    assert simulator.reference_of(world.db_id) == image.external_id
+    assert world.counts == (1, 0, 0, 0)
+    (operation, _) = await world.operations()
+    assert operation.state == OperationState.FAILED
+    simulator.answer("GET health", lambda health: {**health, "status": "healthy"})
+    await world.service.generate_reference(LENA, prompt="two")
+
+
+async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world, _ = await rigged()
+    break_once(world.ledger, "release", error=StorageError)
+    result = await world.service.generate_reference(LENA, prompt="one")
+    assert await world.images() == [result.image]
+    assert "lease.unreleased" in caplog.messages
+    world.clock.now += 10_000
+    await world.service.generate_scene(LENA, "two")
+    await settled(world)
+
+
+async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_error() -> None:
+    world, _ = await rigged()
+    world.simulator.switches.generation_errors = 1
+    break_once(world.ledger, "release", error=StorageError)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.code == ErrorCode.UPSTREAM_MODEL
+
+
+@pytest.mark.parametrize(
+    ("method", "ask"),
+    [
+        ("generate_initial_image", lambda service: service.generate_reference(LENA, prompt="two")),
+        ("generate_360_set", lambda service: service.generate_portfolio(LENA)),
+        ("generate_scene_image", lambda service: service.generate_scene(LENA, "two")),
+    ],
+)
+async def test_what_was_not_sent_at_all_is_over(method: str, ask: Any) -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    # The client is closed by somebody else at that moment.
+    break_once(world.service.library, method, error=ConfigurationError)
+    with pytest.raises(ConfigurationError):
+        await ask(world.service)
+    (operation, _) = await world.operations()
+    assert operation.state == OperationState.FAILED
+    assert (await world.service.recover()).operations == ()
+
+
+async def test_an_answer_that_cannot_be_read_is_recovered_from() -> None:
+    world, simulator = await rigged()
+
+    def odd(answer: Any) -> Any:
+        return {**answer, "data": {**answer["data"], "validationNotes": ["a"]}}
+
+    simulator.answer(INITIAL, odd)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert (caught.value.code, caught.value.outcome_unknown) == (ErrorCode.INVALID_RESPONSE, True)
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+    await settled(world)
+
+
+async def test_another_server_at_the_url_does_not_end_a_job_that_was_paid_for() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    await world.service.generate_reference(LENA, prompt="one")
+
+    def astray(_: Any) -> Any:
+        return {"message": 'Route not found "/api/v1/jobs/x/status"'}
+
+    simulator.answer(STATUS, astray, status=404)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.INVALID_RESPONSE
+    assert not isinstance(caught.value, JobError)
+    assert outcomes(await world.service.recover()) == ["waiting"]
+    (operation, _) = await world.operations()
+    assert operation.state == OperationState.RECEIVED
+    del simulator.odd[STATUS]
+    assert outcomes(await world.service.recover()) == ["completed"]
+    assert len(await world.images()) == 3
+    assert world.counts == (1, 0, 1, 0)
+    await settled(world)
+
+
+PROMPT = 'A "secret" prompt\nabout the SECRET woman from Zürich. ' + "It goes on and on. " * 120
+
+
+@pytest.mark.parametrize("part", [len(PROMPT), 60])
+async def test_a_prompt_that_the_model_quotes_is_shown_nowhere(part: int) -> None:
+    world, simulator = await rigged()
+    simulator.switches.generation_errors = 1
+    simulator.switches.generation_error = f"Fal.ai API error: 422 - rejected: {PROMPT[:part]}"
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt=PROMPT)
+    (operation,) = await world.operations()
+    shown = f"{caught.value} {caught.value!r} {operation.error} {world.told!r}"
+    assert "rejected" in shown
+    assert "secret" not in shown.lower()
+    assert operation.prompt == PROMPT
+
+
+async def test_a_prompt_that_a_failed_job_or_shot_quotes_is_shown_nowhere() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt=PROMPT)
+
+    def quoting(job: Any) -> Any:
+        drawn = job["results"]["generatedImages"]
+        failed = [{"angle": "front", "error": f"rejected: {PROMPT}"}]
+        return {**job, "results": {"generatedImages": drawn[:1], "failedImages": failed}}
+
+    simulator.answer(STATUS, quoting)
+    result = await world.service.generate_portfolio(LENA)
+    (failed,) = result.failures
+    assert "rejected" in (failed.error or "")
+    assert "secret" not in (failed.error or "").lower()
+
+
+@pytest.mark.parametrize("broken", ["library", "downloader"])
+async def test_a_client_whose_hook_raises_is_no_stranger_to_our_errors(broken: str) -> None:
+    world, simulator = await rigged()
+
+    async def strict(response: httpx.Response) -> None:
+        response.raise_for_status()
+
+    transport = simulator.transport()
+    client = httpx.AsyncClient(transport=transport, event_hooks={"response": [strict]})
+    service = world.assemble(
+        library=AsyncCharacterLibrary(URL, client=client, retries=RetryPolicy.off()),
+        downloader=AsyncDownloader(client=client, retries=RetryPolicy.off()),
+    )
+    if broken == "library":
+        simulator.switches.generation_errors = 1
+        with pytest.raises(CharacterLibraryError) as refused:
+            await service.generate_reference(LENA, prompt="one")
+        assert refused.value.status_code == 500
+    else:
+        simulator.switches.file_errors = 1
+        with pytest.raises(IngestionError) as failed:
+            await service.generate_reference(LENA, prompt="one")
+        assert failed.value.code == ErrorCode.BAD_STATUS
+        assert failed.value.image_id is not None
+        await service.retry_ingestion(LENA, failed.value.image_id)
+        assert await prompts(world) == ["one"]
+    await client.aclose()

@@ -1,0 +1,219 @@
+"""Images that could not be brought in at first: other sources, retries, and what they replace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from charimg import (
+    DownloadError,
+    ErrorCode,
+    ImageNotFound,
+    IngestionError,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .mishaps import INITIAL, STATUS, Crash, Rigged, break_once, outcomes, prompts, rigged, settled
+from .world import LENA, AsyncWorld
+
+pytestmark = pytest.mark.anyio
+
+AFTER_SUCCESS = ReferencePolicy.DELETE_AFTER_SUCCESS
+
+
+async def test_a_dead_url_is_replaced_by_what_the_library_says_of_the_media_id() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    simulator.switches.gallery_lacks = 1
+    simulator.switches.media_errors = 1
+    result = await world.service.generate_portfolio(LENA)
+    assert (len(result.images), result.failures) == (2, ())
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NOT_FOUND]
+    assert all(".invalid" not in (image.source_url or "") for image in result.images)
+    await settled(world)
+
+
+async def test_a_retry_asks_by_the_media_id_when_the_url_is_dead() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    simulator.switches.gallery_lacks = 1
+    simulator.switches.media_errors = 2
+    (failed,) = (await world.service.generate_portfolio(LENA)).failures
+    assert ".invalid" in (failed.source_url or "")
+    image = (await world.service.retry_ingestion(LENA, failed.id)).image
+    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert image.external_id is not None
+    media = await world.service.library.get_media(image.external_id)
+    assert image.source_url == media.url
+    await settled(world)
+
+
+async def test_a_source_that_both_ways_lead_to_is_tried_once() -> None:
+    world, simulator = await rigged()
+    simulator.switches.file_errors = 9
+    with pytest.raises(DownloadError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.code == ErrorCode.BAD_STATUS
+    assert simulator.switches.file_errors == 8
+    (image,) = await world.images()
+    assert (image.id, image.status) == (caught.value.image_id, "failed")
+
+
+async def failed_replacement() -> tuple[AsyncWorld, Rigged, str, str]:
+    """Return a world where "two" is to replace "one" after success, and its download failed."""
+    world, simulator = await rigged()
+    one = (await world.service.generate_reference(LENA, prompt="one")).image
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(LENA, prompt="two", policy=AFTER_SUCCESS)
+    assert await prompts(world) == ["two", "one"]
+    assert caught.value.image_id is not None
+    return world, simulator, one.id, caught.value.image_id
+
+
+async def test_a_retry_removes_what_its_reference_replaces() -> None:
+    world, _, _, two = await failed_replacement()
+    result = await world.service.retry_ingestion(LENA, two)
+    assert result.removed == 1
+    assert await prompts(world) == ["two"]
+    await settled(world)
+
+
+async def test_a_retry_does_not_remove_the_master_that_was_restored_meanwhile() -> None:
+    world, simulator, one, two = await failed_replacement()
+    await world.service.restore_reference(LENA, one)
+    result = await world.service.retry_ingestion(LENA, two)
+    assert result.removed == 0
+    images = await world.images()
+    assert [(image.prompt, image.status) for image in images] == [
+        ("two", "succeeded"),
+        ("one", "succeeded"),
+    ]
+    assert simulator.reference_of(world.db_id) == images[1].external_id
+    await settled(world)
+
+
+async def test_a_retry_does_not_remove_what_came_after_its_generation() -> None:
+    world, _, _, two = await failed_replacement()
+    await world.service.generate_scene(LENA, "three")
+    assert (await world.service.retry_ingestion(LENA, two)).removed == 1
+    assert await prompts(world) == ["three", "two"]
+    await settled(world)
+
+
+@pytest.mark.parametrize(
+    ("port", "method", "nth", "after"),
+    [
+        ("media", "save", 1, True),
+        ("metadata", "update", 1, False),
+        ("metadata", "update", 1, True),
+        ("ledger", "write", 3, False),
+        ("ledger", "write", 3, True),
+        ("metadata", "delete", 1, False),
+        ("metadata", "delete", 1, True),
+        ("media", "delete", 1, True),
+    ],
+)
+async def test_a_retry_that_was_cut_off_still_removes_what_it_replaces(
+    port: str, method: str, nth: int, after: bool
+) -> None:
+    world, simulator, _, two = await failed_replacement()
+    break_once(getattr(world, port), method, nth, after=after)
+    with pytest.raises(Crash):
+        await world.service.retry_ingestion(LENA, two)
+    assert outcomes(await world.service.recover()) == ["completed"]
+    (image,) = await world.images()
+    assert (image.id, image.status) == (two, "succeeded")
+    assert simulator.reference_of(world.db_id) == image.external_id
+    assert (await world.service.recover()).operations == ()
+    await settled(world)
+
+
+async def test_a_failed_record_that_a_crash_left_is_made_good() -> None:
+    world, simulator = await rigged()
+    simulator.switches.file_errors = 1
+    break_once(world.metadata, "add", after=True)
+    with pytest.raises(Crash):
+        await world.service.generate_reference(LENA, prompt="one")
+    (failed,) = await world.images()
+    assert failed.status == "failed"
+    report = await world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert report.operations[0].images == (failed.id,)
+    (image,) = await world.images()
+    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert image.created_at == failed.created_at
+    await settled(world)
+    await world.service.delete_image(LENA, image.id)
+    assert world.media.keys() == set()
+
+
+async def test_a_failed_record_that_a_crash_left_may_fail_again() -> None:
+    world, simulator = await rigged()
+    simulator.switches.file_errors = 2
+    break_once(world.metadata, "add", after=True)
+    with pytest.raises(Crash):
+        await world.service.generate_reference(LENA, prompt="one")
+    (failed,) = await world.images()
+    report = await world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert "1 failed" in report.operations[0].message
+    assert await world.images() == [failed]
+    await settled(world)
+
+
+async def test_an_error_names_no_record_where_none_was_written() -> None:
+    world, simulator = await rigged()
+    world.metadata.requires_media = True
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.image_id is None
+    assert await world.images() == []
+    (operation,) = await world.operations()
+    (item,) = operation.items
+    assert (operation.state, item.state) == (OperationState.DONE, "failed")
+    with pytest.raises(ImageNotFound):
+        await world.service.retry_ingestion(LENA, item.image_id or "")
+
+
+async def test_an_odd_media_id_does_not_block_the_character() -> None:
+    world, simulator = await rigged()
+
+    def odd(answer: Any) -> Any:
+        data = {**answer["data"], "imageId": "asset-77", "imageUrl": None, "publicUrl": None}
+        return {**answer, "data": data, "imageUrl": None, "publicUrl": None}
+
+    simulator.answer(INITIAL, odd)
+    with pytest.raises(DownloadError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.NO_SOURCE, False)
+    assert "asset-77" in str(caught.value)
+    (failed,) = await world.images()
+    assert (failed.status, failed.external_id) == ("failed", "asset-77")
+    assert (await world.service.recover()).operations == ()
+    del simulator.odd[INITIAL]
+    await world.service.generate_reference(LENA, prompt="two")
+    assert await prompts(world) == ["two"]
+    await settled(world)
+
+
+async def test_an_odd_media_id_in_a_set_costs_that_shot_alone() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+
+    def odd(job: Any) -> Any:
+        if job.get("results"):
+            job["results"]["generatedImages"][0]["mediaId"] = "m-1"
+        return job
+
+    simulator.answer(STATUS, odd)
+    result = await world.service.generate_portfolio(LENA)
+    assert len(result.images) == 1
+    (failed,) = result.failures
+    assert (failed.external_id, failed.status) == ("m-1", "failed")
+    assert [warning.code for warning in result.warnings] == [ErrorCode.INVALID_RESPONSE]
+    assert (await world.service.recover()).operations == ()
+    await settled(world)

@@ -1,0 +1,130 @@
+# Generated from tests/_async/mishaps.py by tools/unasync.py. Do not edit.
+"""What goes wrong around a service: requests that never arrive, odd answers, crashes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import evolve
+
+from charimg import JobPolicy, Operation, RecoveryReport
+from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
+
+from .world import LENA, URL, World
+
+HASTY = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.02, stall=5, cancel_grace=0)
+SCENE = "POST generate-scene-image"
+INITIAL = "POST generate-initial-image"
+SET = "POST generate-360-set"
+REFERENCE = "GET reference-image"
+STATUS = "GET status"
+
+
+class Rigged(Simulator):
+    """A Character Library of which single requests go wrong.
+
+    Attributes:
+        unheard: Requests (method and end of the path) of which the next never arrives.
+        odd: What becomes of the answers to such requests.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(base_url=URL)
+        self.switches.shots = 2
+        self.unheard: list[str] = []
+        self.odd: dict[str, Callable[[SimulatedResponse], SimulatedResponse]] = {}
+
+    def handle(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> SimulatedResponse:
+        name = f"{method} {urlsplit(url).path.rpartition('/')[2]}"
+        if name in self.unheard:
+            self.unheard.remove(name)
+            return SimulatedResponse(status=500, broken="lost")
+        answer = super().handle(method, url, headers, body)
+        return self.odd[name](answer) if name in self.odd else answer
+
+    def answer(self, name: str, change: Callable[[Any], Any], status: int = 200) -> None:
+        """Change the JSON of the answers to a request."""
+
+        def changed(answer: SimulatedResponse) -> SimulatedResponse:
+            document = change(json.loads(answer.body))
+            return evolve(answer, status=status, body=json.dumps(document).encode())
+
+        self.odd[name] = changed
+
+
+def rigged(**options: Any) -> tuple[World, Rigged]:
+    """Return a world with a linked character, and its simulator."""
+    simulator = Rigged()
+    world = World(simulator, **options)
+    world.link()
+    return world, simulator
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+def break_once(
+    port: object,
+    name: str,
+    nth: int = 1,
+    *,
+    after: bool = False,
+    error: type[BaseException] = Crash,
+) -> None:
+    """Have the nth call of a port's method raise, before or after its work; the rest go on."""
+    real = getattr(port, name)
+    calls: list[object] = []
+
+    def fragile(*args: Any, **options: Any) -> Any:
+        calls.append(args)
+        if len(calls) == nth and not after:
+            raise error("it broke")
+        result = real(*args, **options)
+        if len(calls) == nth and after:
+            raise error("it broke")
+        return result
+
+    setattr(port, name, fragile)
+
+
+def left_behind(world: World, **fields: Any) -> Operation:
+    """Write an operation down as a crash would have left it."""
+    given: dict[str, Any] = {
+        "id": "0" * 31 + "1",
+        "kind": "reference",
+        "character_id": LENA,
+        "library_db_id": world.db_id,
+        "prompt": "lost",
+        **fields,
+    }
+    op = Operation(**given)
+    lease = world.ledger.acquire(op.character_id, owner="gone", ttl=1000)
+    world.ledger.write(op, lease=lease)
+    world.ledger.release(lease)
+    return op
+
+
+def outcomes(report: RecoveryReport) -> list[str]:
+    return [each.outcome for each in report.operations]
+
+
+def prompts(world: World) -> list[str]:
+    """Return the prompts of the character's images, newest first."""
+    return [image.prompt for image in world.images()]
+
+
+def settled(world: World) -> None:
+    """Check that a further recovery changes nothing."""
+    images, operations, counts = world.images(), world.operations(), world.counts
+    world.service.recover()
+    assert world.images() == images
+    assert world.operations() == operations
+    assert world.counts == counts
+    world.check()

@@ -1,0 +1,215 @@
+# Generated from tests/_async/test_adoption.py by tools/unasync.py. Do not edit.
+"""What an operation of unknown outcome has drawn is its own, and never another operation's."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    JobError,
+    OperationItem,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    REFERENCE,
+    SCENE,
+    SET,
+    STATUS,
+    Rigged,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
+from .world import LENA, World
+
+
+def one_lost_scene() -> tuple[World, Rigged]:
+    """Return a world with a reference, where the request for the scene "one" never arrived."""
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_scene(LENA, "one")
+    assert caught.value.outcome_unknown
+    return world, simulator
+
+
+def test_a_lost_scene_is_not_given_the_next_one() -> None:
+    world, _ = one_lost_scene()
+    world.service.generate_scene(LENA, "two")
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert prompts(world) == ["two", "master"]
+    assert world.counts == (1, 0, 0, 1)
+    settled(world)
+
+
+def test_a_lost_scene_is_not_given_one_that_was_deleted() -> None:
+    world, _ = one_lost_scene()
+    second = (world.service.generate_scene(LENA, "two")).image
+    world.service.delete_image(LENA, second.id)
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert prompts(world) == ["master"], "what the user has deleted stays deleted"
+    settled(world)
+
+
+def test_of_two_lost_scenes_the_one_that_arrived_is_adopted() -> None:
+    world, simulator = one_lost_scene()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "two")
+    report = world.service.recover()
+    assert outcomes(report) == ["unknown", "adopted"]
+    assert [each.prompt for each in report.operations] == ["one", "two"]
+    assert prompts(world) == ["two", "master"]
+    settled(world)
+
+
+def test_a_lost_scene_waits_until_the_newer_ones_were_looked_at() -> None:
+    world, simulator = one_lost_scene()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "two")
+    simulator.unheard.append("GET images")
+    assert outcomes(world.service.recover()) == ["unknown", "waiting"]
+    assert prompts(world) == ["master"]
+    assert outcomes(world.service.recover()) == ["unknown", "adopted"]
+    assert prompts(world) == ["two", "master"]
+    settled(world)
+
+
+def test_a_scene_that_is_drawn_late_is_still_found() -> None:
+    world, _ = one_lost_scene()
+    world.service.generate_scene(LENA, "two")
+    # The request was only slow: it arrives now.
+    world.service.library.generate_scene_image(world.db_id, "one")
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert sorted(prompts(world)) == ["master", "one", "two"]
+    settled(world)
+
+
+def test_what_a_much_older_operation_has_is_taken() -> None:
+    world, simulator = rigged()
+    simulator.set_reference(world.db_id)
+    drawn = world.service.library.generate_scene_image(world.db_id, "deleted since")
+    item = OperationItem(key="k", index=0, state="stored", external_id=drawn.media_id)
+    left_behind(world, kind="scene", state=OperationState.DONE, items=(item,))
+    for number in range(200):
+        left_behind(world, id=f"1{number:031d}", state=OperationState.DONE)
+    left_behind(world, kind="scene", id="f" * 32, state=OperationState.POSTING)
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert world.images() == []
+
+
+def test_two_new_scenes_cannot_be_told_apart() -> None:
+    world, _ = one_lost_scene()
+    for _ in range(2):
+        world.service.library.generate_scene_image(world.db_id, "drawn by another program")
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert prompts(world) == ["master"]
+
+
+def test_a_lost_reference_is_not_given_the_next_one() -> None:
+    world, simulator = rigged()
+    keep = ReferencePolicy.KEEP_HISTORY
+    simulator.unheard += [INITIAL]
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_reference(LENA, prompt="one", policy=keep)
+    simulator.unheard += [REFERENCE]
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_reference(LENA, prompt="two", policy=keep)
+    assert caught.value.code == ErrorCode.UNAVAILABLE
+    assert world.counts == (0, 0, 0, 0), "nothing is sent before the first one was looked at"
+    world.service.generate_reference(LENA, prompt="two", policy=keep)
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert prompts(world) == ["two"]
+    settled(world)
+
+
+@pytest.mark.parametrize("mode", ["job", "images"])
+def test_a_lost_portfolio_is_not_given_the_next_one(mode: str) -> None:
+    world, simulator = rigged()
+    simulator.switches.set360_mode = mode
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SET)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    result = world.service.generate_portfolio(LENA)
+    assert outcomes(world.service.recover()) == ["unknown"]
+    shots = (world.service.list_images(LENA, kind="portfolioItem")).images
+    assert {image.id for image in shots} == {image.id for image in result.images}
+    assert len(shots) == 2
+    assert world.counts == (1, 0, 1, 0)
+    settled(world)
+
+
+def test_a_lost_portfolio_is_not_given_what_a_waiting_job_has_drawn() -> None:
+    world, simulator = rigged(job_policy=HASTY)
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SET)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    # The images are in the gallery already; the job does not say so yet.
+    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
+    with pytest.raises(JobError):
+        world.service.generate_portfolio(LENA)
+    assert outcomes(world.service.recover()) == ["unknown", "waiting"]
+    assert prompts(world) == ["master"]
+    del simulator.odd[STATUS]
+    report = world.service.recover()
+    assert outcomes(report) == ["unknown", "completed"]
+    assert len(report.operations[1].images) == 2
+    assert len(world.images()) == 3
+    settled(world)
+
+
+def test_a_job_that_the_library_forgot_has_drawn_what_is_new_in_the_gallery() -> None:
+    world, simulator = rigged(job_policy=HASTY)
+    world.service.generate_reference(LENA, prompt="master")
+    world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
+    with pytest.raises(JobError):
+        world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
+    report = world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert len(report.operations[0].images) == 2
+    assert len(world.images()) == 5
+    assert all(image.status == "succeeded" for image in world.images())
+    settled(world)
+
+
+def test_a_completed_job_without_results_has_drawn_what_is_new_in_the_gallery() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="master")
+    first = world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda job: {**job, "results": None})
+    second = world.service.generate_portfolio(LENA)
+    assert (len(first.images), len(second.images), second.failures) == (2, 2, ())
+    drawn = [image.external_id for image in (*first.images, *second.images)]
+    assert len(set(drawn)) == 4
+    settled(world)
+
+
+def test_one_operation_that_raises_does_not_keep_recovery_from_the_others() -> None:
+    world, simulator = rigged()
+    other = simulator.add_character(name="Zed")
+    world.link("zed", library_db_id=other)
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_reference("zed", prompt="zed")
+    # An operation of another program's making, without what every restore has.
+    bad = left_behind(world, kind="restore", state=OperationState.POSTING, id="f" * 32)
+    report = world.service.recover()
+    assert sorted(outcomes(report)) == ["adopted", "error"]
+    (failed,) = [each for each in report.operations if each.outcome == "error"]
+    assert failed in report.unresolved
+    assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
+    assert [image.prompt for image in world.images("zed")] == ["zed"]

@@ -1,0 +1,46 @@
+"""A directory refuses what would spoil its listing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from charimg import CharacterReference, InvalidArgument
+from charimg.stores import MemoryCharacterDirectory, SqliteCharacterDirectory, SqliteDatabase
+
+GOOD = CharacterReference(id="x", name="X", library_db_id=None, traits={"age": 3})
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryCharacterDirectory()
+    else:
+        with SqliteDatabase(tmp_path / "a.sqlite") as database:
+            yield SqliteCharacterDirectory(database)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("id", ""),
+        ("id", b"x"),
+        ("id", None),
+        ("id", 5),
+        ("name", None),
+        ("name", b"n"),
+        ("library_db_id", 7),
+        ("library_character_id", b"n"),
+        ("traits", None),
+        ("traits", [1]),
+    ],
+)
+def test_a_field_of_a_wrong_type_is_refused(directory: Any, field: str, value: Any) -> None:
+    directory.put(GOOD)
+    with pytest.raises(InvalidArgument, match=f"The {field} of character "):
+        directory.put(evolve(GOOD, **{field: value}))
+    assert directory.list_all() == (GOOD,)
