@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.to_thread
@@ -71,11 +71,12 @@ def guarded_clients(
     """
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    network = TimedBackend(network or httpcore.SyncBackend())
+    sockets: httpcore.NetworkBackend = httpcore.SyncBackend()
+    dials = TimedBackend(sockets if network is None else network)
     public, exempt = (
         httpx.Client(
             transport=_Transport(
-                connections, context, _Backend(exempt=exempt, resolver=resolver, network=network)
+                connections, context, _Backend(exempt=exempt, resolver=resolver, network=dials)
             ),
             **_client_options(),
         )
@@ -93,13 +94,14 @@ def async_guarded_clients(
     """The async twin of `guarded_clients`."""
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
-    network = AsyncTimedBackend(network or httpcore.AnyIOBackend())
+    sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+    dials = AsyncTimedBackend(sockets if network is None else network)
     public, exempt = (
         httpx.AsyncClient(
             transport=_AsyncTransport(
                 connections,
                 context,
-                _AsyncBackend(exempt=exempt, resolver=resolver, network=network),
+                _AsyncBackend(exempt=exempt, resolver=resolver, network=dials),
             ),
             **_client_options(),
         )

@@ -35,7 +35,7 @@ class Resolver:
 
         Raises:
             httpcore.ConnectTimeout: It took too long.
-            httpcore.ConnectError: There is no such host.
+            httpcore.ConnectError: There is no such host, or no way to look it up.
         """
         end = None if timeout is None else time.monotonic() + timeout
         if not self._slots.acquire(timeout=timeout):
@@ -46,9 +46,9 @@ class Resolver:
         )
         try:
             thread.start()
-        except BaseException:
+        except RuntimeError as error:  # the process has as many threads as it may have
             self._slots.release()
-            raise
+            raise httpcore.ConnectError("no thread for the lookup of the host name") from error
         try:
             found = answer.get(timeout=None if end is None else max(0, end - time.monotonic()))
         except queue.Empty as error:
