@@ -34,8 +34,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CHARACTER_LIBRARY_API_URL", "CHARIMG_DIR", "CHARIMG_MEDIA_URL"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CHARACTER_LIBRARY_API_URL", raising=False)
+    for name in ("DIR", "MEDIA_URL", "ALLOWED_ORIGINS"):
+        monkeypatch.delenv(f"CHARIMG_{name}", raising=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from .errors import ConfigurationError
+from ._ingest.origins import DEFAULT_PORTS, FetchPolicy
+from .errors import ConfigurationError, InvalidArgument
 from .stores.disk import AsyncDiskMediaStore, DiskMediaStore
 from .stores.sqlite import (
     AsyncSqliteCharacterDirectory,
@@ -23,6 +24,7 @@ from .stores.sqlite import (
 __all__ = [
     "AsyncEmbeddedStores",
     "EmbeddedStores",
+    "allowed_origins",
     "async_embedded",
     "data_directory",
     "embedded",
@@ -73,6 +75,20 @@ def data_directory() -> Path:
 def media_url() -> str | None:
     """Return what ``CHARIMG_MEDIA_URL`` says the media are served under, if anything."""
     return os.environ.get("CHARIMG_MEDIA_URL") or None
+
+
+def allowed_origins() -> tuple[str, ...]:
+    """Return the origins of ``CHARIMG_ALLOWED_ORIGINS``, which spaces stand between.
+
+    Raises:
+        ConfigurationError: One of them is no origin.
+    """
+    origins = tuple(os.environ.get("CHARIMG_ALLOWED_ORIGINS", "").split())
+    try:
+        FetchPolicy.checked(origins=origins, ports=DEFAULT_PORTS)
+    except InvalidArgument as error:
+        raise ConfigurationError(f"CHARIMG_ALLOWED_ORIGINS is wrong: {error}") from error
+    return origins
 
 
 def embedded(directory: str | PathLike[str], *, media_url: str | None = None) -> EmbeddedStores:

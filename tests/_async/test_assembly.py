@@ -77,6 +77,18 @@ async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     async with AsyncCharacterImageService.from_env() as service:
         media = service.media.locate(Media(id="k", key="k", filename="k.png", mime_type="", size=1))
     assert (media.url or "").startswith("https://cdn.example/media/")
+    monkeypatch.setenv("CHARIMG_ALLOWED_ORIGINS", "http://127.0.0.1:1/a")
+    with pytest.raises(ConfigurationError, match="CHARIMG_ALLOWED_ORIGINS is wrong"):
+        AsyncCharacterImageService.from_env()
+    async with (
+        AsyncDownloader() as mine,
+        AsyncCharacterImageService.from_env(downloader=mine) as service,
+    ):
+        assert service._parts.downloader is mine
+    monkeypatch.setenv("CHARIMG_ALLOWED_ORIGINS", " http://10.0.0.5:9000 https://b.internal\n")
+    async with AsyncCharacterImageService.from_env() as service:
+        rules = service._parts.downloader._policy
+    assert rules.exempt == {"http://10.0.0.5:9000", "https://b.internal"}
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):

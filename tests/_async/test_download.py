@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ PNG = png()
 def downloader(server: Scripted, **options: Any) -> AsyncDownloader:
     """Return a downloader that is served canned answers."""
     client = httpx.AsyncClient(transport=server.transport)
-    return AsyncDownloader(**{"retries": FAST, "client": client, **options})
+    return AsyncDownloader(**{"retries": FAST, "client": client, "decode": False, **options})
 
 
 async def fetched(*replies: Reply, url: str = URL, **options: Any) -> Download:
@@ -253,7 +252,7 @@ async def test_the_time_for_a_download_is_limited(files: list[Any]) -> None:
         steps += [0.03, b"\x89"]
     limits = DownloadLimits(timeout=0.1)
     with raw_server(steps) as server:
-        async with AsyncDownloader(limits=limits, retries=OFF) as own:
+        async with AsyncDownloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 await own.fetch(f"{server.url}/a?secret")
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.TIMEOUT, True)
@@ -265,7 +264,7 @@ async def test_redirects_take_from_the_same_time() -> None:
     moved = [0.08, head("302 Found", Location="/b", Content_Length=0)]
     limits = DownloadLimits(timeout=0.12)
     with raw_server(moved) as server:
-        async with AsyncDownloader(limits=limits, retries=OFF) as own:
+        async with AsyncDownloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 await own.fetch(server.url)
     assert caught.value.code == ErrorCode.TIMEOUT
@@ -381,7 +380,7 @@ async def test_a_body_shorter_than_announced_on_a_real_socket() -> None:
     whole = [head(Content_Length=len(PNG), Connection="close"), PNG]
     cut = [head(Content_Length=len(PNG)), PNG[:30]]
     with raw_server(cut, whole) as server:
-        async with AsyncDownloader(retries=FAST) as own:
+        async with AsyncDownloader(retries=FAST, allowed_origins=[server.url]) as own:
             download = await own.fetch(server.url)
     assert download.attempts == 2
     assert download.file.read() == PNG
@@ -420,18 +419,29 @@ async def test_no_wait_reaches_beyond_the_time_for_all_attempts() -> None:
 async def test_decoding_is_the_hosts_choice() -> None:
     body = jpeg()  # its container is whole, its data mean nothing
     await fetched(reply(body=body))
-    error = await error_of(reply(body=body), decode=True)
-    assert error.code == ErrorCode.NOT_AN_IMAGE
+    for decode in (True, None):
+        error = await error_of(reply(body=body), decode=decode)
+        assert error.code == ErrorCode.NOT_AN_IMAGE
     download = await fetched(reply(body=drawn("WEBP")), decode=True)
     assert (download.width, download.height) == (61, 47)
     assert download.file.tell() == 0
 
 
-def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
+async def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
         AsyncDownloader(decode=True)
+    await fetched(reply(body=jpeg()), decode=None)
+
+
+async def test_gif_and_avif_are_the_hosts_choice() -> None:
+    for kind in ("GIF", "AVIF"):
+        body = drawn(kind)
+        assert (await error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
+        limits = DownloadLimits(formats=[kind.lower()])
+        download = await fetched(reply(body=body), limits=limits, decode=True)
+        assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
+        assert (await error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
 
 
 # Files, clients, logs

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ PNG = png()
 def downloader(server: Scripted, **options: Any) -> Downloader:
     """Return a downloader that is served canned answers."""
     client = httpx.Client(transport=server.transport)
-    return Downloader(**{"retries": FAST, "client": client, **options})
+    return Downloader(**{"retries": FAST, "client": client, "decode": False, **options})
 
 
 def fetched(*replies: Reply, url: str = URL, **options: Any) -> Download:
@@ -252,7 +251,7 @@ def test_the_time_for_a_download_is_limited(files: list[Any]) -> None:
         steps += [0.03, b"\x89"]
     limits = DownloadLimits(timeout=0.1)
     with raw_server(steps) as server:
-        with Downloader(limits=limits, retries=OFF) as own:
+        with Downloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 own.fetch(f"{server.url}/a?secret")
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.TIMEOUT, True)
@@ -264,7 +263,7 @@ def test_redirects_take_from_the_same_time() -> None:
     moved = [0.08, head("302 Found", Location="/b", Content_Length=0)]
     limits = DownloadLimits(timeout=0.12)
     with raw_server(moved) as server:
-        with Downloader(limits=limits, retries=OFF) as own:
+        with Downloader(limits=limits, retries=OFF, allowed_origins=[server.url]) as own:
             with pytest.raises(DownloadError) as caught:
                 own.fetch(server.url)
     assert caught.value.code == ErrorCode.TIMEOUT
@@ -380,7 +379,7 @@ def test_a_body_shorter_than_announced_on_a_real_socket() -> None:
     whole = [head(Content_Length=len(PNG), Connection="close"), PNG]
     cut = [head(Content_Length=len(PNG)), PNG[:30]]
     with raw_server(cut, whole) as server:
-        with Downloader(retries=FAST) as own:
+        with Downloader(retries=FAST, allowed_origins=[server.url]) as own:
             download = own.fetch(server.url)
     assert download.attempts == 2
     assert download.file.read() == PNG
@@ -419,18 +418,29 @@ def test_no_wait_reaches_beyond_the_time_for_all_attempts() -> None:
 def test_decoding_is_the_hosts_choice() -> None:
     body = jpeg()  # its container is whole, its data mean nothing
     fetched(reply(body=body))
-    error = error_of(reply(body=body), decode=True)
-    assert error.code == ErrorCode.NOT_AN_IMAGE
+    for decode in (True, None):
+        error = error_of(reply(body=body), decode=decode)
+        assert error.code == ErrorCode.NOT_AN_IMAGE
     download = fetched(reply(body=drawn("WEBP")), decode=True)
     assert (download.width, download.height) == (61, 47)
     assert download.file.tell() == 0
 
 
 def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
         Downloader(decode=True)
+    fetched(reply(body=jpeg()), decode=None)
+
+
+def test_gif_and_avif_are_the_hosts_choice() -> None:
+    for kind in ("GIF", "AVIF"):
+        body = drawn(kind)
+        assert (error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
+        limits = DownloadLimits(formats=[kind.lower()])
+        download = fetched(reply(body=body), limits=limits, decode=True)
+        assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
+        assert (error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
 
 
 # Files, clients, logs

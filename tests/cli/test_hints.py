@@ -48,6 +48,14 @@ def test_where_there_is_none(error: BaseException) -> None:
     assert next_step(error) is None
 
 
+@pytest.mark.parametrize("code", ["ADDRESS_REFUSED", "URL_REFUSED", "CONNECTION"])
+def test_a_refused_host_may_be_the_users_own(code: str) -> None:
+    step = next_step(errors.DownloadError("x", code=code, image_id="i-1"))
+    assert step is not None
+    assert ("CHARIMG_ALLOWED_ORIGINS" in step) == code.endswith("REFUSED")
+    assert "`charimg retry CHARACTER i-1`" in step
+
+
 def test_every_command_that_is_named_exists() -> None:
     steps = [step for _, step in hints._BY_CLASS] + list(hints._BY_CODE.values())
     named = [words.split() for step in steps for words in re.findall(r"`charimg ([^`]+)`", step)]

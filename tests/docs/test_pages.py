@@ -301,16 +301,28 @@ def test_every_environment_variable_is_listed() -> None:
 
 
 def test_the_service_arguments_are_listed_with_their_defaults() -> None:
-    section = page("settings.md").split("## Arguments", 1)[1].split("## Policies", 1)[0]
+    said, optional = arguments("service", charimg.CharacterImageService)
+    assert set(said) == set(optional)
+    assert said["concurrency"] == str(optional["concurrency"])
+
+
+def test_the_downloader_arguments_are_listed_with_their_defaults() -> None:
+    said, optional = arguments("downloader", charimg.Downloader)
+    assert set(said) == set(optional)
+    assert said["ports"] == " and ".join(map(str, optional["ports"]))
+
+
+def arguments(of: str, cls: type) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the defaults that the page gives, and those of the constructor."""
+    section = page("settings.md").split(f"## Arguments of the {of}\n", 1)[1].split("\n## ", 1)[0]
     said = {code(row[0])[0]: row[1] for row in rows(section)[1:]}
-    signature = inspect.signature(charimg.CharacterImageService.__init__)
+    signature = inspect.signature(cls)
     optional = {
         name: parameter.default
         for name, parameter in signature.parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
-    assert set(said) == set(optional)
-    assert said["concurrency"] == str(optional["concurrency"])
+    return said, optional
 
 
 def test_the_json_form_is_that_of_a_record() -> None:

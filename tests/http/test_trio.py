@@ -54,12 +54,14 @@ def test_downloads_run_on_trio(serve: ServerFactory) -> None:
     silent = serve([1.0])
 
     async def main() -> None:
-        async with AsyncDownloader(retries=FAST) as downloader:
+        async with AsyncDownloader(retries=FAST, allowed_origins=[server.url]) as downloader:
             download = await downloader.fetch(server.url)
             assert (download.attempts, download.file.read()) == (2, png())
             download.close()
         limits = DownloadLimits(timeout=0.05)
-        async with AsyncDownloader(limits=limits, retries=RetryPolicy.off()) as downloader:
+        async with AsyncDownloader(
+            limits=limits, retries=RetryPolicy.off(), allowed_origins=[silent.url]
+        ) as downloader:
             with pytest.raises(DownloadError, match="Try again later"):
                 await downloader.fetch(silent.url)
 

@@ -128,7 +128,9 @@ class AsyncServiceBase:
         """Assemble the embedded default from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
-        ``./charimg-data``) and ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`).
+        ``./charimg-data``), ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`) and, unless a
+        downloader is given, ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces
+        between them).
 
         Args:
             **options: Further arguments of the constructor.
@@ -136,11 +138,17 @@ class AsyncServiceBase:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
-        from .._assembly import data_directory, media_url
+        from .._assembly import allowed_origins, data_directory, media_url
 
+        owned = AsyncExitStack()
         library = AsyncCharacterLibrary.from_env()
+        owned.push_async_callback(library.aclose)
+        if options.get("downloader") is None:
+            downloader = AsyncDownloader(allowed_origins=allowed_origins())
+            owned.push_async_callback(downloader.aclose)
+            options["downloader"] = downloader
         service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
-        service._owned.push_async_callback(library.aclose)  # noqa: SLF001 - one of our own
+        service._owned.push_async_callback(owned.aclose)  # noqa: SLF001 - one of our own
         return service
 
     async def aclose(self) -> None:

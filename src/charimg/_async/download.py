@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections.abc import Collection
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
@@ -13,18 +14,28 @@ from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
 from .._concurrency import AsyncDeadline
+from .._decoding import AsyncDecoder
 from .._http.stream import AsyncDownloadAnswer, AsyncDownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.decode import decode_check, require_pillow
 from .._ingest.inspect import inspect
 from .._ingest.limits import BodyMeter
-from .._ingest.urls import check_url, redact
+from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
+from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
-from ..errors import DownloadError, ErrorCode, ImageRejected, IngestionError, StorageError
+from ..errors import (
+    ConfigurationError,
+    DownloadError,
+    ErrorCode,
+    ImageRejected,
+    IngestionError,
+    StorageError,
+)
 from ..policies import DownloadLimits, RetryPolicy
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 __all__ = ["AsyncDownloader"]
@@ -37,21 +48,34 @@ _CONNECTIONS = 16
 class AsyncDownloader:
     """Fetches image files and checks them before anyone else sees them.
 
-    Redirects are followed one by one, each target checked like the first URL. The type comes from
-    the bytes. Its connections are its own, apart from those to the Character Library.
+    It connects to public addresses only: whatever a URL or the name of a host leads to is checked
+    where the connection is made. Redirects are followed one by one, each target checked like the
+    first URL, and none from https to http. The type comes from the bytes. Its connections are its
+    own, apart from those to the Character Library; it uses no proxy.
 
     Args:
         limits: What a download may cost, and what it may bring in. Its ``timeout`` holds for each
-            attempt, redirects included. Blocking code notices its end between two steps, so a
-            server that falls silent can hold it for up to that time once more.
+            attempt, from DNS to the last byte, redirects included. With an injected blocking
+            client its end is noticed between two steps only, so a server that falls silent can
+            hold it for up to that time once more.
         retries: How often a download that may succeed later is repeated.
+        allowed_origins: Origins such as ``https://images.internal:9000`` that may be private and on
+            any port. The exact scheme, host and port count. One holds for the URL that a download
+            begins with, and for redirects between such origins. The address at which a cloud gives
+            out credentials is refused all the same.
+        ports: The ports of all other hosts.
+        ssl_context: TLS settings, e.g. with a certificate authority of your own.
         client: An httpx client to use instead of an own one; never closed here. Its default
-            headers, cookies and authentication are not sent.
-        decode: Whether to decode each image with Pillow after the built-in check (off by default).
-            Decoding runs in this process, and in async code it blocks the event loop meanwhile.
+            headers, cookies and authentication are not sent. **It is not guarded:** URLs are still
+            checked, but it looks names up itself, and connects to whatever they lead to.
+        decode: Whether Pillow decodes each image after the built-in check, in another process with
+            limits on memory and time. By default it does where Pillow is installed and such a
+            process can be started; ``True`` makes an error of it where not.
 
     Raises:
-        ConfigurationError: ``decode`` without Pillow.
+        ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected
+            client.
+        InvalidArgument: An allowed origin or a port makes no sense.
     """
 
     def __init__(
@@ -59,21 +83,32 @@ class AsyncDownloader:
         *,
         limits: DownloadLimits = DownloadLimits(),  # noqa: B008  # frozen
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008  # frozen
+        allowed_origins: Collection[str] = (),
+        ports: Collection[int] = DEFAULT_PORTS,
+        ssl_context: ssl.SSLContext | None = None,
         client: httpx.AsyncClient | None = None,
-        decode: bool = False,
+        decode: bool | None = None,
     ) -> None:
-        if decode:
-            require_pillow()
+        if client is not None and ssl_context is not None:
+            raise ConfigurationError(
+                "ssl_context is for the downloader's own client; give it to yours instead."
+            )
+        self._policy = FetchPolicy.checked(origins=allowed_origins, ports=ports)
         self._limits = limits
         self._retries = retries
-        self._decode = decode
-        self._client = AsyncDownloadClient(connections=_CONNECTIONS, client=client)
+        self._decoder = AsyncDecoder.chosen(decode)
+        self._client = AsyncDownloadClient(
+            connections=_CONNECTIONS, client=client, ssl_context=ssl_context
+        )
 
-    async def fetch(self, url: str) -> Download:
+    async def fetch(self, url: str, *, library_url: str | None = None) -> Download:
         """Download one image. The caller closes the result.
 
         Args:
             url: Absolute, http or https.
+            library_url: The base URL of the Character Library that named the image. Its origin
+                counts among the ``allowed_origins``: the Library may be in the host's own network
+                and serve its images itself.
 
         Raises:
             DownloadError: It did not arrive whole.
@@ -81,8 +116,10 @@ class AsyncDownloader:
             StorageError: The temporary file could not be written.
             ConfigurationError: The client is closed.
         """
-        url = check_url(url)
-        fetching = _Fetching(url=url, policy=self._retries, begun=time.monotonic())
+        rules = self._policy if library_url is None else self._policy.with_library(library_url)
+        fetching = _Fetching(
+            first=rules.first(url), rules=rules, policy=self._retries, begun=time.monotonic()
+        )
         call = AsyncRetryingCaller(
             attempts=self._retries.attempts,
             timeout=self._retries.timeout,
@@ -116,9 +153,9 @@ class AsyncDownloader:
             begun = time.perf_counter()
             received = await self._receive(fetching, file)
             arrived = time.perf_counter()
-            inspection = _inspect(received, file, self._limits.max_pixels)
-            if self._decode:
-                decode_check(file, inspection)
+            inspection = _inspect(received, file, self._limits)
+            if self._decoder is not None:
+                await self._decoder.check(file, inspection)
             checked = time.perf_counter()
         except BaseException:
             file.close()
@@ -157,12 +194,14 @@ class AsyncDownloader:
     async def _follow(
         self, fetching: _Fetching, file: IO[bytes], deadline: AsyncDeadline
     ) -> _Received:
-        url = fetching.url
+        hop = fetching.first
         for _ in range(self._limits.max_redirects + 1):
+            url = hop.url
             async with self._client.stream(
                 url,
                 timeout=deadline.remaining(),
                 connect_timeout=self._limits.connect_timeout,
+                exempt=hop.exempt,
             ) as answer:
                 fetching.retry_after = parse_retry_after(
                     answer.headers.get("retry-after"), now=datetime.now(UTC)
@@ -176,7 +215,7 @@ class AsyncDownloader:
                     )
                     await _read_body(answer, meter, file, deadline)
                     return _Received(meter=meter, url=url, self_delimiting=head.self_delimiting)
-                url = head.url
+                hop = fetching.rules.redirected(hop, head.url)
         raise DownloadError(
             f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects.",
             code=ErrorCode.TOO_MANY_REDIRECTS,
@@ -187,11 +226,17 @@ class AsyncDownloader:
 class _Fetching:
     """One call of `fetch`, over all its attempts."""
 
-    url: str = field(repr=False)
+    first: Hop = field(repr=False)
+    rules: FetchPolicy
     policy: RetryPolicy
     begun: float
     attempts: int = 0
     retry_after: float | None = None
+
+    @property
+    def url(self) -> str:
+        """What the download begins with."""
+        return self.first.url
 
     def wait_after(self, error: Exception) -> bool | float:
         """Decide about a failed attempt: ``False``, ``True``, or seconds to wait."""
@@ -247,9 +292,9 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         ) from error
 
 
-def _inspect(received: _Received, file: IO[bytes], max_pixels: int) -> Inspection:
+def _inspect(received: _Received, file: IO[bytes], limits: DownloadLimits) -> Inspection:
     try:
-        return inspect(file, max_pixels=max_pixels)
+        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats)
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise

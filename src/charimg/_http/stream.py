@@ -3,21 +3,28 @@
 Requests are made whole here, past the client's own defaults: no default header, cookie, parameter
 or authentication of a client ever goes to the host of an image, an injected client's neither. What
 an injected client does bring are its transport, proxies, event hooks, limits and TLS settings;
-cookies that image hosts set stay in its jar.
+cookies that image hosts set stay in its jar. Only the own clients are guarded (see ``guard.py``):
+what an injected one connects to is its own affair.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING
 
 import httpx
 from attrs import frozen
 
 from .._ingest.urls import redact
 from ..errors import ConfigurationError, DownloadError, ErrorCode
+from .deadline import within
 from .quiet import quiet
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpcore
 
 __all__ = ["AsyncDownloadAnswer", "AsyncDownloadClient", "DownloadAnswer", "DownloadClient"]
 
@@ -54,82 +61,103 @@ class AsyncDownloadAnswer:
 
 
 class DownloadClient:
-    """Fetches files with an `httpx.Client` and a pool of its own, or with an injected one.
-
-    The own client ignores the environment, uses no proxy, follows no redirect and keeps no cookie.
+    """Fetches files with guarded `httpx.Client`s of its own, or with an injected one.
 
     Args:
         connections: How many connections at most; all of them may be kept alive.
-        client: Used, and never closed.
+        client: Used, and never closed. Then nothing else is.
+        ssl_context: TLS settings of the own clients.
+        network: What connects the own clients to a checked address, instead of sockets.
     """
 
-    def __init__(self, *, connections: int, client: httpx.Client | None = None) -> None:
-        self._owned = client is None
-        self._client = client or httpx.Client(
-            trust_env=False,
-            follow_redirects=False,
-            limits=_limits(connections),
-            cookies=_no_cookies(),
-        )
+    def __init__(
+        self,
+        *,
+        connections: int,
+        client: httpx.Client | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        network: httpcore.NetworkBackend | None = None,
+    ) -> None:
+        self._owned: tuple[httpx.Client, ...] = ()
+        if client is None:
+            # Together with httpcore, which an injected client may do without.
+            from .guard import guarded_clients
+
+            self._public, self._exempt = self._owned = guarded_clients(
+                connections=connections, ssl_context=ssl_context, network=network
+            )
+        else:
+            self._public = self._exempt = client
 
     @contextmanager
     def stream(
-        self, url: str, *, timeout: float, connect_timeout: float
+        self, url: str, *, timeout: float, connect_timeout: float, exempt: bool = False
     ) -> Iterator[DownloadAnswer]:
         """Ask for a checked URL; the connection is given back when the block ends.
 
         Args:
             url: The URL.
-            timeout: Seconds that any single step may take.
+            timeout: Seconds for all of it, until the block ends.
             connect_timeout: Seconds that connecting may take.
+            exempt: Whether the host may be private.
 
         Raises:
             ConfigurationError: The client is closed.
             DownloadError: No answer came.
         """
-        if self._client.is_closed:
+        client = self._exempt if exempt else self._public
+        if client.is_closed:
             raise _closed()
-        with _translated(url, "before it answered"), quiet():
-            request = _request(url, timeout, connect_timeout)
-            response = self._client.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            with closing(_chunks(url, response)) as chunks:
-                yield DownloadAnswer(
-                    status=response.status_code, headers=_lower(response), chunks=chunks
-                )
-        finally:
-            response.close()
+        with within(timeout):
+            with _translated(url, "before it answered"), quiet():
+                request = _request(url, timeout, connect_timeout)
+                response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            try:
+                with closing(_chunks(url, response)) as chunks:
+                    yield DownloadAnswer(
+                        status=response.status_code, headers=_lower(response), chunks=chunks
+                    )
+            finally:
+                response.close()
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
-        if self._owned:
-            self._client.close()
+        for client in self._owned:
+            client.close()
 
 
 class AsyncDownloadClient:
     """The async twin of `DownloadClient`."""
 
-    def __init__(self, *, connections: int, client: httpx.AsyncClient | None = None) -> None:
-        self._owned = client is None
-        self._client = client or httpx.AsyncClient(
-            trust_env=False,
-            follow_redirects=False,
-            limits=_limits(connections),
-            cookies=_no_cookies(),
-        )
+    def __init__(
+        self,
+        *,
+        connections: int,
+        client: httpx.AsyncClient | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._owned: tuple[httpx.AsyncClient, ...] = ()
+        if client is None:
+            from .guard import async_guarded_clients
+
+            self._public, self._exempt = self._owned = async_guarded_clients(
+                connections=connections, ssl_context=ssl_context, network=network
+            )
+        else:
+            self._public = self._exempt = client
 
     @asynccontextmanager
     async def stream(
-        self, url: str, *, timeout: float, connect_timeout: float
+        self, url: str, *, timeout: float, connect_timeout: float, exempt: bool = False
     ) -> AsyncIterator[AsyncDownloadAnswer]:
         """See `DownloadClient.stream`."""
-        if self._client.is_closed:
+        client = self._exempt if exempt else self._public
+        if client.is_closed:
             raise _closed()
         with _translated(url, "before it answered"), quiet():
             request = _request(url, timeout, connect_timeout)
-            response = await self._client.send(
-                request, stream=True, auth=None, follow_redirects=False
-            )
+            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
         try:
             async with aclosing(_achunks(url, response)) as chunks:
                 yield AsyncDownloadAnswer(
@@ -140,8 +168,8 @@ class AsyncDownloadClient:
 
     async def aclose(self) -> None:
         """See `DownloadClient.close`."""
-        if self._owned:
-            await self._client.aclose()
+        for client in self._owned:
+            await client.aclose()
 
 
 def _chunks(url: str, response: httpx.Response) -> Generator[bytes, None, None]:
@@ -156,14 +184,6 @@ async def _achunks(url: str, response: httpx.Response) -> AsyncGenerator[bytes, 
     with _translated(url, "while it sent the file", cut=ErrorCode.TRUNCATED):
         async for chunk in response.aiter_bytes() if read else response.aiter_raw():
             yield chunk
-
-
-def _limits(connections: int) -> httpx.Limits:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-
-
-def _no_cookies() -> CookieJar:
-    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
 
 
 def _request(url: str, timeout: float, connect_timeout: float) -> httpx.Request:

@@ -129,7 +129,9 @@ class ServiceBase:
         """Assemble the embedded default from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
-        ``./charimg-data``) and ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`).
+        ``./charimg-data``), ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`) and, unless a
+        downloader is given, ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces
+        between them).
 
         Args:
             **options: Further arguments of the constructor.
@@ -137,11 +139,17 @@ class ServiceBase:
         Raises:
             ConfigurationError: A variable is missing or malformed.
         """
-        from .._assembly import data_directory, media_url
+        from .._assembly import allowed_origins, data_directory, media_url
 
+        owned = ExitStack()
         library = CharacterLibrary.from_env()
+        owned.callback(library.close)
+        if options.get("downloader") is None:
+            downloader = Downloader(allowed_origins=allowed_origins())
+            owned.callback(downloader.close)
+            options["downloader"] = downloader
         service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
-        service._owned.callback(library.close)  # noqa: SLF001 - one of our own
+        service._owned.callback(owned.close)  # noqa: SLF001 - one of our own
         return service
 
     def close(self) -> None:

@@ -146,14 +146,16 @@ class _Ingestion:
 
     def _download(self, item: OperationItem) -> tuple[str, Download]:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
-        url = _source_of(self.run.parts, item)
+        parts = self.run.parts
+        library_url = parts.library.base_url
+        url = _source_of(parts, item)
         try:
-            return url, self.run.parts.downloader.fetch(url)
+            return url, parts.downloader.fetch(url, library_url=library_url)
         except DownloadError:
-            other = _source_by_id(self.run.parts, item)
+            other = _source_by_id(parts, item)
             if other is None or other == url:
                 raise
-            return other, self.run.parts.downloader.fetch(other)
+            return other, parts.downloader.fetch(other, library_url=library_url)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: store what a worker brought."""

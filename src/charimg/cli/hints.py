@@ -37,10 +37,13 @@ def next_step(error: BaseException) -> str | None:
         if isinstance(error, kind):
             return step
     if isinstance(error, IngestionError) and error.image_id is not None:
-        return (
+        again = (
             f"`charimg retry CHARACTER {error.image_id}` downloads it again; nothing is drawn or "
             "paid for anew."
         )
+        if error.code in (ErrorCode.ADDRESS_REFUSED, ErrorCode.URL_REFUSED):
+            return f"if the host is your own, put its origin into CHARIMG_ALLOWED_ORIGINS; {again}"
+        return again
     if isinstance(error, CharacterLibraryError):
         if error.outcome_unknown:
             return "`charimg recover` finds out whether it was drawn; nothing is paid for anew."

@@ -10,8 +10,16 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .._assembly import DATABASE, EmbeddedStores, data_directory, embedded, media_url
+from .._assembly import (
+    DATABASE,
+    EmbeddedStores,
+    allowed_origins,
+    data_directory,
+    embedded,
+    media_url,
+)
 from .._library.urls import ENVIRONMENT_VARIABLE
+from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
 from .._sync.service import CharacterImageService
 from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
@@ -139,8 +147,13 @@ class Settings:
         self._check_data(create=False)
         with (
             self.library() as library,
+            Downloader(allowed_origins=allowed_origins()) as downloader,
             CharacterImageService.local(
-                self.directory, library=library, media_url=media_url(), **options
+                self.directory,
+                library=library,
+                downloader=downloader,
+                media_url=media_url(),
+                **options,
             ) as service,
         ):
             yield service
