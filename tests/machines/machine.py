@@ -8,6 +8,7 @@ must hold always is judged by the invariants that the crash tests use, too.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -55,6 +56,19 @@ BOUNDS = {
 }
 NOTHING = Bounds()
 REMOVE = (OperationKind.DELETE, OperationKind.REFERENCE, OperationKind.RETRY)
+
+CRASH = st.tuples(st.just("crash"), st.integers(1, 30), st.booleans())
+FAULT = st.tuples(st.just("fault"), st.integers(1, 30), st.booleans())
+SERVER = st.one_of(
+    st.tuples(st.just("requests"), st.sampled_from(WITH_ANY_REQUEST), st.integers(1, 3)),
+    st.tuples(st.just("generation"), st.sampled_from(WITH_A_GENERATION)),
+    st.tuples(st.just("file"), st.sampled_from(WITH_A_FILE)),
+    st.tuples(st.just("jobs"), st.sampled_from(JOBS)),
+)
+MISHAPS = st.lists(st.one_of(CRASH, FAULT, SERVER, SERVER), max_size=2)
+"""What goes wrong with an operation: it dies at a step, a call fails, the server does odd things."""
+
+Mishaps = Sequence[tuple[Any, ...]]
 
 Table = dict[str, tuple[str, str, str]]
 """By id: kind, prompt and status."""
@@ -140,6 +154,19 @@ class Machine(RuleBasedStateMachine):
             or any(getattr(switches, name) for name in (*COUNTED, *JOBS))
         )
 
+    def meet(self, mishaps: Mishaps) -> None:
+        """Let these things happen to the next operation."""
+        simulator = self.stage.simulator
+        for kind, what, *more in mishaps:
+            if kind in ("crash", "fault"):
+                self.stage.trouble.arm(what, crash=kind == "crash", after=more[0])
+            elif kind == "generation":
+                simulator.at_post = what
+            elif kind == "file":
+                simulator.at_file = what
+            else:
+                setattr(simulator.switches, what, *(more or [True]))
+
     def clear_up(self) -> None:
         """End all trouble."""
         simulator = self.stage.simulator
@@ -210,8 +237,9 @@ class Machine(RuleBasedStateMachine):
         outcome = self.do("generate_reference", LENA, prompt=self.prompt())
         assert outcome.new == [("reference", "prompt number 1", "succeeded")]
 
-    @rule(policy=st.sampled_from([*ReferencePolicy]))
-    def generate_reference(self, policy: ReferencePolicy) -> None:
+    @rule(policy=st.sampled_from([*ReferencePolicy]), mishaps=MISHAPS)
+    def generate_reference(self, policy: ReferencePolicy, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         prompt = self.prompt()
         done = self.do("generate_reference", LENA, prompt=prompt, policy=policy)
         if done.error is None and done.result is not None:
@@ -223,8 +251,9 @@ class Machine(RuleBasedStateMachine):
             keeps = policy == ReferencePolicy.KEEP_HISTORY
             assert done.gone == (set() if keeps else set(done.before))
 
-    @rule()
-    def generate_scene(self) -> None:
+    @rule(mishaps=MISHAPS)
+    def generate_scene(self, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         prompt, remote = self.prompt(), self.remote
         done = self.do("generate_scene", LENA, prompt)
         if done.calm and remote is None:
@@ -234,8 +263,9 @@ class Machine(RuleBasedStateMachine):
             assert done.error is None
             assert done.new == [("scene", prompt, "succeeded")]
 
-    @rule(data=st.data(), chosen=st.booleans())
-    def generate_portfolio(self, data: st.DataObject, chosen: bool) -> None:
+    @rule(data=st.data(), chosen=st.booleans(), mishaps=MISHAPS)
+    def generate_portfolio(self, data: st.DataObject, chosen: bool, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         references = [image for image in self.images if image.kind == "reference"]
         one = data.draw(st.sampled_from(references)).id if references and chosen else None
         done = self.do("generate_portfolio", LENA, reference_id=one)
@@ -248,8 +278,9 @@ class Machine(RuleBasedStateMachine):
             assert done.after == done.before
 
     @precondition(lambda self: self.images)
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), mishaps=MISHAPS)
+    def delete(self, data: st.DataObject, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         image = data.draw(st.sampled_from(self.images))
         done = self.do("delete_image", LENA, image.id)
         if done.error is None and done.result is not None:
@@ -259,8 +290,9 @@ class Machine(RuleBasedStateMachine):
             assert done.gone == {image.id}
             assert done.new == []
 
-    @rule()
-    def delete_all(self) -> None:
+    @rule(mishaps=MISHAPS)
+    def delete_all(self, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         done = self.do("delete_all_images", LENA)
         if done.error is None and done.result is not None:
             assert done.after == {}
@@ -271,8 +303,9 @@ class Machine(RuleBasedStateMachine):
             )
 
     @precondition(lambda self: any(image.kind == "reference" for image in self.images))
-    @rule(data=st.data())
-    def restore(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), mishaps=MISHAPS)
+    def restore(self, data: st.DataObject, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         references = [image for image in self.images if image.kind == "reference"]
         image = data.draw(st.sampled_from(references))
         done = self.do("restore_reference", LENA, image.id)
@@ -283,8 +316,9 @@ class Machine(RuleBasedStateMachine):
             assert done.after == done.before
 
     @precondition(lambda self: any(image.status == "failed" for image in self.images))
-    @rule(data=st.data())
-    def retry(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), mishaps=MISHAPS)
+    def retry(self, data: st.DataObject, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         failed = [image for image in self.images if image.status == "failed"]
         image = data.draw(st.sampled_from(failed))
         done = self.do("retry_ingestion", LENA, image.id)
@@ -297,7 +331,6 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def list(self) -> None:
-        self.stage.trouble.clear()
         images = self.images
         order = [(image.created_at, image.id) for image in images]
         assert order == sorted(order, reverse=True)
@@ -311,7 +344,6 @@ class Machine(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def page(self, limit: int) -> None:
         """Read one page further, whatever has changed since the last one."""
-        self.stage.trouble.clear()
         if self.cursor is None:
             self.listed, self.at_first = [], set(table_of(self.stage.facts()))
         page = self.stage.call("list_images", LENA, limit=limit, cursor=self.cursor)
@@ -323,33 +355,11 @@ class Machine(RuleBasedStateMachine):
         if self.cursor is None:
             assert self.at_first & now <= set(self.listed), "passed over"
 
-    # What goes wrong with the next operation
-
-    @rule(step=st.integers(1, 40), crash=st.booleans(), after=st.booleans())
-    def arm(self, step: int, crash: bool, after: bool) -> None:
-        self.stage.trouble.arm(step, crash=crash, after=after)
-
-    @rule(name=st.sampled_from(WITH_ANY_REQUEST), times=st.integers(1, 3))
-    def fail_requests(self, name: str, times: int) -> None:
-        setattr(self.stage.simulator.switches, name, times)
-
-    @rule(name=st.sampled_from(WITH_A_GENERATION))
-    def fail_generation(self, name: str) -> None:
-        self.stage.simulator.at_post = name
-
-    @rule(name=st.sampled_from(WITH_A_FILE))
-    def fail_file(self, name: str) -> None:
-        self.stage.simulator.at_file = name
-
-    @rule(name=st.sampled_from(JOBS))
-    def fail_jobs(self, name: str) -> None:
-        setattr(self.stage.simulator.switches, name, True)
-
     # What brings order
 
-    @rule()
-    def recover(self) -> None:
-        """Recover, be there trouble or not."""
+    @rule(mishaps=MISHAPS)
+    def recover(self, mishaps: Mishaps) -> None:
+        self.meet(mishaps)
         self.do("recover")
 
     @rule()
