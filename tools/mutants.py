@@ -85,12 +85,26 @@ AREAS = (
             "_sync/test_interrupted_removal.py",
             "_sync/test_retry_fallback.py",
             "_sync/test_crashes.py",
+            "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync]",
         ),
         90,
     ),
 )
 
-EQUIVALENT: dict[str, str] = {}
+NARROWS = "tells the type checker what is always so"
+EQUIVALENT: dict[str, str] = {
+    "_ingest/origins.py FetchPolicy._hop: parts.hostname or '' -> parts.hostname": NARROWS,
+    "_library/errors.py _retryable: said or '' -> said": NARROWS,
+    "_sync/adoption.py find: op.library_db_id or '' -> op.library_db_id": NARROWS,
+    "_sync/adoption.py _new_core: op.library_db_id or '' -> op.library_db_id": NARROWS,
+    **{
+        f"_sync/recovery.py _Recovery.{name}: run.op.library_db_id or '' -> run.op.library_db_id": (
+            NARROWS
+        )
+        for name in ("_bring_in", "_look_at_job", "_finish_restore")
+    },
+    "_sync/adoption.py module: 200 -> 201": "how much is read at once, not what",
+}
 """Mutants that do what the code does, as the report names them without the line; and why."""
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -163,12 +177,8 @@ def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
     def walk(node: ast.AST, where: str) -> Iterator[tuple[ast.AST, str]]:
         yield node, where
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "decorator_list", "type_params", "keywords"):
-                if name != "keywords":
-                    continue
-                value = [each for each in value if each.arg not in ("code", "extra")] + [
-                    each for each in value if each.arg == "code"
-                ]
+            if name in ("annotation", "returns", "decorator_list", "type_params"):
+                continue
             for child in value if isinstance(value, list) else [value]:
                 if not isinstance(child, ast.AST) or silent(child):
                     continue
@@ -222,7 +232,8 @@ def changes(node: ast.AST) -> Iterator[Change]:
             yield lambda it: ast.Constant(not it.value)  # type: ignore[attr-defined]
         case ast.Constant(value=int() | float()):
             yield lambda it: ast.Constant(it.value + 1)  # type: ignore[attr-defined]
-        case ast.Return(value=ast.expr() as value) if ast.unparse(value) != "None":
+        # False and None are both no.
+        case ast.Return(value=ast.expr() as value) if ast.unparse(value) not in ("None", "False"):
             yield lambda it: ast.Return(ast.Constant(None))
         case ast.Raise() | ast.AugAssign() | ast.Expr() | ast.Continue():
             yield lambda it: ast.Pass()

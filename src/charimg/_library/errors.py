@@ -205,7 +205,7 @@ def _code(status: int, document: object, said: str | None) -> ErrorCode:
         return _BY_STATUS[status]
     if not isinstance(document, dict) or 300 <= status < 400:
         return ErrorCode.INVALID_RESPONSE
-    if status == 404 and str(said or "").casefold().startswith("route not found"):
+    if status == 404 and (said or "").casefold().startswith("route not found"):
         # Nothing is said about the thing asked for: something else answers at this URL.
         return ErrorCode.INVALID_RESPONSE
     if status == 404 or _means_not_found(document):
