@@ -108,8 +108,16 @@ class Outcome:
 
     @property
     def kept(self) -> bool:
-        """Whether all that was there is there, unchanged."""
-        return self.before.items() <= self.after.items()
+        """Whether all that was there is there; what had failed may have come in since."""
+        came_in = {
+            image_id: (kind, prompt, "succeeded")
+            for image_id, (kind, prompt, status) in self.before.items()
+            if status == "failed"
+        }
+        return all(
+            self.after.get(image_id) in (what, came_in.get(image_id, what))
+            for image_id, what in self.before.items()
+        )
 
 
 class Machine(RuleBasedStateMachine):

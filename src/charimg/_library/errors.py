@@ -268,11 +268,12 @@ def describe_body(answer: LibraryAnswer) -> str:
 
 
 def redacted(text: str, *private: str) -> str:
-    """Return somebody else's words for a message: without our prompts, in one line, short.
+    """Return somebody else's words for a message: without our prompts and keys, in one line, short.
 
     Args:
         text: The words. They may quote a prompt, whole or in part, also as JSON writes it.
-        private: The prompts. One of up to 3 characters is left alone: it would only shred the text.
+        private: The prompts and keys. One of up to 3 characters is left alone: it would only shred
+            the text.
     """
     text = text[:_READ]
     spellings = {
