@@ -104,6 +104,12 @@ EQUIVALENT: dict[str, str] = {
         for name in ("_bring_in", "_look_at_job", "_finish_restore")
     },
     "_sync/adoption.py module: 200 -> 201": "how much is read at once, not what",
+    "_sync/recovery.py module: 3600.0 -> 3601.0": "24 seconds in a day of patience",
+    "_sync/recovery.py settle: age > _LATE -> age >= _LATE": "the age is never exactly that",
+    "_sync/recovery.py settle: age < parts.job_policy.deadline -> age <= parts.job_policy.deadline": (
+        "the age is never exactly that"
+    ),
+    "_sync/adoption.py _taken: other.id > op.id -> other.id >= op.id": "its own id was passed over",
 }
 """Mutants that do what the code does, as the report names them without the line; and why."""
 
@@ -128,6 +134,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
 MEANT = {"startswith", "endswith", "partition", "rpartition", "split", "join", "compile", "get"}
 """Methods and functions whose texts decide something."""
 TABLES = {"_table", "frozenset"}
+OPPOSITES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
 @dataclass(frozen=True)
@@ -208,60 +215,68 @@ def changes(node: ast.AST) -> Iterator[Change]:
     """Yield the ways to change a node; each returns what takes its place."""
     match node:
         case ast.Compare():
-            for at, each in enumerate(node.ops):
-                for other in COMPARISONS[type(each)]:
-                    yield lambda it, at=at, other=other: with_item(it, "ops", at, other())
-            for at, each in enumerate(node.comparators):
-                if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                    yield lambda it, at=at: with_item(it, "comparators", at, other_text())
+            for at, operator in enumerate(node.ops):
+                for other in COMPARISONS[type(operator)]:
+                    yield partial(with_item, name="ops", at=at, value=other())
+            yield from other_texts("comparators", node.comparators)
         case ast.BoolOp():
-            swapped = ast.Or if isinstance(node.op, ast.And) else ast.And
-            yield lambda it: with_field(it, "op", swapped())
-            for at in range(len(node.values)):
-                yield lambda it, at=at: without(it, "values", at)
+            swapped = ast.Or() if isinstance(node.op, ast.And) else ast.And()
+            yield partial(with_field, name="op", value=swapped)
+            yield from each_left_out(node.values, "values")
         case ast.UnaryOp(op=ast.Not()):
-            yield lambda it: it.operand  # type: ignore[attr-defined]
+            yield partial(part, name="operand")
         case ast.BinOp() if type(node.op) in ARITHMETIC and not of_texts(node):
-            yield lambda it: with_field(it, "op", ARITHMETIC[type(it.op)]())  # type: ignore[attr-defined]
+            yield partial(with_field, name="op", value=ARITHMETIC[type(node.op)]())
         case ast.If() | ast.IfExp() | ast.While():
-            yield lambda it: with_field(it, "test", ast.UnaryOp(ast.Not(), it.test))  # type: ignore[attr-defined]
-        case ast.comprehension() if node.ifs:
-            for at in range(len(node.ifs)):
-                yield lambda it, at=at: without(it, "ifs", at)
-        case ast.Constant(value=bool()):
-            yield lambda it: ast.Constant(not it.value)  # type: ignore[attr-defined]
-        case ast.Constant(value=int() | float()):
-            yield lambda it: ast.Constant(it.value + 1)  # type: ignore[attr-defined]
+            yield negated
+        case ast.comprehension():
+            yield from each_left_out(node.ifs, "ifs")
+        case ast.Constant(value=bool() as value):
+            yield partial(instead, other=ast.Constant(not value))
+        case ast.Constant(value=int() | float() as value):
+            yield partial(instead, other=ast.Constant(value + 1))
         # False and None are both no.
-        case ast.Return(value=ast.expr() as value) if ast.unparse(value) not in ("None", "False"):
-            yield lambda it: ast.Return(ast.Constant(None))
+        case ast.Return(value=ast.expr() as result) if ast.unparse(result) not in ("None", "False"):
+            yield partial(instead, other=ast.Return(ast.Constant(None)))
         case ast.Raise() | ast.AugAssign() | ast.Expr() | ast.Continue():
-            yield lambda it: ast.Pass()
+            yield partial(instead, other=ast.Pass())
         case ast.Assign(targets=[ast.Attribute()]):
-            yield lambda it: ast.Pass()
+            yield partial(instead, other=ast.Pass())
         case ast.Tuple(ctx=ast.Load()) | ast.List(ctx=ast.Load()) | ast.Set():
-            for at in range(len(node.elts)):
-                yield lambda it, at=at: without(it, "elts", at)
+            yield from each_left_out(node.elts, "elts")
         case ast.Dict():
             for at in range(len(node.keys)):
-                yield lambda it, at=at: without(without(it, "keys", at), "values", at)
+                yield partial(without_pair, at=at)
         case ast.Call():
-            name = ast.unparse(node.func).rpartition(".")[2]
-            if name in TABLES:
-                for at in range(len(node.args)):
-                    yield lambda it, at=at: without(it, "args", at)
-            if name in MEANT:
-                for at, each in enumerate(node.args):
-                    if isinstance(each, ast.Constant) and isinstance(each.value, str):
-                        yield lambda it, at=at: with_item(it, "args", at, other_text())
-            if name in ("min", "max"):
-                other_name = "max" if name == "min" else "min"
-                yield lambda it: with_field(it, "func", ast.Name(other_name, ast.Load()))
-            if name in ("any", "all"):
-                other_name = "all" if name == "any" else "any"
-                yield lambda it: with_field(it, "func", ast.Name(other_name, ast.Load()))
-            if isinstance(node.func, ast.Attribute) and name in ("strip", "lower", "casefold"):
-                yield lambda it: it.func.value  # type: ignore[attr-defined]
+            yield from changed_calls(node)
+
+
+def changed_calls(node: ast.Call) -> Iterator[Change]:
+    """Yield the ways to change a call."""
+    name = ast.unparse(node.func).rpartition(".")[2]
+    if name in TABLES:
+        yield from each_left_out(node.args, "args")
+    if name in MEANT:
+        yield from other_texts("args", node.args)
+    if name in OPPOSITES:
+        other = ast.Name(OPPOSITES[name], ast.Load())
+        yield partial(with_field, name="func", value=other)
+    if isinstance(node.func, ast.Attribute) and name in ("strip", "lower", "casefold"):
+        yield partial(instead, other=node.func.value)
+
+
+def other_texts(name: str, items: list[ast.expr]) -> Iterator[Change]:
+    """Yield changes of each text of a field into one that nothing says."""
+    for at, each in enumerate(items):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            other = ast.Constant("\N{MIDDLE DOT}mutant")
+            yield partial(with_item, name=name, at=at, value=other)
+
+
+def each_left_out(items: list[ast.expr], name: str) -> Iterator[Change]:
+    """Yield changes that leave out one item of a field."""
+    for at in range(len(items)):
+        yield partial(without, name=name, at=at)
 
 
 def of_texts(node: ast.BinOp) -> bool:
@@ -274,9 +289,24 @@ def of_texts(node: ast.BinOp) -> bool:
     )
 
 
-def other_text() -> ast.Constant:
-    """Return a text that nothing says."""
-    return ast.Constant("\N{MIDDLE DOT}mutant")
+def instead(node: ast.AST, other: ast.AST) -> ast.AST:
+    """Return another node, whatever this one is."""
+    return copy.deepcopy(other)
+
+
+def part(node: Any, name: str) -> ast.AST:
+    """Return a field of the node."""
+    return getattr(node, name)  # type: ignore[no-any-return]
+
+
+def negated(node: Any) -> ast.AST:
+    """Return a copy of the node with the opposite condition."""
+    return with_field(node, "test", ast.UnaryOp(ast.Not(), node.test))
+
+
+def without_pair(node: ast.AST, at: int) -> ast.AST:
+    """Return a copy of a dictionary without one entry."""
+    return without(without(node, "keys", at), "values", at)
 
 
 def with_field(node: Any, name: str, value: object) -> ast.AST:

@@ -66,7 +66,7 @@ SERVER = st.one_of(
     st.tuples(st.just("jobs"), st.sampled_from(JOBS)),
 )
 MISHAPS = st.lists(st.one_of(CRASH, FAULT, SERVER, SERVER), max_size=2)
-"""What goes wrong with an operation: it dies at a step, a call fails, the server does odd things."""
+"""What goes wrong with an operation: it dies at a step, a call fails, the server is at fault."""
 
 Mishaps = Sequence[tuple[Any, ...]]
 

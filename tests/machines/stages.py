@@ -15,9 +15,7 @@ from .trouble import Gate, Trouble, TroubledSimulator
 __all__ = ["LENA", "AsyncStage", "Stage", "SyncStage"]
 
 # A job that is not done when first polled is given up at once, however slow this machine is.
-IMPATIENT = JobPolicy(
-    interval=0.0005, interval_max=0.0005, deadline=0.001, stall=5, cancel_grace=0
-)
+IMPATIENT = JobPolicy(interval=0.0005, interval_max=0.0005, deadline=0.001, stall=5, cancel_grace=0)
 
 
 class Stage(Protocol):
