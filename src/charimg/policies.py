@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import Attribute, field, frozen
@@ -108,16 +108,32 @@ class JobPolicy:
     cancel_grace: float = field(default=60.0, validator=_not_negative)
 
 
+_FORMATS = ("avif", "gif", "jpeg", "png", "webp")
+
+
+def _formats(names: Iterable[str]) -> frozenset[str]:
+    found = frozenset([names] if isinstance(names, str) else names)
+    if not found or not found <= set(_FORMATS):
+        raise InvalidArgument(
+            f"DownloadLimits.formats must be some of {', '.join(_FORMATS)}, not "
+            f"{sorted(map(repr, found))}."
+        )
+    return found
+
+
 @frozen(kw_only=True)
 class DownloadLimits:
     """What a download may cost, and what it may bring in.
 
     Attributes:
         max_bytes: Cap on the file's size.
-        timeout: Seconds for the whole download: connect, headers and body.
+        timeout: Seconds for the whole download: DNS, connect, TLS, headers and body.
         connect_timeout: Seconds to connect.
         max_redirects: Redirects followed, each checked again.
-        max_pixels: Cap on width × height, read from the header before anything is decoded.
+        max_pixels: Cap on width × height, read from the header before anything is decoded. For an
+            animation it holds for all of its frames together.
+        formats: The types of file that are accepted, as the bytes show them. ``gif`` and ``avif``
+            can be added to the three of the default.
         spool_bytes: What is kept in memory before a temporary file is used.
     """
 
@@ -126,4 +142,5 @@ class DownloadLimits:
     connect_timeout: float = field(default=10.0, validator=_positive)
     max_redirects: int = field(default=3, validator=_count_from_0)
     max_pixels: int = field(default=40_000_000, validator=_count)
+    formats: frozenset[str] = field(default=frozenset({"png", "jpeg", "webp"}), converter=_formats)
     spool_bytes: int = field(default=256 * 1024, validator=_count_from_0)

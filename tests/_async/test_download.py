@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -43,7 +42,7 @@ PNG = png()
 def downloader(server: Scripted, **options: Any) -> AsyncDownloader:
     """Return a downloader that is served canned answers."""
     client = httpx.AsyncClient(transport=server.transport)
-    return AsyncDownloader(**{"retries": FAST, "client": client, **options})
+    return AsyncDownloader(**{"retries": FAST, "client": client, "decode": False, **options})
 
 
 async def fetched(*replies: Reply, url: str = URL, **options: Any) -> Download:
@@ -420,18 +419,29 @@ async def test_no_wait_reaches_beyond_the_time_for_all_attempts() -> None:
 async def test_decoding_is_the_hosts_choice() -> None:
     body = jpeg()  # its container is whole, its data mean nothing
     await fetched(reply(body=body))
-    error = await error_of(reply(body=body), decode=True)
-    assert error.code == ErrorCode.NOT_AN_IMAGE
+    for decode in (True, None):
+        error = await error_of(reply(body=body), decode=decode)
+        assert error.code == ErrorCode.NOT_AN_IMAGE
     download = await fetched(reply(body=drawn("WEBP")), decode=True)
     assert (download.width, download.height) == (61, 47)
     assert download.file.tell() == 0
 
 
-def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
+async def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
         AsyncDownloader(decode=True)
+    await fetched(reply(body=jpeg()), decode=None)
+
+
+async def test_gif_and_avif_are_the_hosts_choice() -> None:
+    for kind in ("GIF", "AVIF"):
+        body = drawn(kind)
+        assert (await error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
+        limits = DownloadLimits(formats=[kind.lower()])
+        download = await fetched(reply(body=body), limits=limits, decode=True)
+        assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
+        assert (await error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
 
 
 # Files, clients, logs

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import pickle
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ PNG = png()
 def downloader(server: Scripted, **options: Any) -> Downloader:
     """Return a downloader that is served canned answers."""
     client = httpx.Client(transport=server.transport)
-    return Downloader(**{"retries": FAST, "client": client, **options})
+    return Downloader(**{"retries": FAST, "client": client, "decode": False, **options})
 
 
 def fetched(*replies: Reply, url: str = URL, **options: Any) -> Download:
@@ -419,18 +418,29 @@ def test_no_wait_reaches_beyond_the_time_for_all_attempts() -> None:
 def test_decoding_is_the_hosts_choice() -> None:
     body = jpeg()  # its container is whole, its data mean nothing
     fetched(reply(body=body))
-    error = error_of(reply(body=body), decode=True)
-    assert error.code == ErrorCode.NOT_AN_IMAGE
+    for decode in (True, None):
+        error = error_of(reply(body=body), decode=decode)
+        assert error.code == ErrorCode.NOT_AN_IMAGE
     download = fetched(reply(body=drawn("WEBP")), decode=True)
     assert (download.width, download.height) == (61, 47)
     assert download.file.tell() == 0
 
 
 def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
         Downloader(decode=True)
+    fetched(reply(body=jpeg()), decode=None)
+
+
+def test_gif_and_avif_are_the_hosts_choice() -> None:
+    for kind in ("GIF", "AVIF"):
+        body = drawn(kind)
+        assert (error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
+        limits = DownloadLimits(formats=[kind.lower()])
+        download = fetched(reply(body=body), limits=limits, decode=True)
+        assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
+        assert (error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
 
 
 # Files, clients, logs

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charimg._ingest import inspect as module
+from charimg._ingest import reader as module
 from charimg._ingest.inspect import inspect
-from charimg._ingest.sniff import HEAD, JPEG, PNG, WEBP, sniff
+from charimg._ingest.sniff import AVIF, GIF, HEAD, JPEG, PNG, WEBP, sniff
 from charimg.errors import ErrorCode, ImageRejected
 
 from .samples import (
@@ -65,7 +65,10 @@ def code(data: bytes, max_pixels: int = MANY) -> str:
         (HAND_MADE["png"], PNG),
         (HAND_MADE["jpeg"], JPEG),
         (HAND_MADE["webp-lossy"], WEBP),
-        (b"GIF89a" + b"\0" * 20, None),
+        (b"GIF89a" + b"\0" * 20, GIF),
+        (b"GIF88a" + b"\0" * 20, None),
+        (b"\0\0\0\x20ftypavif", AVIF),
+        (b"\0\0\0\x20ftypavis", None),
         (b"RIFF\0\0\0\0WAVE", None),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", None),
         (b"%PDF-1.7 and more", None),
@@ -80,7 +83,7 @@ def test_the_first_bytes_tell_the_type(data: bytes, expected: object) -> None:
 
 @given(st.binary(max_size=20))
 def test_sniffing_never_raises(head: bytes) -> None:
-    assert sniff(head) in (None, PNG, JPEG, WEBP)
+    assert sniff(head) in (None, PNG, JPEG, WEBP, GIF, AVIF)
 
 
 @pytest.mark.parametrize("name", HAND_MADE)

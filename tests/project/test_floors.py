@@ -31,6 +31,7 @@ FLOORS = {
     "_ingest": 2,
     "_http": 3,
     "_concurrency": 3,
+    "_decoding": 3,
     "_async": 4,
     "_sync": 4,
     "_assembly": 4,
@@ -69,7 +70,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"_http", "_concurrency", "stores", "testing"},
+    "anyio": {"_http", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -79,7 +80,7 @@ CORE = {
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
-    "PIL": {"_ingest", "stores", "testing", "cli"},
+    "PIL": {"_decoding", "stores", "testing", "cli"},
     "rich": {"cli"},
     "typer": {"cli"},
     "uvicorn": {"testing"},

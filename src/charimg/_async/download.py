@@ -14,9 +14,9 @@ from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
 from .._concurrency import AsyncDeadline
+from .._decoding import AsyncDecoder
 from .._http.stream import AsyncDownloadAnswer, AsyncDownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.decode import decode_check, require_pillow
 from .._ingest.inspect import inspect
 from .._ingest.limits import BodyMeter
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
@@ -55,8 +55,9 @@ class AsyncDownloader:
 
     Args:
         limits: What a download may cost, and what it may bring in. Its ``timeout`` holds for each
-            attempt, redirects included. Blocking code notices its end between two steps, so a
-            server that falls silent can hold it for up to that time once more.
+            attempt, from DNS to the last byte, redirects included. With an injected blocking
+            client its end is noticed between two steps only, so a server that falls silent can
+            hold it for up to that time once more.
         retries: How often a download that may succeed later is repeated.
         allowed_origins: Origins such as ``https://images.internal:9000`` that may be private and on
             any port. The exact scheme, host and port count. One holds for the URL that a download
@@ -67,11 +68,13 @@ class AsyncDownloader:
         client: An httpx client to use instead of an own one; never closed here. Its default
             headers, cookies and authentication are not sent. **It is not guarded:** URLs are still
             checked, but it looks names up itself, and connects to whatever they lead to.
-        decode: Whether to decode each image with Pillow after the built-in check (off by default).
-            Decoding runs in this process, and in async code it blocks the event loop meanwhile.
+        decode: Whether Pillow decodes each image after the built-in check, in another process with
+            limits on memory and time. By default it does where Pillow is installed and such a
+            process can be started; ``True`` makes an error of it where not.
 
     Raises:
-        ConfigurationError: ``decode`` without Pillow, or ``ssl_context`` for an injected client.
+        ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected
+            client.
         InvalidArgument: An allowed origin or a port makes no sense.
     """
 
@@ -84,10 +87,8 @@ class AsyncDownloader:
         ports: Collection[int] = DEFAULT_PORTS,
         ssl_context: ssl.SSLContext | None = None,
         client: httpx.AsyncClient | None = None,
-        decode: bool = False,
+        decode: bool | None = None,
     ) -> None:
-        if decode:
-            require_pillow()
         if client is not None and ssl_context is not None:
             raise ConfigurationError(
                 "ssl_context is for the downloader's own client; give it to yours instead."
@@ -95,7 +96,7 @@ class AsyncDownloader:
         self._policy = FetchPolicy.checked(origins=allowed_origins, ports=ports)
         self._limits = limits
         self._retries = retries
-        self._decode = decode
+        self._decoder = AsyncDecoder.chosen(decode)
         self._client = AsyncDownloadClient(
             connections=_CONNECTIONS, client=client, ssl_context=ssl_context
         )
@@ -152,9 +153,9 @@ class AsyncDownloader:
             begun = time.perf_counter()
             received = await self._receive(fetching, file)
             arrived = time.perf_counter()
-            inspection = _inspect(received, file, self._limits.max_pixels)
-            if self._decode:
-                decode_check(file, inspection)
+            inspection = _inspect(received, file, self._limits)
+            if self._decoder is not None:
+                await self._decoder.check(file, inspection)
             checked = time.perf_counter()
         except BaseException:
             file.close()
@@ -291,9 +292,9 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         ) from error
 
 
-def _inspect(received: _Received, file: IO[bytes], max_pixels: int) -> Inspection:
+def _inspect(received: _Received, file: IO[bytes], limits: DownloadLimits) -> Inspection:
     try:
-        return inspect(file, max_pixels=max_pixels)
+        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats)
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise

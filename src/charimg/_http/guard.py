@@ -23,7 +23,9 @@ import httpx
 
 from .._ingest.addresses import fits
 from .._ingest.origins import address_refused
+from .deadline import left
 from .resolve import Resolver
+from .timed import AsyncTimedBackend, TimedBackend
 
 __all__ = ["async_guarded_clients", "guarded_clients"]
 
@@ -70,7 +72,7 @@ def guarded_clients(
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
     sockets: httpcore.NetworkBackend = httpcore.SyncBackend()
-    dials = sockets if network is None else network
+    dials = TimedBackend(sockets if network is None else network)
     public, exempt = (
         httpx.Client(
             transport=_Transport(
@@ -93,7 +95,7 @@ def async_guarded_clients(
     context = ssl_context or httpx.create_ssl_context(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
     sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
-    dials = sockets if network is None else network
+    dials = AsyncTimedBackend(sockets if network is None else network)
     public, exempt = (
         httpx.AsyncClient(
             transport=_AsyncTransport(
@@ -153,6 +155,7 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
+        timeout = left(timeout, httpcore.ConnectTimeout)
         limit = _Limit(timeout)
         found = self._resolver.addresses(host, port, timeout)
         *others, last = _checked(host, found, exempt=self._exempt)

@@ -18,6 +18,7 @@ from attrs import frozen
 
 from .._ingest.urls import redact
 from ..errors import ConfigurationError, DownloadError, ErrorCode
+from .deadline import within
 from .quiet import quiet
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class DownloadClient:
 
         Args:
             url: The URL.
-            timeout: Seconds that any single step may take.
+            timeout: Seconds for all of it, until the block ends.
             connect_timeout: Seconds that connecting may take.
             exempt: Whether the host may be private.
 
@@ -107,16 +108,17 @@ class DownloadClient:
         client = self._exempt if exempt else self._public
         if client.is_closed:
             raise _closed()
-        with _translated(url, "before it answered"), quiet():
-            request = _request(url, timeout, connect_timeout)
-            response = client.send(request, stream=True, auth=None, follow_redirects=False)
-        try:
-            with closing(_chunks(url, response)) as chunks:
-                yield DownloadAnswer(
-                    status=response.status_code, headers=_lower(response), chunks=chunks
-                )
-        finally:
-            response.close()
+        with within(timeout):
+            with _translated(url, "before it answered"), quiet():
+                request = _request(url, timeout, connect_timeout)
+                response = client.send(request, stream=True, auth=None, follow_redirects=False)
+            try:
+                with closing(_chunks(url, response)) as chunks:
+                    yield DownloadAnswer(
+                        status=response.status_code, headers=_lower(response), chunks=chunks
+                    )
+            finally:
+                response.close()
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""

@@ -1,27 +1,27 @@
 """The built-in inspector: walks an image's container without decoding it and without Pillow.
 
 It reads the dimensions from the header and sees to it that the file is one whole image and nothing
-else: PNG with every checksum, JPEG marker by marker, WebP chunk by chunk. It streams, and never
-holds more than a block in memory.
+else: PNG with every checksum, JPEG marker by marker, WebP chunk by chunk, GIF and AVIF block by
+block. It streams, and never holds more than a block in memory.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import struct
 import zlib
-from typing import IO, NoReturn
+from collections.abc import Collection
+from typing import IO
 
 from ..errors import ErrorCode, ImageRejected
-from .sniff import HEAD, JPEG, PNG, WEBP, sniff
-from .values import ImageType, Inspection
+from .avif import walk_avif
+from .foreign import find_foreign
+from .gif import walk_gif
+from .reader import Reader
+from .sniff import AVIF, GIF, HEAD, JPEG, PNG, WEBP, sniff
+from .values import Inspection
 
 __all__ = ["inspect"]
-
-_BLOCK = 64 * 1024
-_MAX_PARTS = 100_000
-"""Most chunks or segments in one file; 25 MiB in chunks of 4 KiB are 6,400."""
 
 _PNG_COLOURS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Bit depths by colour type: the PNG specification, table 12."""
@@ -30,116 +30,44 @@ _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
 """Baseline, extended and progressive: the ones that browsers show."""
 _JPEG_REFUSED = frozenset([*range(0xC0), 0xC3, *range(0xC5, 0xCC), *range(0xCD, 0xD9), 0xDE, 0xDF])
 """Reserved codes, lossless, arithmetic and hierarchical frames, restarts, a second beginning."""
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""What ends entropy-coded data: neither a stuffed byte, nor a restart, nor a fill byte."""
 
 
-def inspect(file: IO[bytes], *, max_pixels: int) -> Inspection:
+_USUAL = ("png", "jpeg", "webp")
+
+
+def inspect(file: IO[bytes], *, max_pixels: int, formats: Collection[str] = _USUAL) -> Inspection:
     """Check a file and return its type and dimensions.
 
     Args:
         file: Seekable; read from its beginning and left there.
-        max_pixels: Cap on width × height.
+        max_pixels: Cap on width × height, for an animation times its frames.
+        formats: The types that are accepted, in lower case.
 
     Raises:
-        ImageRejected: ``NOT_AN_IMAGE`` (another type, malformed, or something follows the image),
-            ``TRUNCATED`` (it ends too early), ``TOO_MANY_PIXELS``.
+        ImageRejected: ``NOT_AN_IMAGE`` (another type, malformed, something follows the image or
+            hides in it), ``TRUNCATED`` (it ends too early), ``TOO_MANY_PIXELS``.
     """
     try:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         kind = sniff(file.read(HEAD))
-        if kind is None:
+        if kind is None or kind.name.lower() not in formats:
             raise ImageRejected(
-                "The file is neither PNG, JPEG nor WebP.", code=ErrorCode.NOT_AN_IMAGE
+                f"The file is none of {', '.join(sorted(formats)).upper()}.",
+                code=ErrorCode.NOT_AN_IMAGE,
             )
         file.seek(0)
-        reader = _Reader(file, size, kind, max_pixels)
+        reader = Reader(file, size, kind, max_pixels)
         width, height = _WALKS[kind](reader)
+        file.seek(0)
+        if (foreign := find_foreign(file, size)) is not None:
+            reader.malformed(f"it is {foreign}, too")
         return Inspection(type=kind, width=width, height=height)
     finally:
         file.seek(0)
 
 
-class _Reader:
-    """Reads forward through a file and refuses it with the right error."""
-
-    def __init__(self, file: IO[bytes], size: int, kind: ImageType, max_pixels: int) -> None:
-        self._file = file
-        self._kind = kind
-        self._max_pixels = max_pixels
-        self._parts = 0
-        self.left = size
-
-    def take(self, count: int) -> bytes:
-        """Return the next bytes, which must be there."""
-        self._use(count)
-        return self._file.read(count)
-
-    def skip(self, count: int) -> None:
-        self._use(count)
-        self._file.seek(count, os.SEEK_CUR)
-
-    def crc(self, count: int, start: int) -> int:
-        """Return the CRC-32 of the next bytes, going on from that of earlier ones."""
-        while count:
-            block = self.take(min(count, _BLOCK))
-            count -= len(block)
-            start = zlib.crc32(block, start)
-        return start
-
-    def part(self) -> None:
-        """Count a chunk or segment: millions of tiny ones would only burn time."""
-        self._parts += 1
-        if self._parts > _MAX_PARTS:
-            self.malformed(f"it has more than {_MAX_PARTS} parts")
-
-    def find_marker(self) -> int:
-        """Skip entropy-coded data and return the code of the marker after it."""
-        kept = b""
-        while True:
-            block = kept + self.take(min(max(self.left, 1), _BLOCK))
-            found = _JPEG_MARKER.search(block)
-            if found is not None:
-                beyond = len(block) - found.end()
-                self._file.seek(-beyond, os.SEEK_CUR)
-                self.left += beyond
-                return block[found.end() - 1]
-            kept = b"\xff" if block.endswith(b"\xff") else b""
-
-    def only_zeros_left(self) -> bool:
-        while self.left:
-            if self.take(min(self.left, _BLOCK)).strip(b"\0"):
-                return False
-        return True
-
-    def dimensions(self, width: int, height: int) -> tuple[int, int]:
-        if width == 0 or height == 0:
-            self.malformed("its width or height is zero")
-        if width * height > self._max_pixels:
-            raise ImageRejected(
-                f"The {self._kind.name} has {width} × {height} pixels, more than the "
-                f"{self._max_pixels} that are allowed. Raise DownloadLimits.max_pixels if that is "
-                "wanted.",
-                code=ErrorCode.TOO_MANY_PIXELS,
-            )
-        return width, height
-
-    def malformed(self, why: str) -> NoReturn:
-        raise ImageRejected(
-            f"The file begins like a {self._kind.name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
-        )
-
-    def _use(self, count: int) -> None:
-        if count > self.left:
-            raise ImageRejected(
-                f"The {self._kind.name} is truncated: it ends before the image does.",
-                code=ErrorCode.TRUNCATED,
-            )
-        self.left -= count
-
-
-def _walk_png(reader: _Reader) -> tuple[int, int]:
+def _walk_png(reader: Reader) -> tuple[int, int]:
     reader.skip(8)
     if reader.take(8) != b"\x00\x00\x00\x0dIHDR":
         reader.malformed("it does not begin with its header")
@@ -158,6 +86,8 @@ def _walk_png(reader: _Reader) -> tuple[int, int]:
         length, name = struct.unpack(">I4s", reader.take(8))
         if length > 0x7FFFFFFF or not name.isalpha() or name == b"IHDR":
             reader.malformed("one of its chunks is not valid")
+        if name == b"fcTL":
+            reader.frame(width, height)
         if reader.crc(length, zlib.crc32(name)) != int.from_bytes(reader.take(4)):
             reader.malformed("a checksum is wrong")
         if name == b"IEND":
@@ -170,7 +100,7 @@ def _walk_png(reader: _Reader) -> tuple[int, int]:
     return dimensions
 
 
-def _walk_jpeg(reader: _Reader) -> tuple[int, int]:
+def _walk_jpeg(reader: Reader) -> tuple[int, int]:
     reader.skip(2)
     dimensions: tuple[int, int] | None = None
     scanned = False
@@ -202,7 +132,7 @@ def _walk_jpeg(reader: _Reader) -> tuple[int, int]:
     return dimensions
 
 
-def _jpeg_marker(reader: _Reader) -> int:
+def _jpeg_marker(reader: Reader) -> int:
     if reader.take(1) != b"\xff":
         reader.malformed("bytes stand between its segments")
     code = 0xFF
@@ -211,7 +141,7 @@ def _jpeg_marker(reader: _Reader) -> int:
     return code
 
 
-def _jpeg_frame(reader: _Reader, length: int) -> tuple[int, int]:
+def _jpeg_frame(reader: Reader, length: int) -> tuple[int, int]:
     if length < 6:
         reader.malformed("its header is not valid")
     precision, height, width, components = struct.unpack(">BHHB", reader.take(6))
@@ -221,7 +151,7 @@ def _jpeg_frame(reader: _Reader, length: int) -> tuple[int, int]:
     return reader.dimensions(width, height)
 
 
-def _walk_webp(reader: _Reader) -> tuple[int, int]:
+def _walk_webp(reader: Reader) -> tuple[int, int]:
     reader.skip(4)
     announced = int.from_bytes(reader.take(4), "little")
     # Before the header is believed: what follows the container would not be part of the walk.
@@ -257,14 +187,14 @@ def _walk_webp(reader: _Reader) -> tuple[int, int]:
     return bitmap
 
 
-def _webp_canvas(reader: _Reader) -> tuple[int, int]:
+def _webp_canvas(reader: Reader) -> tuple[int, int]:
     data = reader.take(10)
     return reader.dimensions(
         int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1
     )
 
 
-def _webp_bitmap(reader: _Reader, name: bytes, length: int) -> tuple[int, int]:
+def _webp_bitmap(reader: Reader, name: bytes, length: int) -> tuple[int, int]:
     """Read the header of a lossy (RFC 6386, 9.1) or lossless bitmap and skip the rest."""
     header_length = 5 if name == b"VP8L" else 10
     if length < header_length:
@@ -286,4 +216,10 @@ def _webp_bitmap(reader: _Reader, name: bytes, length: int) -> tuple[int, int]:
     return dimensions
 
 
-_WALKS = {PNG: _walk_png, JPEG: _walk_jpeg, WEBP: _walk_webp}
+_WALKS = {
+    PNG: _walk_png,
+    JPEG: _walk_jpeg,
+    WEBP: _walk_webp,
+    GIF: walk_gif,
+    AVIF: walk_avif,
+}

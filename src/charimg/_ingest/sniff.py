@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .values import ImageType
 
-__all__ = ["HEAD", "JPEG", "PNG", "WEBP", "sniff"]
+__all__ = ["AVIF", "GIF", "HEAD", "JPEG", "PNG", "WEBP", "sniff"]
 
 HEAD = 12
 """How many bytes `sniff` needs."""
@@ -12,6 +12,8 @@ HEAD = 12
 PNG = ImageType("image/png", "png", "PNG")
 JPEG = ImageType("image/jpeg", "jpg", "JPEG")
 WEBP = ImageType("image/webp", "webp", "WEBP")
+GIF = ImageType("image/gif", "gif", "GIF")
+AVIF = ImageType("image/avif", "avif", "AVIF")
 
 
 def sniff(head: bytes) -> ImageType | None:
@@ -22,4 +24,8 @@ def sniff(head: bytes) -> ImageType | None:
         return JPEG
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return WEBP
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return GIF
+    if head[4:12] == b"ftypavif":
+        return AVIF
     return None
