@@ -6,15 +6,19 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
-.PHONY: help demo test check wheel sync bench docs
+.PHONY: help demo test check wheel sync bench docs soak mutants audit sbom
 help:
-	@echo "make demo    run the main job against a simulated Character Library"
-	@echo "make test    run the whole suite"
-	@echo "make check   format, lint, types, generated half"
-	@echo "make wheel   try the built wheel in empty environments"
-	@echo "make sync    generate the sync half from the async one"
-	@echo "make bench   measure, as ratios"
-	@echo "make docs    build the documentation"
+	@echo "make demo     run the main job against a simulated Character Library"
+	@echo "make test     run the whole suite"
+	@echo "make check    format, lint, types, generated half"
+	@echo "make wheel    try the built wheel in empty environments"
+	@echo "make sync     generate the sync half from the async one"
+	@echo "make bench    measure, as ratios"
+	@echo "make docs     build the documentation"
+	@echo "make soak     random histories and inputs, many more than in the suite"
+	@echo "make mutants  change the code in small ways and demand that tests see it"
+	@echo "make audit    ask for known vulnerabilities of what is installed with charimg"
+	@echo "make sbom     write the bill of materials, dist/sbom.json"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charimg needs Python 3.11 or later; set PYTHON=")'
@@ -30,6 +34,10 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[docs]'
+	@touch $@
+
+$(VENV)/.supply: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[supply]'
 	@touch $@
 
 demo: $(VENV)/.local
@@ -62,3 +70,15 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
+
+soak: $(VENV)/.dev
+	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 -q -s tests/machines $(ARGS)
+
+mutants: $(VENV)/.dev
+	@$(BIN)/python tools/mutants.py $(ARGS)
+
+audit: $(VENV)/.supply
+	@tools/supply.sh audit
+
+sbom: $(VENV)/.supply
+	@tools/supply.sh sbom

@@ -214,3 +214,106 @@ async def test_one_operation_that_raises_does_not_keep_recovery_from_the_others(
     assert failed in report.unresolved
     assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
     assert [image.prompt for image in await world.images("zed")] == ["zed"]
+
+
+@pytest.mark.parametrize("kind", ["reference", "scene"])
+async def test_what_was_there_before_the_request_is_not_adopted(kind: str) -> None:
+    world, simulator = await rigged()
+    drawn = simulator.set_reference(world.db_id)
+    if kind == "scene":
+        answer = await world.service.library.generate_scene_image(world.db_id, "elsewhere")
+        drawn = answer.media_id or ""
+    await left_behind(world, kind=kind, state=OperationState.POSTING, baseline=(drawn,))
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == []
+    await settled(world)
+
+
+@pytest.mark.parametrize("mode", ["job", "images"])
+async def test_a_set_that_was_there_before_the_request_is_not_adopted(mode: str) -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    simulator.switches.set360_mode = mode
+    answer = await world.service.library.generate_360_set(world.db_id)
+    gallery = await world.service.library.list_images(world.db_id, category="core")
+    before = [f"image:{image.image_id}" for image in gallery.core]
+    if answer.job_id is not None:
+        await world.service.library.get_job(answer.job_id)
+        gallery = await world.service.library.list_images(world.db_id, category="core")
+        before = [f"image:{image.image_id}" for image in gallery.core] + [f"job:{answer.job_id}"]
+    await left_behind(world, kind="portfolio", state=OperationState.POSTING, baseline=tuple(before))
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == []
+    await settled(world)
+
+
+async def test_an_operation_of_another_kind_is_not_waited_for() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id, prompt="elsewhere")
+    await left_behind(world, kind="scene", state=OperationState.POSTING, prompt="lost scene")
+    await left_behind(world, id="0" * 31 + "2", state=OperationState.POSTING, prompt="reference")
+    await world.service.library.generate_scene_image(world.db_id, "lost scene")
+    simulator.unheard.append(REFERENCE)
+    assert outcomes(await world.service.recover()) == ["adopted", "waiting"]
+    assert await prompts(world) == ["lost scene"]
+
+
+async def test_an_older_operation_is_not_waited_for() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    await left_behind(world, kind="scene", state=OperationState.POSTING, prompt="first")
+    await left_behind(
+        world, id="0" * 31 + "2", kind="scene", state=OperationState.POSTING, prompt="second"
+    )
+    await world.service.library.generate_scene_image(world.db_id, "second")
+    assert outcomes(await world.service.recover()) == ["unknown", "adopted"]
+    assert await prompts(world) == ["second"]
+    await settled(world)
+
+
+@pytest.mark.parametrize("kind", ["reference", "scene", "portfolio", "older server"])
+async def test_what_comes_after_the_newer_was_looked_at_is_not_given_to_the_older(
+    kind: str,
+) -> None:
+    """The newer one finds nothing while the server is slow, odd or away, and is looked at again."""
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id, prompt="there before")
+    if kind == "older server":
+        simulator.switches.set360_mode = "images"
+    shown = {"reference": REFERENCE, "portfolio": "GET jobs"}.get(kind, "GET images")
+    what = kind if kind in ("reference", "scene") else "portfolio"
+    before = await world.service.library.get_reference_image(world.db_id)
+    baseline = (before.media_id or "",)
+    for number, prompt in ((1, "older"), (2, "newer")):
+        await left_behind(
+            world,
+            id="0" * 31 + str(number),
+            kind=what,
+            state=OperationState.UNKNOWN,
+            prompt=prompt,
+            baseline=baseline,
+        )
+    nothing = {
+        REFERENCE: {"success": True, "updated": True},
+        "GET jobs": {"success": True, "jobs": []},
+        "GET images": {"success": True, "images": {}},
+    }[shown]
+    asked: list[object] = []
+
+    def blind_once(document: object) -> object:
+        asked.append(document)
+        return nothing if len(asked) == 1 else document
+
+    if kind == "reference":
+        simulator.set_reference(world.db_id, prompt="newer")
+    elif kind == "scene":
+        await world.service.library.generate_scene_image(world.db_id, "newer")
+    else:
+        await world.service.library.generate_360_set(world.db_id)
+    simulator.answer(shown, blind_once)
+    blind = "unknown" if kind == "reference" else "waiting"
+    assert outcomes(await world.service.recover()) == ["unknown", blind]
+    assert outcomes(await world.service.recover()) == ["unknown", "adopted"]
+    if what != "portfolio":
+        assert await prompts(world) == ["newer"]
+    await settled(world)

@@ -102,7 +102,14 @@ async def test_a_lost_scene_is_adopted_from_the_gallery() -> None:
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_scene(LENA, "She waits.")
     assert outcomes(await world.service.recover(LENA)) == ["adopted"]
-    assert [image.prompt for image in await world.images()] == ["She waits.", "First.", "one"]
+    images = await world.images()
+    assert [image.prompt for image in images] == ["She waits.", "First.", "one"]
+    assert [image.kind for image in images] == ["scene", "scene", "reference"]
+    adopted, brought_in = images[0].media, images[1].media
+    assert adopted is not None
+    assert brought_in is not None
+    assert "Lena" in adopted.alt
+    assert adopted.alt == brought_in.alt
     assert world.counts == (1, 0, 0, 2)
     await settled(world)
 
@@ -311,7 +318,9 @@ async def test_a_job_that_failed_is_over() -> None:
     await left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
     report = await world.service.recover()
     assert outcomes(report) == ["failed"]
-    assert answer.job_id in report.operations[0].message
+    job = await world.service.library.get_job(answer.job_id)
+    assert job.error
+    assert report.operations[0].message == f"Job {answer.job_id} failed: {job.error}"
     assert (await world.service.recover()).operations == ()
 
 
@@ -488,7 +497,9 @@ async def test_a_restore_that_the_library_took_over_is_finished() -> None:
         world, id="f" * 32, kind="restore", state=OperationState.POSTING, options=options
     )
     await world.service.library.set_reference_image(world.db_id, first.external_id or "")
-    assert outcomes(await world.service.recover()) == ["completed"]
+    report = await world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert report.operations[0].images == (first.id,)
     restored = await world.service.get_image(LENA, first.id)
     assert restored.metrics.master_since is not None
     assert first.metrics.master_since is not None

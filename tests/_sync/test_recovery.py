@@ -101,7 +101,14 @@ def test_a_lost_scene_is_adopted_from_the_gallery() -> None:
     with pytest.raises(CharacterLibraryError):
         world.service.generate_scene(LENA, "She waits.")
     assert outcomes(world.service.recover(LENA)) == ["adopted"]
-    assert [image.prompt for image in world.images()] == ["She waits.", "First.", "one"]
+    images = world.images()
+    assert [image.prompt for image in images] == ["She waits.", "First.", "one"]
+    assert [image.kind for image in images] == ["scene", "scene", "reference"]
+    adopted, brought_in = images[0].media, images[1].media
+    assert adopted is not None
+    assert brought_in is not None
+    assert "Lena" in adopted.alt
+    assert adopted.alt == brought_in.alt
     assert world.counts == (1, 0, 0, 2)
     settled(world)
 
@@ -310,7 +317,9 @@ def test_a_job_that_failed_is_over() -> None:
     left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
     report = world.service.recover()
     assert outcomes(report) == ["failed"]
-    assert answer.job_id in report.operations[0].message
+    job = world.service.library.get_job(answer.job_id)
+    assert job.error
+    assert report.operations[0].message == f"Job {answer.job_id} failed: {job.error}"
     assert (world.service.recover()).operations == ()
 
 
@@ -483,7 +492,9 @@ def test_a_restore_that_the_library_took_over_is_finished() -> None:
     assert outcomes(world.service.recover()) == ["failed"], "it was never sent"
     left_behind(world, id="f" * 32, kind="restore", state=OperationState.POSTING, options=options)
     world.service.library.set_reference_image(world.db_id, first.external_id or "")
-    assert outcomes(world.service.recover()) == ["completed"]
+    report = world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert report.operations[0].images == (first.id,)
     restored = world.service.get_image(LENA, first.id)
     assert restored.metrics.master_since is not None
     assert first.metrics.master_since is not None

@@ -219,3 +219,34 @@ def test_a_young_unknown_operation_is_looked_at_by_the_next_operation() -> None:
     world.service.generate_scene(LENA, "new")
     assert prompts(world) == ["new", "lost"]
     settled(world)
+
+
+def test_an_old_operation_that_nobody_has_looked_at_is_looked_at_by_the_next() -> None:
+    world, simulator = rigged()
+    left_behind(world, state=OperationState.POSTING, created_at=utcnow() - timedelta(days=2))
+    simulator.set_reference(world.db_id, prompt="lost")
+    world.service.generate_scene(LENA, "new")
+    assert prompts(world) == ["new", "lost"]
+    settled(world)
+
+
+@pytest.mark.parametrize("state", [OperationState.POSTING, OperationState.UNKNOWN])
+def test_an_open_operation_that_cannot_be_looked_at_stops_the_next(state: str) -> None:
+    world, simulator = rigged()
+    left_behind(world, state=state)
+    simulator.set_reference(world.db_id, prompt="lost")
+    simulator.unheard.append(REFERENCE)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "new")
+    assert world.counts == (0, 0, 0, 0)
+
+
+def test_a_lost_job_that_still_runs_refuses_what_would_replace_it() -> None:
+    world, simulator = rigged()
+    simulator.set_reference(world.db_id)
+    simulator.switches.strand_jobs = True
+    world.service.library.generate_360_set(world.db_id)
+    left_behind(world, kind="portfolio", state=OperationState.POSTING)
+    with pytest.raises(GenerationInProgress):
+        world.service.generate_portfolio(LENA)
+    assert world.counts == (0, 0, 1, 0)

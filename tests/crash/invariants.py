@@ -297,7 +297,7 @@ def _judge_replaced(op: Operation, facts: Facts) -> list[str]:
         open_retries = any(
             later.kind == OperationKind.RETRY and not later.finished for later in facts.operations
         )
-        if open_retries or not own & {item.key for item in op.items}:
+        if open_retries or not own & {item.key for item in op.items} or _overtaken(op, facts):
             return []
     elif policy != ReferencePolicy.DELETE_ALL:
         return []
@@ -309,6 +309,17 @@ def _judge_replaced(op: Operation, facts: Facts) -> list[str]:
         and image.created_at < op.created_at
         and image.key not in mine
     ]
+
+
+def _overtaken(op: Operation, facts: Facts) -> bool:
+    """Tell whether another reference has become the master since the operation's own did."""
+    keys = {item.key for item in op.items}
+    masters = [
+        (image.metrics.master_since or image.created_at, image.key in keys)
+        for image in facts.images
+        if image.character_id == op.character_id and image.kind == ImageKind.REFERENCE
+    ]
+    return not max(masters)[1]
 
 
 def counts_of(simulator: Simulator) -> dict[str, int]:

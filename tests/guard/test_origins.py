@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charimg._ingest.origins import FetchPolicy, Hop
+from charimg._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
 from charimg._ingest.urls import next_url
 from charimg.errors import DownloadError, InvalidArgument
 
@@ -101,6 +101,11 @@ def test_an_exemption_ends_with_the_first_stranger() -> None:
     assert code_of(MINE, "http://[fd00::1]/a?secret", after=outer) == "ADDRESS_REFUSED"
     assert code_of(MINE, "http://images.internal:9/a?secret", after=first) == "URL_REFUSED"
     assert code_of(MINE, "http://10.0.0.5:9000/a?secret", after=inner) == "URL_REFUSED"
+
+
+def test_the_ports_of_the_web_are_allowed_unless_others_are_given() -> None:
+    assert FetchPolicy() == PLAIN
+    assert set(DEFAULT_PORTS) == {80, 443}
 
 
 def test_other_ports_can_be_allowed() -> None:

@@ -29,3 +29,21 @@ def test_other_lines_of_httpx_stay_as_they_are(caplog: pytest.LogCaptureFixture)
         logging.getLogger("httpx").info("plain")
         logging.getLogger("httpx").info("%(a)s", {"a": 1})
     assert [each.getMessage() for each in caplog.records] == ["plain", "1"]
+
+
+@pytest.mark.parametrize("name", ["httpcore.http11", "httpcore.http2"])
+def test_headers_that_httpcore_logs_are_left_out_of_ours(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    logger = logging.getLogger(name)
+    text = "receive_response_headers.complete return_value=(b'location', b'/?secret')"
+    with caplog.at_level(logging.DEBUG, name):
+        logger.debug(text)
+        with quiet():
+            logger.debug(text)
+            logger.debug("%s return_value=%s", "other", "left alone")
+    assert [each.getMessage() for each in caplog.records] == [
+        text,
+        "receive_response_headers.complete",
+        "other return_value=left alone",
+    ]

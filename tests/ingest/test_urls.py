@@ -11,6 +11,7 @@ from charimg._ingest.urls import MAX_LENGTH, check_url, next_url, redact
 from charimg.errors import DownloadError, ErrorCode
 
 BASE = "https://library.example.org/api/"
+LONGEST = "http://example.org/" + "a" * (8192 - len("http://example.org/"))
 
 
 def refusal(url: str, base: str | None = None) -> str:
@@ -40,6 +41,10 @@ def refusal(url: str, base: str | None = None) -> str:
         ("http://localhost/m", "http://localhost/m"),
         ("http://a.b-c.1x/m", "http://a.b-c.1x/m"),
         ("http://xn--mller-kva.example/", "http://xn--mller-kva.example/"),
+        ("http://example.org:1/", "http://example.org:1/"),
+        ("http://example.org:65535/", "http://example.org:65535/"),
+        ("http://" + "a." * 123 + "example/", "http://" + "a." * 123 + "example/"),
+        (LONGEST, LONGEST),
     ],
 )
 def test_good_urls_are_normalised(url: str, expected: str) -> None:
@@ -85,6 +90,7 @@ def test_relative_urls_are_resolved(url: str, expected: str) -> None:
         "http://?x",
         "http://example.org\\@evil.example/",
         "http:\\\\example.org/",
+        "http://example.org/a\\b",
         "http://exa\tmple.org/",
         "http://example.org/\n",
         "http://example.org/\x00",
@@ -131,7 +137,9 @@ def test_relative_urls_are_resolved(url: str, expected: str) -> None:
         "http://[v1.a]/",
         "http://[]/",
         "http://" + "a" * 64 + ".example/",
+        "http://" + "a." * 123 + "example1/",
         "http://" + "a." * 127 + "example/",
+        "http://example.org/" + "a" * (8193 - len("http://example.org/")),
         "http://example.org/" + "a" * MAX_LENGTH,
     ],
 )
@@ -145,6 +153,12 @@ def test_a_refusal_holds_against_a_base_too() -> None:
     assert "user info" in refusal("//user:secret@example.org/x", BASE)
     assert "http" in refusal("data:image/png;base64,AAAA", BASE)
     assert "malformed" in refusal("//[::1/x", BASE)
+
+
+def test_a_refusal_says_why() -> None:
+    assert "no host" in refusal("http:///a")
+    assert "longer than 8192" in refusal(LONGEST + "a")
+    assert "backslash" in refusal("http://example.org/a\\b")
 
 
 PIECES = [*"htp:/@[]%\\?#. \t019axZ-_ü\u212a｡", "http://", "https://", "::1", "0x7f", "ab.example"]
@@ -194,6 +208,8 @@ def test_redirects_are_checked_and_never_lose_tls() -> None:
         ("http://example.org:pw/a", "http://example.org/a"),
         ("http://exämple.org/a\u2028b", "http://ex%C3%A4mple.org/a%E2%80%A8b"),
         ("http://example.org/" + "a" * 999, "http://example.org/" + "a" * 199 + "..."),
+        ("http://example.org/" + "a" * 199, "http://example.org/" + "a" * 199),
+        ("ftp://example.org/a", "(not an http URL)"),
         ("http:/user:pw@example.org/a", "(not an http URL)"),
         ("user:pw@example.org/a", "(not an http URL)"),
         ("/relative?sig=1", "(not an http URL)"),

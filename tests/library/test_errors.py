@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charimg._library import requests
-from charimg._library.errors import failure, refusal, server_text
+from charimg._library.errors import failure, refusal, server_text, undecodable
 from charimg._library.requests import LibraryAnswer, LibraryRequest
 from charimg.errors import CharacterLibraryError, ErrorCode, JobError
 
@@ -52,7 +52,10 @@ ALREADY = "Character already has a master reference image. Use the generate-imag
         (408, None, "TIMEOUT", True, True),
         (429, {"error": "slow down"}, "RATE_LIMITED", True, True),
         (429, None, "RATE_LIMITED", True, True),
+        (300, {"error": "Not Found"}, "INVALID_RESPONSE", False, False),
         (302, {"error": "Not Found"}, "INVALID_RESPONSE", False, False),
+        (500, {"message": "Route not found"}, "SERVER_ERROR", True, False),
+        (404, {}, "NOT_FOUND", False, False),
         (500, {"error": "Not Found"}, "NOT_FOUND", False, False),
         (500, {"error": "not found. "}, "NOT_FOUND", False, False),
         (500, {"error": "Failed", "details": "Not Found"}, "NOT_FOUND", False, False),
@@ -215,6 +218,38 @@ def test_errors_about_a_job_name_it() -> None:
     assert (error.code, error.job_id) == (ErrorCode.NOT_FOUND, JOB_ID)
     assert not isinstance(refused(500, {"error": "boom"}, request=POLL), JobError)
     assert not isinstance(refused(404, {"error": "Not Found"}), JobError)
+
+
+def test_a_job_that_has_ended_is_named_too() -> None:
+    cancel = requests.cancel_job(JOB_ID)
+    error = refused(400, {"error": "Cannot cancel job"}, request=cancel)
+    assert isinstance(error, JobError)
+    assert (error.code, error.job_id) == (ErrorCode.JOB_NOT_CANCELLABLE, JOB_ID)
+
+
+def test_nothing_is_worth_repeating_unless_it_is_said() -> None:
+    error = failure(POST, ErrorCode.SERVER_ERROR, "it broke.", request_id="r")
+    assert not error.retryable
+    assert not error.outcome_unknown
+
+
+@pytest.mark.parametrize("retryable", [False, True])
+def test_an_answer_that_cannot_be_read_leaves_a_write_unknown(retryable: bool) -> None:
+    said: dict[str, Any] = {"request_id": "r", "status": 200}
+    for request, unknown in ((GET, False), (POST, True)):
+        error = undecodable(request, "it is odd.", retryable=retryable, **said)
+        assert error.code == ErrorCode.INVALID_RESPONSE
+        assert (error.status_code, error.request_id, error.field) == (200, "r", "$")
+        assert error.retryable == retryable
+        assert error.outcome_unknown == unknown
+    assert not undecodable(GET, "it is odd.", **said).retryable
+    assert undecodable(GET, "it is odd.", field="$.id", **said).field == "$.id"
+
+
+def test_the_models_silence_is_worth_a_repetition() -> None:
+    document = {"errors": [{"message": "Image generation failed"}]}
+    error = refused(500, document, request=POST)
+    assert (error.code, error.retryable) == (ErrorCode.UPSTREAM_MODEL, True)
 
 
 def test_every_error_pickles() -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,3 +158,18 @@ def _delays(watch: JobWatch, clock: Clock, steps: list[tuple[str, int, float]]) 
             return
         assert delay is not None
         yield delay
+
+
+@pytest.mark.parametrize(
+    "moved", [{"current": 1}, {"total": 26}, {"percentage": 1.0}, {"task": "x"}, {"status": "new"}]
+)
+def test_anything_that_changes_is_movement(moved: dict[str, Any]) -> None:
+    watch, clock = watching(deadline=600, stall=30)
+    job = polled()
+    watch.observe(job)
+    clock.now += 20
+    watch.observe(evolve(job, **moved))
+    clock.now += 20
+    assert watch.observe(evolve(job, **moved)) is not None
+    clock.now += 10
+    assert error_of(watch, evolve(job, **moved)).code == ErrorCode.JOB_STRANDED

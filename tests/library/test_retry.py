@@ -29,6 +29,7 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
         ("Mon, 23 Nov 2026 12:00:30 -0000", 30.0),
         ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
         ("Mon, 99 Nov 2026 11:00:00 GMT", None),
+        ("Mon, 23 Nov 99999999999999999999 12:00:00 GMT", None),
     ],
 )
 def test_retry_after(header: str | None, seconds: float | None) -> None:

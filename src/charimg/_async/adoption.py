@@ -37,12 +37,19 @@ class _Taken:
         jobs: Their jobs.
         open_set: Whether one waits for its job: images of the gallery may be that one's.
         unseen: Whether a newer one of the kind was not looked at yet: the new may be that one's.
+        rivals: The baselines of newer ones of the kind that have found nothing yet. What is new to
+            one of them is that one's, even if it came after it was looked at.
     """
 
     media: frozenset[str]
     jobs: frozenset[str]
     open_set: bool
     unseen: bool
+    rivals: tuple[tuple[str, ...], ...]
+
+    def leaves(self, name: str) -> bool:
+        """Tell whether something new is none of the newer operations'."""
+        return all(name in baseline for baseline in self.rivals)
 
 
 async def find(parts: AsyncParts, op: Operation) -> Found | None:
@@ -59,7 +66,11 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
         images = [(image.image_id, image.url) for image in gallery.scenes]
     else:
         return await _find_set(parts, op, taken)
-    new = [each for each in images if each[0] not in op.baseline and each[0] not in taken.media]
+    new = [
+        each
+        for each in images
+        if each[0] not in op.baseline and each[0] not in taken.media and taken.leaves(each[0])
+    ]
     if len(new) != 1:
         return None
     return Found(media_id=new[0][0], url=new[0][1])
@@ -70,11 +81,16 @@ async def _find_set(parts: AsyncParts, op: Operation, taken: _Taken) -> Found | 
     jobs = [
         job.job_id
         for job in page.jobs
-        if f"job:{job.job_id}" not in op.baseline and job.job_id not in taken.jobs
+        if f"job:{job.job_id}" not in op.baseline
+        and job.job_id not in taken.jobs
+        and taken.leaves(f"job:{job.job_id}")
     ]
     if len(jobs) == 1:
         return Found(job_id=jobs[0])
-    images = () if jobs or taken.open_set else await _new_core(parts, op, taken)
+    if jobs or taken.open_set:
+        return None
+    core = await _new_core(parts, op, taken)
+    images = tuple(image for image in core if taken.leaves(f"image:{image.image_id}"))
     return Found(images=images) if images else None
 
 
@@ -95,6 +111,7 @@ async def _new_core(parts: AsyncParts, op: Operation, taken: _Taken) -> tuple[Ga
 async def _taken(parts: AsyncParts, op: Operation) -> _Taken:
     media: set[str] = set()
     jobs: set[str] = set()
+    rivals: list[tuple[str, ...]] = []
     open_set = unseen = False
     cursor: str | None = None
     while True:
@@ -104,6 +121,8 @@ async def _taken(parts: AsyncParts, op: Operation) -> _Taken:
                 continue
             newer = other.kind == op.kind and other.id > op.id
             unseen = unseen or (newer and other.state == OperationState.POSTING)
+            if newer and other.state == OperationState.UNKNOWN:
+                rivals.append(other.baseline)
             media.update(item.external_id for item in other.items if item.external_id)
             if other.job_id is not None:
                 jobs.add(other.job_id)
@@ -111,5 +130,9 @@ async def _taken(parts: AsyncParts, op: Operation) -> _Taken:
         cursor = page.next_cursor
         if cursor is None:
             return _Taken(
-                media=frozenset(media), jobs=frozenset(jobs), open_set=open_set, unseen=unseen
+                media=frozenset(media),
+                jobs=frozenset(jobs),
+                open_set=open_set,
+                unseen=unseen,
+                rivals=tuple(rivals),
             )

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import evolve
 from stamina import AsyncRetryingCaller
 
 from .._http.api import AsyncApiTransport
@@ -52,6 +53,10 @@ class AsyncCalls:
         self._base_url = base_url
         self._retries = retries
         self._new_request_id = request_id_factory
+        # A server may quote a key that it refuses: "Bearer x" as a whole, or x alone.
+        self._keys = tuple(
+            text for value in (headers or {}).values() for text in (value, value.rpartition(" ")[2])
+        )
         self._transport = AsyncApiTransport(
             base_url, headers=headers, timeouts=timeouts, client=client
         )
@@ -59,6 +64,7 @@ class AsyncCalls:
     async def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
         """Send a request as often as its kind allows, and read the answer."""
         request_id = self._request_id()
+        request = evolve(request, private=(*request.private, *self._keys))
         if not request.idempotent or self._retries.attempts == 1:
             # stamina's test mode could ask for more attempts: these stay out of its hands.
             return await self._attempt(request, read, request_id)

@@ -44,7 +44,7 @@ def check_url(url: str, base: str | None = None) -> str:
         raise _refused(url, "it is empty")
     if len(url) > MAX_LENGTH:
         raise _refused(url, f"it is longer than {MAX_LENGTH} characters")
-    if "\\" in url or any(char != " " and not char.isprintable() for char in url):
+    if "\\" in url or not url.isprintable():
         raise _refused(url, "it holds a backslash or a control character")
     if url != url.strip():
         raise _refused(url, "it begins or ends with a space")

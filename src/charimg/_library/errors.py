@@ -205,7 +205,7 @@ def _code(status: int, document: object, said: str | None) -> ErrorCode:
         return _BY_STATUS[status]
     if not isinstance(document, dict) or 300 <= status < 400:
         return ErrorCode.INVALID_RESPONSE
-    if status == 404 and str(said or "").casefold().startswith("route not found"):
+    if status == 404 and (said or "").casefold().startswith("route not found"):
         # Nothing is said about the thing asked for: something else answers at this URL.
         return ErrorCode.INVALID_RESPONSE
     if status == 404 or _means_not_found(document):
@@ -268,11 +268,12 @@ def describe_body(answer: LibraryAnswer) -> str:
 
 
 def redacted(text: str, *private: str) -> str:
-    """Return somebody else's words for a message: without our prompts, in one line, short.
+    """Return somebody else's words for a message: without our prompts and keys, in one line, short.
 
     Args:
         text: The words. They may quote a prompt, whole or in part, also as JSON writes it.
-        private: The prompts. One of up to 3 characters is left alone: it would only shred the text.
+        private: The prompts and keys. One of up to 3 characters is left alone: it would only shred
+            the text.
     """
     text = text[:_READ]
     spellings = {

@@ -39,7 +39,7 @@ class LibraryRequest:
         body: The JSON body; ``None`` for none.
         kind: Which time-out holds.
         job_id: The job that it is about, if any.
-        private: Texts that no message may repeat even if the server does (prompts).
+        private: Texts that no message may repeat even if the server does (prompts, keys).
     """
 
     method: str

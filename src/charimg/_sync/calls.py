@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from attrs import evolve
 from stamina import RetryingCaller
 
 from .._http.api import ApiTransport
@@ -53,11 +54,16 @@ class Calls:
         self._base_url = base_url
         self._retries = retries
         self._new_request_id = request_id_factory
+        # A server may quote a key that it refuses: "Bearer x" as a whole, or x alone.
+        self._keys = tuple(
+            text for value in (headers or {}).values() for text in (value, value.rpartition(" ")[2])
+        )
         self._transport = ApiTransport(base_url, headers=headers, timeouts=timeouts, client=client)
 
     def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
         """Send a request as often as its kind allows, and read the answer."""
         request_id = self._request_id()
+        request = evolve(request, private=(*request.private, *self._keys))
         if not request.idempotent or self._retries.attempts == 1:
             # stamina's test mode could ask for more attempts: these stay out of its hands.
             return self._attempt(request, read, request_id)

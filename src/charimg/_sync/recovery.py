@@ -37,7 +37,6 @@ _LATE = 24 * 3600.0
 server that takes longer is not known; `recover` looks at any age."""
 
 _KINDS = {
-    OperationKind.REFERENCE: ImageKind.REFERENCE,
     OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
     OperationKind.SCENE: ImageKind.SCENE,
 }

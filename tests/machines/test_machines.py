@@ -1,0 +1,56 @@
+"""Hundreds of histories in which anything goes wrong, in both modes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import pytest
+from hypothesis import HealthCheck, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from ..figures import Figure
+from .machine import TALLY, Machine
+from .stages import AsyncStage, SyncStage
+
+SOAK = os.environ.get("CHARIMG_SOAK", "")
+"""``examples x steps`` of a longer run, as ``make soak`` asks for; each with a seed of its own."""
+
+PLAIN = {"max_examples": 200, "stateful_step_count": 20, "derandomize": True}
+
+
+class SyncMachine(Machine):
+    stage_type = SyncStage
+
+
+class AsyncMachine(Machine):
+    stage_type = AsyncStage
+
+
+@pytest.mark.parametrize("machine", [SyncMachine, AsyncMachine], ids=["sync", "async"])
+def test_nothing_is_lost_in_any_history(machine: type[Machine], figure: Figure) -> None:
+    TALLY.clear()
+    options = PLAIN
+    begun = "derandomized"
+    chosen: type[Machine] = machine
+    if SOAK:
+        examples, _, steps = SOAK.partition("x")
+        number = int(os.environ.get("CHARIMG_SOAK_SEED") or secrets.randbits(32))
+        options = {"max_examples": int(examples), "stateful_step_count": int(steps)}
+        begun = f"CHARIMG_SOAK_SEED={number}"
+        chosen = seed(number)(machine)
+        print(begun)
+    run_state_machine_as_test(
+        chosen,
+        settings=settings(
+            **options,  # type: ignore[arg-type]
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    figure(
+        f"random histories, {machine.stage_type.__name__.removesuffix('Stage').lower()}",
+        f"{TALLY['histories']} ({begun}), {TALLY['steps']} operations, {TALLY['crashes']} crashes, "
+        f"{TALLY['failures']} failures, 0 violations",
+    )
