@@ -17,6 +17,8 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
 """Exchanges recorded with the real server, where they lie beside the checkout."""
 
+SETTINGS = ("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "LEDGER", "MEDIA", "MEDIA_URL", "METADATA")
+
 # A clone alone has them not; it tests the contract by the cases in tests/testing/cases.
 collect_ignore = (
     [] if RECORDINGS.is_dir() else ["library/test_recordings.py", "testing/test_replay.py"]
@@ -35,7 +37,8 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHARACTER_LIBRARY_API_URL", raising=False)
-    for name in ("DIR", "MEDIA_URL", "ALLOWED_ORIGINS"):
+    monkeypatch.delenv("SITE_URL", raising=False)
+    for name in SETTINGS:
         monkeypatch.delenv(f"CHARIMG_{name}", raising=False)
 
 

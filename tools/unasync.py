@@ -31,6 +31,7 @@ NAMES = {
     "arun_bounded": "run_bounded",
     "asleep": "sleep",
     "async_embedded": "embedded",
+    "async_open_stores": "open_stores",
     "asurely": "surely",
     "asynccontextmanager": "contextmanager",
     "push_async_callback": "callback",

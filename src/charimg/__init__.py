@@ -99,11 +99,15 @@ if TYPE_CHECKING:
     from .prompts import TemplatePromptSuggester as TemplatePromptSuggester
     from .protocols import AsyncCharacterDirectory as AsyncCharacterDirectory
     from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
+    from .protocols import AsyncListableCharacterDirectory as AsyncListableCharacterDirectory
+    from .protocols import AsyncListableMetadataRepository as AsyncListableMetadataRepository
     from .protocols import AsyncMediaStore as AsyncMediaStore
     from .protocols import AsyncMetadataRepository as AsyncMetadataRepository
     from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
     from .protocols import GenerationLedger as GenerationLedger
+    from .protocols import ListableCharacterDirectory as ListableCharacterDirectory
+    from .protocols import ListableMetadataRepository as ListableMetadataRepository
     from .protocols import MediaStore as MediaStore
     from .protocols import MetadataRepository as MetadataRepository
     from .protocols import OperationHook as OperationHook
@@ -209,11 +213,15 @@ _NAMES = {
     "protocols": (
         "AsyncCharacterDirectory",
         "AsyncGenerationLedger",
+        "AsyncListableCharacterDirectory",
+        "AsyncListableMetadataRepository",
         "AsyncMediaStore",
         "AsyncMetadataRepository",
         "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
         "GenerationLedger",
+        "ListableCharacterDirectory",
+        "ListableMetadataRepository",
         "MediaStore",
         "MetadataRepository",
         "OperationHook",
@@ -235,6 +243,8 @@ __all__ = [
     "AsyncCharacterLibrary",
     "AsyncDownloader",
     "AsyncGenerationLedger",
+    "AsyncListableCharacterDirectory",
+    "AsyncListableMetadataRepository",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
     "AsyncWritableCharacterDirectory",
@@ -286,6 +296,8 @@ __all__ = [
     "LeaseLost",
     "LibraryCharacter",
     "LibraryMedia",
+    "ListableCharacterDirectory",
+    "ListableMetadataRepository",
     "Media",
     "MediaNotFound",
     "MediaStore",

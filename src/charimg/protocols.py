@@ -21,11 +21,15 @@ from .models import CharacterImage, CharacterReference, ImagePage, Media, Prompt
 __all__ = [
     "AsyncCharacterDirectory",
     "AsyncGenerationLedger",
+    "AsyncListableCharacterDirectory",
+    "AsyncListableMetadataRepository",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
     "GenerationLedger",
+    "ListableCharacterDirectory",
+    "ListableMetadataRepository",
     "MediaStore",
     "MetadataRepository",
     "OperationHook",
@@ -73,6 +77,15 @@ class WritableCharacterDirectory(CharacterDirectory, Protocol):
 
     def put(self, character: CharacterReference, /) -> None:
         """Add the character, or replace the one with its id."""
+        ...
+
+
+@runtime_checkable
+class ListableCharacterDirectory(CharacterDirectory, Protocol):
+    """A directory that can name every character; commands use it, the service does not."""
+
+    def list_all(self) -> tuple[CharacterReference, ...]:
+        """Return every character, by id."""
         ...
 
 
@@ -183,6 +196,15 @@ class MetadataRepository(Protocol):
 
 
 @runtime_checkable
+class ListableMetadataRepository(MetadataRepository, Protocol):
+    """A repository that can name whose records it holds; copying to another store needs it."""
+
+    def character_ids(self) -> tuple[str, ...]:
+        """Return the id of every character that has a record, in order."""
+        ...
+
+
+@runtime_checkable
 class GenerationLedger(Protocol):
     """The journal of paid work, and the lease per character."""
 
@@ -248,6 +270,15 @@ class AsyncWritableCharacterDirectory(AsyncCharacterDirectory, Protocol):
 
 
 @runtime_checkable
+class AsyncListableCharacterDirectory(AsyncCharacterDirectory, Protocol):
+    """The async twin of `ListableCharacterDirectory`."""
+
+    async def list_all(self) -> tuple[CharacterReference, ...]:
+        """See `ListableCharacterDirectory.list_all`."""
+        ...
+
+
+@runtime_checkable
 class AsyncMediaStore(Protocol):
     """The async twin of `MediaStore`."""
 
@@ -307,6 +338,15 @@ class AsyncMetadataRepository(Protocol):
 
     async def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
+        ...
+
+
+@runtime_checkable
+class AsyncListableMetadataRepository(AsyncMetadataRepository, Protocol):
+    """The async twin of `ListableMetadataRepository`."""
+
+    async def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
         ...
 
 

@@ -14,7 +14,7 @@ import pytest
 from attrs import frozen
 from PIL import Image
 
-from charimg._assembly import embedded
+from charimg._assembly.embedded import embedded
 from charimg.cli import contact_sheet, demo, demo_story
 from charimg.cli.demo_truth import Truth, media_files, read_back
 from charimg.errors import ConfigurationError

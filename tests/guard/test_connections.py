@@ -24,7 +24,7 @@ from charimg import (
     InvalidArgument,
     RetryPolicy,
 )
-from charimg._assembly import embedded
+from charimg._assembly.embedded import embedded
 from charimg._http.guard import _AsyncBackend, _Backend
 from charimg._http.resolve import Resolver
 from charimg._http.stream import AsyncDownloadClient, DownloadClient

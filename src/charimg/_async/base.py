@@ -104,7 +104,7 @@ class AsyncServiceBase:
             **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
-        from .._assembly import async_embedded
+        from .._assembly.embedded import async_embedded
 
         owned = AsyncExitStack()
         if isinstance(library, str):
@@ -125,20 +125,24 @@ class AsyncServiceBase:
 
     @classmethod
     def from_env(cls, **options: Unpack[AsyncServiceOptions]) -> Self:
-        """Assemble the embedded default from the environment.
+        """Assemble client and stores from the environment.
 
-        Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
-        ``./charimg-data``), ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`) and, unless a
-        downloader is given, ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces
-        between them).
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and, unless a downloader is given,
+        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them). Where
+        things are kept is told by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``,
+        ``payload+https://…``), ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``,
+        ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
+        tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
+        and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
 
         Args:
             **options: Further arguments of the constructor.
 
         Raises:
-            ConfigurationError: A variable is missing or malformed.
+            ConfigurationError: A variable is missing or malformed, or an extra is missing.
         """
-        from .._assembly import allowed_origins, data_directory, media_url
+        from .._assembly.settings import StoreSettings, allowed_origins
+        from .._assembly.stores import async_open_stores
 
         owned = AsyncExitStack()
         library = AsyncCharacterLibrary.from_env()
@@ -147,8 +151,17 @@ class AsyncServiceBase:
             downloader = AsyncDownloader(allowed_origins=allowed_origins())
             owned.push_async_callback(downloader.aclose)
             options["downloader"] = downloader
-        service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
-        service._owned.push_async_callback(owned.aclose)  # noqa: SLF001 - one of our own
+        stores = async_open_stores(StoreSettings.from_env())
+        owned.push_async_callback(stores.aclose)
+        service = cls(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            **options,
+        )
+        service._owned.push_async_callback(owned.aclose)
         return service
 
     async def aclose(self) -> None:

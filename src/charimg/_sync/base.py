@@ -105,7 +105,7 @@ class ServiceBase:
             **options: Further arguments of the constructor.
         """
         # Only the embedded default needs disk and SQLite.
-        from .._assembly import embedded
+        from .._assembly.embedded import embedded
 
         owned = ExitStack()
         if isinstance(library, str):
@@ -126,20 +126,24 @@ class ServiceBase:
 
     @classmethod
     def from_env(cls, **options: Unpack[ServiceOptions]) -> Self:
-        """Assemble the embedded default from the environment.
+        """Assemble client and stores from the environment.
 
-        Reads ``CHARACTER_LIBRARY_API_URL`` (required), ``CHARIMG_DIR`` (default
-        ``./charimg-data``), ``CHARIMG_MEDIA_URL`` (the ``media_url`` of `local`) and, unless a
-        downloader is given, ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces
-        between them).
+        Reads ``CHARACTER_LIBRARY_API_URL`` (required) and, unless a downloader is given,
+        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them). Where
+        things are kept is told by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``,
+        ``payload+https://…``), ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``,
+        ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
+        tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
+        and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
 
         Args:
             **options: Further arguments of the constructor.
 
         Raises:
-            ConfigurationError: A variable is missing or malformed.
+            ConfigurationError: A variable is missing or malformed, or an extra is missing.
         """
-        from .._assembly import allowed_origins, data_directory, media_url
+        from .._assembly.settings import StoreSettings, allowed_origins
+        from .._assembly.stores import open_stores
 
         owned = ExitStack()
         library = CharacterLibrary.from_env()
@@ -148,8 +152,17 @@ class ServiceBase:
             downloader = Downloader(allowed_origins=allowed_origins())
             owned.callback(downloader.close)
             options["downloader"] = downloader
-        service = cls.local(data_directory(), library=library, media_url=media_url(), **options)
-        service._owned.callback(owned.close)  # noqa: SLF001 - one of our own
+        stores = open_stores(StoreSettings.from_env())
+        owned.callback(stores.close)
+        service = cls(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            **options,
+        )
+        service._owned.callback(owned.close)
         return service
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from attrs import evolve
 
-from .._assembly import EmbeddedStores
+from .._assembly.stores import Stores
 from .._library.ids import check_object_id, unique_character_id
 from ..errors import CharacterNotFound, InvalidArgument, PreconditionError
 from ..models import CharacterReference
@@ -22,7 +23,7 @@ from .options import (
     LibraryUrlOption,
 )
 from .report import Report, plain, reporting, table
-from .session import Settings, character_of
+from .session import Settings, character_of, listed, writable
 
 __all__ = ["app"]
 
@@ -126,7 +127,7 @@ def add(
                     f"There is already a character {character.id!r}. Give another --id, or "
                     "--replace."
                 )
-            stores.directory.put(character)
+            writable(stores).put(character)
         _tell(report, character)
 
 
@@ -135,7 +136,7 @@ def list_(directory: DirectoryOption = None, as_json: JsonOption = False) -> Non
     """List the characters of the local directory."""
     with reporting(as_json) as report:
         with Settings.of(directory).stores() as stores:
-            characters = tuple(stores.directory.list_all())
+            characters = listed(stores)
         report.data(
             {"characters": list(characters), "total": len(characters)},
             lambda: table(
@@ -189,10 +190,11 @@ def link(
 
 
 def _linked(
-    stores: EmbeddedStores, known: CharacterReference, db_id: str, slug: str | None
+    stores: Stores, known: CharacterReference, db_id: str, slug: str | None
 ) -> CharacterReference:
-    stores.directory.link(known.id, library_db_id=db_id, library_character_id=slug)
-    return character_of(stores, known.id)
+    linked = evolve(known, library_db_id=db_id, library_character_id=slug)
+    writable(stores).put(linked)
+    return linked
 
 
 def _created(

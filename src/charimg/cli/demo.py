@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .._assembly import DATABASE, MEDIA, embedded
+from .._assembly.embedded import DATABASE, MEDIA, embedded
 from ..errors import ConfigurationError
 from .contact_sheet import write_contact_sheet
 from .demo_story import CHARACTER, simulated, tell_story

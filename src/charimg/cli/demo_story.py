@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from .._assembly import embedded
+from .._assembly.embedded import embedded
 from .._library.ids import unique_character_id
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .._assembly import MEDIA, EmbeddedStores, embedded
+from .._assembly.embedded import MEDIA, EmbeddedStores, embedded
 from ..models import CharacterImage, ImageKind, ImageStatus
 
 __all__ = ["EXPECTED", "Truth", "media_files", "read_back", "remote_counters"]

@@ -18,7 +18,7 @@ from ..policies import RetryPolicy, Timeouts
 from .exit_codes import ExitCode, exit_code_of
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
-from .session import Settings
+from .session import Settings, listed
 
 __all__ = ["Finding", "doctor", "verdict"]
 
@@ -114,7 +114,7 @@ def _check_data(settings: Settings) -> Iterator[Finding]:
         yield _ok("database", "none yet; `charimg characters add` makes it")
         return
     with settings.stores() as stores:
-        characters = tuple(stores.directory.list_all())
+        characters = listed(stores)
         unfinished = stores.ledger.unfinished()
     unlinked = sum(each.library_db_id is None for each in characters)
     yield _ok("database", f"{len(characters)} characters, {unlinked} of them not linked")

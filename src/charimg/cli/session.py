@@ -6,27 +6,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from attrs import field, frozen
 
-from .._assembly import (
-    DATABASE,
-    EmbeddedStores,
-    allowed_origins,
-    data_directory,
-    embedded,
-    media_url,
-)
+from .._assembly.settings import StoreSettings, allowed_origins, data_directory
+from .._assembly.stores import Stores, open_stores
 from .._library.urls import ENVIRONMENT_VARIABLE
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
+from .._sync.parts import ServiceOptions
 from .._sync.service import CharacterImageService
 from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
 from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
+from ..protocols import ListableCharacterDirectory, WritableCharacterDirectory
 
-__all__ = ["Settings", "character_of", "check_known", "resolve_image"]
+__all__ = ["Settings", "character_of", "check_known", "listed", "resolve_image", "writable"]
 
 HEADERS_VARIABLE = "CHARIMG_HEADERS"
 
@@ -77,9 +73,19 @@ class Settings:
         return path
 
     @property
+    def places(self) -> StoreSettings:
+        """Where everything is kept.
+
+        Raises:
+            ConfigurationError: A variable is malformed.
+        """
+        return StoreSettings.from_env(self.directory)
+
+    @property
     def has_data(self) -> bool:
-        """Whether a database is there already."""
-        return (self.directory / DATABASE).is_file()
+        """Whether a database is there already; one on a server is taken to be."""
+        place = self.places.metadata
+        return place.backend != "sqlite" or place.path.is_file()
 
     def headers(self) -> dict[str, str]:
         """Return the extra headers.
@@ -128,54 +134,90 @@ class Settings:
             yield library
 
     @contextmanager
-    def stores(self, *, create: bool = False) -> Iterator[EmbeddedStores]:
+    def stores(self, *, create: bool = False) -> Iterator[Stores]:
         """Open the stores alone.
 
         Args:
             create: Whether to make them when they are missing.
         """
         self._check_data(create)
-        stores = embedded(self.directory, media_url=media_url())
-        try:
+        with open_stores(self.places) as stores:
             yield stores
-        finally:
-            stores.database.close()
 
     @contextmanager
-    def service(self, **options: Any) -> Iterator[CharacterImageService]:
+    def service(self, **options: Unpack[ServiceOptions]) -> Iterator[CharacterImageService]:
         """Open the service for a command that may call the Character Library."""
-        self._check_data(create=False)
         with (
+            self.stores() as stores,
             self.library() as library,
             Downloader(allowed_origins=allowed_origins()) as downloader,
-            CharacterImageService.local(
-                self.directory,
-                library=library,
-                downloader=downloader,
-                media_url=media_url(),
-                **options,
-            ) as service,
         ):
-            yield service
+            options["downloader"] = downloader
+            with _service(stores, library, **options) as service:
+                yield service
 
     @contextmanager
     def offline(self) -> Iterator[CharacterImageService]:
         """Open the service for a command that only reads what is stored."""
-        self._check_data(create=False)
-        with CharacterImageService.local(
-            self.directory, library=_NOWHERE, media_url=media_url()
-        ) as service:
+        with (
+            self.stores() as stores,
+            CharacterLibrary(_NOWHERE) as library,
+            _service(stores, library) as service,
+        ):
             yield service
 
     def _check_data(self, create: bool) -> None:
-        if not create and not self.has_data:
-            raise ConfigurationError(
-                f"There is nothing of charimg's in {str(self.directory)!r}. Give --directory, or "
-                "begin with `charimg characters add`."
-            )
+        if create or self.has_data:
+            return
+        place = self.places.metadata
+        where = self.directory if place.path.parent == self.directory else place.path
+        raise ConfigurationError(
+            f"There is nothing of charimg's in {str(where)!r}. Give --directory, or begin with "
+            "`charimg characters add`."
+        )
 
 
-def character_of(stores: EmbeddedStores, character_id: str) -> CharacterReference:
+def _service(
+    stores: Stores, library: CharacterLibrary, **options: Unpack[ServiceOptions]
+) -> CharacterImageService:
+    return CharacterImageService(
+        library=library,
+        directory=stores.directory,
+        media=stores.media,
+        metadata=stores.metadata,
+        ledger=stores.ledger,
+        **options,
+    )
+
+
+def writable(stores: Stores) -> WritableCharacterDirectory:
+    """Return the directory, if characters can be put into it.
+
+    Raises:
+        ConfigurationError: The host keeps them elsewhere.
+    """
+    directory = stores.directory
+    if not isinstance(directory, WritableCharacterDirectory):
+        raise ConfigurationError(
+            f"{type(directory).__name__} takes no characters in. Add and link them where the host "
+            "keeps them."
+        )
+    return directory
+
+
+def listed(stores: Stores) -> tuple[CharacterReference, ...]:
+    """Return every character of the directory.
+
+    Raises:
+        ConfigurationError: It cannot list them.
+    """
+    directory = stores.directory
+    if not isinstance(directory, ListableCharacterDirectory):
+        raise ConfigurationError(f"{type(directory).__name__} cannot list its characters.")
+    return directory.list_all()
+
+
+def character_of(stores: Stores, character_id: str) -> CharacterReference:
     """Return a character of the local directory.
 
     Raises:

@@ -86,6 +86,11 @@ class MemoryMetadataRepository:
         with self._lock:
             return self._images.pop(image_id, None) is not None
 
+    def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        with self._lock:
+            return tuple(sorted({image.character_id for image in self._images.values()}))
+
 
 def _place(image: CharacterImage) -> tuple[str, str]:
     # One time zone and one number of digits, so that the text sorts as the time does.
@@ -136,3 +141,7 @@ class AsyncMemoryMetadataRepository:
     async def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
         return self._sync.delete(image_id)
+
+    async def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        return self._sync.character_ids()

@@ -105,6 +105,10 @@ class AsyncSqliteMetadataRepository:
         """See `MetadataRepository.delete`."""
         return await in_thread(lambda: self._sync.delete(image_id))
 
+    async def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        return await in_thread(self._sync.character_ids)
+
 
 class AsyncSqliteGenerationLedger:
     """The async twin of `SqliteGenerationLedger`."""

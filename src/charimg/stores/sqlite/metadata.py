@@ -103,6 +103,12 @@ class SqliteMetadataRepository:
             cursor = connection.execute("DELETE FROM images WHERE id = ?", (image_id,))
             return cursor.rowcount > 0
 
+    def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        query = "SELECT DISTINCT character_id FROM images ORDER BY character_id"
+        with self._database.reading() as connection:
+            return tuple(each for (each,) in connection.execute(query))
+
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
     """Write a record whose key is new, and return it as stored."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from os import PathLike
 from pathlib import Path
 
 from attrs import frozen
 
-from ._ingest.origins import DEFAULT_PORTS, FetchPolicy
-from .errors import ConfigurationError, InvalidArgument
-from .stores.disk import AsyncDiskMediaStore, DiskMediaStore
-from .stores.sqlite import (
+from ..stores.disk import AsyncDiskMediaStore, DiskMediaStore
+from ..stores.sqlite import (
     AsyncSqliteCharacterDirectory,
     AsyncSqliteGenerationLedger,
     AsyncSqliteMetadataRepository,
@@ -22,13 +19,12 @@ from .stores.sqlite import (
 )
 
 __all__ = [
+    "DATABASE",
+    "MEDIA",
     "AsyncEmbeddedStores",
     "EmbeddedStores",
-    "allowed_origins",
     "async_embedded",
-    "data_directory",
     "embedded",
-    "media_url",
 ]
 
 DATABASE = "charimg.sqlite"
@@ -55,40 +51,6 @@ class AsyncEmbeddedStores:
     media: AsyncDiskMediaStore
     metadata: AsyncSqliteMetadataRepository
     ledger: AsyncSqliteGenerationLedger
-
-
-def data_directory() -> Path:
-    """Return the directory named by ``CHARIMG_DIR``, else ``./charimg-data``.
-
-    Raises:
-        ConfigurationError: It exists and is no directory.
-    """
-    path = Path(os.environ.get("CHARIMG_DIR") or "charimg-data")
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(
-            f"CHARIMG_DIR names {str(path)!r}, which is not a directory. Point it to a directory "
-            "that charimg may write to."
-        )
-    return path
-
-
-def media_url() -> str | None:
-    """Return what ``CHARIMG_MEDIA_URL`` says the media are served under, if anything."""
-    return os.environ.get("CHARIMG_MEDIA_URL") or None
-
-
-def allowed_origins() -> tuple[str, ...]:
-    """Return the origins of ``CHARIMG_ALLOWED_ORIGINS``, which spaces stand between.
-
-    Raises:
-        ConfigurationError: One of them is no origin.
-    """
-    origins = tuple(os.environ.get("CHARIMG_ALLOWED_ORIGINS", "").split())
-    try:
-        FetchPolicy.checked(origins=origins, ports=DEFAULT_PORTS)
-    except InvalidArgument as error:
-        raise ConfigurationError(f"CHARIMG_ALLOWED_ORIGINS is wrong: {error}") from error
-    return origins
 
 
 def embedded(directory: str | PathLike[str], *, media_url: str | None = None) -> EmbeddedStores:

@@ -1,0 +1,149 @@
+"""What the environment says of the stores and of downloads."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from attrs import frozen
+
+from .._ingest.origins import DEFAULT_PORTS, FetchPolicy
+from .._library.urls import check_base_url
+from ..errors import ConfigurationError, InvalidArgument
+from . import places
+from .embedded import DATABASE
+from .embedded import MEDIA as MEDIA_DIRECTORY
+from .places import Place, Role, parse_place
+
+__all__ = ["StoreSettings", "allowed_origins", "data_directory", "media_url", "site_url"]
+
+
+@frozen(kw_only=True)
+class StoreSettings:
+    """Where everything is kept.
+
+    Attributes:
+        metadata: The records.
+        media: The files.
+        ledger: Operations and leases.
+        characters: The character directory.
+        media_url: What a web server serves the media's directory under, for files on disk.
+        site_url: The host's own site, which relative URLs of the CMS belong to.
+    """
+
+    metadata: Place
+    media: Place
+    ledger: Place
+    characters: Place
+    media_url: str | None = None
+    site_url: str | None = None
+
+    @classmethod
+    def from_env(cls, directory: Path | None = None) -> StoreSettings:
+        """Read the environment.
+
+        Records and files lie below the directory unless ``CHARIMG_METADATA`` and ``CHARIMG_MEDIA``
+        say otherwise. Characters and ledger lie where the records lie, unless
+        ``CHARIMG_CHARACTERS`` and ``CHARIMG_LEDGER`` say otherwise; a CMS keeps no ledger, so that
+        of Payload lies below the directory.
+
+        Args:
+            directory: Instead of that of ``CHARIMG_DIR``.
+
+        Raises:
+            ConfigurationError: A variable is malformed, or they do not fit together.
+        """
+        directory = data_directory() if directory is None else directory
+        local = Place(backend="sqlite", path=directory / DATABASE)
+        metadata = _read(places.METADATA) or local
+        media = _read(places.MEDIA)
+        if media is None and metadata.backend == "payload":
+            media = metadata
+        found = cls(
+            metadata=metadata,
+            media=media or Place(backend="file", path=directory / MEDIA_DIRECTORY),
+            ledger=_read(places.LEDGER) or (local if metadata.backend == "payload" else metadata),
+            characters=_read(places.CHARACTERS) or metadata,
+            media_url=media_url(),
+            site_url=site_url(),
+        )
+        if found.metadata.backend == "payload" and found.media.backend != "payload":
+            raise ConfigurationError(
+                "The records of Payload point to its own media, so CHARIMG_MEDIA must be a "
+                "payload+https URL, too, or be left out."
+            )
+        return found
+
+    @property
+    def by_role(self) -> dict[str, Place]:
+        """The four places by what they are for."""
+        return {
+            "metadata": self.metadata,
+            "media": self.media,
+            "ledger": self.ledger,
+            "characters": self.characters,
+        }
+
+
+def _read(role: Role) -> Place | None:
+    text = os.environ.get(role.variable, "")
+    return parse_place(text, role) if text.strip() else None
+
+
+def data_directory() -> Path:
+    """Return the directory named by ``CHARIMG_DIR``, else ``./charimg-data``.
+
+    Raises:
+        ConfigurationError: It exists and is no directory.
+    """
+    path = Path(os.environ.get("CHARIMG_DIR") or "charimg-data")
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(
+            f"CHARIMG_DIR names {str(path)!r}, which is not a directory. Point it to a directory "
+            "that charimg may write to."
+        )
+    return path
+
+
+def site_url() -> str | None:
+    """Return the host's own site, from ``SITE_URL``, without a trailing slash.
+
+    Raises:
+        ConfigurationError: It is no http or https URL.
+    """
+    text = os.environ.get("SITE_URL", "")
+    return check_base_url(text, source="SITE_URL") if text.strip() else None
+
+
+def media_url() -> str | None:
+    """Return what ``CHARIMG_MEDIA_URL`` says the media are served under, if anything.
+
+    A path is completed by ``SITE_URL``.
+
+    Raises:
+        ConfigurationError: It is a path, and there is no ``SITE_URL``.
+    """
+    text = os.environ.get("CHARIMG_MEDIA_URL", "").strip()
+    if not text.startswith("/"):
+        return text or None
+    site = site_url()
+    if site is None:
+        raise ConfigurationError(
+            f"CHARIMG_MEDIA_URL is the path {text!r}; set SITE_URL to the site that it belongs to, "
+            "or give a whole URL."
+        )
+    return site + text
+
+
+def allowed_origins() -> tuple[str, ...]:
+    """Return the origins of ``CHARIMG_ALLOWED_ORIGINS``, which spaces stand between.
+
+    Raises:
+        ConfigurationError: One of them is no origin.
+    """
+    origins = tuple(os.environ.get("CHARIMG_ALLOWED_ORIGINS", "").split())
+    try:
+        FetchPolicy.checked(origins=origins, ports=DEFAULT_PORTS)
+    except InvalidArgument as error:
+        raise ConfigurationError(f"CHARIMG_ALLOWED_ORIGINS is wrong: {error}") from error
+    return origins
