@@ -15,7 +15,7 @@ help:
 	@echo "make sync     generate the sync half from the async one"
 	@echo "make bench    measure, as ratios"
 	@echo "make docs     build the documentation"
-	@echo "make soak     random histories and inputs, many more than in the suite"
+	@echo "make soak     histories, inputs, races and failures, many more than in the suite"
 	@echo "make mutants  change the code in small ways and demand that tests see it"
 	@echo "make audit    ask for known vulnerabilities of what is installed with charimg"
 	@echo "make sbom     write the bill of materials, dist/sbom.json"
@@ -72,7 +72,8 @@ docs: $(VENV)/.docs
 	@echo "docs/_build/index.html"
 
 soak: $(VENV)/.dev
-	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 -q -s tests/machines $(ARGS)
+	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 \
+	  tests/machines tests/race tests/crash/test_faults.py $(ARGS)
 
 mutants: $(VENV)/.dev
 	@$(BIN)/python tools/mutants.py $(ARGS)
