@@ -78,6 +78,22 @@ AREAS = (
     ),
     Area("job watch", ("_library/jobs.py",), ("library/test_jobs.py",), 90),
     Area(
+        "journal and removal",
+        ("journal.py", "_sync/operation.py", "_sync/removal.py"),
+        (
+            "_sync/test_manage_images.py",
+            "_sync/test_interrupted_removal.py",
+            "_sync/test_refusals.py",
+            "_sync/test_looking_again.py",
+            "_sync/test_settling.py",
+            "_sync/test_recovery.py",
+            "_sync/test_generate_reference.py",
+            "_sync/test_generate_portfolio.py",
+            "_sync/test_crashes.py",
+        ),
+        90,
+    ),
+    Area(
         "recovery",
         ("_sync/adoption.py", "_sync/recovery.py"),
         (

@@ -320,7 +320,8 @@ class Machine(RuleBasedStateMachine):
     def restore(self, data: st.DataObject, mishaps: Mishaps) -> None:
         self.meet(mishaps)
         references = [image for image in self.images if image.kind == "reference"]
-        image = data.draw(st.sampled_from(references))
+        others = [image for image in references if image.external_id != self.remote]
+        image = data.draw(st.sampled_from(others or references))
         done = self.do("restore_reference", LENA, image.id)
         if done.error is None and done.result is not None:
             assert self.remote == image.external_id
@@ -370,9 +371,15 @@ class Machine(RuleBasedStateMachine):
                 each.id for each in images if each.kind == kind
             ]
 
-    @rule(limit=st.integers(1, 3))
-    def page(self, limit: int) -> None:
-        """Read one page further, whatever has changed since the last one."""
+    @rule(limit=st.integers(1, 3), pages=st.integers(1, 4))
+    def page(self, limit: int, pages: int) -> None:
+        """Read some pages further, whatever has changed since the last one."""
+        for _ in range(pages):
+            self.read_page(limit)
+            if self.cursor is None:
+                break
+
+    def read_page(self, limit: int) -> None:
         if self.cursor is None:
             self.listed, self.at_first = [], set(table_of(self.stage.facts()))
         page = self.read(limit=limit, cursor=self.cursor)
