@@ -81,6 +81,7 @@ AREAS = (
         "journal and removal",
         ("journal.py", "_sync/operation.py", "_sync/removal.py"),
         (
+            "_sync/test_one_run.py",
             "_sync/test_manage_images.py",
             "_sync/test_interrupted_removal.py",
             "_sync/test_refusals.py",
@@ -123,6 +124,15 @@ EQUIVALENT: dict[str, str] = {
         for name in ("_bring_in", "_look_at_job", "_finish_restore")
     },
     "_sync/adoption.py module: 200 -> 201": "how much is read at once, not what",
+    "_sync/removal.py module: 500 -> 501": "as above",
+    "_sync/removal.py remove_replaced: "
+    "drawn_by is None or policy != ReferencePolicy.DELETE_AFTER_SUCCESS -> "
+    "policy != ReferencePolicy.DELETE_AFTER_SUCCESS": NARROWS,
+    "_sync/removal.py remove_replaced: "
+    "item.state == ItemState.STORED and current and (current.id == item.image_id) -> "
+    "item.state == ItemState.STORED and current.id == item.image_id": NARROWS,
+    "_sync/removal.py supersede: op.id == run.op.id or op.state != OperationState.RECEIVED -> "
+    "op.state != OperationState.RECEIVED": "a removal has received nothing",
     "_sync/recovery.py module: 3600.0 -> 3601.0": "24 seconds in a day of patience",
     "_sync/recovery.py settle: age > _LATE -> age >= _LATE": "the age is never exactly that",
     "_sync/recovery.py settle: "

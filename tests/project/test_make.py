@@ -74,6 +74,7 @@ def test_no_target_is_mistaken_for_a_file() -> None:
         "bench",
         "docs",
         "soak",
+        "fuzz",
         "mutants",
         "audit",
         "sbom",
