@@ -64,6 +64,8 @@ class MigrationReport:
         outcomes: How many images ended how.
         bytes: Size of the files that were copied or found present.
         operations: How many operations of the ledger were copied.
+        extra: How many records of these characters only the target has: deleted in the source
+            since an earlier run, or added in the target.
         failures: The images that could not be copied.
     """
 
@@ -71,11 +73,12 @@ class MigrationReport:
     outcomes: Mapping[str, int] = field(factory=dict, hash=False)
     bytes: int = 0
     operations: int = 0
+    extra: int = 0
     failures: tuple[MigratedImage, ...] = ()
 
     @classmethod
     def of(
-        cls, images: list[MigratedImage], *, characters: int, operations: int
+        cls, images: list[MigratedImage], *, characters: int, operations: int, extra: int
     ) -> MigrationReport:
         """Sum up."""
         counted = Counter(str(image.outcome) for image in images)
@@ -84,5 +87,6 @@ class MigrationReport:
             outcomes={str(each): counted[each] for each in MigrationOutcome},
             bytes=sum(image.bytes for image in images),
             operations=operations,
+            extra=extra,
             failures=tuple(each for each in images if each.outcome == MigrationOutcome.FAILED),
         )

@@ -248,12 +248,53 @@ async def test_one_damaged_image_does_not_stop_the_others() -> None:
     assert "no file under the key" in report.failures[0].message
 
 
+async def test_what_changes_after_the_first_run_is_taken_over() -> None:
+    world = await full_world()
+    target = Stores(world, metadata=AsyncMemoryMetadataRepository(), media=AsyncMemoryMediaStore())
+    await AsyncMigration(source=world, target=target).run()
+    failed = next(each for each in await records(world.metadata) if each.media is None)
+    retried = await world.service.retry_ingestion(LENA, failed.id)
+    report = await AsyncMigration(source=world, target=target).run()
+    assert report.outcomes == {"copied": 1, "present": 4, "skipped": 0, "failed": 0}
+    found = await target.metadata.get(failed.id)  # type: ignore[attr-defined]
+    assert found == evolve(retried.image, media=found.media)
+    assert found.media is not None
+
+
+async def test_what_was_retried_in_the_target_stays() -> None:
+    world = await full_world()
+    target: Any = Stores(
+        world, metadata=AsyncMemoryMetadataRepository(), media=AsyncMemoryMediaStore()
+    )
+    await AsyncMigration(source=world, target=target).run()
+    failed = next(each for each in await records(world.metadata) if each.media is None)
+    there = world.assemble(media=target.media, metadata=target.metadata)
+    await there.retry_ingestion(LENA, failed.id)
+    report = await AsyncMigration(source=world, target=target).run()
+    assert report.outcomes == {"copied": 0, "present": 5, "skipped": 0, "failed": 0}
+    assert report.extra == 0
+    assert (await target.metadata.get(failed.id)).status == "succeeded"
+
+
+async def test_what_only_the_target_has_is_counted_and_stays() -> None:
+    world = await full_world()
+    target: Any = Stores(
+        world, metadata=AsyncMemoryMetadataRepository(), media=AsyncMemoryMediaStore()
+    )
+    await AsyncMigration(source=world, target=target).run()
+    scene = (await records(world.metadata))[0]
+    await world.service.delete_image(LENA, scene.id)
+    report = await AsyncMigration(source=world, target=target).run()
+    assert report.extra == 1
+    assert await target.metadata.get(scene.id) is not None
+
+
 async def test_what_lies_in_the_target_is_never_overwritten() -> None:
     world = await full_world()
     scene, shot = (await records(world.metadata))[:2]
     media, metadata = AsyncMemoryMediaStore(), AsyncMemoryMetadataRepository()
     await media.save(upload(scene.key, b"other bytes"))
-    await metadata.add(evolve(shot, prompt="another prompt", media=None))
+    await metadata.add(evolve(shot, character_id="another", media=None))
     target = Stores(world, media=media, metadata=metadata)
     report = await AsyncMigration(source=world, target=target).run()
     assert sorted(each.message.partition(" the key")[0] for each in report.failures) == [

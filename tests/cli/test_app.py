@@ -30,6 +30,7 @@ COMMANDS = {
     "generate portfolio",
     "generate scene",
     "list",
+    "migrate",
     "show",
     "delete",
     "retry",

@@ -136,7 +136,7 @@ class AsyncMigration:
         if self._copy_characters:
             await self._characters(ids if character_ids is not None else None)
         images: list[MigratedImage] = []
-        operations = 0
+        operations = extra = 0
         for character_id in ids:
             async with self._leased(self._source.ledger, character_id) as lease:
                 if await self._source.ledger.unfinished(character_id):
@@ -146,11 +146,14 @@ class AsyncMigration:
                     )
                 if self._copy_ledger:
                     operations += await self._operations(character_id)
-                async for image in self._images(character_id, lease):
+                metadata = self._target.metadata
+                there = {image.key: image async for image in _records(metadata, character_id)}
+                async for image in self._images(character_id, there, lease):
                     images.append(image)
                     if on_image is not None:
                         on_image(image)
-        return MigrationReport.of(images, characters=len(ids), operations=operations)
+                extra += len(there)
+        return MigrationReport.of(images, characters=len(ids), operations=operations, extra=extra)
 
     async def _characters(self, wanted: Sequence[str] | None) -> None:
         source, target = self._source.directory, self._target.directory
@@ -191,16 +194,18 @@ class AsyncMigration:
                 if cursor is None:
                     return copied
 
-    async def _images(self, character_id: str, lease: Lease) -> AsyncIterator[MigratedImage]:
+    async def _images(
+        self, character_id: str, there: dict[str, CharacterImage], lease: Lease
+    ) -> AsyncIterator[MigratedImage]:
+        """Copy every image; what was found is taken out of ``there``."""
         done = 0
         cursor: str | None = None
-        there = {image.key: image async for image in _records(self._target.metadata, character_id)}
         while True:
             page = await self._source.metadata.list(character_id, limit=_PAGE, cursor=cursor)
             for image in page.images:
                 lease = await self._source.ledger.renew(lease, ttl=_TTL)
                 done += 1
-                outcome, message = await self._image(image, there.get(image.key))
+                outcome, message = await self._image(image, there.pop(image.key, None))
                 size = 0 if image.media is None or message else image.media.size
                 yield MigratedImage(
                     character_id=character_id,
@@ -284,13 +289,15 @@ class AsyncMigration:
         metadata = self._target.metadata
         wanted = evolve(image, id=image.key, media=media)
         stored = await metadata.add(wanted) if there is None else there
-        if _essence(stored) != _essence(wanted):
+        if (stored.character_id, stored.kind) != (wanted.character_id, wanted.kind):
             raise _Unfit(f"Another record has the key {image.key!r} in the target.")
-        if _file_of(stored) != _file_of(wanted):
-            # The repository stays, its files have moved.
-            await metadata.update(evolve(wanted, id=stored.id))
-            return True
-        return there is None
+        if _essence(stored) == _essence(wanted):
+            return there is None
+        if stored.status != wanted.status and stored.updated_at > wanted.updated_at:
+            # The target is in use already: a download was retried there.
+            return False
+        await metadata.update(evolve(wanted, id=stored.id))
+        return True
 
 
 class _Unfit(CharimgError):
@@ -327,16 +334,11 @@ async def _records(
 
 def _essence(image: CharacterImage) -> tuple[object, ...]:
     """Return what must be equal on both sides: not ids that the stores assign, nor times."""
+    media = image.media
     return (
-        image.character_id,
-        image.kind,
         image.status,
         image.prompt,
         image.source_url,
         image.external_id,
+        None if media is None else (media.id, media.key, media.size, media.sha256),
     )
-
-
-def _file_of(image: CharacterImage) -> tuple[object, ...] | None:
-    media = image.media
-    return None if media is None else (media.id, media.key, media.size, media.sha256)

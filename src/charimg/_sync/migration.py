@@ -137,7 +137,7 @@ class Migration:
         if self._copy_characters:
             self._characters(ids if character_ids is not None else None)
         images: list[MigratedImage] = []
-        operations = 0
+        operations = extra = 0
         for character_id in ids:
             with self._leased(self._source.ledger, character_id) as lease:
                 if self._source.ledger.unfinished(character_id):
@@ -147,11 +147,14 @@ class Migration:
                     )
                 if self._copy_ledger:
                     operations += self._operations(character_id)
-                for image in self._images(character_id, lease):
+                metadata = self._target.metadata
+                there = {image.key: image for image in _records(metadata, character_id)}
+                for image in self._images(character_id, there, lease):
                     images.append(image)
                     if on_image is not None:
                         on_image(image)
-        return MigrationReport.of(images, characters=len(ids), operations=operations)
+                extra += len(there)
+        return MigrationReport.of(images, characters=len(ids), operations=operations, extra=extra)
 
     def _characters(self, wanted: Sequence[str] | None) -> None:
         source, target = self._source.directory, self._target.directory
@@ -190,16 +193,18 @@ class Migration:
                 if cursor is None:
                     return copied
 
-    def _images(self, character_id: str, lease: Lease) -> Iterator[MigratedImage]:
+    def _images(
+        self, character_id: str, there: dict[str, CharacterImage], lease: Lease
+    ) -> Iterator[MigratedImage]:
+        """Copy every image; what was found is taken out of ``there``."""
         done = 0
         cursor: str | None = None
-        there = {image.key: image for image in _records(self._target.metadata, character_id)}
         while True:
             page = self._source.metadata.list(character_id, limit=_PAGE, cursor=cursor)
             for image in page.images:
                 lease = self._source.ledger.renew(lease, ttl=_TTL)
                 done += 1
-                outcome, message = self._image(image, there.get(image.key))
+                outcome, message = self._image(image, there.pop(image.key, None))
                 size = 0 if image.media is None or message else image.media.size
                 yield MigratedImage(
                     character_id=character_id,
@@ -283,13 +288,15 @@ class Migration:
         metadata = self._target.metadata
         wanted = evolve(image, id=image.key, media=media)
         stored = metadata.add(wanted) if there is None else there
-        if _essence(stored) != _essence(wanted):
+        if (stored.character_id, stored.kind) != (wanted.character_id, wanted.kind):
             raise _Unfit(f"Another record has the key {image.key!r} in the target.")
-        if _file_of(stored) != _file_of(wanted):
-            # The repository stays, its files have moved.
-            metadata.update(evolve(wanted, id=stored.id))
-            return True
-        return there is None
+        if _essence(stored) == _essence(wanted):
+            return there is None
+        if stored.status != wanted.status and stored.updated_at > wanted.updated_at:
+            # The target is in use already: a download was retried there.
+            return False
+        metadata.update(evolve(wanted, id=stored.id))
+        return True
 
 
 class _Unfit(CharimgError):
@@ -324,16 +331,11 @@ def _records(metadata: MetadataRepository, character_id: str) -> Iterator[Charac
 
 def _essence(image: CharacterImage) -> tuple[object, ...]:
     """Return what must be equal on both sides: not ids that the stores assign, nor times."""
+    media = image.media
     return (
-        image.character_id,
-        image.kind,
         image.status,
         image.prompt,
         image.source_url,
         image.external_id,
+        None if media is None else (media.id, media.key, media.size, media.sha256),
     )
-
-
-def _file_of(image: CharacterImage) -> tuple[object, ...] | None:
-    media = image.media
-    return None if media is None else (media.id, media.key, media.size, media.sha256)
