@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._async.download import AsyncDownloader as AsyncDownloader
     from ._async.library import AsyncCharacterLibrary as AsyncCharacterLibrary
+    from ._async.migration import AsyncMigration as AsyncMigration
     from ._async.service import AsyncCharacterImageService as AsyncCharacterImageService
     from ._ingest.values import Download as Download
     from ._json import to_json as to_json
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ._library.values import SceneImage as SceneImage
     from ._sync.download import Downloader as Downloader
     from ._sync.library import CharacterLibrary as CharacterLibrary
+    from ._sync.migration import Migration as Migration
     from ._sync.service import CharacterImageService as CharacterImageService
     from .errors import CharacterLibraryError as CharacterLibraryError
     from .errors import CharacterNotFound as CharacterNotFound
@@ -76,6 +78,10 @@ if TYPE_CHECKING:
     from .journal import Recovered as Recovered
     from .journal import RecoveryReport as RecoveryReport
     from .journal import RemoteDelete as RemoteDelete
+    from .migration import MigratedImage as MigratedImage
+    from .migration import MigrationCallback as MigrationCallback
+    from .migration import MigrationOutcome as MigrationOutcome
+    from .migration import MigrationReport as MigrationReport
     from .models import CharacterImage as CharacterImage
     from .models import CharacterReference as CharacterReference
     from .models import DeleteResult as DeleteResult
@@ -118,6 +124,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "_async.download": ("AsyncDownloader",),
     "_async.library": ("AsyncCharacterLibrary",),
+    "_async.migration": ("AsyncMigration",),
     "_async.service": ("AsyncCharacterImageService",),
     "_ingest.values": ("Download",),
     "_json": ("to_json",),
@@ -141,6 +148,7 @@ _NAMES = {
     ),
     "_sync.download": ("Downloader",),
     "_sync.library": ("CharacterLibrary",),
+    "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
     "errors": (
         "CharacterLibraryError",
@@ -189,6 +197,12 @@ _NAMES = {
         "Recovered",
         "RecoveryReport",
         "RemoteDelete",
+    ),
+    "migration": (
+        "MigratedImage",
+        "MigrationCallback",
+        "MigrationOutcome",
+        "MigrationReport",
     ),
     "models": (
         "CharacterImage",
@@ -247,6 +261,7 @@ __all__ = [
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
+    "AsyncMigration",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
     "CharacterImage",
@@ -302,6 +317,11 @@ __all__ = [
     "MediaNotFound",
     "MediaStore",
     "MetadataRepository",
+    "MigratedImage",
+    "Migration",
+    "MigrationCallback",
+    "MigrationOutcome",
+    "MigrationReport",
     "Operation",
     "OperationEvent",
     "OperationFailed",

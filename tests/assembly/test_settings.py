@@ -47,7 +47,7 @@ def test_a_cms_keeps_media_and_characters_and_no_ledger(monkeypatch: pytest.Monk
     assert found.media == found.metadata == found.characters
     assert found.ledger == sqlite("x/charimg.sqlite")
     monkeypatch.setenv("CHARIMG_MEDIA", "s3://bucket")
-    with pytest.raises(ConfigurationError, match="CHARIMG_MEDIA must be a payload"):
+    with pytest.raises(ConfigurationError, match="its media must be in Payload, too"):
         StoreSettings.from_env()
 
 
@@ -80,3 +80,26 @@ def test_equal_places_share_one_database(tmp_path: Path, monkeypatch: pytest.Mon
         assert (tmp_path / name).is_file()
         # A database that was closed has no files beside it.
         assert not (tmp_path / f"{name}-wal").exists()
+
+
+def test_a_move_leaves_what_nobody_names() -> None:
+    here = StoreSettings.from_env(Path("x"))
+    s3 = Place(backend="s3", url="s3://bucket")
+    assert here.moved(media=s3).by_role == {**here.by_role, "media": s3}
+    database = Place(backend="postgresql", url="postgresql://host/db")
+    moved = here.moved(metadata=database)
+    assert moved.metadata == moved.ledger == moved.characters == database
+    assert moved.media == here.media
+    moved = here.moved(metadata=database, ledger=here.ledger, characters=here.characters)
+    assert moved.by_role == {**here.by_role, "metadata": database}
+    assert here.moved(directory=Path("y")).by_role == StoreSettings.from_env(Path("y")).by_role
+
+
+def test_a_move_to_a_cms(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = StoreSettings.from_env(Path("x"))
+    cms = Place(backend="payload", url="payload+https://cms.example")
+    with pytest.raises(ConfigurationError, match="give the same"):
+        here.moved(metadata=cms)
+    moved = here.moved(metadata=cms, media=cms)
+    assert moved.characters == cms
+    assert moved.ledger == here.ledger

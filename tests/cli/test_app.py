@@ -30,6 +30,7 @@ COMMANDS = {
     "generate portfolio",
     "generate scene",
     "list",
+    "migrate",
     "show",
     "delete",
     "retry",
@@ -77,6 +78,7 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
         "generate reference": (0, world.run("generate", "reference", "mara", "--json")),
         "delete": (0, world.run("delete", "mara", "--all", "--yes", "--json")),
         "recover": (0, world.run("recover", "--json")),
+        "migrate": (0, world.read("migrate", "--to-directory", world.directory / "x", "--json")),
         "doctor": (0, world.run("doctor", "--json")),
     }
     assert set(calls) == COMMANDS - {"simulate", "demo"}

@@ -24,6 +24,7 @@ FLOORS = {
     "policies": 2,
     "events": 2,
     "journal": 2,
+    "migration": 2,
     "protocols": 2,
     "prompts": 2,
     "_json": 2,
@@ -58,6 +59,7 @@ public names are gathered, is no room: it imports by name only, and nothing take
 than ``__version__``."""
 
 PURE = {"errors", "models", "policies", "events", "journal", "protocols", "prompts", "_json"} | {
+    "migration",
     "_library",
     "_ingest",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy
 from .._library.urls import check_base_url
@@ -67,12 +67,46 @@ class StoreSettings:
             media_url=media_url(),
             site_url=site_url(),
         )
-        if found.metadata.backend == "payload" and found.media.backend != "payload":
-            raise ConfigurationError(
-                "The records of Payload point to its own media, so CHARIMG_MEDIA must be a "
-                "payload+https URL, too, or be left out."
-            )
-        return found
+        return _fitting(found)
+
+    def moved(
+        self,
+        *,
+        directory: Path | None = None,
+        metadata: Place | None = None,
+        media: Place | None = None,
+        ledger: Place | None = None,
+        characters: Place | None = None,
+    ) -> StoreSettings:
+        """Return where everything is after a move; what nobody names stays where it is.
+
+        Characters and ledger go along with the records, but for a ledger whose records go to a CMS.
+
+        Args:
+            directory: Where the embedded default goes, for what is not named.
+            metadata: Where the records go.
+            media: Where the files go.
+            ledger: Where the ledger goes.
+            characters: Where the directory goes.
+
+        Raises:
+            ConfigurationError: The places do not fit together.
+        """
+        if directory is not None:
+            metadata = metadata or Place(backend="sqlite", path=directory / DATABASE)
+            media = media or Place(backend="file", path=directory / MEDIA_DIRECTORY)
+        if metadata is not None:
+            characters = characters or metadata
+            if metadata.backend != "payload":
+                ledger = ledger or metadata
+        moved = evolve(
+            self,
+            metadata=metadata or self.metadata,
+            media=media or self.media,
+            ledger=ledger or self.ledger,
+            characters=characters or self.characters,
+        )
+        return _fitting(moved)
 
     @property
     def by_role(self) -> dict[str, Place]:
@@ -83,6 +117,15 @@ class StoreSettings:
             "ledger": self.ledger,
             "characters": self.characters,
         }
+
+
+def _fitting(settings: StoreSettings) -> StoreSettings:
+    if settings.metadata.backend == "payload" and settings.media.backend != "payload":
+        raise ConfigurationError(
+            "The records of Payload point to its own media, so its media must be in Payload, too: "
+            "give the same payload+https URL for both."
+        )
+    return settings
 
 
 def _read(role: Role) -> Place | None:

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from . import characters, demo, doctor, generate, images, prompt, recover, simulate
+from . import characters, demo, doctor, generate, images, migrate, prompt, recover, simulate
 from .exit_codes import MEANINGS, ExitCode
 from .report import Report
 
@@ -104,4 +104,5 @@ app.command("show")(images.show)
 app.command("delete")(images.delete)
 app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
+app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)

@@ -13,10 +13,12 @@ import typer
 from attrs import frozen
 
 from .. import __version__
+from .._assembly.stores import Stores
 from ..errors import CharimgError, StorageError
 from ..policies import RetryPolicy, Timeouts
 from .exit_codes import ExitCode, exit_code_of
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
+from .probes import probe
 from .report import reporting, table
 from .session import Settings, listed
 
@@ -113,11 +115,30 @@ def _check_data(settings: Settings) -> Iterator[Finding]:
     if not settings.has_data:
         yield _ok("database", "none yet; `charimg characters add` makes it")
         return
+    places = settings.places.by_role
     with settings.stores() as stores:
+        for tried in probe(stores):
+            where = f"{tried.role} at {places[tried.role]}"
+            if tried.error is None:
+                yield _ok(tried.role, f"{where}: {tried.message}")
+            else:
+                yield _error(tried.role, tried.error)
+        yield from _check_characters(stores)
+        yield from _check_operations(stores)
+
+
+def _check_characters(stores: Stores) -> Iterator[Finding]:
+    try:
         characters = listed(stores)
-        unfinished = stores.ledger.unfinished()
+    except CharimgError as error:
+        yield Finding(name="database", level="warning", message=str(error))
+        return
     unlinked = sum(each.library_db_id is None for each in characters)
     yield _ok("database", f"{len(characters)} characters, {unlinked} of them not linked")
+
+
+def _check_operations(stores: Stores) -> Iterator[Finding]:
+    unfinished = stores.ledger.unfinished()
     if unfinished:
         yield Finding(
             name="operations",
@@ -162,7 +183,9 @@ def doctor(
     header: HeaderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check configuration, connectivity, versions, and what is missing.
+    """Check configuration, connectivity, stores, versions, and what is missing.
+
+    Each store is tried by a real round trip: a probe is written, read and deleted.
 
     The exit code is that of the worst finding: 2 configuration, 6 storage, 4 Character Library,
     8 unfinished operations.

@@ -140,7 +140,7 @@ class Settings:
         Args:
             create: Whether to make them when they are missing.
         """
-        self._check_data(create)
+        self.check_data(create=create)
         with open_stores(self.places) as stores:
             yield stores
 
@@ -166,7 +166,12 @@ class Settings:
         ):
             yield service
 
-    def _check_data(self, create: bool) -> None:
+    def check_data(self, *, create: bool = False) -> None:
+        """Refuse to go on when nothing is there yet.
+
+        Raises:
+            ConfigurationError: There is no database.
+        """
         if create or self.has_data:
             return
         place = self.places.metadata

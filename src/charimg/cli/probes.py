@@ -1,0 +1,174 @@
+"""A real round trip through each store: write, read and delete of a probe."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from attrs import frozen
+
+from .._assembly.stores import Stores
+from .._owner import new_owner
+from ..errors import CharimgError, GenerationInProgress, StorageError
+from ..journal import Operation, OperationKind, OperationState
+from ..models import CharacterImage, ImageKind, ImageStatus, Media, Upload
+from ..protocols import ListableCharacterDirectory, MediaStore
+
+__all__ = ["Probe", "probe"]
+
+_CHARACTER = "charimg-probe"
+"""Stands for no character of the host's."""
+_SIDE = 16
+_TTL = 60.0
+_NEWEST = 10
+"""Others may add images meanwhile."""
+
+
+@frozen(kw_only=True)
+class Probe:
+    """How one store answered.
+
+    Attributes:
+        role: ``media``, ``metadata``, ``ledger`` or ``characters``.
+        message: What worked.
+        error: What failed.
+    """
+
+    role: str
+    message: str = ""
+    error: CharimgError | None = None
+
+
+def probe(stores: Stores) -> Iterator[Probe]:
+    """Try every store; nothing of the probe stays but one finished operation in the ledger."""
+    yield _tried("characters", lambda: _characters(stores))
+    yield _tried("media", lambda: _media(stores.media))
+    yield _tried("metadata", lambda: _metadata(stores))
+    yield _tried("ledger", lambda: _ledger(stores))
+
+
+def _tried(role: str, attempt: Callable[[], str]) -> Probe:
+    try:
+        return Probe(role=role, message=attempt())
+    except CharimgError as error:
+        return Probe(role=role, error=error)
+
+
+def _characters(stores: Stores) -> str:
+    if stores.directory.get(_CHARACTER) is not None:
+        raise StorageError(f"The directory has a character {_CHARACTER!r}, which nobody added.")
+    return "answers"
+
+
+@contextmanager
+def _saved(store: MediaStore) -> Iterator[tuple[Media, bytes]]:
+    """Store a small image for a moment."""
+    key = f"probe-{secrets.token_hex(8)}"
+    data = _png()
+    upload = Upload(
+        key=key,
+        file=io.BytesIO(data),
+        filename=f"{key}.png",
+        mime_type="image/png",
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=_SIDE,
+        height=_SIDE,
+        alt="charimg probe",
+    )
+    try:
+        yield store.save(upload), data
+    finally:
+        store.delete(key)
+
+
+def _media(store: MediaStore) -> str:
+    with _saved(store) as (media, data):
+        with store.open(media.key) as chunks:
+            if b"".join(chunks) != data:
+                raise StorageError(f"Media {media.key!r} reads back with other bytes than written.")
+        url = store.locate(media).url or ""
+    if store.get(media.key) is not None:
+        raise StorageError(f"Media {media.key!r} was deleted and is still there.")
+    scheme = url.partition(":")[0]
+    return f"written, read and deleted; URLs are {scheme} ones" if scheme else "no URLs"
+
+
+def _metadata(stores: Stores) -> str:
+    metadata = stores.metadata
+    character_id = _known_character(stores)
+    with _saved(stores.media) as (media, _):
+        image = metadata.add(
+            CharacterImage(
+                key=media.key,
+                character_id=character_id,
+                kind=ImageKind.SCENE,
+                status=ImageStatus.SUCCEEDED,
+                media=media,
+                prompt="charimg probe",
+            )
+        )
+        try:
+            page = metadata.list(character_id, limit=_NEWEST)
+            if image.key not in [each.key for each in page.images]:
+                raise StorageError(f"Record {image.id!r} was written and is not listed.")
+        finally:
+            metadata.delete(image.id)
+    if metadata.get(image.id) is not None:
+        raise StorageError(f"Record {image.id!r} was deleted and is still there.")
+    return "written, listed and deleted"
+
+
+def _known_character(stores: Stores) -> str:
+    """Return whose record the probe may be: a CMS takes none of an unknown character."""
+    directory = stores.directory
+    if stores.metadata.requires_media and isinstance(directory, ListableCharacterDirectory):
+        for character in directory.list_all():
+            return character.id
+    return _CHARACTER
+
+
+def _ledger(stores: Stores) -> str:
+    ledger = stores.ledger
+    try:
+        lease = ledger.acquire(_CHARACTER, owner=new_owner(), ttl=_TTL)
+    except GenerationInProgress:
+        return "another check holds the probe's lease"
+    try:
+        # Always the same id: a journal takes nothing back, so there is never more than this one.
+        operation = Operation(
+            id=_CHARACTER,
+            kind=OperationKind.DELETE,
+            character_id=_CHARACTER,
+            state=OperationState.DONE,
+        )
+        ledger.write(operation, lease=lease)
+        found = ledger.get(operation.id)
+    finally:
+        ledger.release(lease)
+    if found is None or found.updated_at != operation.updated_at:
+        raise StorageError("An operation was written to the ledger and does not read back.")
+    return "lease taken, operation written and read"
+
+
+def _png() -> bytes:
+    """Return a small grey image."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
+    rows = (b"\0" + b"\x80" * _SIDE) * _SIDE
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )

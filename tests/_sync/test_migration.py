@@ -1,0 +1,356 @@
+# Generated from tests/_async/test_migration.py by tools/unasync.py. Do not edit.
+"""Copying from one set of stores to another: whole, verified, resumable, the source only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from charimg import (
+    CharacterImage,
+    CharacterReference,
+    ConfigurationError,
+    GenerationInProgress,
+    Media,
+    MigratedImage,
+    Migration,
+    MigrationOutcome,
+    PreconditionError,
+    StorageError,
+    Upload,
+)
+from charimg._assembly.embedded import embedded
+from charimg.journal import Operation, OperationKind, OperationState
+from charimg.stores import (
+    MemoryCharacterDirectory,
+    MemoryMediaStore,
+    MemoryMetadataRepository,
+)
+
+from .world import LENA, World
+
+
+def full_world() -> World:
+    """Return a world with a reference, three shots of which one failed, and a scene."""
+    world = World()
+    world.link()
+    world.simulator.switches.change({"shots": 3})
+    world.service.generate_reference(LENA)
+    world.simulator.switches.change({"file_errors": 1})
+    world.service.generate_portfolio(LENA)
+    world.service.generate_scene(LENA, "She reads a letter.")
+    return world
+
+
+def bytes_of(store: Any, key: str) -> bytes:
+    with store.open(key) as chunks:
+        return b"".join([chunk for chunk in chunks])
+
+
+def records(metadata: Any, character_id: str = LENA) -> list[CharacterImage]:
+    return list((metadata.list(character_id, limit=1000)).images)
+
+
+class Wrapped:
+    """A store that behaves as another but for what a test changes."""
+
+    def __init__(self, store: Any, **changes: Any) -> None:
+        self._store = store
+        vars(self).update(changes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Stores:
+    """A target, or a source, of which a test changes one store."""
+
+    def __init__(self, like: Any, **changes: Any) -> None:
+        for name in ("directory", "media", "metadata", "ledger"):
+            setattr(self, name, changes.get(name, getattr(like, name)))
+
+
+def test_everything_is_copied_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    world = full_world()
+    other = CharacterReference(id="tom", name="Tom")
+    world.directory.put(other)
+    before = records(world.metadata)
+    target = embedded(tmp_path)
+    told: list[MigratedImage] = []
+    migration = Migration(source=world, target=target)
+    report = migration.run(on_image=told.append)
+    assert report.characters == 1
+    assert report.outcomes == {"copied": 5, "present": 0, "skipped": 0, "failed": 0}
+    assert report.failures == ()
+    assert report.operations == 3
+    assert report.bytes == sum(each.media.size for each in before if each.media is not None)
+    assert [(each.done, each.total) for each in told] == [(n, 5) for n in range(1, 6)]
+    assert {each.character_id for each in told} == {LENA}
+    after = records(target.metadata)
+    assert [evolve(each, media=None) for each in after] == [
+        evolve(each, media=None) for each in before
+    ]
+    for old, new in zip(before, after, strict=True):
+        if old.media is None or new.media is None:
+            assert old.media is new.media
+            continue
+        assert evolve(new.media, id="", url=None, thumbnail_url=None) == evolve(
+            old.media, id="", url=None, thumbnail_url=None
+        )
+        assert bytes_of(target.media, new.key) == world.bytes_of(old)
+    assert target.directory.list_all() == world.directory.list_all()
+    assert (target.ledger.list(LENA)).operations == world.operations()
+    again = Migration(source=world, target=target).run()
+    assert again.outcomes == {"copied": 0, "present": 5, "skipped": 0, "failed": 0}
+    assert again.operations == 0
+    assert records(target.metadata) == after
+    assert records(world.metadata) == before
+    # Nobody's lease is left behind.
+    for ledger in (world.ledger, target.ledger):
+        ledger.release(ledger.acquire(LENA, owner="test", ttl=1))
+    target.database.close()
+
+
+def test_a_run_that_was_broken_off_is_resumed(tmp_path: Path) -> None:
+    world = full_world()
+    target = embedded(tmp_path)
+
+    def stop(image: MigratedImage) -> None:
+        if image.done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Migration(source=world, target=target).run(on_image=stop)
+    assert len(records(target.metadata)) == 2
+    report = Migration(source=world, target=target).run()
+    assert report.outcomes == {"copied": 3, "present": 2, "skipped": 0, "failed": 0}
+    target.database.close()
+
+
+def test_files_move_while_the_records_stay(tmp_path: Path) -> None:
+    world = full_world()
+    target = Stores(world, media=embedded(tmp_path).media)
+    report = Migration(source=world, target=target).run()
+    assert report.outcomes["copied"] == 4
+    for image in records(world.metadata):
+        if image.media is not None:
+            media = target.media.get(image.key)  # type: ignore[attr-defined]
+            assert image.media.id == media.id
+    again = Migration(source=world, target=target).run()
+    assert again.outcomes["copied"] == 0
+
+
+def test_records_move_while_the_files_stay() -> None:
+    world = full_world()
+    target = Stores(world, metadata=MemoryMetadataRepository())
+    report = Migration(source=world, target=target).run([LENA])
+    assert report.outcomes["copied"] == 5
+    assert report.operations == 0, "the ledger is the same"
+    assert len(records(target.metadata)) == 5  # type: ignore[attr-defined]
+
+
+def test_characters_are_copied_once_and_never_overwritten() -> None:
+    world = full_world()
+    world.metadata.add(CharacterImage(key="x", character_id="gone", kind="scene", status="failed"))
+    plain = Wrapped(world.directory)
+    theirs = CharacterReference(id=LENA, name="Another")
+    target = Stores(
+        world,
+        metadata=MemoryMetadataRepository(),
+        directory=MemoryCharacterDirectory([theirs]),
+    )
+    Migration(source=Stores(world, directory=plain), target=target).run()
+    assert target.directory.list_all() == (theirs,)  # type: ignore[attr-defined]
+    for chosen in ([LENA], None):
+        fresh: Any = MemoryCharacterDirectory()
+        # A directory that cannot list is asked for the characters that have records.
+        directory = Wrapped(None, get=world.directory.get)
+        migration = Migration(
+            source=Stores(world, directory=directory),
+            target=Stores(world, metadata=MemoryMetadataRepository(), directory=fresh),
+        )
+        migration.run(chosen)
+        assert [each.id for each in fresh.list_all()] == [LENA]
+    migration = Migration(
+        source=world,
+        target=Stores(
+            world, metadata=MemoryMetadataRepository(), directory=Wrapped(None, get=None)
+        ),
+    )
+    assert (migration.run()).characters == 2, "a read-only directory is left alone"
+
+
+def test_what_is_refused() -> None:
+    world = full_world()
+    target = Stores(world, metadata=MemoryMetadataRepository())
+    mute = Wrapped(None, list=world.metadata.list)
+    with pytest.raises(ConfigurationError, match="Name the characters"):
+        Migration(source=Stores(world, metadata=mute), target=target).run()
+    lease = world.ledger.acquire(LENA, owner="somebody", ttl=60)
+    with pytest.raises(GenerationInProgress):
+        Migration(source=world, target=target).run()
+    unfinished = Operation(
+        id="op", kind=OperationKind.SCENE, character_id=LENA, state=OperationState.POSTING
+    )
+    world.ledger.write(unfinished, lease=lease)
+    world.ledger.release(lease)
+    with pytest.raises(PreconditionError, match="Run recover"):
+        Migration(source=world, target=target).run()
+    assert records(target.metadata) == []  # type: ignore[attr-defined]
+
+
+def test_a_repository_that_needs_media_gets_no_failed_image() -> None:
+    world = full_world()
+    metadata = Wrapped(MemoryMetadataRepository(), requires_media=True)
+    told: list[MigratedImage] = []
+    report = Migration(source=world, target=Stores(world, metadata=metadata)).run(
+        on_image=told.append
+    )
+    assert report.outcomes == {"copied": 4, "present": 0, "skipped": 1, "failed": 0}
+    assert [each.message for each in told if each.outcome == MigrationOutcome.SKIPPED] == [
+        "The repository keeps no record without a file."
+    ]
+
+
+def test_one_damaged_image_does_not_stop_the_others() -> None:
+    world = full_world()
+    scene = (records(world.metadata))[0]
+
+    @contextmanager
+    def damaged(key: str) -> Iterator[Any]:
+        with world.media.open(key) as chunks:
+            data = b"".join([chunk for chunk in chunks])
+
+        def given() -> Iterator[bytes]:
+            yield data[:-1] + b"?" if key == scene.key else data
+
+        yield given()
+
+    target = Stores(world, metadata=MemoryMetadataRepository(), media=MemoryMediaStore())
+    source = Stores(world, media=Wrapped(world.media, open=damaged))
+    report = Migration(source=source, target=target).run()
+    assert report.outcomes == {"copied": 4, "present": 0, "skipped": 0, "failed": 1}
+    (failure,) = report.failures
+    assert failure.key == scene.key
+    assert failure.bytes == 0
+    assert "changed or damaged" in failure.message
+    assert target.media.get(scene.key) is None  # type: ignore[attr-defined]
+    world.media.delete(scene.key)
+    report = Migration(source=world, target=target).run()
+    assert "no file under the key" in report.failures[0].message
+
+
+def test_what_changes_after_the_first_run_is_taken_over() -> None:
+    world = full_world()
+    target = Stores(world, metadata=MemoryMetadataRepository(), media=MemoryMediaStore())
+    Migration(source=world, target=target).run()
+    failed = next(each for each in records(world.metadata) if each.media is None)
+    retried = world.service.retry_ingestion(LENA, failed.id)
+    report = Migration(source=world, target=target).run()
+    assert report.outcomes == {"copied": 1, "present": 4, "skipped": 0, "failed": 0}
+    found = target.metadata.get(failed.id)  # type: ignore[attr-defined]
+    assert found == evolve(retried.image, media=found.media)
+    assert found.media is not None
+
+
+def test_what_was_retried_in_the_target_stays() -> None:
+    world = full_world()
+    target: Any = Stores(world, metadata=MemoryMetadataRepository(), media=MemoryMediaStore())
+    Migration(source=world, target=target).run()
+    failed = next(each for each in records(world.metadata) if each.media is None)
+    there = world.assemble(media=target.media, metadata=target.metadata)
+    there.retry_ingestion(LENA, failed.id)
+    report = Migration(source=world, target=target).run()
+    assert report.outcomes == {"copied": 0, "present": 5, "skipped": 0, "failed": 0}
+    assert report.extra == 0
+    assert (target.metadata.get(failed.id)).status == "succeeded"
+
+
+def test_what_only_the_target_has_is_counted_and_stays() -> None:
+    world = full_world()
+    target: Any = Stores(world, metadata=MemoryMetadataRepository(), media=MemoryMediaStore())
+    Migration(source=world, target=target).run()
+    scene = (records(world.metadata))[0]
+    world.service.delete_image(LENA, scene.id)
+    report = Migration(source=world, target=target).run()
+    assert report.extra == 1
+    assert target.metadata.get(scene.id) is not None
+
+
+def test_what_lies_in_the_target_is_never_overwritten() -> None:
+    world = full_world()
+    scene, shot = (records(world.metadata))[:2]
+    media, metadata = MemoryMediaStore(), MemoryMetadataRepository()
+    media.save(upload(scene.key, b"other bytes"))
+    metadata.add(evolve(shot, character_id="another", media=None))
+    target = Stores(world, media=media, metadata=metadata)
+    report = Migration(source=world, target=target).run()
+    assert sorted(each.message.partition(" the key")[0] for each in report.failures) == [
+        "Another record has",
+        "Other bytes are stored under",
+    ]
+    assert bytes_of(media, scene.key) == b"other bytes"
+
+
+def test_a_target_that_does_not_give_back_what_it_took_is_found() -> None:
+    world = full_world()
+    media = MemoryMediaStore()
+
+    def lying(upload: Upload) -> Media:
+        return evolve(media.save(upload), sha256="0" * 64)
+
+    target = Stores(world, media=Wrapped(media, save=lying), metadata=MemoryMetadataRepository())
+    report = Migration(source=world, target=target).run()
+    assert report.outcomes["failed"] == 4
+    assert "reads back" in report.failures[0].message
+
+
+def test_a_target_that_transcodes_is_believed_when_it_says_so() -> None:
+    world = full_world()
+    media = MemoryMediaStore()
+
+    def transcoding(given: Upload) -> Media:
+        return media.save(upload(given.key, b"smaller"))
+
+    target = Stores(
+        world, media=Wrapped(media, save=transcoding), metadata=MemoryMetadataRepository()
+    )
+    for outcome in ("copied", "present"):
+        report = Migration(source=world, target=target).run()
+        # The failed shot has no file, and is there after the first run.
+        assert report.outcomes[outcome] == 5
+
+
+def test_a_store_that_fails_ends_the_run() -> None:
+    world = full_world()
+
+    def broken(upload: Upload) -> Media:
+        raise StorageError("The disk is full.")
+
+    target = Stores(
+        world,
+        media=Wrapped(MemoryMediaStore(), save=broken),
+        metadata=MemoryMetadataRepository(),
+    )
+    with pytest.raises(StorageError, match="The disk is full"):
+        Migration(source=world, target=target).run()
+    world.ledger.release(world.ledger.acquire(LENA, owner="test", ttl=1))
+
+
+def upload(key: str, data: bytes) -> Upload:
+    import hashlib
+    import io
+
+    return Upload(
+        key=key,
+        file=io.BytesIO(data),
+        filename=f"{key}.png",
+        mime_type="image/png",
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
