@@ -164,10 +164,12 @@ class Watched(Simulator):
 
 
 PROGRAM = """
-import sys, tempfile
+import signal, sys, tempfile
 from pathlib import Path
 from tests.crash.works import WORKS, open_service
 root, url, work, tempfile.tempdir = sys.argv[1:]
+# A shell has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with open_service(Path(root), url) as service:
     WORKS[work].act(service)
 """
