@@ -11,6 +11,7 @@ from charimg import (
     CharacterLibraryError,
     ErrorCode,
     JobError,
+    Lease,
     Operation,
     OperationItem,
     OperationState,
@@ -152,13 +153,33 @@ async def test_each_operation_is_looked_at_under_a_lease_with_its_full_life() ->
     for number in (FIRST, SECOND, THIRD):
         await left_behind(world, id=number, state=OperationState.POSTING, prompt=number)
 
+    ends: list[float] = []
+    left: list[float] = []
+    renew = world.ledger.renew
+
+    async def told(lease: Lease, /, *, ttl: float) -> Lease:
+        renewed = await renew(lease, ttl=ttl)
+        ends.append(renewed.expires_at.timestamp())
+        return renewed
+
     def slow(document: object) -> object:
+        left.append(ends[-1] - world.clock.now)
         world.clock.now += 600
         return document
 
+    world.ledger.renew = told  # type: ignore[method-assign]
     simulator.answer(REFERENCE, slow)
-    await world.service.generate_scene(LENA, "new")
-    assert await prompts(world) == ["new", THIRD]
+    assert outcomes(await world.service.recover()) == ["unknown", "unknown", "adopted"]
+    assert left[:3] == [1000, 1000, 1000]
+    assert await prompts(world) == [THIRD]
+
+
+async def test_a_restore_of_what_is_gone_has_failed() -> None:
+    world, _ = await rigged()
+    options = {"image_id": "gone"}
+    await left_behind(world, kind="restore", state=OperationState.POSTING, options=options)
+    assert outcomes(await world.service.recover()) == ["failed"]
+    await settled(world)
 
 
 async def test_a_job_whose_images_are_known_is_not_asked_for_again() -> None:

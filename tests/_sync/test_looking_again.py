@@ -12,6 +12,7 @@ from charimg import (
     CharacterLibraryError,
     ErrorCode,
     JobError,
+    Lease,
     Operation,
     OperationItem,
     OperationState,
@@ -149,13 +150,33 @@ def test_each_operation_is_looked_at_under_a_lease_with_its_full_life() -> None:
     for number in (FIRST, SECOND, THIRD):
         left_behind(world, id=number, state=OperationState.POSTING, prompt=number)
 
+    ends: list[float] = []
+    left: list[float] = []
+    renew = world.ledger.renew
+
+    def told(lease: Lease, /, *, ttl: float) -> Lease:
+        renewed = renew(lease, ttl=ttl)
+        ends.append(renewed.expires_at.timestamp())
+        return renewed
+
     def slow(document: object) -> object:
+        left.append(ends[-1] - world.clock.now)
         world.clock.now += 600
         return document
 
+    world.ledger.renew = told  # type: ignore[method-assign]
     simulator.answer(REFERENCE, slow)
-    world.service.generate_scene(LENA, "new")
-    assert prompts(world) == ["new", THIRD]
+    assert outcomes(world.service.recover()) == ["unknown", "unknown", "adopted"]
+    assert left[:3] == [1000, 1000, 1000]
+    assert prompts(world) == [THIRD]
+
+
+def test_a_restore_of_what_is_gone_has_failed() -> None:
+    world, _ = rigged()
+    options = {"image_id": "gone"}
+    left_behind(world, kind="restore", state=OperationState.POSTING, options=options)
+    assert outcomes(world.service.recover()) == ["failed"]
+    settled(world)
 
 
 def test_a_job_whose_images_are_known_is_not_asked_for_again() -> None:
