@@ -216,6 +216,8 @@ def test_a_real_process_is_interrupted(
         finally:
             process.kill()
             process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
         assert process.returncode == -signal.SIGINT
         assert told.rstrip().endswith("KeyboardInterrupt")
         assert list(tmp.iterdir()) == [], "no temporary file is left"
