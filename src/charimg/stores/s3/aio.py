@@ -36,7 +36,7 @@ class AsyncS3MediaStore:
         thumbnail_px: int = 320,
         cache_control: str = "public, max-age=31536000, immutable",
         checksum: str = "sha256",
-        timeout: float = 30.0,
+        timeout: float = 60.0,
         retries: int = 3,
         credential_provider: Any = None,
     ) -> None:

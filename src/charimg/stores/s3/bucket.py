@@ -12,7 +12,7 @@ from ...errors import ConfigurationError
 from .failures import bucket_is_missing, failure, unconditional
 
 if TYPE_CHECKING:
-    from obstore import GetResult, PutMode
+    from obstore import GetResult
     from obstore.store import S3Store
 
 __all__ = ["CHUNK", "PART", "Body", "Bucket"]
@@ -66,7 +66,7 @@ class Bucket:
         endpoint: The server, for anything but Amazon.
         region: The region.
         checksum: ``sha256`` or ``none``.
-        timeout: Seconds without a byte after which a request is given up.
+        timeout: Seconds that one request, of at most 8 MiB, may wait for its answer.
         retries: How often a request that failed without fault of its own is sent again.
         credential_provider: A callable as obstore takes it, instead of the usual chain.
 
@@ -147,13 +147,13 @@ class Bucket:
         result = self._get(path, key)
         return None if result is None else Body(self, key, result)
 
-    def text(self, path: str, key: str) -> tuple[bytes, str | None] | None:
-        """Return a small object and its ETag; ``None`` when there is none."""
+    def text(self, path: str, key: str) -> bytes | None:
+        """Return a small object; ``None`` when there is none."""
         result = self._get(path, key)
         if result is None:
             return None
         with self.failing("read", key):
-            return bytes(result.bytes()), result.meta["e_tag"]
+            return bytes(result.bytes())
 
     def size(self, path: str, key: str) -> int | None:
         """Return an object's size; ``None`` when there is none."""
@@ -189,27 +189,26 @@ class Bucket:
                 max_concurrency=_AT_ONCE,
             )
 
-    def put_if(
-        self, path: str, key: str, data: bytes, attributes: dict[str, str], e_tag: str | None
-    ) -> bool:
-        """Write a small object if there is none, or if it still has the ETag.
+    def create(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> bool:
+        """Write a small object if there is none.
 
         Returns:
             Whether it was written. A server that says that it knows no conditions writes it.
         """
-        wrong = (
-            self._obstore.exceptions.AlreadyExistsError,
-            self._obstore.exceptions.PreconditionError,
-        )
-        mode: PutMode = "create" if e_tag is None else {"e_tag": e_tag}
+        refused = self._obstore.exceptions
         with self.failing("store", key):
             try:
                 self._obstore.put(
-                    self._store, path, data, attributes=attributes, mode=mode, use_multipart=False
+                    self._store,
+                    path,
+                    data,
+                    attributes=attributes,
+                    mode="create",
+                    use_multipart=False,
                 )
-            except wrong:
+            except refused.AlreadyExistsError:
                 return False
-            except self._obstore.exceptions.BaseError as error:
+            except refused.BaseError as error:
                 if not unconditional(error):
                     raise
             else:

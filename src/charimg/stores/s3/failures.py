@@ -15,7 +15,8 @@ __all__ = ["failure", "reason", "unconditional"]
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _KIND = re.compile(r"\bkind: (Connect|Timeout|Request|Decode|Interrupted)\b")
-_METADATA_SERVICE = "169.254."
+# Where the chain of credentials ends, when nothing before it had any.
+_LAST_RESORT = re.compile(r"169\.254\.|/latest/(?:api/token|meta-data)")
 
 _KEYS = "Check the credentials, and that they may read, write, list and delete there."
 _BUSY = "Try again later."
@@ -65,7 +66,7 @@ def bucket_is_missing(error: Exception) -> bool:
 
 def reason(error: Exception) -> tuple[str, str]:
     """Return what happened and what to do."""
-    if _METADATA_SERVICE in str(error):
+    if _LAST_RESORT.search(str(error)):
         return (
             "there are no credentials",
             "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",

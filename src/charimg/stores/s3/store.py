@@ -58,7 +58,7 @@ class S3MediaStore:
             never changes.
         checksum: ``sha256`` sends the checksum that S3 keeps and compares; ``none`` is for servers
             that refuse it. The signature covers the SHA-256 of each request's body either way.
-        timeout: Seconds without a byte after which a request is given up.
+        timeout: Seconds that one request, of at most 8 MiB, may wait for its answer.
         retries: How often a request is sent again after a broken connection or a 5xx.
         credential_provider: A callable as obstore takes it, instead of the usual chain.
 
@@ -82,7 +82,7 @@ class S3MediaStore:
         thumbnail_px: int = 320,
         cache_control: str = "public, max-age=31536000, immutable",
         checksum: str = "sha256",
-        timeout: float = 30.0,
+        timeout: float = 60.0,
         retries: int = 3,
         credential_provider: Any = None,
     ) -> None:
@@ -200,22 +200,20 @@ class S3MediaStore:
             return self._bucket.sign(path, key, self._url_ttl)
         return f"{self._public_url}/{path}"
 
-    def _read(self, names: Names) -> tuple[Media | None, str | None]:
-        """Return the media if it is whole, and the ETag of its sidecar if there is one."""
-        found = self._bucket.text(names.sidecar, names.key)
-        if found is None:
-            return None, None
-        text, e_tag = found
-        try:
-            media = from_json(Media, json.loads(text), what=f"the sidecar of media {names.key!r}")
-            path = names.file(media.sha256, media.filename)
-        except (ValueError, StorageError, InvalidArgument):
-            _log.warning("media.broken", extra={"key": names.key})
-            return None, e_tag
-        if media.key != names.key or self._bucket.size(path, names.key) != media.size:
-            _log.warning("media.broken", extra={"key": names.key})
-            return None, e_tag
-        return media, e_tag
+    def _read(self, names: Names) -> tuple[Media | None, bool]:
+        """Return the media if it is whole, and whether there is a sidecar of one that is not."""
+        text = self._bucket.text(names.sidecar, names.key)
+        if text is None:
+            return None, False
+        media = _parsed(names, text)
+        if media is not None and self._is_there(names, media):
+            return media, False
+        _log.warning("media.broken", extra={"key": names.key})
+        return None, True
+
+    def _is_there(self, names: Names, media: Media) -> bool:
+        path = names.file(media.sha256, media.filename)
+        return self._bucket.size(path, names.key) == media.size
 
     def _upload(self, names: Names, path: str, upload: Upload) -> Media:
         """Send the bytes and the thumbnail, which nobody sees yet."""
@@ -251,19 +249,21 @@ class S3MediaStore:
         place = f"{self._bucket.name}/{names.sidecar}"
         with _LOCKS[zlib.crc32(place.encode()) % len(_LOCKS)]:
             for _ in range(_TRIES):
-                first, e_tag = self._read(names)
+                first, broken = self._read(names)
                 if first is not None:
                     return first
-                if self._bucket.put_if(names.sidecar, names.key, text, _SIDECAR_ATTRIBUTES, e_tag):
+                if broken:
+                    # It would stand in the way for ever.
+                    self._bucket.delete(names.sidecar, names.key)
+                if self._bucket.create(names.sidecar, names.key, text, _SIDECAR_ATTRIBUTES):
                     return media
         raise StorageError(
             f"Media {names.key!r} in bucket {self._bucket.name!r} is written and removed by others "
             "all the time. Try again."
         )
 
-    def _objects(self, names: Names) -> dict[str, int]:
-        found = self._bucket.list(names.home, names.key)
-        return {path: size for path, size in found.items() if names.ours(path)}
+    def _objects(self, names: Names) -> list[str]:
+        return [path for path in self._bucket.list(names.home, names.key) if names.ours(path)]
 
     def _sweep(self, names: Names, media: Media) -> None:
         """Remove what other saves of the key left, and see that this one is whole.
@@ -271,23 +271,33 @@ class S3MediaStore:
         Raises:
             StorageError: The bytes are gone: a `delete` came between.
         """
-        path = names.file(media.sha256, media.filename)
-        kept = {names.sidecar, path}
+        kept = {names.sidecar, names.file(media.sha256, media.filename)}
         if has_thumbnail(media):
             kept.add(names.thumbnail(media.sha256))
         try:
-            found = self._objects(names)
-            for each in found.keys() - kept:
-                self._bucket.delete(each, names.key)
+            for path in set(self._objects(names)) - kept:
+                self._bucket.delete(path, names.key)
+            there = self._is_there(names, media)
         except StorageError:
             # No reason to fail a save that is done.
             _log.warning("media.unswept", extra={"key": names.key})
             return
-        if found.get(path) != media.size:
+        if not there:
             raise StorageError(
                 f"Media {names.key!r} was removed from bucket {self._bucket.name!r} while it was "
                 "being saved. Save it again if it is still wanted."
             )
+
+
+def _parsed(names: Names, text: bytes) -> Media | None:
+    """Return the media of a sidecar; ``None`` when it is none of this key's."""
+    try:
+        media = from_json(Media, json.loads(text), what=f"the sidecar of media {names.key!r}")
+        names.file(media.sha256, media.filename)
+    except (ValueError, StorageError):
+        # `InvalidArgument` is a `ValueError`.
+        return None
+    return media if media.key == names.key else None
 
 
 def _checked(upload: Upload) -> Iterator[bytes]:
