@@ -172,7 +172,7 @@ def test_a_sweep_that_fails_is_no_failure(
     proxy.rule = on("GET", "list-type", Answer(status=500))
     with caplog.at_level(logging.WARNING, "charimg"):
         saved = through().save(make_upload(KEY))
-    assert [record.message for record in caplog.records] == ["media.unswept"]
+    assert [record.message for record in caplog.records] == ["object.unswept"]
     assert strict.get(KEY) == saved
 
 

@@ -13,7 +13,7 @@ from .failures import bucket_is_missing, failure, unconditional
 
 if TYPE_CHECKING:
     from obstore import GetResult
-    from obstore.store import S3Store
+    from obstore.store import ClientConfig, S3Store
 
 __all__ = ["CHUNK", "PART", "Body", "Bucket"]
 
@@ -101,16 +101,18 @@ class Bucket:
             settings["checksum_algorithm"] = checksum
         if credential_provider is not None:
             settings["credential_provider"] = credential_provider
+        client: ClientConfig = {
+            "connect_timeout": timedelta(seconds=timeout),
+            "read_timeout": timedelta(seconds=timeout),
+            # Of a whole request, whose largest is one part.
+            "timeout": timedelta(seconds=10 * timeout),
+            # Of an endpoint that is an http URL, the argument's or AWS_ENDPOINT_URL's.
+            "allow_http": not (endpoint or "").startswith("https:"),
+        }
         try:
             self._store: S3Store = S3Store(
                 name,
-                client_options={
-                    "allow_http": (endpoint or "").startswith("http:"),
-                    "connect_timeout": timedelta(seconds=timeout),
-                    "read_timeout": timedelta(seconds=timeout),
-                    # Of a whole request, whose largest is one part.
-                    "timeout": timedelta(seconds=10 * timeout),
-                },
+                client_options=client,
                 retry_config={
                     "max_retries": retries,
                     "retry_timeout": timedelta(seconds=10 * timeout * (retries + 1)),

@@ -208,7 +208,7 @@ class S3MediaStore:
         media = _parsed(names, text)
         if media is not None and self._is_there(names, media):
             return media, False
-        _log.warning("media.broken", extra={"key": names.key})
+        _log.warning("object.broken", extra={"key": names.key})
         return None, True
 
     def _is_there(self, names: Names, media: Media) -> bool:
@@ -280,7 +280,7 @@ class S3MediaStore:
             there = self._is_there(names, media)
         except StorageError:
             # No reason to fail a save that is done.
-            _log.warning("media.unswept", extra={"key": names.key})
+            _log.warning("object.unswept", extra={"key": names.key})
             return
         if not there:
             raise StorageError(
