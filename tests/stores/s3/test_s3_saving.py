@@ -20,7 +20,7 @@ from PIL import Image
 
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
 from charimg.stores import AsyncS3MediaStore, S3MediaStore
-from charimg.stores.s3.bucket import PART
+from charimg.stores.s3.bucket import PART, Bucket
 from charimg.testing.conformance.media import make_upload
 
 from ...figures import Figure
@@ -280,6 +280,10 @@ def test_bytes_that_were_changed_behind_the_store(
         strict.open(KEY) as chunks,
     ):
         list(chunks)
+    kept = {"sha256": hashlib.sha256(b"z" * 1000).hexdigest()}
+    under(radosgw_server).put(f"{prefix}/{path}", "", b"z" * 1000, kept)
+    with pytest.raises(StorageError, match="is not what was saved"), strict.open(KEY):
+        pass
     _tamper(radosgw_server, prefix, path, b"z" * 999)
     assert strict.get(KEY) is None
     with pytest.raises(MediaNotFound), strict.open(KEY):
@@ -376,15 +380,14 @@ def test_the_upload_is_read_from_its_beginning(strict: S3MediaStore) -> None:
 
 def test_a_reader_sees_a_deletion(strict: S3MediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
     strict.save(make_upload(KEY))
-    real = strict._read
+    real = Bucket.text
 
-    def read_and_delete(names: Any) -> Any:
-        found = real(names)
-        monkeypatch.setattr(strict, "_read", real)
+    def text_and_delete(self: Bucket, path: str, key: str) -> bytes | None:
+        found = real(self, path, key)
         strict.delete(KEY)
         return found
 
-    monkeypatch.setattr(strict, "_read", read_and_delete)
+    monkeypatch.setattr(Bucket, "text", text_and_delete)
     with pytest.raises(MediaNotFound), strict.open(KEY):
         pass
 

@@ -322,12 +322,17 @@ def open_body(store: S3MediaStore, key: str) -> tuple[Media, Body]:
 
     Raises:
         MediaNotFound: Nothing is stored under the key.
+        StorageError: The server failed, or keeps another hash than that of what was saved.
     """
     names = Names(store._prefix, key)  # noqa: SLF001 - the two modes are one store
-    media, _ = store._read(names)  # noqa: SLF001
+    bucket = store._bucket  # noqa: SLF001
+    text = bucket.text(names.sidecar, key)
+    media = None if text is None else _parsed(names, text)
     if media is not None:
-        body = store._bucket.get(names.file(media.sha256, media.filename), key)  # noqa: SLF001
-        if body is not None:
+        body = bucket.get(names.file(media.sha256, media.filename), key)
+        if body is not None and body.size == media.size:
+            if body.sha256 not in (None, media.sha256):
+                raise _changed(store, media)
             return media, body
     raise MediaNotFound(
         f"There is no media under the key {key!r} in {store!r}. It was deleted, or never stored."
@@ -342,8 +347,12 @@ def read_body(store: S3MediaStore, media: Media, body: Body) -> bytes:
     """
     chunk = body.read()
     if not chunk and body.hexdigest() != media.sha256:
-        raise StorageError(
-            f"Media {media.key!r} in {store!r} is not what was saved: the SHA-256 of its bytes "
-            "differs. Restore it from a backup, or delete it."
-        )
+        raise _changed(store, media)
     return chunk
+
+
+def _changed(store: S3MediaStore, media: Media) -> StorageError:
+    return StorageError(
+        f"Media {media.key!r} in {store!r} is not what was saved: the SHA-256 of its bytes "
+        "differs. Restore it from a backup, or delete it."
+    )
