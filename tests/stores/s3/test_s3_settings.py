@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from typing import Any
 
 import pytest
@@ -38,7 +39,7 @@ def test_options_win_over_the_url(made: Any) -> None:
         ("s3://", "is such as s3://bucket/prefix"),
         ("https://bucket/x", "is such as s3://bucket/prefix"),
         ("s3://[", "cannot be read"),
-        ("s3://b?x", "cannot be read"),
+        ("s3://bucket?topsecret", "cannot be read"),
         ("s3://topsecret:topsecret@bucket/x", "must not hold credentials"),
         ("s3://bucket/x#topsecret", "must not hold a fragment"),
         ("s3://bucket/x?topsecret=1", "a parameter that is none of cache_control, "),
@@ -67,7 +68,7 @@ def test_a_url_that_makes_no_sense(made: Any, url: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         made.from_url(url)
     assert said in str(caught.value)
-    assert "topsecret" not in str(caught.value)
+    assert "topsecret" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_arguments_that_make_no_sense() -> None:

@@ -39,10 +39,11 @@ def check_base(url: str | None, what: str) -> str | None:
         return None
     try:
         parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port
+        # Both are looked at only when they are asked for.
+        host, _ = parts.hostname, parts.port
     except ValueError:
-        host = None
+        # Its message quotes the URL.
+        raise InvalidArgument(f"{what} must be an http or https URL.") from None
     if not host or parts.scheme not in ("http", "https"):
         raise InvalidArgument(f"{what} must be an http or https URL.")
     if "@" in parts.netloc or parts.query or parts.fragment:
@@ -82,8 +83,9 @@ def parse_url(url: str) -> tuple[str, dict[str, Any]]:
     try:
         parts = urlsplit(url.strip())
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-    except ValueError as error:
-        raise ConfigurationError("The S3 URL cannot be read.") from error
+    except ValueError:
+        # Its message quotes the URL.
+        raise ConfigurationError("The S3 URL cannot be read.") from None
     if parts.scheme != "s3" or not parts.netloc:
         raise ConfigurationError("An S3 URL is such as s3://bucket/prefix?region=eu-central-1.")
     if "@" in parts.netloc:
