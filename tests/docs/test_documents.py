@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 
 from charimg.testing import serve
 
+from ..servers.s3 import S3Server, credentials
+from ..servers.s3 import radosgw_server as radosgw_server
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
-_BEFORE = {"docs/how-to/django.md": "_django"}
+_BEFORE = {"docs/how-to/django.md": "_django", "docs/how-to/s3.md": "_s3"}
 
 
 @pytest.fixture
@@ -50,6 +53,17 @@ def _django() -> Iterator[None]:
     # Django's own close() would keep a database in memory open.
     connection.connection.close()
     connection.connection = None
+
+
+@pytest.fixture
+def _s3(radosgw_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket, and the environment as the page has it, with credentials of the server's."""
+    credentials(monkeypatch)
+    page = (ROOT / "docs/how-to/s3.md").read_text(encoding="utf-8")
+    [media] = re.findall(r"export CHARIMG_MEDIA='([^']+)'", page)
+    monkeypatch.setenv("CHARIMG_MEDIA", media)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", radosgw_server.endpoint)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
 
 
 @pytest.mark.usefixtures("_world")

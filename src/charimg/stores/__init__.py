@@ -1,4 +1,4 @@
-"""The embedded backends: memory, files on disk, SQLite. For each mode, written by hand.
+"""The backends: memory, files on disk, SQLite, S3. For each mode, written by hand.
 
 Names load when they are first used, so importing one backend does not pay for another.
 """
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .memory import MemoryGenerationLedger as MemoryGenerationLedger
     from .memory import MemoryMediaStore as MemoryMediaStore
     from .memory import MemoryMetadataRepository as MemoryMetadataRepository
+    from .s3 import AsyncS3MediaStore as AsyncS3MediaStore
+    from .s3 import S3MediaStore as S3MediaStore
     from .sqlite import AsyncSqliteCharacterDirectory as AsyncSqliteCharacterDirectory
     from .sqlite import AsyncSqliteGenerationLedger as AsyncSqliteGenerationLedger
     from .sqlite import AsyncSqliteMetadataRepository as AsyncSqliteMetadataRepository
@@ -39,6 +41,7 @@ _NAMES = {
         "MemoryMediaStore",
         "MemoryMetadataRepository",
     ),
+    "s3": ("AsyncS3MediaStore", "S3MediaStore"),
     "sqlite": (
         "AsyncSqliteCharacterDirectory",
         "AsyncSqliteGenerationLedger",
@@ -57,6 +60,7 @@ __all__ = [
     "AsyncMemoryGenerationLedger",
     "AsyncMemoryMediaStore",
     "AsyncMemoryMetadataRepository",
+    "AsyncS3MediaStore",
     "AsyncSqliteCharacterDirectory",
     "AsyncSqliteGenerationLedger",
     "AsyncSqliteMetadataRepository",
@@ -65,6 +69,7 @@ __all__ = [
     "MemoryGenerationLedger",
     "MemoryMediaStore",
     "MemoryMetadataRepository",
+    "S3MediaStore",
     "SqliteCharacterDirectory",
     "SqliteDatabase",
     "SqliteGenerationLedger",
