@@ -1,4 +1,4 @@
-"""The embedded backends: memory, files on disk, SQLite. For each mode, written by hand.
+"""The backends: memory, files on disk, SQLite, Payload CMS. For each mode, written by hand.
 
 Names load when they are first used, so importing one backend does not pay for another.
 """
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from .memory import MemoryGenerationLedger as MemoryGenerationLedger
     from .memory import MemoryMediaStore as MemoryMediaStore
     from .memory import MemoryMetadataRepository as MemoryMetadataRepository
+    from .payload import AsyncPayloadCharacterDirectory as AsyncPayloadCharacterDirectory
+    from .payload import AsyncPayloadClient as AsyncPayloadClient
+    from .payload import AsyncPayloadMediaStore as AsyncPayloadMediaStore
+    from .payload import AsyncPayloadMetadataRepository as AsyncPayloadMetadataRepository
+    from .payload import PayloadCharacterDirectory as PayloadCharacterDirectory
+    from .payload import PayloadClient as PayloadClient
+    from .payload import PayloadMediaStore as PayloadMediaStore
+    from .payload import PayloadMetadataRepository as PayloadMetadataRepository
+    from .payload import PayloadOptions as PayloadOptions
     from .sqlite import AsyncSqliteCharacterDirectory as AsyncSqliteCharacterDirectory
     from .sqlite import AsyncSqliteGenerationLedger as AsyncSqliteGenerationLedger
     from .sqlite import AsyncSqliteMetadataRepository as AsyncSqliteMetadataRepository
@@ -39,6 +48,17 @@ _NAMES = {
         "MemoryMediaStore",
         "MemoryMetadataRepository",
     ),
+    "payload": (
+        "AsyncPayloadCharacterDirectory",
+        "AsyncPayloadClient",
+        "AsyncPayloadMediaStore",
+        "AsyncPayloadMetadataRepository",
+        "PayloadCharacterDirectory",
+        "PayloadClient",
+        "PayloadMediaStore",
+        "PayloadMetadataRepository",
+        "PayloadOptions",
+    ),
     "sqlite": (
         "AsyncSqliteCharacterDirectory",
         "AsyncSqliteGenerationLedger",
@@ -57,6 +77,10 @@ __all__ = [
     "AsyncMemoryGenerationLedger",
     "AsyncMemoryMediaStore",
     "AsyncMemoryMetadataRepository",
+    "AsyncPayloadCharacterDirectory",
+    "AsyncPayloadClient",
+    "AsyncPayloadMediaStore",
+    "AsyncPayloadMetadataRepository",
     "AsyncSqliteCharacterDirectory",
     "AsyncSqliteGenerationLedger",
     "AsyncSqliteMetadataRepository",
@@ -65,6 +89,11 @@ __all__ = [
     "MemoryGenerationLedger",
     "MemoryMediaStore",
     "MemoryMetadataRepository",
+    "PayloadCharacterDirectory",
+    "PayloadClient",
+    "PayloadMediaStore",
+    "PayloadMetadataRepository",
+    "PayloadOptions",
     "SqliteCharacterDirectory",
     "SqliteDatabase",
     "SqliteGenerationLedger",
