@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import pytest
 HERE = Path(__file__).parent / "payload"
 COLLECTIONS = Path(__file__).parents[2] / "examples" / "payload"
 API_KEY = "5f0c4f0e-6a3b-4c52-9d5c-2f6d1f1d9a11"
-PASSWORD = "a password of the tests"  # noqa: S105 - it opens nothing but the tests' own server
+PASSWORD = "a password of the tests"
 
 
 def modules() -> Path:
@@ -39,8 +39,15 @@ def modules() -> Path:
         if not (home / "installed").exists():
             shutil.copy(HERE / "package.json", home)
             subprocess.run(
-                ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"]
-                + ["--no-package-lock", "--loglevel=error"],
+                [
+                    "npm",
+                    "install",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--no-package-lock",
+                    "--loglevel=error",
+                ],
                 cwd=home,
                 check=True,
                 timeout=600,
@@ -119,7 +126,8 @@ class PayloadServer:
                 raise AssertionError(f"Payload did not start:\n{self.log.read_text()[-3000:]}")
             watchdog.cancel()
             # Nobody else reads what it prints, and a full pipe would stop it.
-            threading.Thread(target=output.read, daemon=True).start()
+            self._reader = threading.Thread(target=output.read, daemon=True)
+            self._reader.start()
         finally:
             Path(program.name).unlink()
 
@@ -129,10 +137,10 @@ class PayloadServer:
         if process is not None:
             process.kill()
             process.wait()
+            self._reader.join()
             for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with suppress(OSError):
-                        pipe.close()
+                assert pipe is not None
+                pipe.close()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request past the stores; return the answer's JSON."""
@@ -173,8 +181,11 @@ def postgres(work: Path) -> Iterator[str]:
         shutil.chown(data, user)
         data.chmod(0o700)
     subprocess.run(
-        [str(Path(program).with_name("initdb")), "-D", str(data), "-U", "charimg"]
-        + ["-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+        [
+            str(Path(program).with_name("initdb")),
+            *("-D", str(data), "-U", "charimg"),
+            *("-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"),
+        ],
         check=True,
         capture_output=True,
         user=user,
@@ -185,8 +196,11 @@ def postgres(work: Path) -> Iterator[str]:
     # The shell ends PostgreSQL when its input does, so also when the tests crash.
     script = '"$@" & read line; kill -QUIT $!; wait'
     process = subprocess.Popen(
-        ["sh", "-c", script, "sh", program, "-D", str(data), "-p", str(port), "-k", ""]
-        + ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=120"],
+        [
+            *("sh", "-c", script, "sh", program),
+            *("-D", str(data), "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "fsync=off", "-c", "max_connections=120"),
+        ],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         user=user,
@@ -199,9 +213,12 @@ def postgres(work: Path) -> Iterator[str]:
             break
     else:
         raise AssertionError("PostgreSQL did not start.")
-    threading.Thread(target=process.stderr.read, daemon=True).start()
+    reader = threading.Thread(target=process.stderr.read, daemon=True)
+    reader.start()
     try:
         yield f"postgresql://charimg@127.0.0.1:{port}/postgres"
     finally:
         process.stdin.close()
         process.wait()
+        reader.join()
+        process.stderr.close()

@@ -9,8 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import (
+    AsyncExitStack,
+    ExitStack,
+    aclosing,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+    suppress,
+)
 from typing import Any
 from urllib.parse import urlencode
 
@@ -230,17 +238,16 @@ class CmsTransport:
         if self._client.is_closed:
             raise _closed()
         arguments = request.arguments(headers)
-        # The connection's own errors only: those of the caller's block pass through.
-        manager = self._client.stream(**arguments, timeout=self._timeout)
-        try:
-            with quiet():
-                response = manager.__enter__()
-        except _ERRORS as error:
-            raise _broken(request.what, error) from error
-        try:
-            yield response.status_code, _chunks(request, response)
-        finally:
-            response.close()
+        with ExitStack() as stack:
+            # The connection's own errors only: those of the caller's block pass through.
+            try:
+                with quiet():
+                    response = stack.enter_context(
+                        self._client.stream(**arguments, timeout=self._timeout)
+                    )
+            except _ERRORS as error:
+                raise _broken(request.what, error) from error
+            yield response.status_code, stack.enter_context(closing(_chunks(request, response)))
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
@@ -248,7 +255,7 @@ class CmsTransport:
             self._client.close()
 
 
-def _chunks(request: CmsRequest, response: httpx.Response) -> Iterator[bytes]:
+def _chunks(request: CmsRequest, response: httpx.Response) -> Generator[bytes, None, None]:
     try:
         yield from response.iter_bytes(_CHUNK)
     except _ERRORS as error:
@@ -292,16 +299,16 @@ class AsyncCmsTransport:
         if self._client.is_closed:
             raise _closed()
         arguments = request.arguments(headers)
-        manager = self._client.stream(**arguments, timeout=self._timeout)
-        try:
-            with quiet():
-                response = await manager.__aenter__()
-        except _ERRORS as error:
-            raise _broken(request.what, error) from error
-        try:
-            yield response.status_code, _achunks(request, response)
-        finally:
-            await response.aclose()
+        async with AsyncExitStack() as stack:
+            try:
+                with quiet():
+                    response = await stack.enter_async_context(
+                        self._client.stream(**arguments, timeout=self._timeout)
+                    )
+            except _ERRORS as error:
+                raise _broken(request.what, error) from error
+            chunks = await stack.enter_async_context(aclosing(_achunks(request, response)))
+            yield response.status_code, chunks
 
     async def aclose(self) -> None:
         """See `CmsTransport.close`."""
@@ -317,9 +324,17 @@ async def _aparts(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield part
 
 
-async def _achunks(request: CmsRequest, response: httpx.Response) -> AsyncIterator[bytes]:
+async def _achunks(request: CmsRequest, response: httpx.Response) -> AsyncGenerator[bytes, None]:
     try:
-        async for chunk in response.aiter_bytes(_CHUNK):
-            yield chunk
+        chunks = response.aiter_bytes(_CHUNK)
+        try:
+            async for chunk in chunks:
+                yield chunk
+        except GeneratorExit:
+            # httpx nests generators, and trio warns of each that is given up half-way.
+            with suppress(*_ERRORS):
+                async for _ in chunks:
+                    pass
+            raise
     except _ERRORS as error:
         raise _broken(request.what, error) from error

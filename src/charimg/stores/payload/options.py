@@ -98,7 +98,6 @@ class PayloadOptions:
             )
         except ValueError as error:
             raise ConfigurationError("The Payload URL is not valid.") from error
-        pairs: dict[str, Any] = dict(found)
         if not set(pairs) <= set(names):
             raise ConfigurationError(
                 f"A Payload URL takes {', '.join(names)} after the question mark, nothing else: "

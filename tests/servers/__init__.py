@@ -1,1 +1,0 @@
-"""Real servers that the tests start on loopback."""
