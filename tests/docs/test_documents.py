@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from charimg import CharacterLibrary
 from charimg.testing import serve
+from tests.servers.payload import PayloadServer
 
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
-_BEFORE = {"docs/how-to/django.md": "_django"}
+_BEFORE = {"docs/how-to/django.md": "_django", "docs/how-to/payload.md": "_payload"}
 
 
 @pytest.fixture
@@ -50,6 +53,23 @@ def _django() -> Iterator[None]:
     # Django's own close() would keep a database in memory open.
     connection.connection.close()
     connection.connection = None
+
+
+@pytest.fixture
+def _payload(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A Payload CMS with a character that is linked."""
+    work = tmp_path / "payload"
+    work.mkdir()
+    server = PayloadServer(work)
+    server.start()
+    with CharacterLibrary(os.environ["CHARACTER_LIBRARY_API_URL"]) as library:
+        remote = library.create_character("Mira")
+    character = server.character("Mira", libraryIntegration={"libraryDbId": remote.id})
+    monkeypatch.setenv("PAYLOAD_URL", server.url)
+    monkeypatch.setenv("PAYLOAD_API_KEY", server.api_key)
+    monkeypatch.setenv("CHARACTER_ID", character)
+    yield
+    server.kill()
 
 
 @pytest.mark.usefixtures("_world")

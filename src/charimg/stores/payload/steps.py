@@ -36,6 +36,8 @@ Steps = Generator[CmsRequest, CmsAnswer, T]
 Document = Mapping[str, Any]
 
 _PAGE = 500
+_LOST = (404, 500)
+"""What Payload answers for a file that is not there, though its document is."""
 
 
 @frozen(kw_only=True)
@@ -147,10 +149,11 @@ class Site:
 
     def save_media(self, upload: Upload) -> Steps[Media]:
         """See `MediaStore.save`."""
-        wire.check_key(upload.key)
         first = yield from self.get_media(upload.key)
         if first is not None:
             return first
+        # Payload may have died between the document and its file.
+        yield from self.delete_media(upload.key)
         what = f"save media {upload.key!r}"
         # A name that no other upload has: at once, they would overwrite each other's bytes.
         upload = evolve(upload, filename=wire.stored_name(upload))
@@ -164,24 +167,28 @@ class Site:
         )
         document = _created(answer, what)
         self.learn(self.options.media, document)
-        return (yield from self._digested(document, upload.key))
+        media = yield from self._digested(document, upload.key)
+        if media is None:
+            raise StorageError(f"Could not {what}: Payload does not give the file back.")
+        return media
 
     def get_media(self, key: str) -> Steps[Media | None]:
-        """See `MediaStore.get`."""
+        """See `MediaStore.get`. A document whose file is lost counts as absent."""
         wire.check_key(key)
         for document in (yield from self.media_of(key)):
-            return (yield from self._digested(document, key))
+            media = yield from self._digested(document, key)
+            if media is not None:
+                return media
         return None
 
-    def _digested(self, document: Document, key: str) -> Steps[Media]:
+    def _digested(self, document: Document, key: str) -> Steps[Media | None]:
         media = wire.read_media(document, self.options, self.base_url, key=key)
         request = self.file_of(document, key, digest=True)
         answer = yield request
+        if answer.status in _LOST:
+            return None
         if answer.status != 200:
-            raise StorageError(
-                f"Could not {request.what}: Payload has the document {media.id!r}, but answered "
-                f"{answer.status} for its file. It may have been lost; delete the document."
-            )
+            raise _refused(answer, request.what)
         return evolve(media, sha256=answer.sha256, size=answer.size, url=None, thumbnail_url=None)
 
     def file_of(self, document: Document, key: str, *, digest: bool = False) -> CmsRequest:
@@ -488,7 +495,7 @@ def check_file(status: int, key: str) -> None:
         MediaNotFound: It is gone.
         StorageError: It cannot be read.
     """
-    if status == 404:
+    if status in _LOST:
         raise missing(key)
     if status != 200:
         raise _refused(CmsAnswer(status=status), f"read the file of media {key!r}")
