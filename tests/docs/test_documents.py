@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.servers.payload import PayloadServer
 
 from charimg import CharacterLibrary
 from charimg.testing import serve
-from tests.servers.payload import PayloadServer
 
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 

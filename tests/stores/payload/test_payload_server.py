@@ -340,7 +340,7 @@ def test_a_portfolio_survives_a_killed_server(tmp_path: Path) -> None:
         report = service.recover()
         assert [each.outcome for each in report.operations] == ["completed"]
         page = service.list_images(character, limit=1000)
-        assert page.total == 1 + 28
+        assert page.total == 1 + 27
         for image in page.images:
             assert image.media is not None
             assert store.get(image.media.key).sha256 == image.metrics.sha256  # type: ignore[union-attr]
