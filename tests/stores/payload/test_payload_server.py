@@ -263,6 +263,115 @@ def test_a_server_that_is_no_payload() -> None:
         assert not http.is_closed
 
 
+def answering(*answers: httpx.Response) -> PayloadClient:
+    """Return a client whose server gives these answers, one after the other."""
+    left = list(answers)
+    http = httpx.Client(transport=httpx.MockTransport(lambda request: left.pop(0)))
+    return PayloadClient("https://cms.example", http_client=http)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx.Response(200, json=[]), "not Payload's"),
+        (httpx.Response(302, headers={"Location": "/login"}), "not Payload's"),
+        (httpx.Response(302, json={}), "not Payload's"),
+        (httpx.Response(200, json={"docs": None}), "not Payload's"),
+        (httpx.Response(200, json={"docs": [1]}), "not Payload's"),
+        (httpx.Response(429, text="slow"), "slow down"),
+        (httpx.Response(503, text="down"), "503"),
+        (httpx.Response(400, text="no json"), "as a whole"),
+        (httpx.Response(400, json={"errors": []}), "as a whole"),
+    ],
+)
+def test_odd_answers_are_storage_errors(answer: httpx.Response, told: str) -> None:
+    store = PayloadMediaStore(answering(answer))
+    with pytest.raises(StorageError, match=told):
+        store.get("a-key")
+
+
+def test_odd_documents_are_storage_errors() -> None:
+    page = {"docs": [{"id": 1}], "totalDocs": None}
+    records = PayloadMetadataRepository(answering(*[httpx.Response(200, json=page)] * 2))
+    with pytest.raises(StorageError, match="not Payload's"):
+        records.list("1")
+    store = PayloadMediaStore(answering(httpx.Response(200, json=page)))
+    with pytest.raises(StorageError, match="no file name"):
+        store.get("a-key")
+    with pytest.raises(StorageError, match="not Payload's"):
+        PayloadMediaStore(
+            answering(
+                httpx.Response(200, json={"docs": []}),
+                httpx.Response(200, json={"docs": []}),
+                httpx.Response(201, json={"doc": None}),
+            )
+        ).save(upload("a-key"))
+
+
+def test_a_file_that_does_not_come_back() -> None:
+    nothing = httpx.Response(200, json={"docs": []})
+    document = {"id": 1, "filename": "reference-a-key.png", "mimeType": "image/png"}
+    created = httpx.Response(201, json={"doc": document})
+    with pytest.raises(StorageError, match="give the file back"):
+        PayloadMediaStore(answering(nothing, nothing, created, httpx.Response(500))).save(
+            upload("a-key")
+        )
+    found = httpx.Response(200, json={"docs": [document]})
+    with pytest.raises(StorageError, match="403"):
+        PayloadMediaStore(answering(found, httpx.Response(403))).get("a-key")
+    with (
+        pytest.raises(StorageError, match="502"),
+        PayloadMediaStore(answering(found, httpx.Response(502))).open("a-key"),
+    ):
+        pass
+
+
+def breaking(error: type[httpx.HTTPError], times: int) -> tuple[PayloadClient, list[str]]:
+    """Return a client whose connection breaks so many times, and the methods that were sent."""
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.method)
+        if len(sent) <= times:
+            raise error("broken")
+        return httpx.Response(200, json={"docs": [], "totalDocs": 0, "user": {}})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    return PayloadClient("https://cms.example", http_client=http), sent
+
+
+def test_a_read_is_sent_once_more_over_a_new_connection() -> None:
+    client, sent = breaking(httpx.RemoteProtocolError, 1)
+    client.check()
+    assert sent == ["GET", "GET"]
+    client, sent = breaking(httpx.ReadError, 2)
+    with pytest.raises(StorageError, match="broke"):
+        client.check()
+    assert sent == ["GET", "GET"]
+
+
+def test_an_upload_is_sent_once() -> None:
+    nothing = httpx.Response(200, json={"docs": []})
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.headers["Content-Type"].startswith("multipart"):
+            sent.append(request.method)
+            raise httpx.WriteError("reset")
+        return nothing
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    with pytest.raises(StorageError, match="broke"):
+        PayloadMediaStore(PayloadClient("https://cms.example", http_client=http)).save(upload("k1"))
+    assert sent == ["POST"]
+
+
+def test_a_silent_server() -> None:
+    client, _ = breaking(httpx.ReadTimeout, 9)
+    with pytest.raises(StorageError, match="in time"):
+        client.check()
+
+
 def test_nobody_listens(server: PayloadServer) -> None:
     with (
         PayloadClient("http://127.0.0.1:1", api_key="secret-key") as client,
@@ -346,5 +455,15 @@ def test_a_portfolio_survives_a_killed_server(tmp_path: Path) -> None:
             assert store.get(image.media.key).sha256 == image.metrics.sha256  # type: ignore[union-attr]
         assert cms.ask("GET", "/media/count")["totalDocs"] == page.total
         assert service.recover().operations == ()
+        # A record cannot stand without media here: a failed shot waits in the ledger.
+        library_server.simulator.switches.file_errors = 1
+        (failed,) = service.generate_portfolio(character).failures
+        (listed,) = service.list_images(character, status="failed").images
+        assert listed.id == failed.id
+        again = service.retry_ingestion(character, failed.id).image
+        assert service.get_image(character, again.id).status == "succeeded"
+        assert service.list_images(character, status="failed").total == 0
+        page = service.list_images(character)
+        assert page.total == 1 + 2 * 27
         assert service.delete_all_images(character).removed == page.total
         assert cms.ask("GET", "/media/count")["totalDocs"] == 0
