@@ -10,6 +10,7 @@ from charimg import (
     ImageNotFound,
     IngestionError,
     InvalidArgument,
+    OperationPage,
     OperationState,
     ReferencePolicy,
 )
@@ -100,6 +101,23 @@ async def test_what_nobody_knows_is_not_found() -> None:
             await world.service.get_image(LENA, unknown)
     with pytest.raises(ImageMismatch):
         await world.service.get_image("somebody-else", failed.id)
+
+
+async def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, simulator = await picky()
+    (failed,) = await lost(world, simulator)
+    await world.service.generate_scene(LENA, "On a roof.")
+    read = world.ledger.list
+
+    async def one_by_one(character_id: str, /, *, limit: int, cursor: str | None) -> OperationPage:
+        assert limit > 1
+        return await read(character_id, limit=1, cursor=cursor)
+
+    monkeypatch.setattr(world.ledger, "list", one_by_one)
+    assert [image.id for image in await failures(world)] == [failed.id]
+    # A character without a reference has no operation that removed everything.
+    monkeypatch.undo()
+    assert (await world.service.list_images("nobody", status="failed")).total == 0
 
 
 async def test_removing_everything_removes_them() -> None:

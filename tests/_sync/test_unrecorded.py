@@ -11,6 +11,7 @@ from charimg import (
     ImageNotFound,
     IngestionError,
     InvalidArgument,
+    OperationPage,
     OperationState,
     ReferencePolicy,
 )
@@ -99,6 +100,23 @@ def test_what_nobody_knows_is_not_found() -> None:
             world.service.get_image(LENA, unknown)
     with pytest.raises(ImageMismatch):
         world.service.get_image("somebody-else", failed.id)
+
+
+def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    world.service.generate_scene(LENA, "On a roof.")
+    read = world.ledger.list
+
+    def one_by_one(character_id: str, /, *, limit: int, cursor: str | None) -> OperationPage:
+        assert limit > 1
+        return read(character_id, limit=1, cursor=cursor)
+
+    monkeypatch.setattr(world.ledger, "list", one_by_one)
+    assert [image.id for image in failures(world)] == [failed.id]
+    # A character without a reference has no operation that removed everything.
+    monkeypatch.undo()
+    assert (world.service.list_images("nobody", status="failed")).total == 0
 
 
 def test_removing_everything_removes_them() -> None:

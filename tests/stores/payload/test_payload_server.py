@@ -17,7 +17,7 @@ import pytest
 from attrs import evolve
 from tests.servers.payload import PayloadServer
 
-from charimg import CharacterImageService, CharacterLibrary, Downloader
+from charimg import CharacterImageService, CharacterLibrary, Downloader, RetryPolicy
 from charimg.errors import (
     ConfigurationError,
     InvalidArgument,
@@ -205,6 +205,7 @@ def test_a_file_left_on_the_disk_does_not_hide_the_next(
 ) -> None:
     name = key()
     # Written by an upload whose server died before the document was.
+    server.files.mkdir(exist_ok=True)
     (server.files / f"reference-{name}.png").write_bytes(b"half")
     saved = media.save(upload(name))
     assert saved.key == name
@@ -416,7 +417,9 @@ def test_a_portfolio_survives_a_killed_server(tmp_path: Path) -> None:
         library = stack.enter_context(CharacterLibrary(library_server.url))
         remote = library.create_character("Mira")
         character = cms.character("Mira", libraryIntegration={"libraryDbId": remote.id})
-        downloader = stack.enter_context(Downloader(allowed_origins=(library_server.url,)))
+        downloader = stack.enter_context(
+            Downloader(allowed_origins=(library_server.url,), retries=RetryPolicy.off())
+        )
         database = stack.enter_context(SqliteDatabase(tmp_path / "ledger.sqlite"))
         client = stack.enter_context(PayloadClient(cms.url, api_key=cms.api_key))
         store = PayloadMediaStore(client)

@@ -115,6 +115,8 @@ def test_thumbnails() -> None:
     assert served.thumbnail_url == "https://cdn.example/m/t-1.png"
     with pytest.raises(ConfigurationError):
         PayloadOptions(cdn="ftp://cdn.example")
+    with pytest.raises(ConfigurationError):
+        PayloadOptions(fields={"media": None})
 
 
 @pytest.mark.parametrize(

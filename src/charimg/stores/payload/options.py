@@ -71,6 +71,8 @@ class PayloadOptions:
         for slug in (self.media, self.metadata, self.users, self.characters):
             if slug is not None and not _SLUG.fullmatch(slug):
                 raise ConfigurationError(f"{slug!r} is no slug of a Payload collection.")
+        if None in (self.called("media"), self.called("characterReference")):
+            raise ConfigurationError("A record needs fields for its media and its character.")
         if self.cdn is not None:
             check_base_url(self.cdn, source="cdn")
 

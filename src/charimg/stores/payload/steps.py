@@ -235,9 +235,7 @@ class Site:
         return found
 
     def _named_by(self, media: Id | None) -> Steps[Id | None]:
-        path = self.options.called("media")
-        if path is None:
-            return None
+        path = str(self.options.called("media"))
         page = yield from self.find(
             self.options.metadata,
             {path: {"equals": media}},
@@ -289,8 +287,8 @@ class Site:
                 for document in _documents(_object(answer, what), what):
                     self.learn(slug, document)
                     return wire.read_image(document, self.options, self.base_url)
-        path = self.options.called("media")
-        if image.media is None or path is None:
+        path = str(self.options.called("media"))
+        if image.media is None:
             return None
         media = yield from self.known(self.options.media, image.media.id)
         if media is None:
@@ -438,7 +436,7 @@ class Site:
         path = str(self.options.called("characterReference"))
         found: set[str] = set()
         for document in (yield from self._all(self.options.metadata, path)):
-            identity = wire.relation_id(document.get(path))
+            identity = wire.relation_id(wire.at(document, path))
             if identity is not None:
                 found.add(str(identity))
         return tuple(sorted(found))

@@ -20,6 +20,7 @@ from .options import PayloadOptions
 __all__ = [
     "Id",
     "IdKind",
+    "at",
     "candidates",
     "check_key",
     "flatten",
@@ -135,7 +136,8 @@ def flatten(where: Any, prefix: str = "where") -> Iterator[tuple[str, str]]:
         yield prefix, str(where)
 
 
-def _at(document: Mapping[str, Any], path: str | None) -> Any:
+def at(document: Mapping[str, Any], path: str | None) -> Any:
+    """Return what stands at a path such as ``group.field``, or ``None``."""
     found: Any = document
     for name in [] if path is None else path.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
@@ -150,7 +152,7 @@ def _put(document: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _first(document: Mapping[str, Any], paths: tuple[str, ...]) -> Any:
-    return next((found for each in paths if (found := _at(document, each)) not in (None, "")), None)
+    return next((found for each in paths if (found := at(document, each)) not in (None, "")), None)
 
 
 def read_media(
@@ -182,7 +184,7 @@ def read_media(
         "width": document.get("width"),
         "height": document.get("height"),
         "sha256": sha256,
-        "alt": _at(document, options.alt) or "",
+        "alt": at(document, options.alt) or "",
         "url": file_url(name, options, base_url),
         "thumbnailUrl": _thumbnail(document, options, base_url),
     }
@@ -198,10 +200,10 @@ def file_url(name: str, options: PayloadOptions, base_url: str) -> str:
 
 def _thumbnail(document: Mapping[str, Any], options: PayloadOptions, base_url: str) -> str | None:
     # A size that the image is too small for stands there with nothing but nulls in it.
-    name = _at(document, "sizes.thumbnail.filename")
+    name = at(document, "sizes.thumbnail.filename")
     if options.cdn is not None and isinstance(name, str):
         return file_url(name, options, base_url)
-    url = _at(document, "sizes.thumbnail.url")
+    url = at(document, "sizes.thumbnail.url")
     return resolve(base_url, url) if isinstance(url, str) and url else None
 
 
@@ -243,12 +245,12 @@ def read_image(
     """
     identity = relation_id(document)
     what = f"the record {identity!r} in Payload"
-    metrics = _at(document, options.called("metrics"))
+    metrics = at(document, options.called("metrics"))
     metrics = dict(metrics) if isinstance(metrics, Mapping) else {}
     ours = metrics.pop("media", None)
     ours = ours if isinstance(ours, Mapping) else {}
     media = None
-    joined = _at(document, options.called("media"))
+    joined = at(document, options.called("media"))
     if isinstance(joined, Mapping):
         media = read_media(
             joined,
@@ -257,16 +259,16 @@ def read_image(
             key=ours.get("key"),
             sha256=ours.get("sha256") or metrics.get("sha256"),
         )
-    key = metrics.pop("key", None) or _at(document, options.key)
+    key = metrics.pop("key", None) or at(document, options.key)
     if not isinstance(key, str):
         key = str(identity) if media is None else media.key
-    data = {name: _at(document, options.called(name)) for name in _PLAIN}
+    data = {name: at(document, options.called(name)) for name in _PLAIN}
     for name in ("prompt", "provider"):
         data[name] = data[name] or ""
     for name in ("kind", "status"):
         data[name] = data[name] or "unknown"
     created_by = relation_id(data["createdBy"])
-    character = relation_id(_at(document, options.called("characterReference")))
+    character = relation_id(at(document, options.called("characterReference")))
     data |= {
         "id": str(identity),
         "key": key,
