@@ -243,4 +243,5 @@ def test_invented_terms_are_found() -> None:
         "Portrait of Lena Marlow, 34, in Paris. Her hair is auburn, her red coat has 2 buttons."
     )
     assert unsupported_terms(prompt, LENA) == ("2", "Paris", "red")
+    assert unsupported_terms("Lena's blue-green eyes, two scars.", LENA) == ("blue", "two")
     assert unsupported_terms(suggest_prompt(LENA).prompt, LENA) == ()

@@ -31,6 +31,7 @@ FLOORS = {
     "_library": 2,
     "_ingest": 2,
     "_http": 3,
+    "_baml": 3,
     "_concurrency": 3,
     "_decoding": 3,
     "_async": 4,
@@ -72,7 +73,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"_http", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -83,6 +84,7 @@ NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
     "PIL": {"_decoding", "stores", "testing", "cli"},
+    "baml_py": {"_baml"},
     "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},
