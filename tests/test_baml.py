@@ -219,6 +219,16 @@ def test_a_model_that_is_late(suggest: Suggest, model: ModelServer) -> None:
     assert suggestion.reason == "The model did not answer within 0.25 s."
 
 
+def test_a_model_that_stops_in_the_middle_of_its_answer(
+    suggest: Suggest, model: ModelServer
+) -> None:
+    model.describes(TEXT)
+    model.stalls = True
+    suggestion = suggest(timeout=0.25)
+    assert fallen_back(suggestion)
+    assert suggestion.reason in (NOT_REACHED, "The model did not answer within 0.25 s.")
+
+
 @pytest.mark.parametrize("traits", [{}, {"backstory": "Born in Prague"}, {"hair": "N/A"}])
 def test_when_nothing_is_known_no_model_is_asked(
     suggest: Suggest, model: ModelServer, traits: dict[str, object]

@@ -22,8 +22,10 @@ class ModelServer:
         reply: What the model writes.
         status: The HTTP status; another than 200 answers with ``body``.
         body: Answered instead of a completion.
+        stalls: Whether the answer ends after its headers, with the connection left open.
         drops: Whether the connection is closed instead of an answer.
         gate: No answer is given before it is set.
+        ended: Set when the server ends.
         asked: Set when a question has come.
         questions: The bodies that came.
         headers: The headers that came.
@@ -34,10 +36,12 @@ class ModelServer:
         self.reply = ""
         self.status = 200
         self.body: str | None = None
+        self.stalls = False
         self.drops = False
         self.gate = threading.Event()
         self.gate.set()
         self.asked = threading.Event()
+        self.ended = threading.Event()
         self.questions: list[Any] = []
         self.headers: list[dict[str, str]] = []
 
@@ -87,6 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
+            if self.model.stalls:
+                self.model.ended.wait(60)
             self.wfile.write(body)
         except OSError:
             # Who asked has gone.
@@ -113,6 +119,7 @@ def serve_model() -> Iterator[ModelServer]:
             yield model
         finally:
             model.gate.set()
+            model.ended.set()
             server.shutdown()
             thread.join()
 

@@ -63,7 +63,7 @@ class DescribePerson:
         self._timeout = timeout
         self._errors = errors
         self._new_controller = baml_py.AbortController
-        source = files(__package__).joinpath("photoreal.baml").read_text("utf-8")
+        source = files("charimg._baml").joinpath("photoreal.baml").read_text("utf-8")
         self._runtime = baml_py.BamlRuntime.from_files("charimg", {"photoreal.baml": source}, {})
         self._quiet = _Quiet(source)
         self._types = ModuleType("charimg_baml_types")

@@ -67,7 +67,10 @@ class BamlPromptSuggester(_Suggester):
     """
 
     def suggest(self, character: CharacterReference, /) -> PromptSuggestion:
-        """Return the model's prompt, or the template's and why. Blocks for ``timeout`` at most."""
+        """Return the model's prompt, or the template's and why.
+
+        Blocks for ``timeout`` at most; an interrupt (Ctrl-C) arrives only after that.
+        """
         facts = facts_of(character)
         try:
             _demand_looks(facts)
