@@ -10,7 +10,7 @@ import pytest
 
 from charimg.testing import serve
 
-from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
+from .._documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
 _BEFORE = {"docs/how-to/django.md": "_django"}

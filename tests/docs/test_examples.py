@@ -12,7 +12,7 @@ import pytest
 
 from charimg.testing import serve
 
-from .documents import ROOT
+from .._documents import ROOT
 
 EXAMPLES = ROOT / "examples"
 

@@ -9,7 +9,7 @@ from ...errors import CharacterNotFound
 from ...models import CharacterReference
 from .._characters import check_character
 from .database import SqliteDatabase
-from .documents import dump, parse
+from .._documents import dump, parse
 
 __all__ = ["SqliteCharacterDirectory"]
 

@@ -12,7 +12,7 @@ from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageC
 from ...journal import Lease, Operation, OperationPage
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
-from .documents import dump, from_ms, load
+from .._documents import dump, from_ms, load
 
 __all__ = ["SqliteGenerationLedger"]
 

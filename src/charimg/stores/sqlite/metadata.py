@@ -11,7 +11,7 @@ from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
-from .documents import dump, load, to_ms
+from .._documents import dump, load, to_ms
 
 __all__ = ["SqliteMetadataRepository", "insert"]
 
