@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
-.PHONY: help demo test check wheel sync bench docs soak mutants audit sbom
+.PHONY: help demo test check wheel sync bench docs soak fuzz mutants audit sbom
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
 	@echo "make test     run the whole suite"
@@ -15,7 +15,8 @@ help:
 	@echo "make sync     generate the sync half from the async one"
 	@echo "make bench    measure, as ratios"
 	@echo "make docs     build the documentation"
-	@echo "make soak     random histories and inputs, many more than in the suite"
+	@echo "make soak     histories, inputs, races and failures, many more than in the suite"
+	@echo "make fuzz     inputs that are led by what they reach in the code (atheris, Linux)"
 	@echo "make mutants  change the code in small ways and demand that tests see it"
 	@echo "make audit    ask for known vulnerabilities of what is installed with charimg"
 	@echo "make sbom     write the bill of materials, dist/sbom.json"
@@ -35,6 +36,10 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 $(VENV)/.docs: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[docs]'
 	@touch $@
+
+$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+	@$(PIP) -e '.[dev,fuzz]'
+	@touch $@ $(VENV)/.dev $(VENV)/.local
 
 $(VENV)/.supply: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[supply]'
@@ -72,7 +77,11 @@ docs: $(VENV)/.docs
 	@echo "docs/_build/index.html"
 
 soak: $(VENV)/.dev
-	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 -q -s tests/machines $(ARGS)
+	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 \
+	  tests/machines tests/race tests/crash/test_faults.py $(ARGS)
+
+fuzz: $(VENV)/.fuzz
+	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 mutants: $(VENV)/.dev
 	@$(BIN)/python tools/mutants.py $(ARGS)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from .figures import add_up as add_up
 from .figures import figure as figure
 from .figures import print_figures
 

@@ -20,7 +20,10 @@ audit)
     --disable-pip-version-check >"$work/versions.txt"
   echo "$(wc -l <"$work/versions.txt") packages"
   "$bin/pip-audit" --strict --no-deps --disable-pip --progress-spinner off \
-    --vulnerability-service "${CHARIMG_AUDIT_SERVICE:-pypi}" --requirement "$work/versions.txt"
+    --vulnerability-service "${CHARIMG_AUDIT_SERVICE:-pypi}" --requirement "$work/versions.txt" || {
+    echo "not clean: a version is vulnerable, or could not be looked up (see above)" >&2
+    exit 1
+  }
   ;;
 sbom)
   mkdir -p dist

@@ -219,7 +219,8 @@ class IngestionError(CharimgError):
     Attributes:
         code: One of `ErrorCode`, or a newer string.
         status_code: The HTTP status of the download, when there was one.
-        image_id: The id of the ``failed`` record, when there is one.
+        image_id: The id of the ``failed`` record; its key where the repository keeps none without
+            media. ``None`` when nothing was written down.
         retryable: Whether the same download may succeed later.
     """
 

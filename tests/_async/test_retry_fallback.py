@@ -9,9 +9,7 @@ import pytest
 from charimg import (
     DownloadError,
     ErrorCode,
-    ImageNotFound,
     IngestionError,
-    OperationState,
     ReferencePolicy,
 )
 
@@ -162,21 +160,6 @@ async def test_a_failed_record_that_a_crash_left_may_fail_again() -> None:
     assert "1 failed" in report.operations[0].message
     assert await world.images() == [failed]
     await settled(world)
-
-
-async def test_an_error_names_no_record_where_none_was_written() -> None:
-    world, simulator = await rigged()
-    world.metadata.requires_media = True
-    simulator.switches.file_errors = 1
-    with pytest.raises(IngestionError) as caught:
-        await world.service.generate_reference(LENA, prompt="one")
-    assert caught.value.image_id is None
-    assert await world.images() == []
-    (operation,) = await world.operations()
-    (item,) = operation.items
-    assert (operation.state, item.state) == (OperationState.DONE, "failed")
-    with pytest.raises(ImageNotFound):
-        await world.service.retry_ingestion(LENA, item.image_id or "")
 
 
 async def test_an_odd_media_id_does_not_block_the_character() -> None:

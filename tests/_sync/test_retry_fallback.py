@@ -10,9 +10,7 @@ import pytest
 from charimg import (
     DownloadError,
     ErrorCode,
-    ImageNotFound,
     IngestionError,
-    OperationState,
     ReferencePolicy,
 )
 
@@ -161,21 +159,6 @@ def test_a_failed_record_that_a_crash_left_may_fail_again() -> None:
     assert "1 failed" in report.operations[0].message
     assert world.images() == [failed]
     settled(world)
-
-
-def test_an_error_names_no_record_where_none_was_written() -> None:
-    world, simulator = rigged()
-    world.metadata.requires_media = True
-    simulator.switches.file_errors = 1
-    with pytest.raises(IngestionError) as caught:
-        world.service.generate_reference(LENA, prompt="one")
-    assert caught.value.image_id is None
-    assert world.images() == []
-    (operation,) = world.operations()
-    (item,) = operation.items
-    assert (operation.state, item.state) == (OperationState.DONE, "failed")
-    with pytest.raises(ImageNotFound):
-        world.service.retry_ingestion(LENA, item.image_id or "")
 
 
 def test_an_odd_media_id_does_not_block_the_character() -> None:

@@ -10,7 +10,7 @@ import httpcore
 
 from .steps import Stop
 
-__all__ = ["KINDS", "fault", "fault_points"]
+__all__ = ["fault", "fault_points", "kinds_of"]
 
 KINDS = {
     "EIO": (errno.EIO, sqlite3.SQLITE_IOERR, "disk I/O error"),
@@ -20,21 +20,33 @@ KINDS = {
 """The error number of a file, and what SQLite makes of it."""
 
 
-def fault(kind: str | None) -> Stop | None:
-    """Return what raises the error that a failing call would raise.
+RESET = "connection reset"
+TIMED_OUT = "time-out after it was done"
+
+
+def kinds_of(moment: str) -> tuple[str, ...]:
+    """Return the ways in which a call can fail at a moment.
 
     Before an HTTP exchange the connection is reset; after it, the answer never comes, though the
     server did what it was asked.
     """
+    when, _, what = moment.partition(" ")
+    if what.startswith("http"):
+        return (RESET,) if when == "before" else (TIMED_OUT,)
+    return tuple(KINDS)
+
+
+def fault(kind: str | None) -> Stop | None:
+    """Return what raises the error that a failing call would raise."""
     if kind is None:
         return None
-    number, code, words = KINDS[kind]
 
     def stop(what: str, when: str) -> None:
-        if what.startswith("http"):
-            if when == "before":
-                raise httpcore.WriteError("connection reset by peer")
+        if kind == RESET:
+            raise httpcore.WriteError("connection reset by peer")
+        if kind == TIMED_OUT:
             raise httpcore.ReadTimeout("the answer never came")
+        number, code, words = KINDS[kind]
         if what.startswith("sql"):
             error = sqlite3.OperationalError(words)
             error.sqlite_errorcode = code

@@ -40,6 +40,7 @@ class Ended:
         ours: Whether that was an error of charimg, or none.
         raised: The traceback.
         told: The outcomes, if it was a recovery.
+        warned: What its result says that was not done.
     """
 
     killed: bool
@@ -48,6 +49,7 @@ class Ended:
     ours: bool = True
     raised: str | None = None
     told: list[str] = field(factory=list)
+    warned: list[str] = field(factory=list)
 
 
 @frozen(kw_only=True)
@@ -124,6 +126,7 @@ class Laboratory:
             ours=said.get("ours", True),
             raised=said.get("raised"),
             told=said.get("told", []),
+            warned=said.get("warned", []),
         )
 
     def recover(

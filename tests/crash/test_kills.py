@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from ..figures import Figure
+from ..figures import AddUp, Figure
 from .laboratory import Laboratory
 from .steps import kill_points
 from .works import WORKS
@@ -23,7 +23,7 @@ ADOPTED = {
 
 @pytest.mark.parametrize("name", WORKS)
 def test_nothing_is_lost_wherever_the_process_is_killed(
-    lab: Laboratory, name: str, figure: Figure
+    lab: Laboratory, name: str, figure: Figure, add_up: AddUp
 ) -> None:
     whole = lab.act(name)
     assert whole.ours, whole.raised
@@ -44,6 +44,7 @@ def test_nothing_is_lost_wherever_the_process_is_killed(
             assert outcome != "unknown" or prompt, f"{where}: a {kind} without its prompt"
             told[outcome] += 1
     outcomes = ", ".join(f"{number} {outcome}" for outcome, number in sorted(told.items()))
+    add_up("kill points", len(points))
     figure(
         f"SIGKILL, {name}",
         f"{len(points)} kill points, 0 violations, second recovery changed 0; {outcomes}",

@@ -150,8 +150,11 @@ def _act(act: works.Act, root: Path, url: str) -> dict[str, Any]:
     except Exception as caught:  # noqa: BLE001 - judged by whoever asked
         error = caught
     told = result.operations if isinstance(result, RecoveryReport) else ()
+    warned = [each.message for each in getattr(result, "warnings", ())]
     return {
         "told": [each.outcome for each in told],
+        # Recovery says it in its own message.
+        "warned": [text for text in (*warned, *(each.message for each in told)) if "not" in text],
         "error": None if error is None else f"{type(error).__name__}: {error}",
         "ours": error is None or isinstance(error, CharimgError),
         "raised": None if error is None else "".join(traceback.format_exception(error)),

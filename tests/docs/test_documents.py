@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from charimg import CharacterLibrary
 from charimg.testing import serve
 
-from .._documents import DOCUMENTS, ROOT, Runner, fences, look_up
+from ..servers.payload import PayloadServer
+from ..servers.s3 import S3Server, credentials
+from ..servers.s3 import radosgw_server as radosgw_server
+from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
-_BEFORE = {"docs/how-to/django.md": "_django"}
+_BEFORE = {
+    "docs/how-to/django.md": "_django",
+    "docs/how-to/payload.md": "_payload",
+    "docs/how-to/s3.md": "_s3",
+}
 
 
 @pytest.fixture
@@ -50,6 +60,34 @@ def _django() -> Iterator[None]:
     # Django's own close() would keep a database in memory open.
     connection.connection.close()
     connection.connection = None
+
+
+@pytest.fixture
+def _s3(radosgw_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bucket, and the environment as the page has it, with credentials of the server's."""
+    credentials(monkeypatch)
+    page = (ROOT / "docs/how-to/s3.md").read_text(encoding="utf-8")
+    [media] = re.findall(r"export CHARIMG_MEDIA='([^']+)'", page)
+    monkeypatch.setenv("CHARIMG_MEDIA", media)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", radosgw_server.endpoint)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+
+
+@pytest.fixture
+def _payload(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """A Payload CMS with a character that is linked."""
+    work = tmp_path / "payload"
+    work.mkdir()
+    server = PayloadServer(work)
+    server.start()
+    with CharacterLibrary(os.environ["CHARACTER_LIBRARY_API_URL"]) as library:
+        remote = library.create_character("Mira")
+    character = server.character("Mira", libraryIntegration={"libraryDbId": remote.id})
+    monkeypatch.setenv("PAYLOAD_URL", server.url)
+    monkeypatch.setenv("PAYLOAD_API_KEY", server.api_key)
+    monkeypatch.setenv("CHARACTER_ID", character)
+    yield
+    server.kill()
 
 
 @pytest.mark.usefixtures("_world")

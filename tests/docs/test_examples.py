@@ -12,7 +12,7 @@ import pytest
 
 from charimg.testing import serve
 
-from .._documents import ROOT
+from .documents import ROOT
 
 EXAMPLES = ROOT / "examples"
 

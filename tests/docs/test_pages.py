@@ -24,7 +24,7 @@ from charimg.cli.app import app
 from charimg.cli.exit_codes import MEANINGS, ExitCode
 from charimg.cli.report import error_object
 
-from .._documents import DOCS, DOCUMENTS, ROOT
+from .documents import DOCS, DOCUMENTS, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = DOCS / "reference"

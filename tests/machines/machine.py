@@ -18,20 +18,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from charimg import (
     CharacterImage,
     CharimgError,
+    ImagePage,
     OperationKind,
     OperationState,
     ReferencePolicy,
     RemoteDelete,
+    StorageError,
 )
 
 from ..crash.invariants import Bounds, Facts, changes, counts_of, violations
 from .stages import LENA, Stage
 from .trouble import Crash
 
-__all__ = ["TALLY", "Machine"]
+__all__ = ["RULES", "TALLY", "Machine"]
 
 TALLY: Counter[str] = Counter()
 """What was tried in this process."""
+RULES: Counter[str] = Counter()
+"""How often each rule was followed."""
 
 WITH_ANY_REQUEST = (
     *("broken_connections", "gateway_errors", "truncated_answers", "wrong_types"),
@@ -202,6 +206,7 @@ class Machine(RuleBasedStateMachine):
         except CharimgError as raised:
             error = raised
         TALLY["steps"] += 1
+        RULES[name] += 1
         TALLY["crashes"] += crashed
         TALLY["failures"] += error is not None
         if stage.trouble.fired:
@@ -315,7 +320,8 @@ class Machine(RuleBasedStateMachine):
     def restore(self, data: st.DataObject, mishaps: Mishaps) -> None:
         self.meet(mishaps)
         references = [image for image in self.images if image.kind == "reference"]
-        image = data.draw(st.sampled_from(references))
+        others = [image for image in references if image.external_id != self.remote]
+        image = data.draw(st.sampled_from(others or references))
         done = self.do("restore_reference", LENA, image.id)
         if done.error is None and done.result is not None:
             assert self.remote == image.external_id
@@ -337,24 +343,49 @@ class Machine(RuleBasedStateMachine):
             assert (done.error is None) == drawn
             assert done.new == []
 
+    def read(self, **options: Any) -> ImagePage | None:
+        """List images; ``None`` if that failed, or the process died of it."""
+        before = table_of(self.stage.facts())
+        RULES["page" if "cursor" in options else "list"] += 1
+        try:
+            return self.stage.call("list_images", LENA, **options)  # type: ignore[no-any-return]
+        except Crash:
+            self.stage.restart()
+        except StorageError:
+            assert self.stage.trouble.fired
+            self.stage.trouble.clear()
+        assert table_of(self.stage.facts()) == before
+        return None
+
     @rule()
     def list(self) -> None:
         images = self.images
         order = [(image.created_at, image.id) for image in images]
         assert order == sorted(order, reverse=True)
         for kind in ("reference", "portfolioItem", "scene"):
-            page = self.stage.call("list_images", LENA, kind=kind, limit=1000)
+            page = self.read(kind=kind, limit=1000)
+            if page is None:
+                return
             assert page.total == len(page.images)
             assert [each.id for each in page.images] == [
                 each.id for each in images if each.kind == kind
             ]
 
-    @rule(limit=st.integers(1, 3))
-    def page(self, limit: int) -> None:
-        """Read one page further, whatever has changed since the last one."""
+    @rule(limit=st.integers(1, 3), pages=st.integers(1, 4))
+    def page(self, limit: int, pages: int) -> None:
+        """Read some pages further, whatever has changed since the last one."""
+        for _ in range(pages):
+            self.read_page(limit)
+            if self.cursor is None:
+                break
+
+    def read_page(self, limit: int) -> None:
         if self.cursor is None:
             self.listed, self.at_first = [], set(table_of(self.stage.facts()))
-        page = self.stage.call("list_images", LENA, limit=limit, cursor=self.cursor)
+        page = self.read(limit=limit, cursor=self.cursor)
+        if page is None:
+            # The same page can be asked for again.
+            return
         self.listed += [image.id for image in page.images]
         self.cursor = page.next_cursor
         now = set(table_of(self.stage.facts()))
@@ -362,6 +393,20 @@ class Machine(RuleBasedStateMachine):
         assert len(set(self.listed)) == len(self.listed), "listed twice"
         if self.cursor is None:
             assert self.at_first & now <= set(self.listed), "passed over"
+
+    # What goes wrong
+
+    @rule(step=st.integers(1, 30), after=st.booleans())
+    def crash(self, step: int, after: bool) -> None:
+        """Let the process die at a step from here, whatever it does then."""
+        self.meet([("crash", step, after)])
+        RULES["crash"] += 1
+
+    @rule(what=st.one_of(FAULT, SERVER))
+    def fault(self, what: tuple[Any, ...]) -> None:
+        """Let a call fail from here, or the server."""
+        self.meet([what])
+        RULES["fault"] += 1
 
     # What brings order
 

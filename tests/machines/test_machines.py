@@ -10,11 +10,17 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..figures import Figure
-from .machine import TALLY, Machine
+from .machine import RULES, TALLY, Machine
 from .stages import AsyncStage, SyncStage
 
 SOAK = os.environ.get("CHARIMG_SOAK", "")
-"""``examples x steps`` of a longer run, as ``make soak`` asks for; each with a seed of its own."""
+"""``examples x steps`` of a longer run, as ``make soak`` asks for; each with a seed of its own.
+Another text stands for 2,000 x 50."""
+EVERYTHING = {
+    *("generate_reference", "generate_portfolio", "generate_scene", "restore_reference", "list"),
+    *("page", "delete_image", "delete_all_images", "retry_ingestion", "crash", "fault", "recover"),
+}
+"""Every rule, by what it calls."""
 
 PLAIN = {"max_examples": 200, "stateful_step_count": 20, "derandomize": True}
 
@@ -30,11 +36,12 @@ class AsyncMachine(Machine):
 @pytest.mark.parametrize("machine", [SyncMachine, AsyncMachine], ids=["sync", "async"])
 def test_nothing_is_lost_in_any_history(machine: type[Machine], figure: Figure) -> None:
     TALLY.clear()
+    RULES.clear()
     options = PLAIN
     begun = "derandomized"
     chosen: type[Machine] = machine
     if SOAK:
-        examples, _, steps = SOAK.partition("x")
+        examples, _, steps = (SOAK if "x" in SOAK else "2000x50").partition("x")
         number = int(os.environ.get("CHARIMG_SOAK_SEED") or secrets.randbits(32))
         options = {"max_examples": int(examples), "stateful_step_count": int(steps)}
         begun = f"CHARIMG_SOAK_SEED={number}"
@@ -49,8 +56,10 @@ def test_nothing_is_lost_in_any_history(machine: type[Machine], figure: Figure) 
             suppress_health_check=list(HealthCheck),
         ),
     )
+    assert set(RULES) == EVERYTHING
+    followed = ", ".join(f"{number} {name}" for name, number in sorted(RULES.items()))
     figure(
         f"random histories, {machine.stage_type.__name__.removesuffix('Stage').lower()}",
         f"{TALLY['histories']} ({begun}), {TALLY['steps']} operations, {TALLY['crashes']} crashes, "
-        f"{TALLY['failures']} failures, 0 violations",
+        f"{TALLY['failures']} failures, 0 violations; rules: {followed}",
     )

@@ -79,10 +79,11 @@ CORE = {
     "stamina": {"_async", "_sync"},
 }
 """Core dependencies, and the rooms that may use them."""
-NAMED_IN_TYPES = {"httpx": {"_async", "_sync"}}
+NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
     "PIL": {"_decoding", "stores", "testing", "cli"},
+    "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},
     "uvicorn": {"testing"},

@@ -74,13 +74,14 @@ def test_no_target_is_mistaken_for_a_file() -> None:
         "bench",
         "docs",
         "soak",
+        "fuzz",
         "mutants",
         "audit",
         "sbom",
     }
 
 
-def run_suite(folder: Path, **env: str) -> tuple[int, str]:
+def run_suite(folder: Path, *options: str, **env: str) -> tuple[int, str]:
     """Run a suite with the project's conftest; return its exit code and what it printed."""
     tests = folder / "tests"
     tests.mkdir(exist_ok=True)
@@ -89,7 +90,7 @@ def run_suite(folder: Path, **env: str) -> tuple[int, str]:
         shutil.copy(ROOT / "tests" / name, tests)
     quiet = ["-q", "--import-mode=importlib", "-p", "no:randomly", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *quiet, "tests"],
+        [sys.executable, "-m", "pytest", *quiet, *options, "tests"],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -135,3 +136,16 @@ def test_figures_that_tests_note_are_printed(tmp_path: Path) -> None:
     code, out = run_suite(tmp_path)
     assert code == 0
     assert "\nvectors, inward: 212 tried, 0 reached\n" in out
+
+
+def test_sums_over_many_tests_are_printed(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    text = (
+        "import pytest\n"
+        '@pytest.mark.parametrize("n", [3, 3, 36])\n'
+        'def test_it(add_up, n):\n    add_up("points", n)\n'
+    )
+    (tmp_path / "tests/test_sum.py").write_text(text, encoding="utf-8")
+    code, out = run_suite(tmp_path, "-n", "2")
+    assert code == 0
+    assert "\ntotal, points: 42\n" in out

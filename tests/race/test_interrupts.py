@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 import charimg
 from charimg import CharacterImageService
+from charimg._sync import base
 from charimg.testing import Simulator, serve
 
 from ..crash import invariants
@@ -86,8 +88,12 @@ def by_ports(world: World, act: Callable[[CharacterImageService], object], steps
 
 def _by_steps(world: World, act: Callable[[CharacterImageService], object], steps: Steps) -> None:
     transport = SteppedTransport(world.simulator.transport(), steps)
-    with stepping(steps, world.root), world.open(transport) as service:
-        act(service)
+    with pytest.MonkeyPatch.context() as patch:
+        # A key says in which directory its file lies, and which must be made: no accident here.
+        ids = (f"{'f' * 12}{number:020x}" for number in count())
+        patch.setattr(base, "new_operation_id", ids.__next__)
+        with stepping(steps, world.root), world.open(transport) as service:
+            act(service)
 
 
 def _interrupted(
@@ -158,10 +164,12 @@ class Watched(Simulator):
 
 
 PROGRAM = """
-import sys, tempfile
+import signal, sys, tempfile
 from pathlib import Path
 from tests.crash.works import WORKS, open_service
 root, url, work, tempfile.tempdir = sys.argv[1:]
+# A shell has what it starts in the background ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with open_service(Path(root), url) as service:
     WORKS[work].act(service)
 """
@@ -208,6 +216,8 @@ def test_a_real_process_is_interrupted(
         finally:
             process.kill()
             process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
         assert process.returncode == -signal.SIGINT
         assert told.rstrip().endswith("KeyboardInterrupt")
         assert list(tmp.iterdir()) == [], "no temporary file is left"

@@ -50,7 +50,8 @@ def test_taken_over_at_every_call(worlds: Worlds, figure: Figure, name: str, oth
         where = f"{at}: {moment}"
         assert world.judge(work, later=2 * LEASE_SECONDS, contested=True) == [], where
         worlds.forget(world)
-    assert lost > 10
+    # Where what it works on is gone, it is told that, and not that its lease is lost.
+    assert lost > 5
     figure(
         f"leases taken over at every call, {name}, by {other}",
         f"{len(steps.trail)} points, {lost} times noticed, 0 violations",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from .settings import StoreSettings
 
 __all__ = ["Opener"]
 
+API_KEY = "PAYLOAD_API_KEY"
 _NAMES = {"sqlite": "Sqlite", "postgresql": "Postgres", "payload": "Payload"}
 
 
@@ -65,7 +67,8 @@ class Opener:
             return stores.SqliteDatabase(place.path)
         if place.backend == "postgresql":
             return self._class("PostgresDatabase").from_url(place.url)
-        return self._class("PayloadClient").from_url(place.url)
+        key = os.environ.get(API_KEY) or None
+        return self._class("PayloadClient").from_url(place.url, api_key=key)
 
     def _class(self, name: str) -> Any:
         return getattr(stores, self._prefix + name)

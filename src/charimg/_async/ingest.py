@@ -223,8 +223,8 @@ class _Ingestion:
         self.errors[item.key] = error
         failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
         image = await self._record(failed, media=None, metrics=ImageMetrics())
-        if self.replaced is not None or not self.run.parts.metadata.requires_media:
-            error.image_id = image.id
+        # Where no record can be written, the key stands for one: the ledger knows it.
+        error.image_id = image.id
 
     async def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         begun = time.perf_counter()

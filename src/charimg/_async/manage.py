@@ -20,6 +20,7 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
 from .removal import doom, finish_removal, remove_replaced, sweep
+from .unrecorded import unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
@@ -91,7 +92,8 @@ async def retry_ingestion(
     run: AsyncRun, image_id: str, character: CharacterReference | None
 ) -> GenerationResult:
     """Download a failed image again."""
-    image = await _image(run, image_id)
+    unrecorded = await unrecorded_image(run.parts, image_id)
+    image = unrecorded or await _image(run, image_id)
     if image.status != ImageStatus.FAILED:
         raise ImageMismatch(f"Image {image_id} is {image.status}; there is nothing to retry.")
     if not image.source_url and not image.external_id:
@@ -107,8 +109,12 @@ async def retry_ingestion(
         external_id=image.external_id,
         shot=image.metrics.shot,
     )
-    await run.write(state=OperationState.RECEIVED, items=(item,))
-    result = await single(run, character, kind=image.kind, replaced=image)
+    options = dict(run.op.options)
+    if unrecorded is not None:
+        options["unrecorded"] = image.kind
+    await run.write(state=OperationState.RECEIVED, items=(item,), options=options)
+    replaced = image if unrecorded is None else None
+    result = await single(run, character, kind=image.kind, replaced=replaced)
     await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed)

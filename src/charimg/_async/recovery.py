@@ -200,7 +200,9 @@ class _Recovery:
             await resolve_set(run, run.op.library_db_id or "")
         replaced = None
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
-        if run.op.kind == OperationKind.RETRY:
+        if unrecorded := run.op.options.get("unrecorded"):
+            kind = ImageKind(unrecorded)
+        elif run.op.kind == OperationKind.RETRY:
             replaced = await run.parts.metadata.get(str(run.op.options["image_id"]))
             if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
                 return await self._retried_already(replaced)

@@ -27,7 +27,7 @@ _IPV6_AND_PORT = re.compile(r"\[([0-9a-f:.]+)\](?::(.*))?", re.DOTALL)
 _SAFE_IN_PATH = "!$&'()*+,/:;=@-._~%"
 
 
-def check_url(url: str, base: str | None = None) -> str:
+def check_url(url: str, base: str = "") -> str:
     """Return the normalised absolute form of an http or https URL.
 
     Normalised means: scheme and host in lower case, no default port, no fragment, spaces and
@@ -35,7 +35,7 @@ def check_url(url: str, base: str | None = None) -> str:
 
     Args:
         url: Absolute, or relative to ``base`` (contract page: the Library gives both).
-        base: An absolute URL.
+        base: An absolute URL; none by default.
 
     Raises:
         DownloadError: ``URL_REFUSED``; the message shows no user info and no query.
@@ -49,7 +49,10 @@ def check_url(url: str, base: str | None = None) -> str:
     if url != url.strip():
         raise _refused(url, "it begins or ends with a space")
     try:
-        parts = urlsplit(url if base is None else urljoin(base, url))
+        parts = urlsplit(url)
+        if not (parts.scheme and parts.netloc):
+            # Never for what is absolute: joining would drop an empty parameter at the end.
+            parts = urlsplit(urljoin(base, url))
         if parts.scheme not in _DEFAULT_PORTS:
             raise _refused(url, "it is not an absolute http or https URL")
         authority = _authority(url, parts)

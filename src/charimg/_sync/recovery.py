@@ -201,7 +201,9 @@ class _Recovery:
             resolve_set(run, run.op.library_db_id or "")
         replaced = None
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
-        if run.op.kind == OperationKind.RETRY:
+        if unrecorded := run.op.options.get("unrecorded"):
+            kind = ImageKind(unrecorded)
+        elif run.op.kind == OperationKind.RETRY:
             replaced = run.parts.metadata.get(str(run.op.options["image_id"]))
             if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
                 return self._retried_already(replaced)

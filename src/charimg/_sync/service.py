@@ -15,6 +15,7 @@ from ..models import (
     DeleteResult,
     GenerationResult,
     ImagePage,
+    ImageStatus,
     PortfolioResult,
     PromptSuggestion,
     ReferencePolicy,
@@ -27,6 +28,7 @@ from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
 from .recovery import recover
+from .unrecorded import list_unrecorded, unrecorded_image
 
 __all__ = ["CharacterImageService"]
 
@@ -268,7 +270,9 @@ class CharacterImageService(ServiceBase):
     ) -> ImagePage:
         """Return one page of the character's images, newest first, with media URLs.
 
-        A character without images, or one that nobody knows, has an empty page.
+        A character without images, or one that nobody knows, has an empty page. Failed images that
+        the repository keeps no record of, because it requires media, are not among the others: ask
+        for ``status="failed"``.
 
         Args:
             character_id: The host's id of the character.
@@ -280,6 +284,8 @@ class CharacterImageService(ServiceBase):
         Raises:
             InvalidArgument: The limit is out of range, or the cursor is not one of ours.
         """
+        if status == ImageStatus.FAILED and self._parts.metadata.requires_media:
+            return list_unrecorded(self._parts, character_id, kind=kind, limit=limit, cursor=cursor)
         page = self._parts.metadata.list(
             character_id, kind=kind, status=status, limit=limit, cursor=cursor
         )
@@ -314,6 +320,8 @@ class CharacterImageService(ServiceBase):
             ImageMismatch: It belongs to another character.
         """
         image = self._parts.metadata.get(image_id)
+        if image is None:
+            image = unrecorded_image(self._parts, image_id)
         if image is None:
             raise ImageNotFound(
                 f"There is no image {image_id!a:.80}. List the images to see which exist."

@@ -1,4 +1,4 @@
-"""The embedded backends: memory, files on disk, SQLite. For each mode, written by hand.
+"""The backends: memory, files on disk, SQLite, S3, Payload CMS. For each mode, written by hand.
 
 Names load when they are first used, so importing one backend does not pay for another.
 """
@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from .memory import MemoryGenerationLedger as MemoryGenerationLedger
     from .memory import MemoryMediaStore as MemoryMediaStore
     from .memory import MemoryMetadataRepository as MemoryMetadataRepository
+    from .payload import AsyncPayloadCharacterDirectory as AsyncPayloadCharacterDirectory
+    from .payload import AsyncPayloadClient as AsyncPayloadClient
+    from .payload import AsyncPayloadMediaStore as AsyncPayloadMediaStore
+    from .payload import AsyncPayloadMetadataRepository as AsyncPayloadMetadataRepository
+    from .payload import PayloadCharacterDirectory as PayloadCharacterDirectory
+    from .payload import PayloadClient as PayloadClient
+    from .payload import PayloadMediaStore as PayloadMediaStore
+    from .payload import PayloadMetadataRepository as PayloadMetadataRepository
+    from .payload import PayloadOptions as PayloadOptions
+    from .s3 import AsyncS3MediaStore as AsyncS3MediaStore
+    from .s3 import S3MediaStore as S3MediaStore
     from .sqlite import AsyncSqliteCharacterDirectory as AsyncSqliteCharacterDirectory
     from .sqlite import AsyncSqliteGenerationLedger as AsyncSqliteGenerationLedger
     from .sqlite import AsyncSqliteMetadataRepository as AsyncSqliteMetadataRepository
@@ -39,6 +50,18 @@ _NAMES = {
         "MemoryMediaStore",
         "MemoryMetadataRepository",
     ),
+    "s3": ("AsyncS3MediaStore", "S3MediaStore"),
+    "payload": (
+        "AsyncPayloadCharacterDirectory",
+        "AsyncPayloadClient",
+        "AsyncPayloadMediaStore",
+        "AsyncPayloadMetadataRepository",
+        "PayloadCharacterDirectory",
+        "PayloadClient",
+        "PayloadMediaStore",
+        "PayloadMetadataRepository",
+        "PayloadOptions",
+    ),
     "sqlite": (
         "AsyncSqliteCharacterDirectory",
         "AsyncSqliteGenerationLedger",
@@ -57,6 +80,11 @@ __all__ = [
     "AsyncMemoryGenerationLedger",
     "AsyncMemoryMediaStore",
     "AsyncMemoryMetadataRepository",
+    "AsyncPayloadCharacterDirectory",
+    "AsyncPayloadClient",
+    "AsyncPayloadMediaStore",
+    "AsyncPayloadMetadataRepository",
+    "AsyncS3MediaStore",
     "AsyncSqliteCharacterDirectory",
     "AsyncSqliteGenerationLedger",
     "AsyncSqliteMetadataRepository",
@@ -65,6 +93,12 @@ __all__ = [
     "MemoryGenerationLedger",
     "MemoryMediaStore",
     "MemoryMetadataRepository",
+    "PayloadCharacterDirectory",
+    "PayloadClient",
+    "PayloadMediaStore",
+    "PayloadMetadataRepository",
+    "PayloadOptions",
+    "S3MediaStore",
     "SqliteCharacterDirectory",
     "SqliteDatabase",
     "SqliteGenerationLedger",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 from pathlib import Path
+from typing import IO
 
 from ...policies import DownloadLimits
 
@@ -17,7 +18,7 @@ _MAX_PIXELS = DownloadLimits().max_pixels
 _QUALITY = 80
 
 
-def draw_thumbnail(path: Path, longest_side: int) -> bytes | None:
+def draw_thumbnail(path: Path | IO[bytes], longest_side: int) -> bytes | None:
     """Return a WebP whose sides are at most so many pixels, never enlarged.
 
     Returns:

@@ -71,6 +71,24 @@ def _plain(media: Media | None) -> Media | None:
 class MediaStoreContract(Contract):
     """`make` returns a media store."""
 
+    def content(self, seed: bytes) -> bytes:
+        """Return the bytes of a file, others for every seed. Default: the seed, which is no image.
+
+        Override it where the store takes only real images.
+        """
+        return seed
+
+    def upload(
+        self,
+        key: str,
+        content: bytes | None = None,
+        *,
+        source: Callable[[bytes], io.BytesIO] = io.BytesIO,
+    ) -> Upload:
+        """Return an upload. Override it where the store finds out width and height by itself."""
+        content = self.content(_CONTENT) if content is None else content
+        return make_upload(key, content, source=source)
+
     def _expect_absent(self, store: Any, key: str, when: str) -> None:
         expect(store.get(key) is None, f"get returns None {when}")
         with expect_raises(MediaNotFound, f"open raises MediaNotFound {when}"), store.open(key):
@@ -79,7 +97,7 @@ class MediaStoreContract(Contract):
     def test_save_stores_the_file(self) -> None:
         """``save``: Store a file. ``open``: the stored bytes as chunks, in order."""
         with self.opened() as store:
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             media = store.save(upload)
             for name in ("key", "filename", "mime_type", "size", "width", "height", "alt"):
                 expect_equal(getattr(media, name), getattr(upload, name), f"save keeps {name}")
@@ -88,17 +106,19 @@ class MediaStoreContract(Contract):
             with store.open(upload.key) as chunks:
                 parts = list(chunks)
             expect(all(type(part) is bytes and part for part in parts), "open gives bytes")
-            expect(b"".join(parts) == _CONTENT, "open gives the stored bytes, in order")
+            expect(
+                b"".join(parts) == self.content(_CONTENT), "open gives the stored bytes, in order"
+            )
 
     def test_get_returns_what_was_saved(self) -> None:
         """``get``: Return the media."""
         with self.opened_twice() as (store, reopen):
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             media = _plain(store.save(upload))
             expect_equal(_plain(store.get(upload.key)), media, "get returns what save returned")
             again = reopen()
             expect_equal(_plain(again.get(upload.key)), media, "a restart loses nothing")
-            expect(_bytes(again, upload.key) == _CONTENT, "a restart loses no bytes")
+            expect(_bytes(again, upload.key) == self.content(_CONTENT), "a restart loses no bytes")
 
     def test_nothing_is_there_before(self) -> None:
         """``get``: or ``None``. ``open``: MediaNotFound (on entering)."""
@@ -110,12 +130,17 @@ class MediaStoreContract(Contract):
     def test_save_is_idempotent_by_key(self) -> None:
         """``save``: a key that is stored returns the first media and leaves its bytes alone."""
         with self.opened() as store:
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             first = _plain(store.save(upload))
-            second = evolve(make_upload(upload.key, _OTHER), mime_type="image/webp", alt="other")
+            second = evolve(
+                self.upload(upload.key, self.content(_OTHER)), mime_type="image/webp", alt="other"
+            )
             expect_equal(_plain(store.save(second)), first, "a stored key returns the first media")
             expect_equal(_plain(store.get(upload.key)), first, "the first media stays")
-            expect(_bytes(store, upload.key) == _CONTENT, "the first bytes are left alone")
+            expect(
+                _bytes(store, upload.key) == self.content(_CONTENT),
+                "the first bytes are left alone",
+            )
 
     def test_a_broken_save_stores_nothing(self) -> None:
         """``save``: whole or not at all; nothing is visible under the key. A later one works."""
@@ -123,17 +148,17 @@ class MediaStoreContract(Contract):
             key = self.unique()
             # Which error is not said: the source failed, not the store.
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(make_upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=_BrokenFile))
             self._expect_absent(store, key, "after a broken save")
-            store.save(make_upload(key))
-            expect(_bytes(store, key) == _CONTENT, "a save after a broken one works")
+            store.save(self.upload(key))
+            expect(_bytes(store, key) == self.content(_CONTENT), "a save after a broken one works")
 
     def test_delete_after_a_broken_save(self) -> None:
         """``delete``: and what a broken save may have left under the key."""
         with self.opened() as store:
             key = self.unique()
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(make_upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=_BrokenFile))
             store.delete(key)
             expect(store.delete(key) is False, "a second delete finds nothing")
             self._expect_absent(store, key, "after a broken save and a delete")
@@ -141,31 +166,34 @@ class MediaStoreContract(Contract):
     def test_the_caller_closes_the_file(self) -> None:
         """``save``: The caller keeps ``upload.file`` open until this returns and closes it."""
         with self.opened() as store:
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             store.save(upload)
             expect(not upload.file.closed, "save leaves upload.file open for the caller")
 
     def test_a_reader_may_leave_early(self) -> None:
         """``open``: a context: whoever leaves it needs no more chunks, and may open it again."""
         with self.opened() as store:
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             store.save(upload)
             with store.open(upload.key) as chunks, store.open(upload.key) as others:
-                expect(_CONTENT.startswith(next(chunks)), "chunks come in order")
-                expect(b"".join(others) == _CONTENT, "two readers do not disturb each other")
-            expect(_bytes(store, upload.key) == _CONTENT, "a reader may leave early")
+                expect(self.content(_CONTENT).startswith(next(chunks)), "chunks come in order")
+                expect(
+                    b"".join(others) == self.content(_CONTENT),
+                    "two readers do not disturb each other",
+                )
+            expect(_bytes(store, upload.key) == self.content(_CONTENT), "a reader may leave early")
 
     def test_delete_removes(self) -> None:
         """``delete``: Remove the file. Idempotent: returns whether something was there."""
         with self.opened_twice() as (store, reopen):
             key, other = self.unique(), self.unique()
-            store.save(make_upload(key))
-            store.save(make_upload(other))
+            store.save(self.upload(key))
+            store.save(self.upload(other))
             expect(store.delete(key) is True, "delete returns True when something was there")
             self._expect_absent(store, key, "after a delete")
             self._expect_absent(reopen(), key, "after a delete and a restart")
             expect(store.delete(key) is False, "delete returns False when nothing was there")
-            expect(_bytes(store, other) == _CONTENT, "other media stay")
+            expect(_bytes(store, other) == self.content(_CONTENT), "other media stay")
 
     def test_delete_of_nothing(self) -> None:
         """``delete``: Idempotent."""
@@ -176,16 +204,16 @@ class MediaStoreContract(Contract):
         """``save``: idempotent by what *is* stored, not by what was."""
         with self.opened() as store:
             key = self.unique()
-            store.save(make_upload(key))
+            store.save(self.upload(key))
             store.delete(key)
-            media = store.save(make_upload(key, _OTHER))
-            expect_equal(media.size, len(_OTHER), "a deleted key takes new bytes")
-            expect(_bytes(store, key) == _OTHER, "a deleted key holds the new bytes")
+            media = store.save(self.upload(key, self.content(_OTHER)))
+            expect_equal(media.size, len(self.content(_OTHER)), "a deleted key takes new bytes")
+            expect(_bytes(store, key) == self.content(_OTHER), "a deleted key holds the new bytes")
 
     def test_locate_fills_in_the_url(self) -> None:
         """``locate``: the media with ``url`` and ``thumbnail_url`` filled in, without any I/O."""
         with self.opened() as store:
-            upload = make_upload(self.unique())
+            upload = self.upload(self.unique())
             saved = store.save(upload)
             located = store.locate(saved)
             expect(isinstance(located.url, str) and located.url, "locate fills in the url")
@@ -202,7 +230,7 @@ class MediaStoreContract(Contract):
     def test_urls_differ(self) -> None:
         """``Media.key``: unique per image, so two media are two files."""
         with self.opened() as store:
-            urls = {store.locate(store.save(make_upload(self.unique()))).url for _ in range(3)}
+            urls = {store.locate(store.save(self.upload(self.unique()))).url for _ in range(3)}
             expect_equal(len(urls), 3, "different media have different URLs")
 
     def test_saves_at_once(self) -> None:
@@ -212,14 +240,14 @@ class MediaStoreContract(Contract):
             if not store.concurrent_safe:
                 return
             same, keys = self.unique(), [self.unique() for _ in range(4)]
-            contents = [_CONTENT + bytes([number]) for number in range(4)]
+            contents = [self.content(_CONTENT + bytes([number])) for number in range(4)]
             with ThreadPoolExecutor(8) as pool:
                 each = [
-                    pool.submit(store.save, make_upload(key, content, source=_SlowFile))
+                    pool.submit(store.save, self.upload(key, content, source=_SlowFile))
                     for key, content in zip(keys, contents, strict=True)
                 ]
                 all_same = [
-                    pool.submit(store.save, make_upload(same, content, source=_SlowFile))
+                    pool.submit(store.save, self.upload(same, content, source=_SlowFile))
                     for content in contents
                 ]
             for key, content, future in zip(keys, contents, each, strict=True):
@@ -235,14 +263,14 @@ class MediaStoreContract(Contract):
         with self.opened() as store:
             if not store.concurrent_safe:
                 return
-            key = self.unique()
+            key, content = self.unique(), self.content(_CONTENT)
             with ThreadPoolExecutor(1) as pool:
-                saving = pool.submit(store.save, make_upload(key, source=_SlowFile))
+                saving = pool.submit(store.save, self.upload(key, source=_SlowFile))
                 while not saving.done():
                     media = store.get(key)
                     expect(
                         media is None
-                        or (media.size, _bytes(store, key)) == (len(_CONTENT), _CONTENT),
+                        or (media.size, _bytes(store, key)) == (len(content), content),
                         "what is visible during a save is whole",
                     )
                     time.sleep(0.001)

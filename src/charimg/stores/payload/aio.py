@@ -1,0 +1,135 @@
+"""The async stores in Payload, for asyncio and trio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
+from .client import AsyncPayloadClient
+from .steps import Site, check_file
+from .sync import located
+
+__all__ = [
+    "AsyncPayloadCharacterDirectory",
+    "AsyncPayloadMediaStore",
+    "AsyncPayloadMetadataRepository",
+]
+
+
+class _Store:
+    def __init__(self, client: AsyncPayloadClient) -> None:
+        self._client = client
+
+    @property
+    def _site(self) -> Site:
+        return self._client.site
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Make a store with a client of its own; see `AsyncPayloadClient.from_url`."""
+        return cls(AsyncPayloadClient.from_url(url, **options))
+
+    async def aclose(self) -> None:
+        """Close the client; for a store made by `from_url`."""
+        await self._client.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._client!r})"
+
+
+class AsyncPayloadMediaStore(_Store):
+    """The async twin of `PayloadMediaStore`."""
+
+    concurrent_safe = False
+
+    async def save(self, upload: Upload, /) -> Media:
+        """See `MediaStore.save`.
+
+        Raises:
+            InvalidArgument: The key cannot be part of a file name.
+            StorageError: Payload refused the file or failed.
+        """
+        return await self._client.run(self._site.save_media(upload))
+
+    @asynccontextmanager
+    async def open(self, key: str, /) -> AsyncIterator[AsyncIterator[bytes]]:
+        """See `MediaStore.open`."""
+        request = await self._client.run(self._site.open_media(key))
+        headers = self._site.headers(request.url)
+        async with self._client.transport.open(request, headers) as (status, chunks):
+            check_file(status, key)
+            yield chunks
+
+    async def get(self, key: str, /) -> Media | None:
+        """See `MediaStore.get`. Reads the file for its hash."""
+        return await self._client.run(self._site.get_media(key))
+
+    async def delete(self, key: str, /) -> bool:
+        """See `MediaStore.delete`.
+
+        Raises:
+            StorageConflict: A record still names the media; delete the record first.
+        """
+        return await self._client.run(self._site.delete_media(key))
+
+    def locate(self, media: Media, /) -> Media:
+        """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""
+        return located(self._site, media)
+
+
+class AsyncPayloadMetadataRepository(_Store):
+    """The async twin of `PayloadMetadataRepository`."""
+
+    @property
+    def requires_media(self) -> bool:
+        """Whether the records' media is a required field."""
+        return self._site.options.requires_media
+
+    async def add(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.add`."""
+        return await self._client.run(self._site.add_image(image))
+
+    async def get(self, image_id: str, /) -> CharacterImage | None:
+        """See `MetadataRepository.get`."""
+        return await self._client.run(self._site.get_image(image_id))
+
+    async def update(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.update`."""
+        return await self._client.run(self._site.update_image(image))
+
+    async def list(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> ImagePage:
+        """See `MetadataRepository.list`."""
+        return await self._client.run(
+            self._site.list_images(character_id, kind, status, limit, cursor)
+        )
+
+    async def delete(self, image_id: str, /) -> bool:
+        """See `MetadataRepository.delete`."""
+        return await self._client.run(self._site.delete_image(image_id))
+
+    async def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        return await self._client.run(self._site.character_ids())
+
+
+class AsyncPayloadCharacterDirectory(_Store):
+    """The async twin of `PayloadCharacterDirectory`."""
+
+    async def get(self, character_id: str, /) -> CharacterReference | None:
+        """See `CharacterDirectory.get`."""
+        return await self._client.run(self._site.get_character(character_id))
+
+    async def list_all(self) -> tuple[CharacterReference, ...]:
+        """See `ListableCharacterDirectory.list_all`."""
+        return await self._client.run(self._site.all_characters())

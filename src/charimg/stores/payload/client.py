@@ -1,0 +1,203 @@
+"""The connection to a Payload CMS that the stores of one host share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from ..._http.cms import AsyncCmsTransport, CmsTransport
+from ..._library.urls import check_base_url
+from ...errors import ConfigurationError
+from .options import PayloadOptions
+from .steps import Site, Steps
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["AsyncPayloadClient", "PayloadClient"]
+
+T = TypeVar("T")
+
+
+def _site(
+    base_url: str, options: PayloadOptions | None, api_key: str | None, token: str | None
+) -> Site:
+    options = options or PayloadOptions()
+    if api_key and token:
+        raise ConfigurationError("Give Payload's api_key or a token, not both.")
+    secret = api_key or token or ""
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise ConfigurationError("The API key or token of Payload cannot be sent.")
+    authorization = f"{options.users} API-Key {api_key}" if api_key else ""
+    return Site(
+        base_url=check_base_url(base_url),
+        options=options,
+        authorization=f"JWT {token}" if token else authorization,
+    )
+
+
+class PayloadClient:
+    """Talks to one Payload CMS; give it to the stores. Safe for several threads.
+
+    Args:
+        base_url: Where Payload is, without ``/api``.
+        api_key: The API key of a user; sent to this origin alone, and never shown.
+        token: A JWT instead.
+        options: Collections and fields, where they are not the defaults.
+        timeout: Seconds for each of connecting, sending and receiving.
+        http_client: An `httpx.Client` of yours; it is never closed here.
+
+    Raises:
+        ConfigurationError: The URL or the key cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        options: PayloadOptions | None = None,
+        timeout: float = 60.0,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        self.site = _site(base_url, options, api_key, token)
+        self._transport = CmsTransport(timeout=timeout, client=http_client)
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        options: PayloadOptions | None = None,
+        timeout: float = 60.0,
+        http_client: httpx.Client | None = None,
+    ) -> Self:
+        """Make a client from ``payload+https://host?media=…&metadata=…&characters=…&cdn=…``.
+
+        Raises:
+            ConfigurationError: It is no such URL; nothing of it is shown.
+        """
+        base_url, options = PayloadOptions.from_url(url, options or PayloadOptions())
+        return cls(
+            base_url,
+            api_key=api_key,
+            token=token,
+            options=options,
+            timeout=timeout,
+            http_client=http_client,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.site.base_url!r})"
+
+    def run(self, steps: Steps[T]) -> T:
+        """Carry out the steps of one call."""
+        try:
+            request = next(steps)
+            while True:
+                answer = self._transport.send(request, self.site.headers(request.url))
+                request = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
+
+    @property
+    def transport(self) -> CmsTransport:
+        """What sends the requests."""
+        return self._transport
+
+    def check(self) -> None:
+        """Check that Payload answers and accepts the key.
+
+        Raises:
+            StorageError: It does not.
+        """
+        self.run(self.site.check())
+
+    def close(self) -> None:
+        """Close the connections, unless the HTTP client was injected. Idempotent."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class AsyncPayloadClient:
+    """The async twin of `PayloadClient`, for one event loop of asyncio or trio."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        options: PayloadOptions | None = None,
+        timeout: float = 60.0,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> None:
+        self.site = _site(base_url, options, api_key, token)
+        self._transport = AsyncCmsTransport(timeout=timeout, client=http_client)
+
+    @classmethod
+    def from_url(
+        cls,
+        url: str,
+        *,
+        api_key: str | None = None,
+        token: str | None = None,
+        options: PayloadOptions | None = None,
+        timeout: float = 60.0,
+        http_client: httpx.AsyncClient | None = None,
+    ) -> Self:
+        """See `PayloadClient.from_url`."""
+        base_url, options = PayloadOptions.from_url(url, options or PayloadOptions())
+        return cls(
+            base_url,
+            api_key=api_key,
+            token=token,
+            options=options,
+            timeout=timeout,
+            http_client=http_client,
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.site.base_url!r})"
+
+    async def run(self, steps: Steps[T]) -> T:
+        """See `PayloadClient.run`."""
+        try:
+            request = next(steps)
+            while True:
+                answer = await self._transport.send(request, self.site.headers(request.url))
+                request = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            steps.close()
+
+    @property
+    def transport(self) -> AsyncCmsTransport:
+        """What sends the requests."""
+        return self._transport
+
+    async def check(self) -> None:
+        """See `PayloadClient.check`."""
+        await self.run(self.site.check())
+
+    async def aclose(self) -> None:
+        """See `PayloadClient.close`."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()

@@ -1,0 +1,151 @@
+"""The sync stores in Payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from attrs import evolve
+
+from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
+from . import wire
+from .client import PayloadClient
+from .steps import Site, check_file
+
+__all__ = ["PayloadCharacterDirectory", "PayloadMediaStore", "PayloadMetadataRepository", "located"]
+
+
+class _Store:
+    def __init__(self, client: PayloadClient) -> None:
+        self._client = client
+
+    @property
+    def _site(self) -> Site:
+        return self._client.site
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Make a store with a client of its own; see `PayloadClient.from_url`."""
+        return cls(PayloadClient.from_url(url, **options))
+
+    def close(self) -> None:
+        """Close the client; for a store made by `from_url`."""
+        self._client.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._client!r})"
+
+
+class PayloadMediaStore(_Store):
+    """A `MediaStore` in an upload collection of Payload.
+
+    A file is found by its name, which carries the key; no field of charimg's is needed. Payload may
+    transcode a file, so the hash is read back from what it stored.
+
+    Args:
+        client: The connection. Whoever made it closes it.
+    """
+
+    concurrent_safe = False
+
+    def save(self, upload: Upload, /) -> Media:
+        """See `MediaStore.save`.
+
+        Raises:
+            InvalidArgument: The key cannot be part of a file name.
+            StorageError: Payload refused the file or failed.
+        """
+        return self._client.run(self._site.save_media(upload))
+
+    @contextmanager
+    def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
+        """See `MediaStore.open`."""
+        request = self._client.run(self._site.open_media(key))
+        headers = self._site.headers(request.url)
+        with self._client.transport.open(request, headers) as (status, chunks):
+            check_file(status, key)
+            yield chunks
+
+    def get(self, key: str, /) -> Media | None:
+        """See `MediaStore.get`. Reads the file for its hash."""
+        return self._client.run(self._site.get_media(key))
+
+    def delete(self, key: str, /) -> bool:
+        """See `MediaStore.delete`.
+
+        Raises:
+            StorageConflict: A record still names the media; delete the record first.
+        """
+        return self._client.run(self._site.delete_media(key))
+
+    def locate(self, media: Media, /) -> Media:
+        """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""
+        return located(self._site, media)
+
+
+def located(site: Site, media: Media) -> Media:
+    """Return the media with its URL."""
+    return evolve(media, url=wire.file_url(media.filename, site.options, site.base_url))
+
+
+class PayloadMetadataRepository(_Store):
+    """A `MetadataRepository` in a collection of Payload; media are joined in when read.
+
+    Args:
+        client: The connection. Whoever made it closes it.
+    """
+
+    @property
+    def requires_media(self) -> bool:
+        """Whether the records' media is a required field."""
+        return self._site.options.requires_media
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.add`."""
+        return self._client.run(self._site.add_image(image))
+
+    def get(self, image_id: str, /) -> CharacterImage | None:
+        """See `MetadataRepository.get`."""
+        return self._client.run(self._site.get_image(image_id))
+
+    def update(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.update`."""
+        return self._client.run(self._site.update_image(image))
+
+    def list(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> ImagePage:
+        """See `MetadataRepository.list`."""
+        return self._client.run(self._site.list_images(character_id, kind, status, limit, cursor))
+
+    def delete(self, image_id: str, /) -> bool:
+        """See `MetadataRepository.delete`."""
+        return self._client.run(self._site.delete_image(image_id))
+
+    def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        return self._client.run(self._site.character_ids())
+
+
+class PayloadCharacterDirectory(_Store):
+    """A `CharacterDirectory` over the host's own collection of characters; it only reads.
+
+    Args:
+        client: The connection. Whoever made it closes it.
+    """
+
+    def get(self, character_id: str, /) -> CharacterReference | None:
+        """See `CharacterDirectory.get`."""
+        return self._client.run(self._site.get_character(character_id))
+
+    def list_all(self) -> tuple[CharacterReference, ...]:
+        """See `ListableCharacterDirectory.list_all`."""
+        return self._client.run(self._site.all_characters())

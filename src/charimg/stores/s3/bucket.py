@@ -1,0 +1,235 @@
+"""The few requests that the store is made of. The one module that uses obstore."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ConfigurationError
+from .failures import bucket_is_missing, failure, unconditional
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import ClientConfig, S3Store
+
+__all__ = ["CHUNK", "PART", "Body", "Bucket"]
+
+CHUNK = 256 * 1024
+# A file up to this size is one request; a larger one is sent in parts of it. With two parts on
+# their way, one save holds about three in memory.
+PART = 8 * 1024 * 1024
+_AT_ONCE = 2
+_PAGE = 1000
+
+
+class Body:
+    """The bytes of an object, read in order. Needs no closing.
+
+    Attributes:
+        size: What the server says that they are.
+        sha256: What the server keeps as the object's metadata; ``None`` if it keeps none.
+    """
+
+    def __init__(self, bucket: Bucket, key: str, result: GetResult) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._chunks = iter(result.stream(CHUNK))
+        self._digest = hashlib.sha256()
+        self.size: int = result.meta["size"]
+        kept = {str(name).lower(): value for name, value in result.attributes.items()}
+        self.sha256: str | None = kept.get("sha256")
+
+    def read(self) -> bytes:
+        """Return the next bytes; none at the end.
+
+        Raises:
+            StorageError: The connection failed.
+        """
+        with self._bucket.failing("read", self._key):
+            chunk = bytes(next(self._chunks, b""))
+        self._digest.update(chunk)
+        return chunk
+
+    def hexdigest(self) -> str:
+        """Return the SHA-256 of what was read so far."""
+        return self._digest.hexdigest()
+
+
+class Bucket:
+    """One bucket. Every call raises `StorageError`, which names the bucket and the media's key.
+
+    Args:
+        name: The bucket's name.
+        endpoint: The server, for anything but Amazon.
+        region: The region.
+        checksum: ``sha256`` or ``none``.
+        timeout: Seconds that one request, of at most 8 MiB, may wait for its answer.
+        retries: How often a request that failed without fault of its own is sent again.
+        credential_provider: A callable as obstore takes it, instead of the usual chain.
+
+    Raises:
+        ConfigurationError: The extra is missing, or obstore refuses a setting.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        endpoint: str | None,
+        region: str | None,
+        checksum: str,
+        timeout: float,
+        retries: int,
+        credential_provider: Any,
+    ) -> None:
+        try:
+            import obstore
+            from obstore.store import S3Store
+        except ImportError as error:
+            raise ConfigurationError(
+                "The S3 media store needs the package obstore: pip install 'charimg[s3]'."
+            ) from error
+        settings: dict[str, Any] = {"disable_bulk_delete": True}
+        if endpoint is not None:
+            settings["endpoint"] = endpoint
+        if region is not None:
+            settings["region"] = region
+        if checksum != "none":
+            settings["checksum_algorithm"] = checksum
+        if credential_provider is not None:
+            settings["credential_provider"] = credential_provider
+        client: ClientConfig = {
+            "connect_timeout": timedelta(seconds=timeout),
+            "read_timeout": timedelta(seconds=timeout),
+            # Of a whole request, whose largest is one part.
+            "timeout": timedelta(seconds=10 * timeout),
+            # Of an endpoint that is an http URL, the argument's or AWS_ENDPOINT_URL's.
+            "allow_http": not (endpoint or "").startswith("https:"),
+        }
+        try:
+            self._store: S3Store = S3Store(
+                name,
+                client_options=client,
+                retry_config={
+                    "max_retries": retries,
+                    "retry_timeout": timedelta(seconds=10 * timeout * (retries + 1)),
+                },
+                **settings,
+            )
+        except (obstore.exceptions.BaseError, ValueError) as error:
+            kind = OSError(type(error).__name__)
+            refused = ConfigurationError(
+                f"The settings of bucket {name!r} are refused by obstore. Check the endpoint and "
+                "the AWS_… variables."
+            )
+        else:
+            self.name = name
+            self._obstore = obstore
+            self._foreign = (obstore.exceptions.BaseError, FileNotFoundError, NotImplementedError)
+            return
+        raise refused from kind
+
+    @contextmanager
+    def failing(self, doing: str, key: str) -> Iterator[None]:
+        """Turn obstore's errors into ours. Others, as those of a file that is sent, pass."""
+        try:
+            yield
+        except self._foreign as error:
+            failed = failure(doing, key, self.name, error)
+        else:
+            return
+        # Out of the handler, so that no traceback shows obstore's text.
+        raise failed
+
+    def get(self, path: str, key: str) -> Body | None:
+        """Begin to read an object; ``None`` when there is none."""
+        result = self._get(path, key)
+        return None if result is None else Body(self, key, result)
+
+    def text(self, path: str, key: str) -> bytes | None:
+        """Return a small object; ``None`` when there is none."""
+        result = self._get(path, key)
+        if result is None:
+            return None
+        with self.failing("read", key):
+            return bytes(result.bytes())
+
+    def size(self, path: str, key: str) -> int | None:
+        """Return an object's size; ``None`` when there is none."""
+        result = self._get(path, key, head=True)
+        return None if result is None else result.meta["size"]
+
+    def _get(self, path: str, key: str, *, head: bool = False) -> GetResult | None:
+        with self.failing("read", key):
+            try:
+                return self._obstore.get(self._store, path, options={"head": head})
+            except FileNotFoundError as error:
+                if bucket_is_missing(error):
+                    raise
+                return None
+
+    def put(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> None:
+        """Write a small object, whatever is there."""
+        with self.failing("store", key):
+            self._obstore.put(self._store, path, data, attributes=attributes, use_multipart=False)
+
+    def put_parts(
+        self, path: str, key: str, chunks: Iterable[bytes], attributes: dict[str, str]
+    ) -> None:
+        """Write a large object in parts. When ``chunks`` raises, the upload is aborted."""
+        with self.failing("store", key):
+            self._obstore.put(
+                self._store,
+                path,
+                iter(chunks),
+                attributes=attributes,
+                use_multipart=True,
+                chunk_size=PART,
+                max_concurrency=_AT_ONCE,
+            )
+
+    def create(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> bool:
+        """Write a small object if there is none.
+
+        Returns:
+            Whether it was written. A server that says that it knows no conditions writes it.
+        """
+        refused = self._obstore.exceptions
+        with self.failing("store", key):
+            try:
+                self._obstore.put(
+                    self._store,
+                    path,
+                    data,
+                    attributes=attributes,
+                    mode="create",
+                    use_multipart=False,
+                )
+            except refused.AlreadyExistsError:
+                return False
+            except refused.BaseError as error:
+                if not unconditional(error):
+                    raise
+            else:
+                return True
+        self.put(path, key, data, attributes)
+        return True
+
+    def list(self, path: str, key: str) -> dict[str, int]:
+        """Return the objects below a path, with their sizes."""
+        with self.failing("list", key):
+            pages = self._obstore.list(self._store, path, chunk_size=_PAGE)
+            return {each["path"]: each["size"] for page in pages for each in page}
+
+    def delete(self, path: str, key: str) -> None:
+        """Remove an object; one that is not there is none."""
+        with self.failing("delete", key):
+            self._obstore.delete(self._store, path)
+
+    def sign(self, path: str, key: str, seconds: float) -> str:
+        """Return a URL to read the object, valid for so long."""
+        with self.failing("sign a URL of", key):
+            return self._obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))

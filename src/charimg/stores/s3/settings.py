@@ -1,0 +1,115 @@
+"""The settings URL."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ...errors import ConfigurationError, InvalidArgument
+from .names import check_prefix
+
+__all__ = ["check_base", "check_bucket", "check_number", "parse_url"]
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+# The longest that a service signs for.
+WEEK = 7 * 24 * 3600
+
+
+def check_bucket(name: str) -> str:
+    """Return a bucket's name.
+
+    Raises:
+        InvalidArgument: It is none.
+    """
+    if _BUCKET.fullmatch(name):
+        return name
+    raise InvalidArgument(f"{ascii(name)[:80]} is no name of a bucket.")
+
+
+def check_base(url: str | None, what: str) -> str | None:
+    """Return an http or https URL without a slash at its end.
+
+    Raises:
+        InvalidArgument: It is none, or holds user info, a query or a fragment. It is not shown.
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        # Both are looked at only when they are asked for.
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        # Its message quotes the URL.
+        raise InvalidArgument(f"{what} must be an http or https URL.") from None
+    if not host or parts.scheme not in ("http", "https"):
+        raise InvalidArgument(f"{what} must be an http or https URL.")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidArgument(f"{what} must not hold a user, a password, a query or a fragment.")
+    return url.rstrip("/")
+
+
+def check_number(value: float, what: str, least: float, most: float) -> None:
+    """Check that a number is in its range.
+
+    Raises:
+        InvalidArgument: It is not.
+    """
+    if not (least <= value <= most and math.isfinite(value)):
+        raise InvalidArgument(f"{what} must be {least:g} to {most:g}, not {value:g}.")
+
+
+_PARAMETERS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "endpoint": ("endpoint", str),
+    "region": ("region", str),
+    "public": ("public_url", str),
+    "checksum": ("checksum", str),
+    "cache_control": ("cache_control", str),
+    "url_ttl": ("url_ttl", float),
+    "thumbnail_px": ("thumbnail_px", int),
+    "timeout": ("timeout", float),
+    "retries": ("retries", int),
+}
+
+
+def parse_url(url: str) -> tuple[str, dict[str, Any]]:
+    """Return the bucket and the other arguments of the store.
+
+    Raises:
+        ConfigurationError: It is no such URL. No part of it that may be secret is shown.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        # Its message quotes the URL.
+        raise ConfigurationError("The S3 URL cannot be read.") from None
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ConfigurationError("An S3 URL is such as s3://bucket/prefix?region=eu-central-1.")
+    if "@" in parts.netloc:
+        raise ConfigurationError(
+            "The S3 URL must not hold credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+        )
+    if parts.fragment:
+        raise ConfigurationError("The S3 URL must not hold a fragment.")
+    arguments: dict[str, Any] = {}
+    for name, text in pairs:
+        if name not in _PARAMETERS:
+            # The name may be a secret that was pasted in the wrong place.
+            raise ConfigurationError(
+                f"The S3 URL holds a parameter that is none of {', '.join(sorted(_PARAMETERS))}."
+            )
+        argument, convert = _PARAMETERS[name]
+        if argument in arguments:
+            raise ConfigurationError(f"The S3 URL gives {name} twice.")
+        try:
+            arguments[argument] = convert(text)
+        except ValueError:
+            raise ConfigurationError(f"{name} in the S3 URL must be a number.") from None
+    try:
+        arguments["prefix"] = check_prefix(unquote(parts.path))
+        return check_bucket(parts.netloc), arguments
+    except InvalidArgument as error:
+        raise ConfigurationError(f"The S3 URL is wrong: {error}") from error

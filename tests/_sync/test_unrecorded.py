@@ -1,0 +1,158 @@
+# Generated from tests/_async/test_unrecorded.py by tools/unasync.py. Do not edit.
+"""Failed images where a record cannot stand without media: the ledger lists and retries them."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterImage,
+    ImageMismatch,
+    ImageNotFound,
+    IngestionError,
+    InvalidArgument,
+    OperationPage,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .mishaps import Crash, Rigged, break_once, outcomes, rigged, settled
+from .world import LENA, World
+
+
+def picky() -> tuple[World, Rigged]:
+    """Return a world whose repository keeps no record without media, with a reference."""
+    world, simulator = rigged()
+    world.metadata.requires_media = True
+    world.service.generate_reference(LENA, prompt="one")
+    return world, simulator
+
+
+def failures(world: World, **options: str) -> list[CharacterImage]:
+    page = world.service.list_images(LENA, status="failed", **options)
+    assert page.total == len(page.images)
+    return list(page.images)
+
+
+def lost(world: World, simulator: Rigged, count: int = 1) -> list[CharacterImage]:
+    """Draw a set of which some images do not come in; return these."""
+    simulator.switches.file_errors = count
+    return list((world.service.generate_portfolio(LENA)).failures)
+
+
+def test_failed_shots_are_listed_and_retried() -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    (listed,) = failures(world)
+    assert (listed.id, listed.kind, listed.status) == (failed.id, "portfolioItem", "failed")
+    assert (listed.prompt, listed.source_url) == (failed.prompt, failed.source_url)
+    assert listed.error
+    assert listed.metrics.shot == failed.metrics.shot
+    assert world.service.get_image(LENA, failed.id) == listed
+    assert failed.id not in {image.id for image in world.images()}
+
+    image = (world.service.retry_ingestion(LENA, failed.id)).image
+    assert (image.key, image.status, image.kind) == (failed.key, "succeeded", "portfolioItem")
+    assert image.metrics.shot == failed.metrics.shot
+    assert failures(world) == []
+    assert image.id in {each.id for each in world.images()}
+    settled(world)
+
+
+def test_a_retry_may_fail_again() -> None:
+    world, simulator = picky()
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        world.service.generate_scene(LENA, "On a roof.")
+    (failed,) = failures(world)
+    assert (failed.kind, failed.prompt) == ("scene", "On a roof.")
+    assert caught.value.image_id == failed.id
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as again:
+        world.service.retry_ingestion(LENA, failed.id)
+    assert again.value.image_id == failed.id
+    assert failures(world) == [failed]
+    image = (world.service.retry_ingestion(LENA, failed.id)).image
+    assert (image.key, image.status) == (failed.key, "succeeded")
+    settled(world)
+
+
+def test_pages_and_kinds() -> None:
+    world, simulator = picky()
+    expected = sorted((image.id for image in lost(world, simulator, 2)), reverse=True)
+    assert [image.id for image in failures(world, kind="portfolioItem")] == expected
+    assert failures(world, kind="scene") == []
+    one = world.service.list_images(LENA, status="failed", limit=1)
+    assert one.next_cursor is not None
+    two = world.service.list_images(LENA, status="failed", cursor=one.next_cursor)
+    assert [image.id for image in (*one.images, *two.images)] == expected
+    assert (one.total, two.total, two.next_cursor) == (2, 2, None)
+    for options in ({"limit": 0}, {"limit": 1_001}, {"cursor": "foreign"}):
+        with pytest.raises(InvalidArgument):
+            world.service.list_images(LENA, status="failed", **options)  # type: ignore[arg-type]
+
+
+def test_what_nobody_knows_is_not_found() -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    for unknown in ("nothing", f"{'0' * 32}-000", f"{failed.id}9"):
+        with pytest.raises(ImageNotFound):
+            world.service.get_image(LENA, unknown)
+    with pytest.raises(ImageMismatch):
+        world.service.get_image("somebody-else", failed.id)
+
+
+def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    world.service.generate_scene(LENA, "On a roof.")
+    read = world.ledger.list
+
+    def one_by_one(character_id: str, /, *, limit: int, cursor: str | None) -> OperationPage:
+        assert limit > 1
+        return read(character_id, limit=1, cursor=cursor)
+
+    monkeypatch.setattr(world.ledger, "list", one_by_one)
+    assert [image.id for image in failures(world)] == [failed.id]
+    # A character without a reference has no operation that removed everything.
+    monkeypatch.undo()
+    assert (world.service.list_images("nobody", status="failed")).total == 0
+
+
+def test_removing_everything_removes_them() -> None:
+    world, simulator = picky()
+    lost(world, simulator)
+    world.service.delete_all_images(LENA)
+    assert failures(world) == []
+    world.service.generate_reference(LENA, prompt="two")
+    lost(world, simulator)
+    world.service.generate_reference(LENA, prompt="three")
+    assert failures(world) == []
+
+
+def test_a_kept_history_keeps_them() -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    world.service.generate_reference(LENA, prompt="two", policy=ReferencePolicy.KEEP_HISTORY)
+    assert [image.id for image in failures(world)] == [failed.id]
+    world.service.generate_reference(
+        LENA, prompt="three", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
+    )
+    assert failures(world) == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("port", ["media", "metadata"])
+def test_an_interrupted_retry_is_finished(port: str, after: bool) -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    store, method = (world.media, "save") if port == "media" else (world.metadata, "add")
+    break_once(store, method, after=after)
+    with pytest.raises(Crash):
+        world.service.retry_ingestion(LENA, failed.id)
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert failures(world) == []
+    (image,) = [each for each in world.images() if each.key == failed.key]
+    assert (image.status, image.kind) == ("succeeded", "portfolioItem")
+    assert all(each.state == OperationState.DONE for each in world.operations())
+    settled(world)

@@ -1,0 +1,224 @@
+"""A real Payload CMS on loopback, on SQLite or PostgreSQL, for the tests of the Payload stores."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent / "payload"
+COLLECTIONS = Path(__file__).parents[2] / "examples" / "payload"
+API_KEY = "5f0c4f0e-6a3b-4c52-9d5c-2f6d1f1d9a11"
+PASSWORD = "a password of the tests"
+
+
+def modules() -> Path:
+    """Install Payload once for each version of package.json; return where it is."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is missing; install it with: apt-get install nodejs npm")
+    digest = hashlib.sha256((HERE / "package.json").read_bytes()).hexdigest()[:16]
+    # In the virtual environment: outside the tree, and gone with it.
+    home = Path(sys.prefix) / f"charimg-payload-{digest}"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "installed").exists():
+            shutil.copy(HERE / "package.json", home)
+            subprocess.run(
+                [
+                    "npm",
+                    "install",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--no-package-lock",
+                    "--loglevel=error",
+                ],
+                cwd=home,
+                check=True,
+                timeout=600,
+            )
+            (home / "installed").touch()
+    return home
+
+
+class PayloadServer:
+    """One server; it can be killed and started again on its data and port.
+
+    Args:
+        work: Where its data go.
+        database: The URL of a PostgreSQL database; SQLite without one.
+        id_type: ``integer`` or ``uuid``.
+        keyed: Whether the collections have the optional operation key.
+    """
+
+    def __init__(
+        self,
+        work: Path,
+        *,
+        database: str | None = None,
+        id_type: str = "integer",
+        keyed: bool = False,
+    ) -> None:
+        self.api_key = API_KEY
+        self.files = work / "media"
+        self._home = modules()
+        with closing(socket.create_server(("127.0.0.1", 0))) as free:
+            self._port = free.getsockname()[1]
+        self._settings = {
+            "db": "sqlite" if database is None else "postgres",
+            "url": database or f"file:{work / 'payload.db'}",
+            "idType": id_type if id_type == "uuid" else "serial",
+            "keyed": keyed,
+            "work": str(work),
+            "files": str(self.files),
+            "port": self._port,
+            "collections": str(COLLECTIONS),
+            "apiKey": API_KEY,
+            "password": PASSWORD,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = work / "log"
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        # Beside node_modules, which is where node looks for packages.
+        with tempfile.NamedTemporaryFile(
+            dir=self._home, prefix="server-", suffix=".mjs", delete=False
+        ) as program:
+            program.write((HERE / "server.mjs").read_bytes())
+        try:
+            with self.log.open("ab") as log:
+                self._process = subprocess.Popen(
+                    ["node", "--import", "tsx/esm", program.name, json.dumps(self._settings)],
+                    cwd=self._home,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                )
+            output = self._process.stdout
+            assert output is not None
+            watchdog = threading.Timer(120, self._process.kill)
+            watchdog.start()
+            for line in output:
+                if line.startswith(b'{"port"'):
+                    break
+            else:
+                raise AssertionError(f"Payload did not start:\n{self.log.read_text()[-3000:]}")
+            watchdog.cancel()
+            # Nobody else reads what it prints, and a full pipe would stop it.
+            self._reader = threading.Thread(target=output.read, daemon=True)
+            self._reader.start()
+        finally:
+            Path(program.name).unlink()
+
+    def kill(self) -> None:
+        """End it at once, as a crash does. Idempotent."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            self._reader.join()
+            for pipe in (process.stdin, process.stdout):
+                assert pipe is not None
+                pipe.close()
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request past the stores; return the answer's JSON."""
+        import httpx
+
+        response = httpx.request(
+            method,
+            f"{self.url}/api{path}",
+            json=body,
+            headers={"Authorization": f"users API-Key {API_KEY}"},
+            timeout=60,
+        )
+        return response.json()
+
+    def character(self, name: str = "Mira", **fields: Any) -> str:
+        """Make a character; return its id."""
+        fields = {"projectCharacterName": name, **fields}
+        return str(self.ask("POST", "/character-references", fields)["doc"]["id"])
+
+
+@contextmanager
+def postgres(work: Path) -> Iterator[str]:
+    """Start PostgreSQL on loopback; give the URL of an empty database."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    program = str(found[-1]) if found else shutil.which("postgres")
+    if program is None:
+        pytest.skip("PostgreSQL is missing; install it with: apt-get install postgresql")
+    data = work / "postgres"
+    data.mkdir(mode=0o700)
+    user = None
+    if os.geteuid() == 0:
+        # PostgreSQL refuses to run as root.
+        user = "postgres"
+        for directory in (data, *data.parents):
+            if directory == Path(tempfile.gettempdir()):
+                break
+            directory.chmod(directory.stat().st_mode | 0o011)
+        shutil.chown(data, user)
+        data.chmod(0o700)
+    subprocess.run(
+        [
+            str(Path(program).with_name("initdb")),
+            *("-D", str(data), "-U", "charimg"),
+            *("-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"),
+        ],
+        check=True,
+        capture_output=True,
+        user=user,
+        cwd="/",
+    )
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    # The shell ends PostgreSQL when its input does, so also when the tests crash.
+    script = '"$@" & read line; kill -QUIT $!; wait'
+    process = subprocess.Popen(
+        [
+            *("sh", "-c", script, "sh", program),
+            *("-D", str(data), "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "fsync=off", "-c", "max_connections=120"),
+        ],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        user=user,
+        cwd="/",
+    )
+    assert process.stderr is not None
+    assert process.stdin is not None
+    for line in process.stderr:
+        if b"ready to accept connections" in line:
+            break
+    else:
+        raise AssertionError("PostgreSQL did not start.")
+    reader = threading.Thread(target=process.stderr.read, daemon=True)
+    reader.start()
+    try:
+        yield f"postgresql://charimg@127.0.0.1:{port}/postgres"
+    finally:
+        process.stdin.close()
+        process.wait()
+        reader.join()
+        process.stderr.close()

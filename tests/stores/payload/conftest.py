@@ -1,0 +1,52 @@
+"""Real Payload servers, one of each kind per worker, started when a test first asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.servers.payload import PayloadServer, postgres
+
+KINDS = {
+    "sqlite": {"database": False, "id_type": "integer", "keyed": False},
+    "sqlite-uuid": {"database": False, "id_type": "uuid", "keyed": True},
+    "postgres": {"database": True, "id_type": "integer", "keyed": True},
+    "postgres-uuid": {"database": True, "id_type": "uuid", "keyed": False},
+}
+
+
+@pytest.fixture(scope="session")
+def payload_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], PayloadServer]]:
+    """Give a call that returns the running server of a kind."""
+    servers: dict[str, PayloadServer] = {}
+    with ExitStack() as stack:
+
+        def get(kind: str) -> PayloadServer:
+            if kind not in servers:
+                options = KINDS[kind]
+                work = tmp_path_factory.mktemp(f"payload-{kind}")
+                servers[kind] = server = make(work, stack, **options)
+                server.start()
+            return servers[kind]
+
+        yield get
+
+
+def make(
+    work: Path, stack: ExitStack, *, database: bool, id_type: str, keyed: bool
+) -> PayloadServer:
+    """Make a server that goes with the stack."""
+    url = stack.enter_context(postgres(work)) if database else None
+    server = PayloadServer(work, database=url, id_type=id_type, keyed=keyed)
+    stack.callback(server.kill)
+    return server
+
+
+@pytest.fixture
+def server(payload_of: Callable[[str], PayloadServer]) -> PayloadServer:
+    """The plain server: SQLite, numbers as ids, no field of charimg's."""
+    return payload_of("sqlite")

@@ -1,0 +1,172 @@
+"""The Payload stores keep the contracts, on SQLite and PostgreSQL, with each kind of id."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from attrs import evolve
+from tests.servers.payload import PayloadServer
+
+from charimg.models import CharacterReference, Media, Upload
+from charimg.stores import (
+    AsyncPayloadCharacterDirectory,
+    AsyncPayloadClient,
+    AsyncPayloadMediaStore,
+    AsyncPayloadMetadataRepository,
+    PayloadCharacterDirectory,
+    PayloadClient,
+    PayloadMediaStore,
+    PayloadMetadataRepository,
+)
+from charimg.testing import (
+    CharacterDirectoryContract,
+    MediaStoreContract,
+    MetadataRepositoryContract,
+)
+
+from .pictures import png, upload
+
+
+class _OnPayload:
+    """Gives every test a client of its own to a server of its kind."""
+
+    store: Any
+    kind = "sqlite"
+    backend: str | None = None
+
+    @pytest.fixture(autouse=True)
+    def _server(self, payload_of: Callable[[str], PayloadServer]) -> Iterator[None]:
+        self.server = payload_of(self.kind)
+        self.clients: dict[int, Any] = {}
+        with PayloadClient(self.server.url, api_key=self.server.api_key) as self.client:
+            yield
+
+    def make(self) -> Any:
+        client = PayloadClient if self.backend is None else AsyncPayloadClient
+        made = client(self.server.url, api_key=self.server.api_key)
+        store = self.store(made)
+        self.clients[id(store)] = made
+        return store
+
+    def reopen(self, made: Any) -> Any:
+        return self.make()
+
+    def dispose(self, made: Any) -> Any:
+        client = self.clients.pop(id(made))
+        return client.close() if self.backend is None else client.aclose()
+
+
+class TestMedia(_OnPayload, MediaStoreContract):
+    store = PayloadMediaStore
+
+    def content(self, seed: bytes) -> bytes:
+        return png(seed)
+
+    def upload(
+        self,
+        key: str,
+        content: bytes | None = None,
+        *,
+        source: Callable[[bytes], io.BytesIO] = io.BytesIO,
+    ) -> Upload:
+        content = super().upload(key).file.read() if content is None else content
+        return upload(key, content, source=source)
+
+
+class TestMediaOnAsyncio(TestMedia):
+    backend = "asyncio"
+    store = AsyncPayloadMediaStore
+
+
+class TestMediaOnTrio(TestMediaOnAsyncio):
+    backend = "trio"
+
+
+class TestMediaInUuids(TestMedia):
+    kind = "sqlite-uuid"
+
+
+class TestMediaInPostgres(TestMedia):
+    kind = "postgres"
+
+
+class TestMediaInPostgresUuidsOnAsyncio(TestMediaOnAsyncio):
+    kind = "postgres-uuid"
+
+
+class TestMetadata(_OnPayload, MetadataRepositoryContract):
+    store = PayloadMetadataRepository
+    closed_values = True
+    many = 51
+    saved: Media | None = None
+
+    def character(self) -> str:
+        return self.server.character()
+
+    def media(self, key: str, **urls: str) -> Media:
+        # One file for all records of a test; each record has a key of its own.
+        if self.saved is None:
+            self.saved = PayloadMediaStore(self.client).save(upload(key))
+        saved = self.saved
+        name = saved.filename.removesuffix(".png")
+        located = evolve(
+            saved, url=f"{self.server.url}/api/media/file/{name}.png", thumbnail_url=None
+        )
+        return evolve(located, **urls)
+
+    def order(self, image_id: str) -> Any:
+        return image_id if "uuid" in self.kind else int(image_id)
+
+
+class TestMetadataOnAsyncio(TestMetadata):
+    backend = "asyncio"
+    store = AsyncPayloadMetadataRepository
+
+
+class TestMetadataInUuids(TestMetadata):
+    kind = "sqlite-uuid"
+
+
+class TestMetadataInPostgres(TestMetadata):
+    kind = "postgres"
+
+
+class TestMetadataInPostgresUuidsOnTrio(TestMetadataOnAsyncio):
+    kind = "postgres-uuid"
+    backend = "trio"
+
+
+class TestDirectory(_OnPayload, CharacterDirectoryContract):
+    store = PayloadCharacterDirectory
+
+    @pytest.fixture(autouse=True)
+    def _characters(self, _server: None) -> None:
+        found = []
+        for each in CharacterDirectoryContract.characters:
+            identity = self.server.character(
+                each.name,
+                libraryIntegration={
+                    "libraryDbId": each.library_db_id,
+                    "libraryCharacterId": each.library_character_id,
+                },
+                generationMetadata={"bamlData": each.traits or None},
+            )
+            found.append(evolve(each, id=identity))
+        self.characters: tuple[CharacterReference, ...] = tuple(found)  # type: ignore[misc]
+
+
+class TestDirectoryOnAsyncio(TestDirectory):
+    backend = "asyncio"
+    store = AsyncPayloadCharacterDirectory
+
+
+class TestDirectoryInPostgres(TestDirectory):
+    kind = "postgres"
+
+
+class TestDirectoryInPostgresUuidsOnTrio(TestDirectoryOnAsyncio):
+    kind = "postgres-uuid"
+    backend = "trio"

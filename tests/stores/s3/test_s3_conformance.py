@@ -1,0 +1,35 @@
+"""The S3 store keeps the contract of a media store, in each real server and each mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from charimg.stores import AsyncS3MediaStore, S3MediaStore
+from charimg.testing import MediaStoreContract
+
+from ...servers.s3 import S3Server
+
+
+class TestS3Media(MediaStoreContract):
+    @pytest.fixture(autouse=True)
+    def _place(self, server: S3Server, prefix: str) -> None:
+        self.url = server.url(prefix)
+
+    def make(self) -> Any:
+        return S3MediaStore.from_url(self.url)
+
+    def reopen(self, made: Any) -> Any:
+        return self.make()
+
+
+class TestS3MediaOnAsyncio(TestS3Media):
+    backend = "asyncio"
+
+    def make(self) -> Any:
+        return AsyncS3MediaStore.from_url(self.url)
+
+
+class TestS3MediaOnTrio(TestS3MediaOnAsyncio):
+    backend = "trio"
