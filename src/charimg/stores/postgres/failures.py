@@ -13,8 +13,7 @@ __all__ = ["driver", "translated"]
 _ADVICE = {
     "08": "Is the server up and reachable? What was under way is written whole or not at all; the "
     "call can be made again.",
-    "28": "Check user and password, and what the server's pg_hba.conf lets in.",
-    "3D": "Create the database, or name another one in the URL.",
+    "28": "Check user, password and database, and what the server's pg_hba.conf lets in.",
     "40": "Another transaction was in the way. Run the transaction again.",
     "42501": "Grant the role the right to use the schema and its tables, and to create the schema "
     "if it is not there yet.",
@@ -62,15 +61,15 @@ def translated(where: str) -> Iterator[None]:
         raise StorageError(f"PostgreSQL {where}: {_told(error)}") from error
     except UnicodeEncodeError as error:
         # Not `from error`: it quotes the whole text, which may be anything.
-        raise InvalidArgument(
-            f"A text for {where} is not valid Unicode: {error.reason}."
-        ) from None
+        raise InvalidArgument(f"A text for {where} is not valid Unicode: {error.reason}.") from None
 
 
 def _told(error: Exception) -> str:
     """Return what happened and what to do; never the details, which may quote a row."""
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error).partition("\n")[0]
-    state = getattr(error, "sqlstate", None) or "08"
+    # libpq gives no code for what the server said while connecting, but marks it.
+    refused = "28" if "FATAL:" in message else "08"
+    state = getattr(error, "sqlstate", None) or refused
     advice = next((text for code, text in _ADVICE.items() if state.startswith(code)), "")
     return f"{message.rstrip('.')}. {advice}".rstrip()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..._owner import owner_is_dead
 from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
 from ...journal import Lease, Operation, OperationPage
@@ -91,8 +89,15 @@ class PostgresGenerationLedger:
         return self._database.run(page(character_id, limit=limit, cursor=cursor), atomic=False)
 
 
-def acquire(character_id: str, owner: str, ttl: float) -> Program[Lease]:
-    """Take the lease, unless somebody holds it."""
+def acquire(character_id: str, owner: str, ttl: float, *, again: bool = False) -> Program[Lease]:
+    """Take the lease, unless somebody holds it.
+
+    Args:
+        character_id: Whose.
+        owner: Who takes it.
+        ttl: For how many seconds.
+        again: Whether an attempt before may have taken it already for this very owner.
+    """
     _check_ttl(ttl)
     yield Statement("SELECT set_config('lock_timeout', %s, true)", (_PATIENCE,))
     yield Statement(
@@ -106,8 +111,9 @@ def acquire(character_id: str, owner: str, ttl: float) -> Program[Lease]:
     )
     token, holder, expires = rows[0]
     # Asked now, and not with the row: that one may have been waited for.
-    ((now,),) = yield Statement(f"SELECT {_NOW}")  # noqa: S608 - a constant
-    if holder is not None and expires > now and not owner_is_dead(holder):
+    ((now,),) = yield Statement(f"SELECT {_NOW}")
+    mine = again and holder == owner
+    if holder is not None and expires > now and not mine and not owner_is_dead(holder):
         left = (expires - now) / 1000
         raise GenerationInProgress(
             f"Another operation on character {character_id!r} is running. Wait for it, or "
@@ -191,7 +197,9 @@ def get(operation_id: str) -> Program[Operation | None]:
 
 def unfinished(character_id: str | None) -> Program[tuple[Operation, ...]]:
     """Read what recovery has to look at."""
-    where, values = ("", ()) if character_id is None else ("AND character_id = %s ", (character_id,))
+    where, values = (
+        ("", ()) if character_id is None else ("AND character_id = %s ", (character_id,))
+    )
     rows = yield Statement(
         f"SELECT id, operation FROM {{s}}.operations WHERE NOT finished {where}ORDER BY id",  # noqa: S608 - ours
         values,
@@ -202,11 +210,11 @@ def unfinished(character_id: str | None) -> Program[tuple[Operation, ...]]:
 def page(character_id: str, *, limit: int, cursor: str | None) -> Program[OperationPage]:
     """Read one page of a character's operations."""
     check_limit(limit)
-    before: tuple[Any, ...] = () if cursor is None else decode_cursor(cursor, str)
+    before = "" if cursor is None else decode_cursor(cursor, str)[0]
     rows = yield Statement(
         "SELECT id, operation FROM {s}.operations WHERE character_id = %s "
-        f"{'AND id < %s ' if before else ''}ORDER BY id DESC LIMIT %s",
-        (character_id, *before, limit + 1),
+        "AND (%s OR id < %s) ORDER BY id DESC LIMIT %s",
+        (character_id, cursor is None, before, limit + 1),
     )
     found = rows[:limit]
     return OperationPage(

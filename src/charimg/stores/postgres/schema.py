@@ -29,8 +29,7 @@ _TABLES = (
     "CREATE INDEX images_newest ON {s}.images (character_id, created_ms, id)",
     "CREATE INDEX images_by_kind ON {s}.images (character_id, kind, created_ms, id)",
     "CREATE INDEX images_by_status ON {s}.images (character_id, status, created_ms, id)",
-    "CREATE INDEX images_by_kind_status ON {s}.images "
-    "(character_id, kind, status, created_ms, id)",
+    "CREATE INDEX images_by_kind_status ON {s}.images (character_id, kind, status, created_ms, id)",
     """
     CREATE TABLE {s}.characters (
         id text COLLATE "C" NOT NULL PRIMARY KEY,

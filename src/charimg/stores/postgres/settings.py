@@ -20,9 +20,7 @@ def check_schema(name: str) -> str:
         InvalidArgument: It is empty, too long, or holds a NUL character.
     """
     if not name or len(name.encode()) > _MAX_NAME or "\0" in name:
-        raise InvalidArgument(
-            f"schema must be a name of 1 to {_MAX_NAME} bytes, not {name!a:.80}."
-        )
+        raise InvalidArgument(f"schema must be a name of 1 to {_MAX_NAME} bytes, not {name!a:.80}.")
     return name
 
 
@@ -66,7 +64,10 @@ def conninfo_of(conninfo: str, connect_timeout: float) -> str:
             "The PostgreSQL URL or conninfo cannot be read; see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING."
         ) from None
-    defaults = {"connect_timeout": max(2, round(connect_timeout)), "application_name": "charimg"}
+    defaults: dict[str, str | int] = {
+        "connect_timeout": max(2, round(connect_timeout)),
+        "application_name": "charimg",
+    }
     missing = {name: value for name, value in defaults.items() if name not in given}
     return make_conninfo(conninfo, client_encoding="UTF8", **missing)
 
