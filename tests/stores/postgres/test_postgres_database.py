@@ -634,6 +634,18 @@ def test_a_forked_child_opens_connections_of_its_own(url: str) -> None:
     assert done.stdout.strip() == "81"
 
 
+def test_connections_of_another_process_are_left_alone(url: str) -> None:
+    with PostgresDatabase(url) as database:
+        records = PostgresMetadataRepository(database)
+        records.add(image("k"))
+        theirs = database._idle[:]
+        database._process = -1
+        assert records.get("k") is not None
+        assert database._idle != theirs
+        assert not theirs[0].closed
+        theirs[0].close()
+
+
 # A pooler
 
 
