@@ -15,6 +15,8 @@ from charimg.testing import serve
 
 from ..servers.model import KEY, serve_model
 from ..servers.payload import PayloadServer
+from ..servers.postgres import PostgresServer
+from ..servers.postgres import postgres_server as postgres_server
 from ..servers.s3 import S3Server, credentials
 from ..servers.s3 import radosgw_server as radosgw_server
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
@@ -24,6 +26,7 @@ _BEFORE = {
     "docs/how-to/baml.md": "_model",
     "docs/how-to/django.md": "_django",
     "docs/how-to/payload.md": "_payload",
+    "docs/how-to/postgres.md": "_postgres",
     "docs/how-to/s3.md": "_s3",
 }
 
@@ -40,6 +43,12 @@ def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def _postgres(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty database."""
+    monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
 
 
 @pytest.fixture

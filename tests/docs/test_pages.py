@@ -296,7 +296,7 @@ def test_every_environment_variable_is_listed() -> None:
     real = {"NO_COLOR"}
     for path in sorted((ROOT / "src" / "charimg").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        real |= set(re.findall(r"\"((?:CHARIMG|CHARACTER_LIBRARY|SITE)_[A-Z_]+)\"", text))
+        real |= set(re.findall(r"\"((?:CHARIMG|CHARACTER_LIBRARY|PAYLOAD|SITE)_[A-Z_]+)\"", text))
     assert said == real
 
 

@@ -83,6 +83,8 @@ CORE = {
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
+    "psycopg": {"stores"},
+    "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "baml_py": {"_baml"},
     "obstore": {"stores"},
