@@ -40,6 +40,7 @@ FLOORS = {
     "stores": 4,
     "testing": 5,
     "cli": 5,
+    "web": 5,
     "__main__": 6,
 }
 SIDEWAYS = {
