@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._async.migration import AsyncMigration as AsyncMigration
     from ._async.service import AsyncCharacterImageService as AsyncCharacterImageService
     from ._ingest.values import Download as Download
+    from ._json import from_json as from_json
     from ._json import to_json as to_json
     from ._library.values import CharacterPage as CharacterPage
     from ._library.values import Gallery as Gallery
@@ -127,7 +128,7 @@ _NAMES = {
     "_async.migration": ("AsyncMigration",),
     "_async.service": ("AsyncCharacterImageService",),
     "_ingest.values": ("Download",),
-    "_json": ("to_json",),
+    "_json": ("from_json", "to_json"),
     "_library.values": (
         "CharacterPage",
         "Gallery",
@@ -362,6 +363,7 @@ __all__ = [
     "WarningRaised",
     "WritableCharacterDirectory",
     "__version__",
+    "from_json",
     "to_json",
 ]
 

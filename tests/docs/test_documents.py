@@ -21,6 +21,7 @@ from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 # What a reader of a page has already done before its first block.
 _BEFORE = {
     "docs/how-to/django.md": "_django",
+    "docs/how-to/own-store-django.md": "_django",
     "docs/how-to/payload.md": "_payload",
     "docs/how-to/s3.md": "_s3",
 }
