@@ -83,6 +83,7 @@ NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
     "PIL": {"_decoding", "stores", "testing", "cli"},
+    "hypothesis": {"testing"},
     "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},

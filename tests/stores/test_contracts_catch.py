@@ -666,9 +666,9 @@ def test_an_async_store_that_ends_early_is_seen_through_the_view() -> None:
 
 
 def test_sources_of_the_suite() -> None:
-    from charimg.testing.conformance.media import _BrokenFile, make_upload
+    from charimg.testing.conformance.media import BrokenFile, make_upload
 
-    upload = make_upload("k", b"x" * 3000, source=_BrokenFile)
+    upload = make_upload("k", b"x" * 3000, source=BrokenFile)
     assert upload.file.read(5000) == b"x" * 1000
     for size in (5000, -1, None):
         with pytest.raises(OSError, match="broke off"):

@@ -15,17 +15,18 @@ from ...errors import MediaNotFound
 from ...models import Media, Upload
 from .base import Contract, expect, expect_equal, expect_raises
 
-__all__ = ["MediaStoreContract", "make_upload"]
+__all__ = ["BrokenFile", "FileHooks", "MediaStoreContract", "make_upload"]
 
 # Several chunks of any usual size, and every byte value.
 _CONTENT = bytes(range(256)) * 4096 + b"the end"
 _OTHER = b"other bytes"
 
 
-class _BrokenFile(io.BytesIO):
+class BrokenFile(io.BytesIO):
     """A source that fails after its first bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to 1,000 bytes, once."""
         if size is None or size < 0 or self.tell() >= 1000:
             raise OSError("the source broke off")
         return super().read(min(size, 1000))
@@ -68,8 +69,8 @@ def _plain(media: Media | None) -> Media | None:
     return None if media is None else evolve(media, url=None, thumbnail_url=None)
 
 
-class MediaStoreContract(Contract):
-    """`make` returns a media store."""
+class FileHooks(Contract):
+    """What the suites ask of the host about its files."""
 
     def content(self, seed: bytes) -> bytes:
         """Return the bytes of a file, others for every seed. Default: the seed, which is no image.
@@ -88,6 +89,10 @@ class MediaStoreContract(Contract):
         """Return an upload. Override it where the store finds out width and height by itself."""
         content = self.content(_CONTENT) if content is None else content
         return make_upload(key, content, source=source)
+
+
+class MediaStoreContract(FileHooks):
+    """`make` returns a media store."""
 
     def _expect_absent(self, store: Any, key: str, when: str) -> None:
         expect(store.get(key) is None, f"get returns None {when}")
@@ -148,7 +153,7 @@ class MediaStoreContract(Contract):
             key = self.unique()
             # Which error is not said: the source failed, not the store.
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(self.upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=BrokenFile))
             self._expect_absent(store, key, "after a broken save")
             store.save(self.upload(key))
             expect(_bytes(store, key) == self.content(_CONTENT), "a save after a broken one works")
@@ -158,7 +163,7 @@ class MediaStoreContract(Contract):
         with self.opened() as store:
             key = self.unique()
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(self.upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=BrokenFile))
             store.delete(key)
             expect(store.delete(key) is False, "a second delete finds nothing")
             self._expect_absent(store, key, "after a broken save and a delete")
