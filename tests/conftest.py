@@ -38,7 +38,8 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CHARACTER_LIBRARY_API_URL", raising=False)
-    monkeypatch.delenv("SITE_URL", raising=False)
+    for name in ("SITE_URL", "PAYLOAD_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
     for name in SETTINGS:
         monkeypatch.delenv(f"CHARIMG_{name}", raising=False)
 

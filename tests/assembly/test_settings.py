@@ -60,7 +60,7 @@ def test_a_path_of_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
         media_url()
     monkeypatch.setenv("SITE_URL", "https://studio.example/")
     assert media_url() == "https://studio.example/media/"
-    assert StoreSettings.from_env().site_url == "https://studio.example"
+    assert StoreSettings.from_env().media_url == "https://studio.example/media/"
     monkeypatch.setenv("CHARIMG_MEDIA_URL", "https://cdn.example/m")
     assert media_url() == "https://cdn.example/m"
 

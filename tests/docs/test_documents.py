@@ -14,6 +14,8 @@ from charimg import CharacterLibrary
 from charimg.testing import serve
 
 from ..servers.payload import PayloadServer
+from ..servers.postgres import PostgresServer
+from ..servers.postgres import postgres_server as postgres_server
 from ..servers.s3 import S3Server, credentials
 from ..servers.s3 import radosgw_server as radosgw_server
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
@@ -23,6 +25,7 @@ _BEFORE = {
     "docs/how-to/django.md": "_django",
     "docs/how-to/own-store-django.md": "_django",
     "docs/how-to/payload.md": "_payload",
+    "docs/how-to/postgres.md": "_postgres",
     "docs/how-to/s3.md": "_s3",
 }
 
@@ -39,6 +42,12 @@ def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers[:] = handlers
+
+
+@pytest.fixture
+def _postgres(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty database."""
+    monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 import typer
 
 import charimg
-from charimg import errors, stores, testing
+from charimg import errors, stores, testing, web
 from charimg._json import from_json, to_json
 from charimg.cli.app import app
 from charimg.cli.exit_codes import MEANINGS, ExitCode
@@ -154,7 +154,7 @@ def described() -> set[str]:
 def test_the_reference_describes_every_public_name_and_no_other() -> None:
     public = {
         f"{module.__name__}.{name}"
-        for module in (charimg, stores, testing)
+        for module in (charimg, stores, testing, web)
         for name in module.__all__
     }
     assert described() == public
@@ -296,7 +296,7 @@ def test_every_environment_variable_is_listed() -> None:
     real = {"NO_COLOR"}
     for path in sorted((ROOT / "src" / "charimg").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        real |= set(re.findall(r"\"((?:CHARIMG|CHARACTER_LIBRARY|SITE)_[A-Z_]+)\"", text))
+        real |= set(re.findall(r"\"((?:CHARIMG|CHARACTER_LIBRARY|PAYLOAD|SITE)_[A-Z_]+)\"", text))
     assert said == real
 
 

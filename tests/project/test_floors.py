@@ -39,6 +39,7 @@ FLOORS = {
     "stores": 4,
     "testing": 5,
     "cli": 5,
+    "web": 5,
     "__main__": 6,
 }
 SIDEWAYS = {
@@ -82,6 +83,8 @@ CORE = {
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 """A host hands in its own client, so these rooms name its type, and no more."""
 EXTRAS = {
+    "psycopg": {"stores"},
+    "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "hypothesis": {"testing"},
     "obstore": {"stores"},

@@ -1,8 +1,8 @@
 """One of several processes that compete for a character, round by round.
 
 Started with pipes: ``name root url tmp``. Each line on stdin is one round in JSON: ``round``,
-``act`` and ``ahead`` (how many seconds this process's clock is ahead). It is answered by one line
-on stdout when the act has ended.
+``act``, ``whom`` and ``ahead`` (how many seconds this process's clock is ahead). It is answered by
+one line on stdout when the act has ended.
 """
 
 from __future__ import annotations
@@ -31,38 +31,40 @@ from charimg import (
     GenerationInProgress,
     RetryPolicy,
 )
+from charimg._assembly.settings import StoreSettings
+from charimg._assembly.stores import open_stores
 from charimg.journal import Lease, Operation
 
 LENA = "lena"
 LEASE_SECONDS = 10_000
 
 
-def reference(service: CharacterImageService) -> object:
-    result = service.generate_reference(LENA, prompt="a portrait")
+def reference(service: CharacterImageService, whom: str) -> object:
+    result = service.generate_reference(whom, prompt="a portrait")
     return "retried" if result.retried else None
 
 
-def scene(service: CharacterImageService) -> object:
-    return service.generate_scene(LENA, "a scene") and None
+def scene(service: CharacterImageService, whom: str) -> object:
+    return service.generate_scene(whom, "a scene") and None
 
 
-def delete_one(service: CharacterImageService) -> object:
-    images = service.list_images(LENA, limit=1).images
-    return service.delete_image(LENA, images[0].id) and None if images else None
+def delete_one(service: CharacterImageService, whom: str) -> object:
+    images = service.list_images(whom, limit=1).images
+    return service.delete_image(whom, images[0].id) and None if images else None
 
 
-def delete_all(service: CharacterImageService) -> object:
-    return service.delete_all_images(LENA) and None
+def delete_all(service: CharacterImageService, whom: str) -> object:
+    return service.delete_all_images(whom) and None
 
 
-def recover(service: CharacterImageService) -> object:
-    outcomes = [each.outcome for each in service.recover().operations]
+def recover(service: CharacterImageService, whom: str) -> object:
+    outcomes = [each.outcome for each in service.recover(whom).operations]
     if "error" in outcomes:
         return "error"
     return "refused" if outcomes and set(outcomes) == {"in-progress"} else None
 
 
-ACTS: dict[str, Callable[[CharacterImageService], object]] = {
+ACTS: dict[str, Callable[[CharacterImageService, str], object]] = {
     "reference": reference,
     "scene": scene,
     "delete one": delete_one,
@@ -90,9 +92,18 @@ class Contender:
         )
         # Files of any size pass through a real temporary file.
         downloader = Downloader(limits=DownloadLimits(spool_bytes=1), retries=RetryPolicy.off())
-        self.service = CharacterImageService.local(
-            root, library=library, downloader=downloader, lease_seconds=LEASE_SECONDS
+        # Files below the root; records and ledger there, too, or where the environment says.
+        stores = open_stores(StoreSettings.from_env(root))
+        self.service = CharacterImageService(
+            library=library,
+            directory=stores.directory,
+            media=stores.media,
+            metadata=stores.metadata,
+            ledger=stores.ledger,
+            downloader=downloader,
+            lease_seconds=LEASE_SECONDS,
         )
+        self.close = stores.close
         ledger: Any = self.service.ledger
         ledger._clock = lambda: time.time() + self.ahead
         write = ledger.write
@@ -119,7 +130,7 @@ class Contender:
         self.requests, self.written = 0, []
         said: object
         try:
-            said = ACTS[task["act"]](self.service)
+            said = ACTS[task["act"]](self.service, task.get("whom", LENA))
         except GenerationInProgress:
             said = "refused"
         except CharimgError as error:
@@ -143,6 +154,7 @@ def main() -> None:
     for line in sys.stdin:
         print(json.dumps(contender.run(json.loads(line))), flush=True)
     contender.service.close()
+    contender.close()
     contender.service.library.close()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .postgres import PostgresServer
 
 HERE = Path(__file__).parent / "payload"
 COLLECTIONS = Path(__file__).parents[2] / "examples" / "payload"
@@ -164,61 +165,9 @@ class PayloadServer:
 @contextmanager
 def postgres(work: Path) -> Iterator[str]:
     """Start PostgreSQL on loopback; give the URL of an empty database."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    program = str(found[-1]) if found else shutil.which("postgres")
-    if program is None:
-        pytest.skip("PostgreSQL is missing; install it with: apt-get install postgresql")
-    data = work / "postgres"
-    data.mkdir(mode=0o700)
-    user = None
-    if os.geteuid() == 0:
-        # PostgreSQL refuses to run as root.
-        user = "postgres"
-        for directory in (data, *data.parents):
-            if directory == Path(tempfile.gettempdir()):
-                break
-            directory.chmod(directory.stat().st_mode | 0o011)
-        shutil.chown(data, user)
-        data.chmod(0o700)
-    subprocess.run(
-        [
-            str(Path(program).with_name("initdb")),
-            *("-D", str(data), "-U", "charimg"),
-            *("-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"),
-        ],
-        check=True,
-        capture_output=True,
-        user=user,
-        cwd="/",
-    )
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    # The shell ends PostgreSQL when its input does, so also when the tests crash.
-    script = '"$@" & read line; kill -QUIT $!; wait'
-    process = subprocess.Popen(
-        [
-            *("sh", "-c", script, "sh", program),
-            *("-D", str(data), "-p", str(port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
-            *("-c", "fsync=off", "-c", "max_connections=120"),
-        ],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        user=user,
-        cwd="/",
-    )
-    assert process.stderr is not None
-    assert process.stdin is not None
-    for line in process.stderr:
-        if b"ready to accept connections" in line:
-            break
-    else:
-        raise AssertionError("PostgreSQL did not start.")
-    reader = threading.Thread(target=process.stderr.read, daemon=True)
-    reader.start()
+    server = PostgresServer(work)
+    server.start()
     try:
-        yield f"postgresql://charimg@127.0.0.1:{port}/postgres"
+        yield server.url()
     finally:
-        process.stdin.close()
-        process.wait()
-        reader.join()
-        process.stderr.close()
+        server.stop()

@@ -28,7 +28,6 @@ class StoreSettings:
         ledger: Operations and leases.
         characters: The character directory.
         media_url: What a web server serves the media's directory under, for files on disk.
-        site_url: The host's own site, which relative URLs of the CMS belong to.
     """
 
     metadata: Place
@@ -36,7 +35,6 @@ class StoreSettings:
     ledger: Place
     characters: Place
     media_url: str | None = None
-    site_url: str | None = None
 
     @classmethod
     def from_env(cls, directory: Path | None = None) -> StoreSettings:
@@ -65,7 +63,6 @@ class StoreSettings:
             ledger=_read(places.LEDGER) or (local if metadata.backend == "payload" else metadata),
             characters=_read(places.CHARACTERS) or metadata,
             media_url=media_url(),
-            site_url=site_url(),
         )
         return _fitting(found)
 

@@ -1,4 +1,4 @@
-"""The backends: memory, files on disk, SQLite, S3, Payload CMS. For each mode, written by hand.
+"""The backends: memory, disk, SQLite, PostgreSQL, S3, Payload CMS. For each mode, by hand.
 
 Names load when they are first used, so importing one backend does not pay for another.
 """
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from .payload import PayloadMediaStore as PayloadMediaStore
     from .payload import PayloadMetadataRepository as PayloadMetadataRepository
     from .payload import PayloadOptions as PayloadOptions
+    from .postgres import AsyncPostgresCharacterDirectory as AsyncPostgresCharacterDirectory
+    from .postgres import AsyncPostgresDatabase as AsyncPostgresDatabase
+    from .postgres import AsyncPostgresGenerationLedger as AsyncPostgresGenerationLedger
+    from .postgres import AsyncPostgresMetadataRepository as AsyncPostgresMetadataRepository
+    from .postgres import PostgresCharacterDirectory as PostgresCharacterDirectory
+    from .postgres import PostgresDatabase as PostgresDatabase
+    from .postgres import PostgresGenerationLedger as PostgresGenerationLedger
+    from .postgres import PostgresMetadataRepository as PostgresMetadataRepository
     from .s3 import AsyncS3MediaStore as AsyncS3MediaStore
     from .s3 import S3MediaStore as S3MediaStore
     from .sqlite import AsyncSqliteCharacterDirectory as AsyncSqliteCharacterDirectory
@@ -49,6 +57,16 @@ _NAMES = {
         "MemoryGenerationLedger",
         "MemoryMediaStore",
         "MemoryMetadataRepository",
+    ),
+    "postgres": (
+        "AsyncPostgresCharacterDirectory",
+        "AsyncPostgresDatabase",
+        "AsyncPostgresGenerationLedger",
+        "AsyncPostgresMetadataRepository",
+        "PostgresCharacterDirectory",
+        "PostgresDatabase",
+        "PostgresGenerationLedger",
+        "PostgresMetadataRepository",
     ),
     "s3": ("AsyncS3MediaStore", "S3MediaStore"),
     "payload": (
@@ -84,6 +102,10 @@ __all__ = [
     "AsyncPayloadClient",
     "AsyncPayloadMediaStore",
     "AsyncPayloadMetadataRepository",
+    "AsyncPostgresCharacterDirectory",
+    "AsyncPostgresDatabase",
+    "AsyncPostgresGenerationLedger",
+    "AsyncPostgresMetadataRepository",
     "AsyncS3MediaStore",
     "AsyncSqliteCharacterDirectory",
     "AsyncSqliteGenerationLedger",
@@ -98,6 +120,10 @@ __all__ = [
     "PayloadMediaStore",
     "PayloadMetadataRepository",
     "PayloadOptions",
+    "PostgresCharacterDirectory",
+    "PostgresDatabase",
+    "PostgresGenerationLedger",
+    "PostgresMetadataRepository",
     "S3MediaStore",
     "SqliteCharacterDirectory",
     "SqliteDatabase",

@@ -60,7 +60,7 @@ class PayloadClient:
         timeout: float = 60.0,
         http_client: httpx.Client | None = None,
     ) -> None:
-        self.site = _site(base_url, options, api_key, token)
+        self.site: Site = _site(base_url, options, api_key, token)
         self._transport = CmsTransport(timeout=timeout, client=http_client)
 
     @classmethod
@@ -142,7 +142,7 @@ class AsyncPayloadClient:
         timeout: float = 60.0,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        self.site = _site(base_url, options, api_key, token)
+        self.site: Site = _site(base_url, options, api_key, token)
         self._transport = AsyncCmsTransport(timeout=timeout, client=http_client)
 
     @classmethod

@@ -8,8 +8,8 @@ from ..._json import from_json
 from ...errors import CharacterNotFound
 from ...models import CharacterReference
 from .._characters import check_character
+from .._documents import dump, parse
 from .database import SqliteDatabase
-from .documents import dump, parse
 
 __all__ = ["SqliteCharacterDirectory"]
 

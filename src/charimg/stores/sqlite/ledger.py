@@ -10,9 +10,9 @@ from typing import Any
 from ..._owner import owner_is_dead
 from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
 from ...journal import Lease, Operation, OperationPage
+from .._documents import dump, from_ms, load
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
-from .documents import dump, from_ms, load
 
 __all__ = ["SqliteGenerationLedger"]
 

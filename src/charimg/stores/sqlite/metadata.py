@@ -9,9 +9,9 @@ from attrs import evolve
 
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
+from .._documents import dump, load, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
-from .documents import dump, load, to_ms
 
 __all__ = ["SqliteMetadataRepository", "insert"]
 

@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from ..._json import from_json, to_json
-from ...errors import InvalidArgument, StorageError
+from .._json import from_json, to_json
+from ..errors import InvalidArgument, StorageError
 
 __all__ = ["dump", "from_ms", "load", "parse", "to_ms"]
 

@@ -1,0 +1,214 @@
+"""The async database: as the sync one, on psycopg's own async connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from weakref import WeakKeyDictionary
+
+from attrs import define, field
+
+from ...errors import ConfigurationError, InvalidArgument, StorageError
+from .database import check_sources, is_idle, place
+from .failures import driver, translated
+from .schema import bring_forward
+from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, quoted, split_url
+from .statements import Program, Row, Statement
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg_pool import AsyncConnectionPool
+
+__all__ = ["AsyncPostgresDatabase"]
+
+T = TypeVar("T")
+
+
+@define
+class _Lane:
+    """The connections of one event loop."""
+
+    free: asyncio.Semaphore
+    idle: list[AsyncConnection[Any]] = field(factory=list)
+
+
+class AsyncPostgresDatabase:
+    """The async twin of `PostgresDatabase`, for asyncio: psycopg does not know trio.
+
+    Args:
+        conninfo: See `PostgresDatabase`.
+        pool: A `psycopg_pool.AsyncConnectionPool` of the host's.
+        connection: An async connection of the host's, for one task at a time.
+        schema: The schema's name.
+        max_connections: See `PostgresDatabase`; per event loop.
+        timeout: Seconds to wait for a connection.
+    """
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: AsyncConnectionPool[Any] | None = None,
+        connection: AsyncConnection[Any] | None = None,
+        schema: str = DEFAULT_SCHEMA,
+        max_connections: int = 10,
+        timeout: float = 10.0,
+    ) -> None:
+        check_sources(conninfo, pool, connection, max_connections, timeout)
+        self._schema = check_schema(schema)
+        self._conninfo = None if conninfo is None else conninfo_of(conninfo, timeout)
+        self._host_pool = pool
+        self._host_connection = connection
+        self._timeout = timeout
+        self._max = max_connections
+        self._ready = False
+        self._closed = False
+        self._place = place(self._conninfo, connection)
+        self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lane] = WeakKeyDictionary()
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """See `PostgresDatabase.from_url`."""
+        conninfo, schema = split_url(url)
+        try:
+            return cls(conninfo, schema=schema, **options)
+        except InvalidArgument as error:
+            raise ConfigurationError(f"The PostgreSQL URL is wrong: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._place!r}, schema={self._schema!r})"
+
+    async def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
+        """See `PostgresDatabase.run`."""
+        with translated(self._place):
+            async with self._lent() as connection:
+                if commits and not is_idle(connection):
+                    raise StorageError(
+                        f"The connection to {self._place} is inside a transaction, so what the "
+                        "ledger writes would be lost with it. Give the ledger a database of its "
+                        "own: a URL or a pool."
+                    )
+                await self._bring_forward(connection)
+                if not atomic and self._host_connection is None and self._host_pool is None:
+                    return await _carry_out(connection, self._schema, program)
+                async with connection.transaction():
+                    return await _carry_out(connection, self._schema, program)
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened here; those in use when they come back."""
+        self._closed = True
+        lanes = list(self._lanes.values())
+        for lane in lanes:
+            idle, lane.idle = lane.idle, []
+            for connection in idle:
+                await connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[AsyncConnection[Any]]:
+        if self._closed:
+            raise StorageError(f"The database {self._place} is closed. Open a new one.")
+        async with AsyncExitStack() as stack:
+            if self._host_connection is not None:
+                yield self._host_connection
+            elif self._host_pool is not None:
+                lent = self._host_pool.connection(timeout=self._timeout)
+                yield await stack.enter_async_context(lent)
+            else:
+                yield await stack.enter_async_context(self._own())
+
+    @asynccontextmanager
+    async def _own(self) -> AsyncIterator[AsyncConnection[Any]]:
+        lane = self._lane()
+        try:
+            async with asyncio.timeout(self._timeout):
+                await lane.free.acquire()
+        except TimeoutError as error:
+            raise StorageError(
+                f"All {self._max} connections to {self._place} have been in use for "
+                f"{self._timeout:g} s. Raise max_connections, or use fewer tasks."
+            ) from error
+        try:
+            connection = await self._take(lane) or await self._connect()
+            try:
+                yield connection
+            except BaseException:
+                # Whatever state it is in, the next call gets another one.
+                await connection.close()
+                raise
+            if self._closed:
+                await connection.close()
+            else:
+                lane.idle.append(connection)
+        finally:
+            lane.free.release()
+
+    def _lane(self) -> _Lane:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "The async PostgreSQL stores need asyncio: psycopg does not know trio. Use the "
+                "sync ones in a thread."
+            ) from error
+        if loop not in self._lanes:
+            self._lanes[loop] = _Lane(asyncio.Semaphore(self._max))
+        return self._lanes[loop]
+
+    async def _take(self, lane: _Lane) -> AsyncConnection[Any] | None:
+        """Return a connection that still lives, if one is idle."""
+        psycopg = driver()
+        while lane.idle:
+            connection = lane.idle.pop()
+            try:
+                # The server may have been restarted, or a pooler may have let go of it.
+                await connection.execute("", prepare=False)
+            except psycopg.Error:
+                await connection.close()
+            except BaseException:
+                await connection.close()
+                raise
+            else:
+                return connection
+        return None
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        connection: AsyncConnection[Any] = await driver().AsyncConnection.connect(
+            self._conninfo, autocommit=True, prepare_threshold=None
+        )
+        return connection
+
+    async def _bring_forward(self, connection: AsyncConnection[Any]) -> None:
+        if self._ready:
+            return
+        idle = is_idle(connection)
+        async with connection.transaction():
+            await _carry_out(connection, self._schema, bring_forward(self._schema))
+        # In a transaction of the host's the schema may yet be rolled back with it.
+        self._ready = idle
+
+
+async def _carry_out(connection: AsyncConnection[Any], schema: str, program: Program[T]) -> T:
+    from psycopg.rows import tuple_row
+
+    name = quoted(schema)
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        rows: list[Row] | None = None
+        try:
+            while True:
+                statement: Statement = next(program) if rows is None else program.send(rows)
+                sql: Any = statement.sql.replace("{s}", name)
+                await cursor.execute(sql, statement.values, prepare=False)
+                rows = await cursor.fetchall() if cursor.description else []
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            program.close()

@@ -1,0 +1,260 @@
+"""A PostgreSQL database: its connections, its transactions, and how its schema comes forward."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from ...errors import ConfigurationError, InvalidArgument, StorageError
+from .failures import driver, translated
+from .schema import bring_forward
+from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, place_of, quoted, split_url
+from .statements import Program, Row, Statement
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
+
+__all__ = ["PostgresDatabase", "check_sources", "is_idle", "place"]
+
+T = TypeVar("T")
+
+
+class PostgresDatabase:
+    """A database that the PostgreSQL stores of any number of threads and processes share.
+
+    Its tables stand in a schema of their own. Nothing is connected to before the first use; then
+    the schema is made if it is missing, and an older one is brought forward under a lock.
+
+    Give one of: ``conninfo``, and connections are opened as they are needed, kept, and closed by
+    `close`; ``pool``, a `psycopg_pool.ConnectionPool` of the host's; ``connection``, one connection
+    of the host's. What the host gave stays open. On the host's connection the stores take part in
+    the transaction that it stands in: their writes are committed and rolled back with it. The
+    ledger alone does not, see `PostgresGenerationLedger`.
+
+    It works behind PgBouncer in transaction mode: nothing relies on a session, neither a prepared
+    statement nor a session lock.
+
+    Args:
+        conninfo: A ``postgresql://`` URL or a conninfo string of libpq, which also reads the
+            ``PG…`` variables, ``~/.pgpass`` and service files. Empty takes all from there.
+        pool: A pool of the host's.
+        connection: A connection of the host's, for one thread at a time.
+        schema: The schema's name.
+        max_connections: With ``conninfo``, how many connections are open at once; a thread that
+            needs another waits.
+        timeout: Seconds to wait for a connection.
+
+    Raises:
+        InvalidArgument: Not exactly one source is given, or a bad schema or number.
+        ConfigurationError: psycopg is missing, or libpq cannot read the conninfo.
+    """
+
+    def __init__(
+        self,
+        conninfo: str | None = None,
+        *,
+        pool: ConnectionPool[Any] | None = None,
+        connection: Connection[Any] | None = None,
+        schema: str = DEFAULT_SCHEMA,
+        max_connections: int = 10,
+        timeout: float = 10.0,
+    ) -> None:
+        check_sources(conninfo, pool, connection, max_connections, timeout)
+        self._schema = check_schema(schema)
+        self._conninfo = None if conninfo is None else conninfo_of(conninfo, timeout)
+        self._host_pool = pool
+        self._host_connection = connection
+        self._timeout = timeout
+        self._max = max_connections
+        self._ready = False
+        self._closed = False
+        self._place = place(self._conninfo, connection)
+        self._reset()
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Open the database of a URL; ``schema=`` in its query names the schema.
+
+        Args:
+            url: ``postgresql://user:password@host:port/database?schema=charimg``.
+            **options: ``max_connections`` and ``timeout`` of the constructor.
+
+        Raises:
+            ConfigurationError: It is no such URL. The message does not show it.
+        """
+        conninfo, schema = split_url(url)
+        try:
+            return cls(conninfo, schema=schema, **options)
+        except InvalidArgument as error:
+            raise ConfigurationError(f"The PostgreSQL URL is wrong: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._place!r}, schema={self._schema!r})"
+
+    def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
+        """Carry a program out: all of it, or nothing.
+
+        Args:
+            program: What to do.
+            atomic: Whether it has several statements, which need a transaction.
+            commits: Whether it must hold at once, so not in a transaction of the host's.
+
+        Raises:
+            StorageError: PostgreSQL failed, or the database is closed. When the connection broke
+                on committing, nobody knows whether it was written; every call may be repeated.
+        """
+        with translated(self._place), self._lent() as connection:
+            if commits:
+                self._check_idle(connection)
+            self._bring_forward(connection)
+            if not atomic and self._host_connection is None and self._host_pool is None:
+                return _carry_out(connection, self._schema, program)
+            with connection.transaction():
+                return _carry_out(connection, self._schema, program)
+
+    def close(self) -> None:
+        """Close the connections that were opened here; those in use when they come back."""
+        with self._gate:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _reset(self) -> None:
+        self._gate = threading.Lock()
+        self._free = threading.BoundedSemaphore(self._max)
+        self._idle: list[Connection[Any]] = []
+        self._process = os.getpid()
+
+    @contextmanager
+    def _lent(self) -> Iterator[Connection[Any]]:
+        if self._closed:
+            raise StorageError(f"The database {self._place} is closed. Open a new one.")
+        with ExitStack() as stack:
+            if self._host_connection is not None:
+                yield self._host_connection
+            elif self._host_pool is not None:
+                yield stack.enter_context(self._host_pool.connection(timeout=self._timeout))
+            else:
+                yield stack.enter_context(self._own())
+
+    @contextmanager
+    def _own(self) -> Iterator[Connection[Any]]:
+        if self._process != os.getpid():
+            # After a fork the connections are the parent's; they are not even closed here.
+            self._reset()
+        if not self._free.acquire(timeout=self._timeout):
+            raise StorageError(
+                f"All {self._max} connections to {self._place} have been in use for "
+                f"{self._timeout:g} s. Raise max_connections, or use fewer threads."
+            )
+        try:
+            connection = self._take() or self._connect()
+            try:
+                yield connection
+            except BaseException:
+                # Whatever state it is in, the next call gets another one.
+                connection.close()
+                raise
+            with self._gate:
+                if not self._closed:
+                    self._idle.append(connection)
+                    return
+            connection.close()
+        finally:
+            self._free.release()
+
+    def _take(self) -> Connection[Any] | None:
+        """Return a connection that still lives, if one is idle."""
+        psycopg = driver()
+        while True:
+            with self._gate:
+                if not self._idle:
+                    return None
+                connection: Connection[Any] = self._idle.pop()
+            try:
+                # The server may have been restarted, or a pooler may have let go of it.
+                connection.execute("", prepare=False)
+            except psycopg.Error:
+                connection.close()
+            else:
+                return connection
+
+    def _connect(self) -> Connection[Any]:
+        assert self._conninfo is not None  # noqa: S101 - for the type checker
+        connection: Connection[Any] = driver().connect(
+            self._conninfo, autocommit=True, prepare_threshold=None
+        )
+        return connection
+
+    def _check_idle(self, connection: Connection[Any]) -> None:
+        if not is_idle(connection):
+            raise StorageError(
+                f"The connection to {self._place} is inside a transaction, so what the ledger "
+                "writes would be lost with it. Give the ledger a database of its own: a URL or a "
+                "pool."
+            )
+
+    def _bring_forward(self, connection: Connection[Any]) -> None:
+        if self._ready:
+            return
+        idle = is_idle(connection)
+        with connection.transaction():
+            _carry_out(connection, self._schema, bring_forward(self._schema))
+        # In a transaction of the host's the schema may yet be rolled back with it.
+        self._ready = idle
+
+
+def check_sources(
+    conninfo: object, pool: object, connection: object, max_connections: int, timeout: float
+) -> None:
+    """Refuse what makes no sense; see `PostgresDatabase`."""
+    if sum(each is not None for each in (conninfo, pool, connection)) != 1:
+        raise InvalidArgument("Give exactly one of conninfo, pool and connection.")
+    if max_connections < 1:
+        raise InvalidArgument(f"max_connections must be at least 1, not {max_connections!r}.")
+    if not 0 < timeout <= 3600:
+        raise InvalidArgument(f"timeout must be more than 0 s, at most 3600, not {timeout!r}.")
+    driver()
+
+
+def place(conninfo: str | None, connection: object) -> str:
+    """Return what messages call the database."""
+    if conninfo is not None:
+        return place_of(conninfo)
+    return "the host's pool" if connection is None else "the host's connection"
+
+
+def is_idle(connection: Any) -> bool:
+    """Tell whether the connection is in no transaction."""
+    from psycopg.pq import TransactionStatus
+
+    return bool(connection.info.transaction_status == TransactionStatus.IDLE)
+
+
+def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) -> T:
+    from psycopg.rows import tuple_row
+
+    name = quoted(schema)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows: list[Row] | None = None
+        try:
+            while True:
+                statement: Statement = next(program) if rows is None else program.send(rows)
+                sql: Any = statement.sql.replace("{s}", name)
+                cursor.execute(sql, statement.values, prepare=False)
+                rows = cursor.fetchall() if cursor.description else []
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            program.close()

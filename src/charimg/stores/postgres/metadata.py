@@ -1,0 +1,194 @@
+"""The metadata repository in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import evolve
+
+from ...errors import ImageNotFound, InvalidArgument, StorageConflict
+from ...models import CharacterImage, ImagePage
+from .._documents import dump, load, to_ms
+from .._pages import check_limit, decode_cursor, encode_cursor
+from .database import PostgresDatabase
+from .statements import Program, Row, Statement
+
+__all__ = ["PostgresMetadataRepository"]
+
+_MAX_INTEGER = 2**63 - 1
+_TRIES = 3
+
+
+class PostgresMetadataRepository:
+    """A `MetadataRepository`; a record's id is its key, and times are kept to the millisecond.
+
+    Args:
+        database: Where. Whoever opened it closes it.
+    """
+
+    requires_media = False
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.add`."""
+        return self._database.run(add(image))
+
+    def get(self, image_id: str, /) -> CharacterImage | None:
+        """See `MetadataRepository.get`."""
+        try:
+            return self._database.run(get(image_id), atomic=False)
+        except InvalidArgument:
+            # No text that PostgreSQL can hold, so nothing was ever written under it.
+            return None
+
+    def update(self, image: CharacterImage, /) -> CharacterImage:
+        """See `MetadataRepository.update`."""
+        return self._database.run(update(image))
+
+    def list(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> ImagePage:
+        """See `MetadataRepository.list`.
+
+        Raises:
+            InvalidArgument: The cursor is none of this listing's, or the limit is not 1 to 1,000.
+        """
+        program = page(character_id, kind=kind, status=status, limit=limit, cursor=cursor)
+        return self._database.run(program, atomic=False)
+
+    def delete(self, image_id: str, /) -> bool:
+        """See `MetadataRepository.delete`."""
+        return self._database.run(delete(image_id), atomic=False)
+
+    def character_ids(self) -> tuple[str, ...]:
+        """See `ListableMetadataRepository.character_ids`."""
+        return self._database.run(character_ids(), atomic=False)
+
+
+def add(image: CharacterImage) -> Program[CharacterImage]:
+    """Insert the record, or find the first one with its key."""
+    row = _row(evolve(image, id=image.key))
+    for _ in range(_TRIES):
+        inserted = yield Statement(
+            "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING RETURNING id",
+            row,
+        )
+        if inserted:
+            return _image(image.key, row[-1])
+        # A statement of its own sees what the insertion has waited for.
+        first = yield from get(image.key)
+        if first is not None:
+            return first
+    raise StorageConflict(
+        f"The record {image.key!r} is being added and removed by others, or stands outside of "
+        "what this transaction can see. Nothing was written; try again."
+    )
+
+
+def get(image_id: str) -> Program[CharacterImage | None]:
+    """Find a record."""
+    rows = yield Statement("SELECT record FROM {s}.images WHERE id = %s", (image_id,))
+    return _image(image_id, rows[0][0]) if rows else None
+
+
+def update(image: CharacterImage) -> Program[CharacterImage]:
+    """Replace a record, but for its key and its time of creation."""
+    rows = yield Statement("SELECT record FROM {s}.images WHERE id = %s FOR UPDATE", (image.id,))
+    if not rows:
+        raise ImageNotFound(f"There is no record {image.id!r} to update.")
+    first = _image(image.id, rows[0][0])
+    image_id, character_id, kind, status, _, record = _row(
+        evolve(image, key=first.key, created_at=first.created_at)
+    )
+    yield Statement(
+        "UPDATE {s}.images SET character_id = %s, kind = %s, status = %s, record = %s "
+        "WHERE id = %s",
+        (character_id, kind, status, record, image_id),
+    )
+    return _image(image_id, record)
+
+
+def page(
+    character_id: str, *, kind: str | None, status: str | None, limit: int, cursor: str | None
+) -> Program[ImagePage]:
+    """Read one page and count what matches, both as of one moment."""
+    check_limit(limit)
+    where, values = "character_id = %s", [character_id]
+    for column, wanted in (("kind", kind), ("status", status)):
+        if wanted is not None:
+            where += f" AND {column} = %s"
+            values.append(wanted)
+    rows = yield Statement(
+        "SELECT matching.total, newest.created_ms, newest.id, newest.record "  # noqa: S608 - ours
+        f"FROM (SELECT count(*) AS total FROM {{s}}.images WHERE {where}) AS matching "
+        f"LEFT JOIN LATERAL (SELECT created_ms, id, record FROM {{s}}.images WHERE {where} "
+        "AND (created_ms, id) < (%s, %s) ORDER BY created_ms DESC, id DESC LIMIT %s) AS newest "
+        "ON true ORDER BY newest.created_ms DESC, newest.id DESC",
+        (*values, *values, *_place(cursor), limit + 1),
+    )
+    found = list(_found(rows))
+    last = rows[limit - 1] if len(found) > limit else None
+    return ImagePage(
+        images=tuple(found[:limit]),
+        next_cursor=None if last is None else encode_cursor(last[1], last[2]),
+        total=rows[0][0],
+    )
+
+
+def delete(image_id: str) -> Program[bool]:
+    """Remove a record."""
+    rows = yield Statement("DELETE FROM {s}.images WHERE id = %s RETURNING id", (image_id,))
+    return bool(rows)
+
+
+def character_ids() -> Program[tuple[str, ...]]:
+    """Name whose records there are, one step in the index each."""
+    rows = yield Statement(
+        "WITH RECURSIVE found AS ("
+        "(SELECT character_id FROM {s}.images ORDER BY character_id LIMIT 1) UNION ALL "
+        "SELECT (SELECT character_id FROM {s}.images WHERE character_id > found.character_id "
+        "ORDER BY character_id LIMIT 1) FROM found WHERE found.character_id IS NOT NULL) "
+        "SELECT character_id FROM found WHERE character_id IS NOT NULL"
+    )
+    return tuple(character_id for (character_id,) in rows)
+
+
+def _found(rows: list[Row]) -> Iterator[CharacterImage]:
+    """Yield the records; the one row of an empty page has none."""
+    for _, _, image_id, record in rows:
+        if image_id is not None:
+            yield _image(image_id, record)
+
+
+def _place(cursor: str | None) -> tuple[Any, ...]:
+    """Return what the page comes before; for the first one something later than any record."""
+    if cursor is None:
+        return (_MAX_INTEGER, "")
+    created_ms, image_id = decode_cursor(cursor, int, str)
+    if not -_MAX_INTEGER <= int(created_ms) <= _MAX_INTEGER:
+        raise InvalidArgument("The cursor is none of this listing's: its time is out of range.")
+    return (created_ms, image_id)
+
+
+def _row(image: CharacterImage) -> Row:
+    if image.media is not None:
+        # URLs are derived when a record is read.
+        image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
+    record = dump(image, what=f"the record {image.id!r}")
+    created_ms = to_ms(image.created_at)
+    return (image.id, image.character_id, image.kind, image.status, created_ms, record)
+
+
+def _image(image_id: str, record: Any) -> CharacterImage:
+    return load(CharacterImage, record, what=f"the record {image_id!r}")

@@ -1,0 +1,106 @@
+"""The command over real servers that the environment names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charimg.testing import serve
+
+from ..servers.payload import PayloadServer
+from ..servers.postgres import PostgresServer
+from ..servers.postgres import postgres_server as postgres_server
+from ..servers.s3 import S3Server, credentials
+from ..servers.s3 import rclone_server as rclone_server
+
+
+def findings(answer: Any) -> dict[str, tuple[str, str]]:
+    return {each["name"]: (each["level"], each["message"]) for each in answer.json["findings"]}
+
+
+@pytest.fixture
+def s3_url(rclone_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    credentials(monkeypatch)
+    return rclone_server.url()
+
+
+def test_disk_and_sqlite_move_to_s3_and_postgresql(
+    world: Any, postgres_server: PostgresServer, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reference()
+    assert world.run("generate", "portfolio", "mara", "--json").code == 0
+    before = world.images()
+    monkeypatch.setenv("CHARIMG_TO_METADATA", postgres_server.new_database())
+    monkeypatch.setenv("CHARIMG_TO_MEDIA", s3_url)
+    moved = world.read("migrate", "--json")
+    assert moved.code == 0, moved.err
+    assert moved.json["outcomes"] == {"copied": 4, "present": 0, "skipped": 0, "failed": 0}
+    assert "127.0.0.1" in moved.err
+    for name in ("METADATA", "MEDIA"):
+        monkeypatch.setenv(f"CHARIMG_{name}", os.environ[f"CHARIMG_TO_{name}"])
+    assert [each["key"] for each in world.images()] == [each["key"] for each in before]
+    # The new stores are worked with, and nothing of it is in the old ones.
+    assert world.run("generate", "reference", "mara", "--prompt", "A face.", "--json").code == 0
+    (image,) = world.images()
+    assert image["media"]["url"].startswith("http")
+    told = world.run("doctor", "--json")
+    assert told.code == 0, told.out
+    found = findings(told)
+    for role in ("characters", "media", "metadata", "ledger"):
+        assert found[role][0] == "ok"
+    assert "written, read and deleted" in found["media"][1]
+    assert found["metadata"][1].startswith("metadata at postgresql://127.0.0.1")
+    monkeypatch.delenv("CHARIMG_METADATA")
+    monkeypatch.delenv("CHARIMG_MEDIA")
+    assert [each["key"] for each in world.images()] == [each["key"] for each in before]
+
+
+def test_doctor_says_in_one_line_what_is_wrong(
+    world: Any, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARIMG_LEDGER", "postgresql://me:hush@127.0.0.1:1/studio")
+    monkeypatch.setenv("CHARIMG_MEDIA", s3_url)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    told = world.run("doctor", "--json")
+    assert told.code == 6
+    found = findings(told)
+    assert found["characters"][0] == "ok"
+    assert found["media"][0] == found["metadata"][0] == found["ledger"][0] == "error"
+    assert found["ledger"][1].startswith("PostgreSQL studio on 127.0.0.1:1: ")
+    assert "Is the server up" in found["ledger"][1]
+    assert "hush" not in told.out + told.err
+    assert all("\n" not in message for _, message in found.values())
+
+
+def test_payload_by_url(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = tmp_path / "payload"
+    work.mkdir()
+    cms = PayloadServer(work)
+    cms.start()
+    try:
+        with serve() as library:
+            db_id = library.simulator.add_character(name="Mira")
+            mira = cms.character("Mira", libraryIntegration={"libraryDbId": db_id})
+            monkeypatch.setenv("CHARIMG_METADATA", f"payload+{cms.url}")
+            monkeypatch.setenv("PAYLOAD_API_KEY", cms.api_key)
+            monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "data"))
+            monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", library.url)
+            told = run("doctor", "--json")
+            assert told.code == 0, told.out
+            assert findings(told)["metadata"][0] == "ok"
+            drawn = run("generate", "reference", mira, "--prompt", "A face.", "--json")
+            assert drawn.code == 0, drawn.err
+            (image,) = run("list", mira, "--json").json["images"]
+            assert image["media"]["url"].startswith(cms.url)
+            refused = run("characters", "add", "Tom")
+            assert refused.code == 2
+            assert "takes no characters in" in refused.err
+            monkeypatch.setenv("PAYLOAD_API_KEY", "0" * 36)
+            told = run("doctor", "--json")
+            assert told.code == 6
+            assert findings(told)["media"][0] == "error"
+    finally:
+        cms.kill()
