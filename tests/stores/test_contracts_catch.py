@@ -423,6 +423,56 @@ def test_broken_repositories(broken: Any, test: str) -> None:
     assert caught(MetadataRepositoryContract, broken, test)
 
 
+class Hidden:
+    """What a store no longer tells, but still has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: list[str] = []
+
+    def delete(self, key: str, /) -> bool:
+        deleted: bool = super().delete(key)  # type: ignore[misc]
+        self.hidden += [key] * deleted
+        return deleted
+
+
+class HidingMedia(Hidden, MemoryMediaStore):
+    pass
+
+
+class HidingRecords(Hidden, MemoryMetadataRepository):
+    pass
+
+
+@pytest.mark.parametrize("broken", [HidingMedia, MemoryMediaStore])
+def test_a_file_that_is_left_behind_is_seen_underneath(broken: Any) -> None:
+    class Suite(MediaStoreContract):
+        def make(self) -> Any:
+            self.store = broken()
+            return self.store
+
+        def underneath(self, key: str) -> list[str]:
+            there = [*self.store._files, *getattr(self.store, "hidden", [])]
+            return [name for name in there if name == key]
+
+    failed = {"test_nothing_is_left_underneath"} if broken is HidingMedia else set()
+    assert set(run_contract(Suite())) == failed
+
+
+@pytest.mark.parametrize("broken", [HidingRecords, MemoryMetadataRepository])
+def test_a_row_that_is_left_behind_is_seen_underneath(broken: Any) -> None:
+    class Suite(MetadataRepositoryContract):
+        def make(self) -> Any:
+            self.store = broken()
+            return self.store
+
+        def rows(self, key: str) -> int:
+            return [*self.store._images, *getattr(self.store, "hidden", [])].count(key)
+
+    failed = {"test_there_is_one_row_underneath"} if broken is HidingRecords else set()
+    assert set(run_contract(Suite())) == failed
+
+
 class NeedsMedia(MediaOnly):
     requires_media = True
 

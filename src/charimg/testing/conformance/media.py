@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -90,6 +90,14 @@ class FileHooks(Contract):
         content = self.content(_CONTENT) if content is None else content
         return make_upload(key, content, source=source)
 
+    def underneath(self, key: str) -> Collection[str] | None:  # noqa: ARG002 - for overrides
+        """Return the names of all that the backend holds for the key, found without the store.
+
+        Default: ``None``, not given; then no test looks underneath. Give it, and what a store hides
+        from its own methods is seen, too: a file that a delete or a broken save left behind.
+        """
+        return None
+
 
 class MediaStoreContract(FileHooks):
     """`make` returns a media store."""
@@ -167,6 +175,23 @@ class MediaStoreContract(FileHooks):
             store.delete(key)
             expect(store.delete(key) is False, "a second delete finds nothing")
             self._expect_absent(store, key, "after a broken save and a delete")
+
+    def test_nothing_is_left_underneath(self) -> None:
+        """``delete``: Remove the file, its renditions, and what a broken save may have left."""
+        with self.opened() as store:
+            key = self.unique()
+            store.save(self.upload(key))
+            if self.underneath(key) is None:
+                return
+            expect(self.underneath(key), "underneath finds what was saved")
+            store.delete(key)
+            expect_equal(list(self.underneath(key) or ()), [], "a delete leaves nothing behind")
+            with expect_raises(Exception, "save fails when its source does"):
+                store.save(self.upload(key, source=BrokenFile))
+            store.delete(key)
+            expect_equal(
+                list(self.underneath(key) or ()), [], "nor does a broken save, once deleted"
+            )
 
     def test_the_caller_closes_the_file(self) -> None:
         """``save``: The caller keeps ``upload.file`` open until this returns and closes it."""

@@ -84,9 +84,9 @@ def media_machine(hooks: FileHooks) -> type[RuleBasedStateMachine]:
                 expect(self.store.get(key) is None, "get returns None where nothing is")
                 with (
                     expect_raises(MediaNotFound, "open raises MediaNotFound where nothing is"),
-                    self.store.open(key),
+                    ExitStack() as opened,
                 ):
-                    pass
+                    opened.enter_context(self.store.open(key))
                 return
             media, content = self.files[key]
             found = self.store.get(key)

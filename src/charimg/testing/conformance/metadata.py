@@ -99,6 +99,13 @@ class RecordHooks(Contract):
         """Return what records of one moment are ordered by. Override it where ids are numbers."""
         return image_id
 
+    def rows(self, key: str) -> int | None:  # noqa: ARG002 - for overrides
+        """Return how many rows the backend holds for the key, counted without the repository.
+
+        Default: ``None``, not given; then no test looks underneath.
+        """
+        return None
+
     def _image(self, key: str, character_id: str, **changes: Any) -> CharacterImage:
         if "media" not in changes:
             changes["media"] = self.media(key)
@@ -258,6 +265,20 @@ class MetadataRepositoryContract(RecordHooks):
             expect_equal((_keys(page.images), page.total), ([other.key], 1), "others stay")
             again = repository.add(image)
             expect_equal(same(again), same(image), "a deleted key can be added again")
+
+    def test_there_is_one_row_underneath(self) -> None:
+        """``add``: Idempotent by ``image.key``. ``delete``: Remove the record."""
+        with self.opened() as repository:
+            image = self._image(self.unique(), self.character())
+            stored = repository.add(image)
+            if self.rows(image.key) is None:
+                return
+            repository.add(image)
+            expect_equal(self.rows(image.key), 1, "a key that is added twice is one row")
+            repository.update(evolve(stored, prompt="new"))
+            expect_equal(self.rows(image.key), 1, "an update adds no row")
+            repository.delete(stored.id)
+            expect_equal(self.rows(image.key), 0, "a delete leaves no row behind")
 
     def test_list_is_newest_first(self) -> None:
         """``list``: newest first by ``(created_at, id)``; records of one moment have an order."""
