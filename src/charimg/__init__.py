@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ._baml.suggester import AsyncBamlPromptSuggester as AsyncBamlPromptSuggester
     from ._baml.suggester import BamlPromptSuggester as BamlPromptSuggester
     from ._ingest.values import Download as Download
+    from ._json import from_json as from_json
     from ._json import to_json as to_json
     from ._library.values import CharacterPage as CharacterPage
     from ._library.values import Gallery as Gallery
@@ -131,7 +132,7 @@ _NAMES = {
     "_async.service": ("AsyncCharacterImageService",),
     "_baml.suggester": ("AsyncBamlPromptSuggester", "BamlPromptSuggester"),
     "_ingest.values": ("Download",),
-    "_json": ("to_json",),
+    "_json": ("from_json", "to_json"),
     "_library.values": (
         "CharacterPage",
         "Gallery",
@@ -370,6 +371,7 @@ __all__ = [
     "WarningRaised",
     "WritableCharacterDirectory",
     "__version__",
+    "from_json",
     "to_json",
 ]
 

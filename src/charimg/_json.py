@@ -115,11 +115,11 @@ def to_json(value: Any) -> Any:
     return _CONVERTER.unstructure(value)
 
 
-def from_json(cls: type[T], data: object, *, what: str) -> T:
+def from_json(expected: type[T], data: object, *, what: str) -> T:
     """Return the value that `to_json` wrote.
 
     Args:
-        cls: The attrs class expected.
+        expected: The class of the value, `CharacterImage` for example.
         data: Parsed JSON.
         what: What is being read, for the message, e.g. ``the record 'abc'``.
 
@@ -127,7 +127,7 @@ def from_json(cls: type[T], data: object, *, what: str) -> T:
         StorageError: A field is missing or has a wrong type; the message names its path.
     """
     try:
-        return _CONVERTER.structure(data, cls)
+        return _CONVERTER.structure(data, expected)
     except (ClassValidationError, IterableValidationError, _WrongType) as error:
         path, reason = _first(error)
         raise StorageError(

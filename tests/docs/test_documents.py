@@ -25,6 +25,7 @@ from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 _BEFORE = {
     "docs/how-to/baml.md": "_model",
     "docs/how-to/django.md": "_django",
+    "docs/how-to/own-store-django.md": "_django",
     "docs/how-to/payload.md": "_payload",
     "docs/how-to/postgres.md": "_postgres",
     "docs/how-to/s3.md": "_s3",

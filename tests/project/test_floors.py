@@ -88,6 +88,7 @@ EXTRAS = {
     "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "baml_py": {"_baml"},
+    "hypothesis": {"testing"},
     "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},

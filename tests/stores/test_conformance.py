@@ -108,6 +108,13 @@ class TestDiskMedia(MediaStoreContract):
     def reopen(self, made: Any) -> Any:
         return DiskMediaStore(self.directory)
 
+    def underneath(self, key: str) -> list[str]:
+        return [
+            path.name
+            for path in self.directory.rglob("*")
+            if path.is_file() and (key in str(path) or ".incoming" in path.parts)
+        ]
+
 
 class TestDiskMediaOnAsyncio(TestDiskMedia):
     backend = "asyncio"

@@ -423,6 +423,56 @@ def test_broken_repositories(broken: Any, test: str) -> None:
     assert caught(MetadataRepositoryContract, broken, test)
 
 
+class Hidden:
+    """What a store no longer tells, but still has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: list[str] = []
+
+    def delete(self, key: str, /) -> bool:
+        deleted: bool = super().delete(key)  # type: ignore[misc]
+        self.hidden += [key] * deleted
+        return deleted
+
+
+class HidingMedia(Hidden, MemoryMediaStore):
+    pass
+
+
+class HidingRecords(Hidden, MemoryMetadataRepository):
+    pass
+
+
+@pytest.mark.parametrize("broken", [HidingMedia, MemoryMediaStore])
+def test_a_file_that_is_left_behind_is_seen_underneath(broken: Any) -> None:
+    class Suite(MediaStoreContract):
+        def make(self) -> Any:
+            self.store = broken()
+            return self.store
+
+        def underneath(self, key: str) -> list[str]:
+            there = [*self.store._files, *getattr(self.store, "hidden", [])]
+            return [name for name in there if name == key]
+
+    failed = {"test_nothing_is_left_underneath"} if broken is HidingMedia else set()
+    assert set(run_contract(Suite())) == failed
+
+
+@pytest.mark.parametrize("broken", [HidingRecords, MemoryMetadataRepository])
+def test_a_row_that_is_left_behind_is_seen_underneath(broken: Any) -> None:
+    class Suite(MetadataRepositoryContract):
+        def make(self) -> Any:
+            self.store = broken()
+            return self.store
+
+        def rows(self, key: str) -> int:
+            return [*self.store._images, *getattr(self.store, "hidden", [])].count(key)
+
+    failed = {"test_there_is_one_row_underneath"} if broken is HidingRecords else set()
+    assert set(run_contract(Suite())) == failed
+
+
 class NeedsMedia(MediaOnly):
     requires_media = True
 
@@ -666,9 +716,9 @@ def test_an_async_store_that_ends_early_is_seen_through_the_view() -> None:
 
 
 def test_sources_of_the_suite() -> None:
-    from charimg.testing.conformance.media import _BrokenFile, make_upload
+    from charimg.testing.conformance.media import BrokenFile, make_upload
 
-    upload = make_upload("k", b"x" * 3000, source=_BrokenFile)
+    upload = make_upload("k", b"x" * 3000, source=BrokenFile)
     assert upload.file.read(5000) == b"x" * 1000
     for size in (5000, -1, None):
         with pytest.raises(OSError, match="broke off"):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from .conformance import Contract as Contract
     from .conformance import GenerationLedgerContract as GenerationLedgerContract
     from .conformance import MediaStoreContract as MediaStoreContract
+    from .conformance import MediaStoreMachine as MediaStoreMachine
     from .conformance import MetadataRepositoryContract as MetadataRepositoryContract
+    from .conformance import MetadataRepositoryMachine as MetadataRepositoryMachine
     from .conformance import run_contract as run_contract
     from .conformance import sync_view as sync_view
     from .server import SimulatorServer as SimulatorServer
@@ -30,7 +32,9 @@ _HOME = {
     "Contract": "conformance",
     "GenerationLedgerContract": "conformance",
     "MediaStoreContract": "conformance",
+    "MediaStoreMachine": "conformance",
     "MetadataRepositoryContract": "conformance",
+    "MetadataRepositoryMachine": "conformance",
     "SimulatedRequest": "simulator",
     "SimulatedResponse": "simulator",
     "Simulator": "simulator",
@@ -46,7 +50,9 @@ __all__ = [
     "Contract",
     "GenerationLedgerContract",
     "MediaStoreContract",
+    "MediaStoreMachine",
     "MetadataRepositoryContract",
+    "MetadataRepositoryMachine",
     "SimulatedRequest",
     "SimulatedResponse",
     "Simulator",

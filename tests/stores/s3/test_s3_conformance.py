@@ -10,18 +10,24 @@ from charimg.stores import AsyncS3MediaStore, S3MediaStore
 from charimg.testing import MediaStoreContract
 
 from ...servers.s3 import S3Server
+from .conftest import objects
 
 
 class TestS3Media(MediaStoreContract):
     @pytest.fixture(autouse=True)
     def _place(self, server: S3Server, prefix: str) -> None:
         self.url = server.url(prefix)
+        self.server = server
+        self.prefix = prefix
 
     def make(self) -> Any:
         return S3MediaStore.from_url(self.url)
 
     def reopen(self, made: Any) -> Any:
         return self.make()
+
+    def underneath(self, key: str) -> list[str]:
+        return [name for name in objects(self.server, self.prefix) if key in name]
 
 
 class TestS3MediaOnAsyncio(TestS3Media):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,14 @@ class TestDirectoryOnTrio(TestDirectoryOnAsyncio):
     backend = "trio"
 
 
-class TestMetadata(_Files, MetadataRepositoryContract):
+class _Rows(_Files, MetadataRepositoryContract):
+    def rows(self, key: str) -> int:
+        with closing(sqlite3.connect(self.path)) as connection:
+            query = "SELECT count(*) FROM images WHERE id = ?"
+            return int(connection.execute(query, (key,)).fetchone()[0])
+
+
+class TestMetadata(_Rows):
     many = 1_001
     store = SqliteMetadataRepository
 
@@ -109,7 +118,7 @@ class TestMetadataInThreads(_InThreads, MetadataRepositoryContract):
     store = SqliteMetadataRepository
 
 
-class TestMetadataOnAsyncio(_Files, MetadataRepositoryContract):
+class TestMetadataOnAsyncio(_Rows):
     backend = "asyncio"
     many = 60
     store = AsyncSqliteMetadataRepository

@@ -10,6 +10,9 @@ An async implementation runs the same suite: set ``backend`` to ``"asyncio"`` or
 then runs inside the event loop, and may be a coroutine function. Fixtures work as in any test
 class. Without pytest, `run_contract` runs every test and returns the failures.
 
+A machine (`MetadataRepositoryMachine`, `MediaStoreMachine`) makes the same calls in any order and
+compares every answer with a plain model. It needs Hypothesis.
+
 Every test uses new random keys and characters, so `make` may return a store that already holds
 other data, a shared test database for example. What a test writes stays there.
 """
@@ -19,6 +22,7 @@ from __future__ import annotations
 from .base import Contract, run_contract
 from .directory import CharacterDirectoryContract
 from .ledger import GenerationLedgerContract
+from .machines import MediaStoreMachine, MetadataRepositoryMachine
 from .media import MediaStoreContract
 from .metadata import MetadataRepositoryContract
 from .views import sync_view
@@ -28,7 +32,9 @@ __all__ = [
     "Contract",
     "GenerationLedgerContract",
     "MediaStoreContract",
+    "MediaStoreMachine",
     "MetadataRepositoryContract",
+    "MetadataRepositoryMachine",
     "run_contract",
     "sync_view",
 ]

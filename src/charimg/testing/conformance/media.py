@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,17 +15,18 @@ from ...errors import MediaNotFound
 from ...models import Media, Upload
 from .base import Contract, expect, expect_equal, expect_raises
 
-__all__ = ["MediaStoreContract", "make_upload"]
+__all__ = ["BrokenFile", "FileHooks", "MediaStoreContract", "make_upload"]
 
 # Several chunks of any usual size, and every byte value.
 _CONTENT = bytes(range(256)) * 4096 + b"the end"
 _OTHER = b"other bytes"
 
 
-class _BrokenFile(io.BytesIO):
+class BrokenFile(io.BytesIO):
     """A source that fails after its first bytes."""
 
     def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to 1,000 bytes, once."""
         if size is None or size < 0 or self.tell() >= 1000:
             raise OSError("the source broke off")
         return super().read(min(size, 1000))
@@ -68,8 +69,8 @@ def _plain(media: Media | None) -> Media | None:
     return None if media is None else evolve(media, url=None, thumbnail_url=None)
 
 
-class MediaStoreContract(Contract):
-    """`make` returns a media store."""
+class FileHooks(Contract):
+    """What the suites ask of the host about its files."""
 
     def content(self, seed: bytes) -> bytes:
         """Return the bytes of a file, others for every seed. Default: the seed, which is no image.
@@ -88,6 +89,18 @@ class MediaStoreContract(Contract):
         """Return an upload. Override it where the store finds out width and height by itself."""
         content = self.content(_CONTENT) if content is None else content
         return make_upload(key, content, source=source)
+
+    def underneath(self, key: str) -> Collection[str] | None:  # noqa: ARG002 - for overrides
+        """Return the names of all that the backend holds for the key, found without the store.
+
+        Default: ``None``, not given; then no test looks underneath. Give it, and what a store hides
+        from its own methods is seen, too: a file that a delete or a broken save left behind.
+        """
+        return None
+
+
+class MediaStoreContract(FileHooks):
+    """`make` returns a media store."""
 
     def _expect_absent(self, store: Any, key: str, when: str) -> None:
         expect(store.get(key) is None, f"get returns None {when}")
@@ -148,7 +161,7 @@ class MediaStoreContract(Contract):
             key = self.unique()
             # Which error is not said: the source failed, not the store.
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(self.upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=BrokenFile))
             self._expect_absent(store, key, "after a broken save")
             store.save(self.upload(key))
             expect(_bytes(store, key) == self.content(_CONTENT), "a save after a broken one works")
@@ -158,10 +171,27 @@ class MediaStoreContract(Contract):
         with self.opened() as store:
             key = self.unique()
             with expect_raises(Exception, "save fails when its source does"):
-                store.save(self.upload(key, source=_BrokenFile))
+                store.save(self.upload(key, source=BrokenFile))
             store.delete(key)
             expect(store.delete(key) is False, "a second delete finds nothing")
             self._expect_absent(store, key, "after a broken save and a delete")
+
+    def test_nothing_is_left_underneath(self) -> None:
+        """``delete``: Remove the file, its renditions, and what a broken save may have left."""
+        with self.opened() as store:
+            key = self.unique()
+            store.save(self.upload(key))
+            if self.underneath(key) is None:
+                return
+            expect(self.underneath(key), "underneath finds what was saved")
+            store.delete(key)
+            expect_equal(list(self.underneath(key) or ()), [], "a delete leaves nothing behind")
+            with expect_raises(Exception, "save fails when its source does"):
+                store.save(self.upload(key, source=BrokenFile))
+            store.delete(key)
+            expect_equal(
+                list(self.underneath(key) or ()), [], "nor does a broken save, once deleted"
+            )
 
     def test_the_caller_closes_the_file(self) -> None:
         """``save``: The caller keeps ``upload.file`` open until this returns and closes it."""

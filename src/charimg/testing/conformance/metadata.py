@@ -11,7 +11,7 @@ from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImageMetrics, Media, Shot
 from .base import Contract, expect, expect_equal, expect_raises
 
-__all__ = ["MetadataRepositoryContract", "make_image"]
+__all__ = ["MetadataRepositoryContract", "RecordHooks", "make_image", "same"]
 
 _BEGIN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 # Byte for byte: what a careless column, encoding or form would change.
@@ -64,7 +64,7 @@ def make_image(key: str, character_id: str, *, minute: int = 0, **changes: Any) 
     return CharacterImage(**fields)
 
 
-def _same(image: CharacterImage | None) -> CharacterImage | None:
+def same(image: CharacterImage | None) -> CharacterImage | None:
     """Return what must come back: all but the id and the last change, which may be the host's."""
     return None if image is None else evolve(image, id=image.key, updated_at=image.created_at)
 
@@ -77,17 +77,14 @@ def _flat(pages: list[list[str]]) -> list[str]:
     return [key for page in pages for key in page]
 
 
-class MetadataRepositoryContract(Contract):
-    """`make` returns a metadata repository.
+class RecordHooks(Contract):
+    """What the suites ask of the host about its records.
 
     Attributes:
-        many: How many records the longest listing holds. More than any limit that the backend
-            might cut silently; 1,001 proves the most and takes the longest.
         closed_values: Whether kinds and statuses are fixed by the host's schema, so that it keeps
             no newer ones.
     """
 
-    many: ClassVar[int] = 120
     closed_values: ClassVar[bool] = False
 
     def character(self) -> str:
@@ -102,10 +99,28 @@ class MetadataRepositoryContract(Contract):
         """Return what records of one moment are ordered by. Override it where ids are numbers."""
         return image_id
 
+    def rows(self, key: str) -> int | None:  # noqa: ARG002 - for overrides
+        """Return how many rows the backend holds for the key, counted without the repository.
+
+        Default: ``None``, not given; then no test looks underneath.
+        """
+        return None
+
     def _image(self, key: str, character_id: str, **changes: Any) -> CharacterImage:
         if "media" not in changes:
             changes["media"] = self.media(key)
         return make_image(key, character_id, **changes)
+
+
+class MetadataRepositoryContract(RecordHooks):
+    """`make` returns a metadata repository.
+
+    Attributes:
+        many: How many records the longest listing holds. More than any limit that the backend
+            might cut silently; 1,001 proves the most and takes the longest.
+    """
+
+    many: ClassVar[int] = 120
 
     def _fill(self, repository: Any, character_id: str, count: int) -> list[CharacterImage]:
         """Add records, three per minute, and return them as they must be listed."""
@@ -134,7 +149,7 @@ class MetadataRepositoryContract(Contract):
             image = self._image(self.unique(), self.character())
             stored = repository.add(image)
             expect(isinstance(stored.id, str) and stored.id, "the record has an id")
-            expect_equal(_same(stored), _same(image), "add returns every field as given")
+            expect_equal(same(stored), same(image), "add returns every field as given")
             expect_equal(repository.get(stored.id), stored, "get returns the record, whole")
             expect_equal(reopen().get(stored.id), stored, "a restart loses nothing")
             expect(stored.updated_at.tzinfo is not None, "times are timezone-aware")
@@ -157,7 +172,7 @@ class MetadataRepositoryContract(Contract):
                 source_url=None,
             )
             stored = repository.add(image)
-            expect_equal(_same(repository.get(stored.id)), _same(image), "it is kept as it is")
+            expect_equal(same(repository.get(stored.id)), same(image), "it is kept as it is")
 
     def test_urls_are_not_stored(self) -> None:
         """``Media.url``: Derived when read, never stored."""
@@ -221,7 +236,7 @@ class MetadataRepositoryContract(Contract):
             expect_equal(updated.id, stored.id, "the id stays")
             expect_equal(updated.key, stored.key, "the key stays")
             expect_equal(updated.created_at, stored.created_at, "created_at stays")
-            expect_equal(_same(updated), _same(expected), "everything else is replaced")
+            expect_equal(same(updated), same(expected), "everything else is replaced")
             expect_equal(repository.get(stored.id), updated, "get returns the new record")
             expect_equal(reopen().get(stored.id), updated, "a restart loses no update")
             expect_equal(repository.get(other.id), other, "other records stay")
@@ -249,7 +264,21 @@ class MetadataRepositoryContract(Contract):
             page = repository.list(image.character_id)
             expect_equal((_keys(page.images), page.total), ([other.key], 1), "others stay")
             again = repository.add(image)
-            expect_equal(_same(again), _same(image), "a deleted key can be added again")
+            expect_equal(same(again), same(image), "a deleted key can be added again")
+
+    def test_there_is_one_row_underneath(self) -> None:
+        """``add``: Idempotent by ``image.key``. ``delete``: Remove the record."""
+        with self.opened() as repository:
+            image = self._image(self.unique(), self.character())
+            stored = repository.add(image)
+            if self.rows(image.key) is None:
+                return
+            repository.add(image)
+            expect_equal(self.rows(image.key), 1, "a key that is added twice is one row")
+            repository.update(evolve(stored, prompt="new"))
+            expect_equal(self.rows(image.key), 1, "an update adds no row")
+            repository.delete(stored.id)
+            expect_equal(self.rows(image.key), 0, "a delete leaves no row behind")
 
     def test_list_is_newest_first(self) -> None:
         """``list``: newest first by ``(created_at, id)``; records of one moment have an order."""

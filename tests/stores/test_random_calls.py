@@ -1,0 +1,198 @@
+"""Any sequence of calls: embedded stores answer as a plain model does, broken ones are caught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from charimg.models import CharacterImage, ImagePage, Media, Upload
+from charimg.stores import (
+    AsyncDiskMediaStore,
+    AsyncMemoryMediaStore,
+    AsyncMemoryMetadataRepository,
+    AsyncSqliteMetadataRepository,
+    DiskMediaStore,
+    MemoryMediaStore,
+    MemoryMetadataRepository,
+    SqliteDatabase,
+    SqliteMetadataRepository,
+)
+from charimg.testing import MediaStoreMachine, MetadataRepositoryMachine, run_contract
+
+
+class TestMemoryMetadata(MetadataRepositoryMachine):
+    def make(self) -> Any:
+        return MemoryMetadataRepository()
+
+
+class TestMemoryMetadataOnTrio(MetadataRepositoryMachine):
+    backend = "trio"
+    examples = 20
+
+    def make(self) -> Any:
+        return AsyncMemoryMetadataRepository()
+
+
+class TestSqliteMetadata(MetadataRepositoryMachine):
+    store: Any = SqliteMetadataRepository
+
+    @pytest.fixture(autouse=True)
+    def _file(self, tmp_path: Path) -> None:
+        self.path = tmp_path / "charimg.sqlite"
+        self.databases: list[SqliteDatabase] = []
+
+    def make(self) -> Any:
+        self.databases.append(SqliteDatabase(self.path))
+        return self.store(self.databases[-1])
+
+    def reopen(self, made: Any) -> Any:
+        return self.make()
+
+    def dispose(self, made: Any) -> None:
+        self.databases.pop().close()
+
+
+class TestSqliteMetadataOnAsyncio(TestSqliteMetadata):
+    backend = "asyncio"
+    examples = 20
+    store = AsyncSqliteMetadataRepository
+
+
+class TestMemoryMedia(MediaStoreMachine):
+    def make(self) -> Any:
+        return MemoryMediaStore()
+
+
+class TestMemoryMediaOnTrio(MediaStoreMachine):
+    backend = "trio"
+    examples = 20
+
+    def make(self) -> Any:
+        return AsyncMemoryMediaStore()
+
+
+class TestDiskMedia(MediaStoreMachine):
+    @pytest.fixture(autouse=True)
+    def _directory(self, tmp_path: Path) -> None:
+        self.directory = tmp_path / "media"
+
+    def make(self) -> Any:
+        return DiskMediaStore(self.directory)
+
+    def reopen(self, made: Any) -> Any:
+        return self.make()
+
+
+class TestDiskMediaOnAsyncio(TestDiskMedia):
+    backend = "asyncio"
+    examples = 20
+
+    def make(self) -> Any:
+        return AsyncDiskMediaStore(self.directory)
+
+
+# Faults that no single question shows: each needs several calls in one order.
+
+
+class RemembersKeys(MemoryMetadataRepository):
+    """Gives the old record back when a deleted key is added again after an update."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.old: dict[str, CharacterImage] = {}
+
+    def update(self, image: CharacterImage, /) -> CharacterImage:
+        self.old[image.id] = updated = super().update(image)
+        return updated
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        return super().add(self.old.get(image.key, image))
+
+
+class StaleFilter(MemoryMetadataRepository):
+    """Filters by the kind that a record had first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[str, str] = {}
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        self.first.setdefault(image.key, image.kind)
+        return super().add(image)
+
+    def list(self, character_id: str, /, *, kind: str | None = None, **rest: Any) -> ImagePage:
+        before = MemoryMetadataRepository()
+        now = {image.id: image for image in self._images.values()}
+        for image in now.values():
+            before.add(evolve(image, kind=self.first[image.key]))
+        page = before.list(character_id, kind=kind, **rest)
+        return evolve(page, images=tuple(now[image.id] for image in page.images))
+
+
+class LostPlace(MemoryMetadataRepository):
+    """Begins anew when the record that the cursor stands on is gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, str] = {}
+
+    def list(self, *args: Any, cursor: str | None = None, **options: Any) -> ImagePage:
+        if cursor is not None and self.get(self.places[cursor]) is None:
+            cursor = None
+        page = super().list(*args, cursor=cursor, **options)
+        if page.next_cursor is not None:
+            self.places[page.next_cursor] = page.images[-1].id
+        return page
+
+
+@pytest.mark.parametrize("broken", [RemembersKeys, StaleFilter, LostPlace])
+def test_a_broken_repository_is_caught(broken: Any) -> None:
+    class Suite(MetadataRepositoryMachine):
+        shrink = False
+
+        def make(self) -> Any:
+            return broken()
+
+    assert "The contract says: " in str(run_contract(Suite())["test_any_sequence_of_calls"])
+
+
+class SaveAfterDelete(MemoryMediaStore):
+    """Brings the first bytes back when a deleted key is saved again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: dict[str, Any] = {}
+
+    def save(self, upload: Upload, /) -> Media:
+        media = super().save(upload)
+        _, content = self._files[upload.key]
+        self._files[upload.key] = (media, self.first.setdefault(upload.key, content))
+        return media
+
+
+class BreaksTheFirst(MemoryMediaStore):
+    """Loses what is there when a second save of the key breaks off."""
+
+    def save(self, upload: Upload, /) -> Media:
+        stored = self.get(upload.key)
+        self._files.pop(upload.key, None)
+        media = super().save(upload)
+        if stored is not None:
+            self._files[upload.key] = (stored, self.kept[upload.key])
+            return stored
+        self.kept = {**getattr(self, "kept", {}), upload.key: self._files[upload.key][1]}
+        return media
+
+
+@pytest.mark.parametrize("broken", [SaveAfterDelete, BreaksTheFirst])
+def test_a_broken_media_store_is_caught(broken: Any) -> None:
+    class Suite(MediaStoreMachine):
+        shrink = False
+
+        def make(self) -> Any:
+            return broken()
+
+    assert "The contract says: " in str(run_contract(Suite())["test_any_sequence_of_calls"])
