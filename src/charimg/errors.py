@@ -249,7 +249,14 @@ class ImageRejected(IngestionError):
 
 
 class StorageError(CharimgError):
-    """A media store, metadata repository, directory or ledger failed."""
+    """A media store, metadata repository, directory or ledger failed.
+
+    Attributes:
+        recoverable: Whether an image was drawn, and paid for, that could not be brought in. It is
+            written down: mend the store, then call ``recover``, before you generate anew.
+    """
+
+    recoverable: bool = False
 
 
 class MediaNotFound(StorageError):

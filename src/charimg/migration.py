@@ -64,8 +64,8 @@ class MigrationReport:
         outcomes: How many images ended how.
         bytes: Size of the files that were copied or found present.
         operations: How many operations of the ledger were copied.
-        extra: How many records of these characters only the target has: deleted in the source
-            since an earlier run, or added in the target.
+        extra: How many records only the target has: deleted in the source since an earlier run, or
+            added in the target. Of the characters asked for, or of all.
         failures: The images that could not be copied.
     """
 

@@ -286,6 +286,11 @@ async def test_what_only_the_target_has_is_counted_and_stays() -> None:
     await world.service.delete_image(LENA, scene.id)
     report = await AsyncMigration(source=world, target=target).run()
     assert report.extra == 1
+    await world.service.delete_all_images(LENA)
+    report = await AsyncMigration(source=world, target=target).run()
+    assert (report.characters, report.extra) == (0, 5)
+    mute = Stores(target, metadata=Wrapped(None, list=target.metadata.list))
+    assert (await AsyncMigration(source=world, target=mute).run()).extra == 0
     assert await target.metadata.get(scene.id) is not None
 
 

@@ -279,6 +279,11 @@ def test_what_only_the_target_has_is_counted_and_stays() -> None:
     world.service.delete_image(LENA, scene.id)
     report = Migration(source=world, target=target).run()
     assert report.extra == 1
+    world.service.delete_all_images(LENA)
+    report = Migration(source=world, target=target).run()
+    assert (report.characters, report.extra) == (0, 5)
+    mute = Stores(target, metadata=Wrapped(None, list=target.metadata.list))
+    assert (Migration(source=world, target=mute).run()).extra == 0
     assert target.metadata.get(scene.id) is not None
 
 

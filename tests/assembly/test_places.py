@@ -68,6 +68,10 @@ def test_servers(text: str, role: Role, backend: str) -> None:
         ("file://host/share", places.MEDIA, "with three slashes"),
         ("file:///x?hush=1", places.MEDIA, "no query"),
         ("file:///x#hush", places.MEDIA, "no query"),
+        ("postgresql://me:hush/x@host/db", places.METADATA, "%40 and %2F"),
+        ("postgresql://me:1@hush@host/db", places.METADATA, "Percent-encode"),
+        ("postgresql://me@host,h2:hush/db", places.METADATA, "Percent-encode"),
+        ("s3://key:hush/x@bucket/p", places.MEDIA, "Percent-encode"),
         ("s3://[hush", places.MEDIA, "CHARIMG_MEDIA is not a valid URL."),
     ],
 )
@@ -100,3 +104,19 @@ def test_places_show_nothing_secret() -> None:
     assert "hush" not in repr(place)
     assert str(Place(backend="file", path=Path("/var/media"))) == "/var/media"
     assert "hush" not in shown("s3://[hush")
+
+
+def test_a_url_whose_password_runs_over_is_not_shown() -> None:
+    for url in ("postgresql://me:hush/x@host/db", "s3://me:1@hush@bucket/p", "s3://h:hush/p"):
+        assert "hush" not in shown(url)
+    assert shown("postgresql://me@[::1]:5432,h2:1/db") == "postgresql://[::1]:5432,h2:1/db"
+
+
+def test_places_that_are_spelled_differently(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    here = Place(backend="sqlite", path=tmp_path / "x.sqlite")
+    assert here.is_at(Place(backend="sqlite", path=tmp_path / "link" / "." / "x.sqlite"))
+    assert not here.is_at(Place(backend="sqlite", path=tmp_path / "y.sqlite"))
+    there = Place(backend="s3", url="s3://bucket")
+    assert there.is_at(Place(backend="s3", url="s3://bucket"))
+    assert not there.is_at(Place(backend="s3", url="s3://bucket/x"))

@@ -92,6 +92,43 @@ def test_bad_targets(world: Any, options: tuple[str, ...], told: str) -> None:
     assert "hush" not in answer.err
 
 
+def test_the_same_place_by_another_name(world: Any, tmp_path: Path) -> None:
+    filled(world)
+    (tmp_path / "link").symlink_to(world.directory)
+    for options in (
+        ("--to-directory", tmp_path / "link"),
+        ("--to-metadata", f"sqlite:///{tmp_path}/link/charimg.sqlite"),
+        ("--to-media", f"file://{world.directory}/../data/media"),
+    ):
+        answer = world.read("migrate", *options)
+        assert answer.code == 2, answer.err
+        assert "source and target are the same" in answer.err
+
+
+def test_ctrl_c_says_that_it_can_be_resumed(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(world)
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charimg.cli.migrate.Migration.run", interrupted)
+    answer = world.read("migrate", "--to-directory", tmp_path / "there")
+    assert answer.code == 130
+    assert "Run the same command again" in answer.err
+
+
+def test_what_only_the_target_has_is_told(world: Any, tmp_path: Path) -> None:
+    filled(world)
+    there = tmp_path / "there"
+    assert world.read("migrate", "--to-directory", there).code == 0
+    assert world.run("delete", "mara", "--all", "--yes").code == 0
+    answer = world.read("migrate", "--to-directory", there, "--json")
+    assert answer.json["extra"] == 4
+    assert "4 records are in the target alone" in answer.err
+
+
 def test_nothing_to_migrate(run: Any, tmp_path: Path) -> None:
     answer = run("migrate", "--directory", tmp_path / "none", "--to-directory", tmp_path / "x")
     assert answer.code == 2

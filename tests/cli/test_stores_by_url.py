@@ -75,6 +75,28 @@ def test_doctor_says_in_one_line_what_is_wrong(
     assert all("\n" not in message for _, message in found.values())
 
 
+def test_an_image_that_was_paid_for_and_not_stored_is_told(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CHARIMG_MEDIA", f"file://{tmp_path}/file/media")
+    lost = world.run("generate", "reference", "mara", "--prompt", "A face.", "--json")
+    assert lost.code == 6
+    assert "it was drawn and paid for" in lost.err
+    assert "charimg recover" in lost.err
+    monkeypatch.delenv("CHARIMG_MEDIA")
+    assert world.run("recover").code == 0
+    assert [each["prompt"] for each in world.images()] == ["A face."]
+    assert world.counters["initialImagePosts"] == 1
+
+
+def test_bad_origins_are_found_by_doctor(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARIMG_ALLOWED_ORIGINS", "minio:9000")
+    told = world.run("doctor", "--json")
+    assert told.code == 2
+    assert "CHARIMG_ALLOWED_ORIGINS" in findings(told)["configuration"][1]
+
+
 def test_payload_by_url(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "payload"
     work.mkdir()

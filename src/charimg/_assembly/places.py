@@ -8,6 +8,7 @@ from urllib.request import url2pathname
 
 from attrs import field, frozen
 
+from .._library.urls import is_ambiguous
 from ..errors import ConfigurationError
 
 __all__ = ["CHARACTERS", "LEDGER", "MEDIA", "METADATA", "Place", "Role", "parse_place", "shown"]
@@ -63,6 +64,11 @@ class Place:
     url: str = field(default="", repr=False)
     path: Path = Path()
 
+    def is_at(self, other: Place) -> bool:
+        """Tell whether both are one place, however it is spelled."""
+        same_path = self.path.resolve() == other.path.resolve()
+        return (self.backend, self.url) == (other.backend, other.url) and same_path
+
     def __str__(self) -> str:
         return shown(self.url) if self.url else str(self.path)
 
@@ -91,6 +97,11 @@ def parse_place(text: str, role: Role, *, source: str | None = None) -> Place:
         examples = " or ".join(_EXAMPLES[each] for each in role.backends)
         raise ConfigurationError(f"{source} must be a URL such as {examples}.")
     if backend not in ("sqlite", "file"):
+        if is_ambiguous(parts):
+            raise ConfigurationError(
+                f"{source} has an @ or a / where none belongs. Percent-encode them in user and "
+                "password: %40 and %2F."
+            )
         return Place(backend=backend, url=text.strip())
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise ConfigurationError(
@@ -109,6 +120,8 @@ def shown(url: str) -> str:
     """Return a URL without what may be secret in it: user info, query and fragment."""
     try:
         parts = urlsplit(url)
+        if is_ambiguous(parts):
+            return f"{parts.scheme}://…"
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     except ValueError:
         return "a URL that cannot be read"

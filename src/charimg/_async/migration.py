@@ -142,7 +142,7 @@ class AsyncMigration:
                 if await self._source.ledger.unfinished(character_id):
                     raise PreconditionError(
                         f"Character {character_id!r} has unfinished operations. "
-                        "Run recover() first."
+                        "Run recover() (`charimg recover`) first."
                     )
                 if self._copy_ledger:
                     operations += await self._operations(character_id)
@@ -153,7 +153,17 @@ class AsyncMigration:
                     if on_image is not None:
                         on_image(image)
                 extra += len(there)
+        if character_ids is None:
+            extra += await self._elsewhere(ids)
         return MigrationReport.of(images, characters=len(ids), operations=operations, extra=extra)
+
+    async def _elsewhere(self, ids: Sequence[str]) -> int:
+        """Count the target's records of characters that the source has none of."""
+        metadata = self._target.metadata
+        if not isinstance(metadata, AsyncListableMetadataRepository):
+            return 0
+        others = set(await metadata.character_ids()) - set(ids)
+        return sum([(await metadata.list(each, limit=1)).total for each in sorted(others)])
 
     async def _characters(self, wanted: Sequence[str] | None) -> None:
         source, target = self._source.directory, self._target.directory

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from ..errors import ConfigurationError
 
-__all__ = ["ENVIRONMENT_VARIABLE", "check_base_url", "resolve"]
+__all__ = ["ENVIRONMENT_VARIABLE", "check_base_url", "is_ambiguous", "resolve"]
 
 ENVIRONMENT_VARIABLE = "CHARACTER_LIBRARY_API_URL"
 
@@ -39,6 +39,17 @@ def check_base_url(value: str, *, source: str = "base_url") -> str:
     if "?" in text or "#" in text or not text.isprintable() or " " in text:
         raise ConfigurationError(f"{source} must have no query, fragment or spaces.")
     return text.rstrip("/")
+
+
+def is_ambiguous(parts: SplitResult) -> bool:
+    """Tell whether a part of a password may stand where the host or the path belongs.
+
+    A password that holds ``/`` or ``@`` and is not percent-encoded ends too early (RFC 3986).
+    """
+    hosts = parts.netloc.rpartition("@")[2]
+    ports = [host.rpartition(":")[2] for host in hosts.split(",") if ":" in host.rpartition("]")[2]]
+    odd_port = any(port and not port.isdecimal() for port in ports)
+    return "@" in parts.path or parts.netloc.count("@") > 1 or odd_port
 
 
 def resolve(base_url: str, url: str) -> str:

@@ -13,7 +13,7 @@ from attrs import evolve
 
 from .._concurrency import surely
 from .._owner import new_owner
-from ..errors import CharacterLibraryError, CharimgError
+from ..errors import CharacterLibraryError, CharimgError, StorageError
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -214,6 +214,8 @@ def operation(
                 run.write(state=OperationState.FAILED, error=short(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
+        if isinstance(error, StorageError) and run.op.state == OperationState.RECEIVED:
+            error.recoverable = True
         run.failed(error)
         raise
     run.finished()

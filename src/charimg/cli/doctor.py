@@ -13,6 +13,7 @@ import typer
 from attrs import frozen
 
 from .. import __version__
+from .._assembly.settings import allowed_origins
 from .._assembly.stores import Stores
 from ..errors import CharimgError, StorageError
 from ..policies import RetryPolicy, Timeouts
@@ -117,14 +118,18 @@ def _check_data(settings: Settings) -> Iterator[Finding]:
         return
     places = settings.places.by_role
     with settings.stores() as stores:
+        broken = set()
         for tried in probe(stores):
             where = f"{tried.role} at {places[tried.role]}"
             if tried.error is None:
                 yield _ok(tried.role, f"{where}: {tried.message}")
             else:
+                broken.add(tried.role)
                 yield _error(tried.role, tried.error)
-        yield from _check_characters(stores)
-        yield from _check_operations(stores)
+        if "characters" not in broken:
+            yield from _check_characters(stores)
+        if "ledger" not in broken:
+            yield from _check_operations(stores)
 
 
 def _check_characters(stores: Stores) -> Iterator[Finding]:
@@ -165,6 +170,7 @@ def _check_library(settings: Settings) -> Iterator[Finding]:
 def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Finding]:
     findings: list[Finding] = []
     try:
+        allowed_origins()
         findings.extend(_check_library(settings))
     except CharimgError as error:
         findings.append(_error("configuration", error))
@@ -172,7 +178,7 @@ def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Findin
         findings.append(_check_directory(settings))
         findings.extend(_check_data(settings))
     except CharimgError as error:
-        findings.append(_error("directory", error))
+        findings.append(_error("stores", error))
     findings.extend(_check_extras(versions))
     return findings
 

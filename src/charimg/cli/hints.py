@@ -10,6 +10,7 @@ from ..errors import (
     GenerationInProgress,
     ImageNotFound,
     IngestionError,
+    StorageError,
 )
 
 __all__ = ["next_step"]
@@ -44,6 +45,11 @@ def next_step(error: BaseException) -> str | None:
         if error.code in (ErrorCode.ADDRESS_REFUSED, ErrorCode.URL_REFUSED):
             return f"if the host is your own, put its origin into CHARIMG_ALLOWED_ORIGINS; {again}"
         return again
+    if isinstance(error, StorageError) and error.recoverable:
+        return (
+            "it was drawn and paid for. Mend the store, then `charimg recover` brings it in; do "
+            "not generate it again before."
+        )
     if isinstance(error, CharacterLibraryError):
         if error.outcome_unknown:
             return "`charimg recover` finds out whether it was drawn; nothing is paid for anew."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import typer
+from attrs import evolve
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from .._assembly import places
@@ -21,6 +22,9 @@ from .report import Report, plain, reporting, table
 from .session import Settings
 
 __all__ = ["migrate"]
+
+
+_AGAIN = "Run the same command again; it goes on where it was."
 
 
 def _to(role: str, what: str) -> typer.models.OptionInfo:
@@ -49,10 +53,16 @@ def _target(
         ledger=place(places.LEDGER),
         characters=place(places.CHARACTERS),
     )
-    if target.by_role == source.by_role:
+    here = source.by_role
+    # What is only spelled differently stays where it is.
+    kept: dict[str, Any] = {
+        role: here[role] for role, there in target.by_role.items() if there.is_at(here[role])
+    }
+    target = evolve(target, **kept)
+    if len(kept) == len(here):
         raise InvalidArgument(
-            "There is nothing to copy: give --to-directory, or where records or files go with "
-            "--to-metadata and --to-media."
+            "There is nothing to copy, source and target are the same: give --to-directory, or "
+            "where records or files go with --to-metadata and --to-media."
         )
     return target
 
@@ -116,7 +126,7 @@ def migrate(
     again after a break: it goes on where it was. The source is only read; when the copy is
     complete, change the settings of every host.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, interrupted=_AGAIN) as report:
         settings = Settings.of(directory)
         settings.check_data()
         here = settings.places

@@ -183,8 +183,11 @@ def _console(*, stderr: bool) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, emoji=False)
 
 
+_FINISHES = "`charimg recover` finishes what was under way."
+
+
 @contextmanager
-def reporting(as_json: bool) -> Iterator[Report]:
+def reporting(as_json: bool, *, interrupted: str = _FINISHES) -> Iterator[Report]:
     """Turn whatever goes wrong inside into one message and an exit code, without a traceback.
 
     ``CHARIMG_DEBUG=1`` lets an unexpected exception through whole; charimg's own never show one.
@@ -210,7 +213,7 @@ def reporting(as_json: bool) -> Iterator[Report]:
         raise typer.Exit(ExitCode.UNEXPECTED) from None
     except KeyboardInterrupt as error:
         code = ExitCode.INTERRUPTED
-        report.fail(error, code, "Interrupted. `charimg recover` finishes what was under way.")
+        report.fail(error, code, f"Interrupted. {interrupted}")
         raise typer.Exit(code) from None
     except Exception as error:
         if os.environ.get("CHARIMG_DEBUG") == "1":

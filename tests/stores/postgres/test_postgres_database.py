@@ -273,6 +273,14 @@ def test_bad_arguments(kind: Callable[..., Any], options: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("kind", [PostgresDatabase, AsyncPostgresDatabase])
+def test_a_conninfo_is_checked_as_a_url_is(kind: Any) -> None:
+    for conninfo in ("postgresql://me:hush/1@host/db", "postgresql://me@host/db?schema=hush"):
+        with pytest.raises(ConfigurationError) as caught:
+            kind(conninfo)
+        assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("kind", [PostgresDatabase, AsyncPostgresDatabase])
 @pytest.mark.parametrize(
     "url",
     [
@@ -280,6 +288,9 @@ def test_bad_arguments(kind: Callable[..., Any], options: dict[str, Any]) -> Non
         "postgresql://[hush",
         "postgresql://me:hush@host/db?nonsense=hush",
         "postgresql://me:hush@host/db?schema=",
+        "postgresql://me:hush/1@host/db",
+        "postgresql://me:1@hush@host/db",
+        "postgresql://me@host:1,h2:hush/db",
     ],
 )
 def test_bad_urls(kind: Any, url: str) -> None:

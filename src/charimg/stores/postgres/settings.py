@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
+from ..._library.urls import is_ambiguous
 from ...errors import ConfigurationError, InvalidArgument
 from .failures import driver
 
@@ -29,11 +30,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def split_url(url: str) -> tuple[str, str]:
-    """Return a ``postgresql://`` URL without ``schema=``, and what stood there.
+def check_url(url: str) -> SplitResult:
+    """Return the parts of a ``postgresql://`` URL.
 
     Raises:
-        ConfigurationError: It is no such URL. The message does not show it.
+        ConfigurationError: It is no such URL, or a password in it is not percent-encoded. The
+            message does not show it.
     """
     try:
         parts = urlsplit(url.strip())
@@ -41,6 +43,21 @@ def split_url(url: str) -> tuple[str, str]:
         raise ConfigurationError("The PostgreSQL URL is not a valid URL.") from error
     if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigurationError("A PostgreSQL URL begins with postgresql://.")
+    if is_ambiguous(parts):
+        raise ConfigurationError(
+            "The PostgreSQL URL has an @, a / or a port where none belongs. Percent-encode them in "
+            "user and password: %40, %2F and %3A."
+        )
+    return parts
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """Return a ``postgresql://`` URL without ``schema=``, and what stood there.
+
+    Raises:
+        ConfigurationError: It is no such URL. The message does not show it.
+    """
+    parts = check_url(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     schema = dict(pairs).get("schema", DEFAULT_SCHEMA)
     rest = urlencode([pair for pair in pairs if pair[0] != "schema"])
@@ -56,12 +73,14 @@ def conninfo_of(conninfo: str, connect_timeout: float) -> str:
     psycopg = driver()
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+    if "://" in conninfo:
+        check_url(conninfo)
     try:
         given = conninfo_to_dict(conninfo)
     except psycopg.ProgrammingError:
         # Not `from`: libpq's message quotes parts of it.
         raise ConfigurationError(
-            "The PostgreSQL URL or conninfo cannot be read; see "
+            "The PostgreSQL URL or conninfo cannot be read (schema= is for from_url alone); see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING."
         ) from None
     defaults: dict[str, str | int] = {

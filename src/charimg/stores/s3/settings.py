@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import ConfigurationError, InvalidArgument
 from .names import check_prefix
 
-__all__ = ["check_base", "check_bucket", "check_number", "parse_url"]
+__all__ = [
+    "check_base",
+    "check_bucket",
+    "check_environment",
+    "check_number",
+    "check_region",
+    "parse_url",
+]
 
+_REGION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 # The longest that a service signs for.
 WEEK = 7 * 24 * 3600
@@ -44,11 +52,40 @@ def check_base(url: str | None, what: str) -> str | None:
     except ValueError:
         # Its message quotes the URL.
         raise InvalidArgument(f"{what} must be an http or https URL.") from None
-    if not host or parts.scheme not in ("http", "https"):
+    plain = url.isascii() and url.isprintable() and " " not in url
+    if not host or not plain or parts.scheme not in ("http", "https"):
         raise InvalidArgument(f"{what} must be an http or https URL.")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise InvalidArgument(f"{what} must not hold a user, a password, a query or a fragment.")
     return url.rstrip("/")
+
+
+def check_region(region: str, what: str) -> str:
+    """Return a region's name.
+
+    Raises:
+        InvalidArgument: It is none.
+    """
+    if _REGION.fullmatch(region):
+        return region
+    raise InvalidArgument(f"{what} must be a name such as eu-central-1 or auto.")
+
+
+def check_environment(environ: Mapping[str, str]) -> None:
+    """Check what obstore reads from the environment by itself, and would stumble over.
+
+    Raises:
+        InvalidArgument: A variable makes no sense. It is named, and not shown.
+    """
+    for name in ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        check_base(environ.get(name) or None, name)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if environ.get(name):
+            check_region(environ[name], name)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        value = environ.get(name, "")
+        if not (value.isascii() and value.isprintable()):
+            raise InvalidArgument(f"{name} holds a line break or another character of no key.")
 
 
 def check_number(value: float, what: str, least: float, most: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import threading
 import zlib
 from collections.abc import Iterator
@@ -20,7 +21,15 @@ from ..disk.layout import has_thumbnail, media_id
 from ..disk.thumbnails import draw_thumbnail
 from .bucket import CHUNK, PART, Body, Bucket
 from .names import Names, check_prefix
-from .settings import WEEK, check_base, check_bucket, check_number, parse_url
+from .settings import (
+    WEEK,
+    check_base,
+    check_bucket,
+    check_environment,
+    check_number,
+    check_region,
+    parse_url,
+)
 
 __all__ = ["S3MediaStore", "open_body", "read_body"]
 
@@ -94,6 +103,7 @@ class S3MediaStore:
             raise InvalidArgument(f"checksum must be one of {', '.join(_CHECKSUMS)}.")
         if not (cache_control.isascii() and cache_control.isprintable()):
             raise InvalidArgument("cache_control must be a header of plain ASCII.")
+        check_environment(os.environ)
         self._prefix = check_prefix(prefix)
         self._public_url = check_base(public_url, "public_url")
         self._url_ttl = url_ttl
@@ -102,7 +112,7 @@ class S3MediaStore:
         self._bucket = Bucket(
             check_bucket(bucket),
             endpoint=check_base(endpoint, "endpoint"),
-            region=region,
+            region=None if region is None else check_region(region, "region"),
             checksum=checksum,
             timeout=timeout,
             retries=retries,
