@@ -8,8 +8,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from charimg import CharacterReference, InvalidPrompt, TemplatePromptSuggester
-from charimg.prompts import TEMPLATE, check_prompt, facts_of, suggest_prompt, unsupported_terms
+from charimg import CharacterReference, InvalidPrompt, TemplatePromptSuggester, prompts
+from charimg.prompts import (
+    TEMPLATE,
+    RefusedDescription,
+    check_prompt,
+    describe,
+    facts_of,
+    suggest_prompt,
+    unsupported_terms,
+)
 from charimg.protocols import PromptSuggester
 
 LENA = CharacterReference(
@@ -243,4 +251,56 @@ def test_invented_terms_are_found() -> None:
         "Portrait of Lena Marlow, 34, in Paris. Her hair is auburn, her red coat has 2 buttons."
     )
     assert unsupported_terms(prompt, LENA) == ("2", "Paris", "red")
+    assert unsupported_terms("Lena's blue-green eyes, two scars.", LENA) == ("blue", "two")
     assert unsupported_terms(suggest_prompt(LENA).prompt, LENA) == ()
+
+
+WORDS = st.sampled_from(
+    [
+        "She",
+        "has",
+        "auburn",
+        "blue",
+        "34",
+        "35",
+        "Lena",
+        "Paris",
+        "null",
+        '"tall"',
+        "”",
+        "()",
+        ",,",
+        ".",
+        "green-eyed",
+        "two",
+        "«",
+        "[",
+        "grey",
+    ]
+)
+WRITTEN = st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=12).map(" ".join))
+
+
+@given(WRITTEN)
+@settings(max_examples=300, deadline=None)
+def test_whatever_a_model_writes_is_refused_or_keeps_the_rules(text: str) -> None:
+    template = suggest_prompt(LENA).prompt
+    try:
+        prompt = describe(LENA, text).prompt
+    except RefusedDescription:
+        return
+    assert prompt.startswith(template.partition(" Age: ")[0])
+    assert prompt.endswith(template.partition("Authentic")[2])
+    # A pronoun in capitals is no name.
+    assert {term.lower() for term in unsupported_terms(prompt, LENA)} <= prompts._BEGINNINGS
+    assert not re.search(r"\b(None|null|undefined|nan|NaN)\b", prompt)
+    assert not re.search(r"[,;:]\s*[,;:.]|\(\s*\)|\s\s|\s[,.;:]|\.\s*\.", prompt)
+    assert not re.search(r"[\"“”„«»{}\[\]]", prompt)
+    check_prompt(prompt)
+
+
+def test_a_description_of_somebody_without_a_name() -> None:
+    nobody = CharacterReference(id="x", name="", traits={"age": 7})
+    prompt = describe(nobody, "She is 7").prompt
+    assert "photograph of one person, for use" in prompt
+    assert "production. She is 7. Authentic" in prompt

@@ -30,6 +30,7 @@ NAMES = {
     "aclosing": "closing",
     "arun_bounded": "run_bounded",
     "asleep": "sleep",
+    "asuggest": "suggest",
     "async_embedded": "embedded",
     "async_open_stores": "open_stores",
     "asurely": "surely",

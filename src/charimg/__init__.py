@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ._async.library import AsyncCharacterLibrary as AsyncCharacterLibrary
     from ._async.migration import AsyncMigration as AsyncMigration
     from ._async.service import AsyncCharacterImageService as AsyncCharacterImageService
+    from ._baml.suggester import AsyncBamlPromptSuggester as AsyncBamlPromptSuggester
+    from ._baml.suggester import BamlPromptSuggester as BamlPromptSuggester
     from ._ingest.values import Download as Download
     from ._json import from_json as from_json
     from ._json import to_json as to_json
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from .protocols import AsyncListableMetadataRepository as AsyncListableMetadataRepository
     from .protocols import AsyncMediaStore as AsyncMediaStore
     from .protocols import AsyncMetadataRepository as AsyncMetadataRepository
+    from .protocols import AsyncPromptSuggester as AsyncPromptSuggester
     from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
     from .protocols import GenerationLedger as GenerationLedger
@@ -127,6 +130,7 @@ _NAMES = {
     "_async.library": ("AsyncCharacterLibrary",),
     "_async.migration": ("AsyncMigration",),
     "_async.service": ("AsyncCharacterImageService",),
+    "_baml.suggester": ("AsyncBamlPromptSuggester", "BamlPromptSuggester"),
     "_ingest.values": ("Download",),
     "_json": ("from_json", "to_json"),
     "_library.values": (
@@ -232,6 +236,7 @@ _NAMES = {
         "AsyncListableMetadataRepository",
         "AsyncMediaStore",
         "AsyncMetadataRepository",
+        "AsyncPromptSuggester",
         "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
         "GenerationLedger",
@@ -253,6 +258,7 @@ logging.getLogger("charimg").addHandler(logging.NullHandler())
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncBamlPromptSuggester",
     "AsyncCharacterDirectory",
     "AsyncCharacterImageService",
     "AsyncCharacterLibrary",
@@ -263,7 +269,9 @@ __all__ = [
     "AsyncMediaStore",
     "AsyncMetadataRepository",
     "AsyncMigration",
+    "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
+    "BamlPromptSuggester",
     "CharacterDirectory",
     "CharacterImage",
     "CharacterImageService",

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from inspect import isawaitable
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
@@ -25,6 +26,9 @@ from .errors import InvalidArgument
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from .models import CharacterReference, PromptSuggestion
+    from .protocols import AsyncPromptSuggester, PromptSuggester
+
 __all__ = [
     "AsyncDeadline",
     "Deadline",
@@ -32,9 +36,11 @@ __all__ = [
     "arun_bounded",
     "ashielded",
     "asleep",
+    "asuggest",
     "asurely",
     "run_bounded",
     "sleep",
+    "suggest",
     "surely",
 ]
 
@@ -80,6 +86,19 @@ def ashielded() -> AbstractContextManager[object]:
     import anyio
 
     return anyio.CancelScope(shield=True)
+
+
+def suggest(suggester: PromptSuggester, character: CharacterReference) -> PromptSuggestion:
+    """Ask for a prompt, in the caller's own thread."""
+    return suggester.suggest(character)
+
+
+async def asuggest(
+    suggester: AsyncPromptSuggester, character: CharacterReference
+) -> PromptSuggestion:
+    """Ask for a prompt, and wait for it if it has to be waited for."""
+    suggestion = suggester.suggest(character)
+    return await suggestion if isawaitable(suggestion) else suggestion
 
 
 def surely(call: Callable[[], T]) -> T:

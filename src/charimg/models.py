@@ -289,11 +289,17 @@ class PromptSuggestion:
         prompt: The text, ready to be posted unmodified.
         template: Name and version of the template, e.g. ``photoreal-master/1``.
         facts: The facts of the character that were used, by name.
+        reason: Why the built-in template stands in for the prompt of a model; ``None`` if it does
+            not.
+        unsupported: What a refused prompt of a model held that no data stands behind: proper
+            nouns, numbers and colours.
     """
 
     prompt: str = field(repr=False)
     template: str
     facts: Mapping[str, str] = field(repr=False, hash=False)
+    reason: str | None = None
+    unsupported: tuple[str, ...] = field(default=(), repr=False)
 
 
 @frozen(kw_only=True)

@@ -15,9 +15,12 @@ from .errors import InvalidPrompt
 from .models import CharacterReference, PromptSuggestion
 
 __all__ = [
+    "DESCRIBED",
     "TEMPLATE",
+    "RefusedDescription",
     "TemplatePromptSuggester",
     "check_prompt",
+    "describe",
     "facts_of",
     "suggest_prompt",
     "unsupported_terms",
@@ -25,6 +28,8 @@ __all__ = [
 
 TEMPLATE = "photoreal-master/1"
 """Name and version of the built-in template."""
+DESCRIBED = "photoreal-master-described/1"
+"""The same photograph, of a person whom a model has described."""
 
 _FACT_LIMIT = 1200
 """Characters per fact; a longer text is cut at a sentence or word."""
@@ -99,6 +104,10 @@ _EMPTY = frozenset(
     | {"unknown", "unspecified", "not specified", "not provided", "[]", "{}", "()"}
 )
 _EMPTY_WORD = re.compile(r"\b(?:None|null|undefined|NaN|nan)\b")
+_EMPTY_VALUE = re.compile(
+    r"\b(?:null|nil|none|undefined|nan|n/a|unknown|unspecified|not (?:specified|provided))\b",
+    re.IGNORECASE,
+)
 _QUOTE = r'["“”„‟«»‹›〝〞＂`]'
 # Between two words a quote parts them, and so must what takes its place.
 _QUOTE_BETWEEN = re.compile(rf"(?<=\w){_QUOTE}+(?=\w)")
@@ -279,16 +288,35 @@ class TemplatePromptSuggester:
 # fmt: off
 _COLOURS = frozenset(
     {
-        "amber", "auburn", "azure", "beige", "black", "blond", "blonde", "blue", "brown", "bronze",
-        "brunette", "burgundy", "chestnut", "copper", "crimson", "cyan", "emerald", "ginger",
-        "gold", "golden", "gray", "green", "grey", "hazel", "indigo", "ivory", "lavender", "lilac",
-        "magenta", "maroon", "navy", "ochre", "olive", "orange", "pink", "platinum", "purple",
-        "red", "rust", "scarlet", "silver", "tan", "teal", "turquoise", "violet", "white", "yellow"
+        "amber", "aqua", "auburn", "azure", "beige", "black", "blackish", "blond", "blonde", "blue",
+        "bluish", "bronze", "brown", "brownish", "brunette", "burgundy", "charcoal", "chestnut",
+        "cobalt", "copper", "cream", "crimson", "cyan", "ebony", "emerald", "fuchsia", "ginger",
+        "gold", "golden", "gray", "grayish", "green", "greenish", "grey", "greyish", "hazel",
+        "indigo", "ivory", "khaki", "lavender", "lilac", "magenta", "mahogany", "maroon", "mauve",
+        "navy", "ochre", "olive", "orange", "pink", "pinkish", "platinum", "purple", "purplish",
+        "red", "reddish", "rust", "sapphire", "scarlet", "silver", "tan", "teal", "turquoise",
+        "violet", "white", "whitish", "yellow", "yellowish"
     }
 )
+_NUMERALS = frozenset(
+    {
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+        "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+        "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "thousand",
+        "dozen"
+    }
+)
+_BEGINNINGS = frozenset(
+    {
+        "a", "an", "and", "at", "both", "he", "her", "hers", "his", "in", "is", "it", "its", "on",
+        "one", "she", "the", "their", "there", "they", "this", "with"
+    }
+)
+"""What begins a sentence of a model's without being a name."""
 # fmt: on
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
-_TERM = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_TERM = re.compile(r"[^\W\d_]+")
+_MARKUP = re.compile(r"[{}<>\[\]|\\#*]")
 
 
 def unsupported_terms(prompt: str, character: CharacterReference) -> tuple[str, ...]:
@@ -297,15 +325,73 @@ def unsupported_terms(prompt: str, character: CharacterReference) -> tuple[str, 
     For prompts that a model wrote: what comes back was invented. A proper noun is a capitalised
     word inside a sentence. The template's own words count as known.
     """
-    known = " ".join((*facts_of(character).values(), _OPENING, _BODY, *_LABEL_OF.values())).lower()
-    known_words = set(_TERM.findall(known))
+    known = " ".join((*facts_of(character).values(), _OPENING, _BODY, *_LABEL_OF.values()))
+    return _unsupported(prompt, known, at_beginning=False)
+
+
+def _unsupported(text: str, known: str, *, at_beginning: bool) -> tuple[str, ...]:
+    """Return the terms of a text that are not in another; compounds are judged by their parts.
+
+    Args:
+        text: What is judged.
+        known: What may occur.
+        at_beginning: Whether a capitalised word that begins a sentence is judged, too.
+    """
+    known_words = set(_TERM.findall(known.lower()))
     known_numbers = set(_NUMBER.findall(known))
-    found = [number for number in _NUMBER.findall(prompt) if number not in known_numbers]
-    for match in _TERM.finditer(prompt):
+    found = [number for number in _NUMBER.findall(text) if number not in known_numbers]
+    for match in _TERM.finditer(text):
         word = match.group()
-        before = prompt[: match.start()].rstrip(" (\"'“‘")
-        inside = bool(before) and before[-1] not in ".!?:\n"
-        suspicious = word.lower() in _COLOURS or (word[0].isupper() and inside)
-        if suspicious and word.lower() not in known_words:
+        lower = word.lower()
+        if at_beginning:
+            named = word[0].isupper() and lower not in _BEGINNINGS
+        else:
+            before = text[: match.start()].rstrip(" (\"'“‘")
+            named = word[0].isupper() and bool(before) and before[-1] not in ".!?:\n"
+        if (named or lower in _COLOURS or lower in _NUMERALS) and lower not in known_words:
             found.append(word)
     return tuple(dict.fromkeys(found))
+
+
+class RefusedDescription(ValueError):
+    """A model's description breaks a rule; the text names the rule and quotes nothing.
+
+    Attributes:
+        terms: What the description holds that no data stands behind.
+    """
+
+    def __init__(self, reason: str, terms: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.terms = terms
+
+
+def describe(character: CharacterReference, description: str) -> PromptSuggestion:
+    """Return the template's photograph of a person whom a model has described.
+
+    Args:
+        character: Whose facts the model was given.
+        description: The looks, in prose. Quotation marks are taken out.
+
+    Raises:
+        RefusedDescription: It is empty or long, holds markup or an empty value, or terms that no
+            data stands behind.
+    """
+    facts = facts_of(character)
+    if len(description) > _FACT_LIMIT:
+        raise RefusedDescription(f"The model's text is longer than {_FACT_LIMIT:,} characters.")
+    if _MARKUP.search(description):
+        raise RefusedDescription("The model's text holds markup.")
+    if _EMPTY_VALUE.search(description):
+        raise RefusedDescription("The model's text holds an empty value, such as null.")
+    text = _clean(description).rstrip("!? ")
+    if not text:
+        raise RefusedDescription("The model's text is empty.")
+    terms = _unsupported(text, " ".join((*facts.values(), *_LABEL_OF.values())), at_beginning=True)
+    if terms:
+        raise RefusedDescription(
+            "The model's text holds proper nouns, numbers or colours that the character's data "
+            f"does not hold: {len(terms)} in all.",
+            terms,
+        )
+    opening = _OPENING.replace("{subject}", facts.get("name", "one person"))
+    return PromptSuggestion(prompt=f"{opening} {text}. {_BODY}", template=DESCRIBED, facts=facts)

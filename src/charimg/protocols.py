@@ -10,7 +10,7 @@ through unchanged. `charimg.testing` ships a conformance suite that any implemen
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -25,6 +25,7 @@ __all__ = [
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
+    "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
     "GenerationLedger",
@@ -58,7 +59,26 @@ class PromptSuggester(Protocol):
     """Builds the prompt of a master reference from a character's existing data."""
 
     def suggest(self, character: CharacterReference, /) -> PromptSuggestion:
-        """Return a suggestion. Pure: no value that is not in the character's data may appear."""
+        """Return a suggestion: no value that is not in the character's data may appear.
+
+        Called while nothing is held: no lease, no journal. One that asks a model says in
+        `PromptSuggestion.reason` why it fell back, instead of raising.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncPromptSuggester(Protocol):
+    """Builds prompts for the async service: a `PromptSuggester`, or one whose answer is awaited."""
+
+    def suggest(
+        self, character: CharacterReference, /
+    ) -> PromptSuggestion | Awaitable[PromptSuggestion]:
+        """Return a suggestion as `PromptSuggester` does, or what gives it when awaited.
+
+        One that waits for a network is awaited (``async def``), so that it does not hold up the
+        event loop.
+        """
         ...
 
 

@@ -99,6 +99,17 @@ async def test_a_host_can_bring_its_own_suggester() -> None:
     assert (await world.service.generate_reference(LENA)).prompt == "Just Lena Marlow."
 
 
+async def test_a_suggester_may_be_waited_for() -> None:
+    class Asking:
+        async def suggest(self, character: CharacterReference, /) -> PromptSuggestion:
+            return PromptSuggestion(prompt=f"Only {character.name}.", template="asked/1", facts={})
+
+    world = AsyncWorld(suggester=Asking())
+    await world.link()
+    assert (await world.service.suggest_prompt(LENA)).template == "asked/1"
+    assert (await world.service.generate_reference(LENA)).prompt == "Only Lena Marlow."
+
+
 @pytest.mark.parametrize("prompt", ["", "  \n\t "])
 async def test_a_blank_prompt_is_refused_before_anything_is_deleted(prompt: str) -> None:
     world = AsyncWorld()

@@ -98,6 +98,17 @@ def test_a_host_can_bring_its_own_suggester() -> None:
     assert (world.service.generate_reference(LENA)).prompt == "Just Lena Marlow."
 
 
+def test_a_suggester_may_be_waited_for() -> None:
+    class Asking:
+        def suggest(self, character: CharacterReference, /) -> PromptSuggestion:
+            return PromptSuggestion(prompt=f"Only {character.name}.", template="asked/1", facts={})
+
+    world = World(suggester=Asking())
+    world.link()
+    assert (world.service.suggest_prompt(LENA)).template == "asked/1"
+    assert (world.service.generate_reference(LENA)).prompt == "Only Lena Marlow."
+
+
 @pytest.mark.parametrize("prompt", ["", "  \n\t "])
 def test_a_blank_prompt_is_refused_before_anything_is_deleted(prompt: str) -> None:
     world = World()

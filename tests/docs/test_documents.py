@@ -13,6 +13,7 @@ import pytest
 from charimg import CharacterLibrary
 from charimg.testing import serve
 
+from ..servers.model import KEY, serve_model
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
 from ..servers.postgres import postgres_server as postgres_server
@@ -22,6 +23,7 @@ from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
 _BEFORE = {
+    "docs/how-to/baml.md": "_model",
     "docs/how-to/django.md": "_django",
     "docs/how-to/own-store-django.md": "_django",
     "docs/how-to/payload.md": "_payload",
@@ -70,6 +72,16 @@ def _django() -> Iterator[None]:
     # Django's own close() would keep a database in memory open.
     connection.connection.close()
     connection.connection = None
+
+
+@pytest.fixture
+def _model(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A model's server that keeps to the facts until it is asked of another character."""
+    with serve_model() as model:
+        model.describes("Mara Voss is 34, and her hair is auburn. She wears a charcoal coat.")
+        monkeypatch.setenv("MODEL_URL", model.url)
+        monkeypatch.setenv("MODEL_KEY", KEY)
+        yield
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ FLOORS = {
     "_library": 2,
     "_ingest": 2,
     "_http": 3,
+    "_baml": 3,
     "_concurrency": 3,
     "_decoding": 3,
     "_async": 4,
@@ -73,7 +74,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"_http", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -86,6 +87,7 @@ EXTRAS = {
     "psycopg": {"stores"},
     "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
+    "baml_py": {"_baml"},
     "hypothesis": {"testing"},
     "obstore": {"stores"},
     "rich": {"cli"},

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-EXTRAS = {"PIL", "rich", "typer", "uvicorn"}
+EXTRAS = {"PIL", "baml_py", "obstore", "rich", "typer", "uvicorn"}
 
 
 def run(code: str) -> Any:

@@ -19,9 +19,9 @@ from ..protocols import (
     AsyncGenerationLedger,
     AsyncMediaStore,
     AsyncMetadataRepository,
+    AsyncPromptSuggester,
     OperationHook,
     ProgressCallback,
-    PromptSuggester,
 )
 from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
@@ -51,7 +51,7 @@ class AsyncServiceBase:
         metadata: AsyncMetadataRepository,
         ledger: AsyncGenerationLedger,
         downloader: AsyncDownloader | None = None,
-        suggester: PromptSuggester | None = None,
+        suggester: AsyncPromptSuggester | None = None,
         hooks: Sequence[OperationHook] = (),
         job_policy: JobPolicy | None = None,
         concurrency: int = 6,

@@ -15,9 +15,9 @@ from ..protocols import (
     AsyncGenerationLedger,
     AsyncMediaStore,
     AsyncMetadataRepository,
+    AsyncPromptSuggester,
     OperationHook,
     ProgressCallback,
-    PromptSuggester,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class AsyncParts:
     metadata: AsyncMetadataRepository
     ledger: AsyncGenerationLedger
     downloader: AsyncDownloader
-    suggester: PromptSuggester
+    suggester: AsyncPromptSuggester
     job_policy: JobPolicy
     lease_seconds: float
     concurrency: int
@@ -50,7 +50,7 @@ class AsyncServiceOptions(TypedDict, total=False):
     """What the constructor of the service takes beside client and stores."""
 
     downloader: AsyncDownloader
-    suggester: PromptSuggester
+    suggester: AsyncPromptSuggester
     hooks: Sequence[OperationHook]
     job_policy: JobPolicy
     concurrency: int

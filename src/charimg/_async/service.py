@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from .._concurrency import asuggest
 from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind, OperationPage, RecoveryReport
@@ -80,7 +81,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         Raises:
             CharacterNotFound: No such character.
         """
-        return self._parts.suggester.suggest(await self._character(character_id))
+        return await asuggest(self._parts.suggester, await self._character(character_id))
 
     # Generations
 
@@ -122,7 +123,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         """
         character, db_id = await self._linked(character_id)
         if prompt is None:
-            prompt = self._parts.suggester.suggest(character).prompt
+            prompt = (await asuggest(self._parts.suggester, character)).prompt
         check_prompt(prompt)
         policy = _policy(policy)
 

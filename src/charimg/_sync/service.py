@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .._concurrency import suggest
 from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind, OperationPage, RecoveryReport
@@ -81,7 +82,7 @@ class CharacterImageService(ServiceBase):
         Raises:
             CharacterNotFound: No such character.
         """
-        return self._parts.suggester.suggest(self._character(character_id))
+        return suggest(self._parts.suggester, self._character(character_id))
 
     # Generations
 
@@ -123,7 +124,7 @@ class CharacterImageService(ServiceBase):
         """
         character, db_id = self._linked(character_id)
         if prompt is None:
-            prompt = self._parts.suggester.suggest(character).prompt
+            prompt = (suggest(self._parts.suggester, character)).prompt
         check_prompt(prompt)
         policy = _policy(policy)
 

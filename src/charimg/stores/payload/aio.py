@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
+from .answers import check_file
 from .client import AsyncPayloadClient
-from .steps import Site, check_file
+from .steps import Site
 from .sync import located
 
 __all__ = [

@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from attrs import evolve, field, frozen
 
@@ -19,25 +19,33 @@ from ...errors import (
     ConfigurationError,
     ImageNotFound,
     InvalidArgument,
-    MediaNotFound,
     StorageConflict,
     StorageError,
 )
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from .._pages import check_limit, decode_cursor, encode_cursor
 from . import wire
+from .answers import (
+    LOST,
+    Document,
+    created_in,
+    documents_in,
+    missing,
+    nonsense,
+    object_of,
+    older,
+    origin,
+    refused,
+)
 from .options import PayloadOptions
 from .wire import Id
 
-__all__ = ["Site", "Steps", "check_file", "missing"]
+__all__ = ["Site", "Steps"]
 
 T = TypeVar("T")
 Steps = Generator[CmsRequest, CmsAnswer, T]
-Document = Mapping[str, Any]
 
 _PAGE = 500
-_LOST = (404, 500)
-"""What Payload answers for a file that is not there, though its document is."""
 
 
 @frozen(kw_only=True)
@@ -61,7 +69,7 @@ class Site:
     def headers(self, url: str) -> dict[str, str]:
         """Return the headers of a request; credentials go to the CMS alone, never to a CDN."""
         headers = {"Accept": "application/json, */*"}
-        if self.authorization and _origin(url) == _origin(self.base_url):
+        if self.authorization and origin(url) == origin(self.base_url):
             headers["Authorization"] = self.authorization
         return headers
 
@@ -79,8 +87,8 @@ class Site:
         """Find documents; return Payload's page."""
         query = [*wire.flatten(where), *((name, str(value)) for name, value in options.items())]
         request = CmsRequest(method="POST", url=self.url(slug), what=what, query=tuple(query))
-        page = _object((yield request), what)
-        for document in _documents(page, what):
+        page = object_of((yield request), what)
+        for document in documents_in(page, what):
             self.learn(slug, document)
         return page
 
@@ -93,7 +101,7 @@ class Site:
             method="GET", url=f"{self.url(slug, str(known))}?depth={depth}", what=what
         )
         answer = yield request
-        return None if answer.status == 404 else _object(answer, what)
+        return None if answer.status == 404 else object_of(answer, what)
 
     def delete(self, slug: str, identity: str, *, what: str) -> Steps[bool]:
         """Delete one document; tell whether it was there."""
@@ -103,7 +111,7 @@ class Site:
         answer = yield CmsRequest(method="DELETE", url=self.url(slug, str(known)), what=what)
         if answer.status == 404:
             return False
-        _object(answer, what)
+        object_of(answer, what)
         return True
 
     def known(self, slug: str, identity: str) -> Steps[Id | None]:
@@ -127,7 +135,7 @@ class Site:
         """
         what = "sign in to Payload"
         answer = yield CmsRequest(method="GET", url=self.url(self.options.users, "me"), what=what)
-        if not isinstance(_object(answer, what).get("user"), Mapping):
+        if not isinstance(object_of(answer, what).get("user"), Mapping):
             raise StorageError(
                 "Payload does not accept the API key or token. Check it, and the slug of the "
                 f"collection that it belongs to ({self.options.users!r}; case counts)."
@@ -145,7 +153,7 @@ class Site:
             limit=_PAGE,
             depth=0,
         )
-        return tuple(_documents(page, f"look for media {key!r}"))
+        return tuple(documents_in(page, f"look for media {key!r}"))
 
     def save_media(self, upload: Upload) -> Steps[Media]:
         """See `MediaStore.save`."""
@@ -165,7 +173,7 @@ class Site:
             body=json.dumps(fields),
             upload=upload,
         )
-        document = _created(answer, what)
+        document = created_in(answer, what)
         self.learn(self.options.media, document)
         media = yield from self._digested(document, upload.key)
         if media is None:
@@ -185,10 +193,10 @@ class Site:
         media = wire.read_media(document, self.options, self.base_url, key=key)
         request = self.file_of(document, key, digest=True)
         answer = yield request
-        if answer.status in _LOST:
+        if answer.status in LOST:
             return None
         if answer.status != 200:
-            raise _refused(answer, request.what)
+            raise refused(answer, request.what)
         return evolve(media, sha256=answer.sha256, size=answer.size, url=None, thumbnail_url=None)
 
     def file_of(self, document: Document, key: str, *, digest: bool = False) -> CmsRequest:
@@ -243,7 +251,7 @@ class Site:
             limit=1,
             depth=0,
         )
-        for document in _documents(page, "look for records"):
+        for document in documents_in(page, "look for records"):
             return wire.relation_id(document)
         return None
 
@@ -267,7 +275,7 @@ class Site:
             first = yield from self._image_of(image)
             if first is not None:
                 return first
-        created = _created(answer, what)
+        created = created_in(answer, what)
         self.learn(self.options.metadata, created)
         return wire.read_image(created, self.options, self.base_url)
 
@@ -284,7 +292,7 @@ class Site:
                 self.keyed[key] = False
             else:
                 self.keyed[key] = True
-                for document in _documents(_object(answer, what), what):
+                for document in documents_in(object_of(answer, what), what):
                     self.learn(slug, document)
                     return wire.read_image(document, self.options, self.base_url)
         path = str(self.options.called("media"))
@@ -294,7 +302,7 @@ class Site:
         if media is None:
             return None
         answer = yield self._finding({path: {"equals": media}}, what)
-        for document in _documents(_object(answer, what), what):
+        for document in documents_in(object_of(answer, what), what):
             found = wire.read_image(document, self.options, self.base_url)
             if found.key == image.key:
                 return found
@@ -353,7 +361,7 @@ class Site:
         )
         if answer.status == 404:
             raise ImageNotFound(f"There is no record {image.id!r} to update.")
-        return wire.read_image(_created(answer, what), self.options, self.base_url)
+        return wire.read_image(created_in(answer, what), self.options, self.base_url)
 
     def list_images(
         self,
@@ -377,14 +385,14 @@ class Site:
         page = yield from self.find(
             slug, clause, what=what, sort="-createdAt,-id", limit=limit + 1, depth=1
         )
-        documents = _documents(page, what)
+        documents = documents_in(page, what)
         total = page.get("totalDocs")
         if before is not None:
             query = tuple(wire.flatten({"and": where}))
             request = CmsRequest(method="POST", url=self.url(slug, "count"), what=what, query=query)
-            total = _object((yield request), what).get("totalDocs")
+            total = object_of((yield request), what).get("totalDocs")
         if type(total) is not int:
-            raise _nonsense(what)
+            raise nonsense(what)
         images = tuple(
             wire.read_image(each, self.options, self.base_url) for each in documents[:limit]
         )
@@ -406,7 +414,7 @@ class Site:
                 "The cursor is none of this listing's. Pass next_cursor of the page before "
                 "unchanged, or none for the first page."
             )
-        return _older(created, identity)
+        return older(created, identity)
 
     def _listed(
         self, character_id: str, kind: str | None, status: str | None
@@ -451,12 +459,12 @@ class Site:
             page = yield from self.find(
                 slug, where, what=what, sort="-createdAt,-id", limit=_PAGE, depth=0, **chosen
             )
-            found = _documents(page, what)
+            found = documents_in(page, what)
             documents += found
             if len(found) < _PAGE:
                 return documents
             last = found[-1]
-            where = _older(last["createdAt"], wire.relation_id(last))
+            where = older(last["createdAt"], wire.relation_id(last))
 
     # Characters
 
@@ -477,116 +485,3 @@ class Site:
         if self.options.characters is None:
             raise ConfigurationError("The Payload options name no collection of characters.")
         return self.options.characters
-
-
-def missing(key: str) -> MediaNotFound:
-    """Return the error of a key without media."""
-    return MediaNotFound(
-        f"There is no media under the key {key!r} in Payload. It was deleted, or never stored."
-    )
-
-
-def check_file(status: int, key: str) -> None:
-    """Check what Payload said when a file was opened.
-
-    Raises:
-        MediaNotFound: It is gone.
-        StorageError: It cannot be read.
-    """
-    if status in _LOST:
-        raise missing(key)
-    if status != 200:
-        raise _refused(CmsAnswer(status=status), f"read the file of media {key!r}")
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-def _older(created: Any, identity: Any) -> dict[str, Any]:
-    return {
-        "or": [
-            {"createdAt": {"less_than": created}},
-            {"and": [{"createdAt": {"equals": created}}, {"id": {"less_than": identity}}]},
-        ]
-    }
-
-
-def _object(answer: CmsAnswer, what: str) -> Document:
-    """Return the JSON object of a good answer.
-
-    Raises:
-        StorageError: It is none.
-    """
-    if answer.status >= 400:
-        raise _refused(answer, what)
-    try:
-        found = json.loads(answer.body)
-    except ValueError as error:
-        raise _nonsense(what) from error
-    if answer.status >= 300 or not isinstance(found, dict):
-        raise _nonsense(what)
-    return found
-
-
-def _documents(page: Document, what: str) -> list[Document]:
-    documents = page.get("docs")
-    if not isinstance(documents, list) or not all(isinstance(each, dict) for each in documents):
-        raise _nonsense(what)
-    return documents
-
-
-def _created(answer: CmsAnswer, what: str) -> Document:
-    document = _object(answer, what).get("doc")
-    if not isinstance(document, dict):
-        raise _nonsense(what)
-    return document
-
-
-def _nonsense(what: str) -> StorageError:
-    return StorageError(
-        f"Could not {what}: the answer is not Payload's. Check the URL and the path of its API."
-    )
-
-
-_ADVICE = {
-    401: "Check the API key or token.",
-    403: "Check the API key or token, and the access rules of the collection.",
-    404: "Check the slug of the collection and the path of the API.",
-    413: "The file is larger than Payload takes; raise its upload limit.",
-    429: "Payload asks to slow down; try again later.",
-    500: "Often a value that it cannot read, such as an id of something that is gone; see its log.",
-}
-
-
-def _refused(answer: CmsAnswer, what: str) -> StorageError:
-    advice = _ADVICE.get(answer.status, "Try again later, and see its log.")
-    paths = _paths(answer.body)
-    if answer.status == 400:
-        advice = "It refused the document as a whole; see its log."
-        if paths:
-            advice = f"It refused the fields {', '.join(paths)}. Do the options name them right?"
-    return StorageError(f"Could not {what}: Payload answered {answer.status}. {advice}")
-
-
-def _paths(body: bytes) -> list[str]:
-    """Return the fields that a validation error names; its words may quote values."""
-    found: list[str] = []
-
-    def look(value: Any) -> None:
-        if isinstance(value, dict):
-            path = value.get("path")
-            if isinstance(path, str) and path not in found and path.isprintable():
-                found.append(path[:100])
-            for each in value.values():
-                look(each)
-        elif isinstance(value, list):
-            for each in value:
-                look(each)
-
-    try:
-        look(json.loads(body))
-    except (ValueError, RecursionError):
-        return []
-    return found[:10]

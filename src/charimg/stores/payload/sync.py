@@ -10,8 +10,9 @@ from attrs import evolve
 
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import wire
+from .answers import check_file
 from .client import PayloadClient
-from .steps import Site, check_file
+from .steps import Site
 
 __all__ = ["PayloadCharacterDirectory", "PayloadMediaStore", "PayloadMetadataRepository", "located"]
 
