@@ -46,7 +46,11 @@ class _Machine(Contract):
                 derandomize=True,
                 report_multiple_bugs=False,
                 phases=(Phase.generate, Phase.shrink) if self.shrink else (Phase.generate,),
-                suppress_health_check=list(HealthCheck),
+                suppress_health_check=(
+                    HealthCheck.data_too_large,
+                    HealthCheck.filter_too_much,
+                    HealthCheck.too_slow,
+                ),
             ),
         )
 
