@@ -423,6 +423,16 @@ def test_broken_repositories(broken: Any, test: str) -> None:
     assert caught(MetadataRepositoryContract, broken, test)
 
 
+def test_a_repository_of_fixed_kinds_that_says_so_is_fine() -> None:
+    class Suite(MetadataRepositoryContract):
+        closed_values = True
+
+        def make(self) -> Any:
+            return ClosedKinds()
+
+    assert run_contract(Suite()) == {}
+
+
 class Hidden:
     """What a store no longer tells, but still has."""
 

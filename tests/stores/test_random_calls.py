@@ -8,19 +8,28 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from charimg.journal import Lease, Operation
 from charimg.models import CharacterImage, ImagePage, Media, Upload
 from charimg.stores import (
     AsyncDiskMediaStore,
+    AsyncMemoryGenerationLedger,
     AsyncMemoryMediaStore,
     AsyncMemoryMetadataRepository,
     AsyncSqliteMetadataRepository,
     DiskMediaStore,
+    MemoryGenerationLedger,
     MemoryMediaStore,
     MemoryMetadataRepository,
     SqliteDatabase,
+    SqliteGenerationLedger,
     SqliteMetadataRepository,
 )
-from charimg.testing import MediaStoreMachine, MetadataRepositoryMachine, run_contract
+from charimg.testing import (
+    GenerationLedgerMachine,
+    MediaStoreMachine,
+    MetadataRepositoryMachine,
+    run_contract,
+)
 
 
 class TestMemoryMetadata(MetadataRepositoryMachine):
@@ -92,6 +101,36 @@ class TestDiskMediaOnAsyncio(TestDiskMedia):
 
     def make(self) -> Any:
         return AsyncDiskMediaStore(self.directory)
+
+
+class TestMemoryLedger(GenerationLedgerMachine):
+    now = 1_700_000_000.0
+
+    def make(self) -> Any:
+        return MemoryGenerationLedger(clock=lambda: self.now)
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TestMemoryLedgerOnTrio(TestMemoryLedger):
+    backend = "trio"
+    examples = 20
+
+    def make(self) -> Any:
+        return AsyncMemoryGenerationLedger(clock=lambda: self.now)
+
+
+class TestSqliteLedger(TestSqliteMetadata, GenerationLedgerMachine):
+    examples = 40
+    now = 1_700_000_000.0
+    test_any_sequence_of_calls = GenerationLedgerMachine.test_any_sequence_of_calls
+
+    def store(self, database: SqliteDatabase) -> Any:
+        return SqliteGenerationLedger(database, clock=lambda: self.now)
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
 
 
 # Faults that no single question shows: each needs several calls in one order.
@@ -194,5 +233,56 @@ def test_a_broken_media_store_is_caught(broken: Any) -> None:
 
         def make(self) -> Any:
             return broken()
+
+    assert "The contract says: " in str(run_contract(Suite())["test_any_sequence_of_calls"])
+
+
+class OldLeaseAfterRelease(MemoryGenerationLedger):
+    """Lets an earlier lease write again once the latest was given up."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.earlier: dict[str, Lease] = {}
+
+    def acquire(self, character_id: str, /, *, owner: str, ttl: float) -> Lease:
+        before = self._leases.get(character_id)
+        lease = super().acquire(character_id, owner=owner, ttl=ttl)
+        if before is not None:
+            self.earlier[character_id] = before
+        return lease
+
+    def release(self, lease: Lease, /) -> None:
+        held = self._holds(lease)
+        super().release(lease)
+        if held and lease.character_id in self.earlier:
+            self._leases[lease.character_id] = self.earlier.pop(lease.character_id)
+
+
+class NeverUnfinishedAgain(MemoryGenerationLedger):
+    """Does not tell of an operation that was over once and is written as unfinished again."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.over: set[str] = set()
+
+    def write(self, operation: Operation, /, *, lease: Lease) -> None:
+        super().write(operation, lease=lease)
+        self.over |= {operation.id} if operation.finished else set()
+
+    def unfinished(self, character_id: str | None = None, /) -> tuple[Operation, ...]:
+        return tuple(each for each in super().unfinished(character_id) if each.id not in self.over)
+
+
+@pytest.mark.parametrize("broken", [OldLeaseAfterRelease, NeverUnfinishedAgain])
+def test_a_broken_ledger_is_caught(broken: Any) -> None:
+    class Suite(GenerationLedgerMachine):
+        shrink = False
+        now = 1_700_000_000.0
+
+        def make(self) -> Any:
+            return broken(clock=lambda: self.now)
+
+        def advance(self, seconds: float) -> None:
+            self.now += seconds
 
     assert "The contract says: " in str(run_contract(Suite())["test_any_sequence_of_calls"])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .conformance import CharacterDirectoryContract as CharacterDirectoryContract
     from .conformance import Contract as Contract
     from .conformance import GenerationLedgerContract as GenerationLedgerContract
+    from .conformance import GenerationLedgerMachine as GenerationLedgerMachine
     from .conformance import MediaStoreContract as MediaStoreContract
     from .conformance import MediaStoreMachine as MediaStoreMachine
     from .conformance import MetadataRepositoryContract as MetadataRepositoryContract
@@ -31,6 +32,7 @@ _HOME = {
     "CharacterDirectoryContract": "conformance",
     "Contract": "conformance",
     "GenerationLedgerContract": "conformance",
+    "GenerationLedgerMachine": "conformance",
     "MediaStoreContract": "conformance",
     "MediaStoreMachine": "conformance",
     "MetadataRepositoryContract": "conformance",
@@ -49,6 +51,7 @@ __all__ = [
     "CharacterDirectoryContract",
     "Contract",
     "GenerationLedgerContract",
+    "GenerationLedgerMachine",
     "MediaStoreContract",
     "MediaStoreMachine",
     "MetadataRepositoryContract",

@@ -10,8 +10,8 @@ An async implementation runs the same suite: set ``backend`` to ``"asyncio"`` or
 then runs inside the event loop, and may be a coroutine function. Fixtures work as in any test
 class. Without pytest, `run_contract` runs every test and returns the failures.
 
-A machine (`MetadataRepositoryMachine`, `MediaStoreMachine`) makes the same calls in any order and
-compares every answer with a plain model. It needs Hypothesis.
+A machine (`MetadataRepositoryMachine`, `MediaStoreMachine`, `GenerationLedgerMachine`) makes the
+same calls in any order and compares every answer with a plain model. It needs Hypothesis.
 
 Every test uses new random keys and characters, so `make` may return a store that already holds
 other data, a shared test database for example. What a test writes stays there.
@@ -22,7 +22,7 @@ from __future__ import annotations
 from .base import Contract, run_contract
 from .directory import CharacterDirectoryContract
 from .ledger import GenerationLedgerContract
-from .machines import MediaStoreMachine, MetadataRepositoryMachine
+from .machines import GenerationLedgerMachine, MediaStoreMachine, MetadataRepositoryMachine
 from .media import MediaStoreContract
 from .metadata import MetadataRepositoryContract
 from .views import sync_view
@@ -31,6 +31,7 @@ __all__ = [
     "CharacterDirectoryContract",
     "Contract",
     "GenerationLedgerContract",
+    "GenerationLedgerMachine",
     "MediaStoreContract",
     "MediaStoreMachine",
     "MetadataRepositoryContract",

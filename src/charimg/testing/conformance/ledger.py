@@ -13,11 +13,11 @@ from ...journal import Doomed, Lease, Operation, OperationItem
 from ...models import Shot
 from .base import Contract, expect, expect_equal, expect_raises
 
-__all__ = ["GenerationLedgerContract", "make_operation"]
+__all__ = ["LONG", "SHORT", "GenerationLedgerContract", "LedgerHooks", "make_operation"]
 
 _BEGIN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-_LONG = 600.0
-_SHORT = 0.02
+LONG = 600.0
+SHORT = 0.02
 
 
 def make_operation(
@@ -62,27 +62,31 @@ def make_operation(
     return Operation(**fields)
 
 
-class GenerationLedgerContract(Contract):
-    """`make` returns a ledger."""
+class LedgerHooks(Contract):
+    """What the suites ask of the host about time."""
 
     def advance(self, seconds: float) -> None:
         """Let time pass for the ledger. Override it where the ledger has a clock of its own."""
         time.sleep(seconds)
 
+
+class GenerationLedgerContract(LedgerHooks):
+    """`make` returns a ledger."""
+
     def _expired(self, ledger: Any, character: str) -> Lease:
         """Take a lease and let it expire."""
-        lease: Lease = ledger.acquire(character, owner="a", ttl=_SHORT)
-        self.advance(_SHORT * 2)
+        lease: Lease = ledger.acquire(character, owner="a", ttl=SHORT)
+        self.advance(SHORT * 2)
         return lease
 
     def _lost(self, ledger: Any, character: str) -> tuple[Lease, Lease]:
         """Return a lease that expired and was taken over, and the one that took it."""
         old = self._expired(ledger, character)
-        return old, ledger.acquire(character, owner="b", ttl=_LONG)
+        return old, ledger.acquire(character, owner="b", ttl=LONG)
 
     def _written(self, ledger: Any, *operations: Operation) -> None:
         for operation in operations:
-            lease = ledger.acquire(operation.character_id, owner="a", ttl=_LONG)
+            lease = ledger.acquire(operation.character_id, owner="a", ttl=LONG)
             ledger.write(operation, lease=lease)
             ledger.release(lease)
 
@@ -90,7 +94,7 @@ class GenerationLedgerContract(Contract):
         """``acquire``: Take the character's lease for ``ttl`` seconds."""
         with self.opened() as ledger:
             character = self.unique()
-            lease = ledger.acquire(character, owner="host:1", ttl=_LONG)
+            lease = ledger.acquire(character, owner="host:1", ttl=LONG)
             expect_equal((lease.character_id, lease.owner), (character, "host:1"), "it says whose")
             expect(lease.expires_at.tzinfo is not None, "expires_at is timezone-aware")
 
@@ -98,18 +102,18 @@ class GenerationLedgerContract(Contract):
         """``acquire``: GenerationInProgress: A lease is held and has not expired."""
         with self.opened_twice() as (ledger, reopen):
             character = self.unique()
-            ledger.acquire(character, owner="a", ttl=_LONG)
+            ledger.acquire(character, owner="a", ttl=LONG)
             for other in ("a", "b"):
                 with expect_raises(GenerationInProgress, "a held lease is not given twice"):
-                    ledger.acquire(character, owner=other, ttl=_LONG)
+                    ledger.acquire(character, owner=other, ttl=LONG)
             with expect_raises(GenerationInProgress, "nor by another process"):
-                reopen().acquire(character, owner="c", ttl=_LONG)
+                reopen().acquire(character, owner="c", ttl=LONG)
 
     def test_leases_are_per_character(self) -> None:
         """``acquire``: the character's lease."""
         with self.opened() as ledger:
-            ledger.acquire(self.unique(), owner="a", ttl=_LONG)
-            ledger.acquire(self.unique(), owner="b", ttl=_LONG)
+            ledger.acquire(self.unique(), owner="a", ttl=LONG)
+            ledger.acquire(self.unique(), owner="b", ttl=LONG)
 
     def test_an_expired_lease_can_be_taken(self) -> None:
         """``acquire``: and has not expired."""
@@ -124,11 +128,11 @@ class GenerationLedgerContract(Contract):
             character = self.unique()
             tokens = []
             for _ in range(2):
-                lease = ledger.acquire(character, owner="a", ttl=_LONG)
+                lease = ledger.acquire(character, owner="a", ttl=LONG)
                 tokens.append(lease.token)
                 ledger.release(lease)
             tokens.append(self._expired(ledger, character).token)
-            tokens.append(reopen().acquire(character, owner="b", ttl=_LONG).token)
+            tokens.append(reopen().acquire(character, owner="b", ttl=LONG).token)
             expect(all(type(token) is int for token in tokens), "tokens are integers")
             expect_equal(tokens, sorted(set(tokens)), "every token is higher than any before")
 
@@ -136,17 +140,17 @@ class GenerationLedgerContract(Contract):
         """``renew``: Extend a held lease to ``ttl`` seconds from now; the token stays."""
         with self.opened() as ledger:
             character = self.unique()
-            lease = ledger.acquire(character, owner="a", ttl=_SHORT)
-            renewed = ledger.renew(lease, ttl=_LONG)
+            lease = ledger.acquire(character, owner="a", ttl=SHORT)
+            renewed = ledger.renew(lease, ttl=LONG)
             expect_equal(renewed.token, lease.token, "the token stays")
             expect(renewed.expires_at > lease.expires_at, "expires_at is later")
-            self.advance(_SHORT * 2)
+            self.advance(SHORT * 2)
             with expect_raises(GenerationInProgress, "a renewed lease is still held"):
-                ledger.acquire(character, owner="b", ttl=_LONG)
-            shortened = ledger.renew(renewed, ttl=_SHORT)
+                ledger.acquire(character, owner="b", ttl=LONG)
+            shortened = ledger.renew(renewed, ttl=SHORT)
             expect(shortened.expires_at < renewed.expires_at, "the ttl counts from now")
-            self.advance(_SHORT * 2)
-            ledger.acquire(character, owner="b", ttl=_LONG)
+            self.advance(SHORT * 2)
+            ledger.acquire(character, owner="b", ttl=LONG)
 
     def test_an_expired_lease_that_nobody_took_still_holds(self) -> None:
         """``renew``, ``write``: only a lease that is no longer the latest is lost."""
@@ -156,28 +160,28 @@ class GenerationLedgerContract(Contract):
             operation = make_operation(self.unique(), character)
             ledger.write(operation, lease=lease)
             expect_equal(ledger.get(operation.id), operation, "it can still write")
-            ledger.renew(lease, ttl=_LONG)
+            ledger.renew(lease, ttl=LONG)
             with expect_raises(GenerationInProgress, "and be renewed"):
-                ledger.acquire(character, owner="b", ttl=_LONG)
+                ledger.acquire(character, owner="b", ttl=LONG)
 
     def test_renew_of_a_lost_lease(self) -> None:
         """``renew``: LeaseLost: The lease is no longer the character's latest."""
         with self.opened() as ledger:
             old, new = self._lost(ledger, self.unique())
             with expect_raises(LeaseLost, "a lease that was taken over cannot be renewed"):
-                ledger.renew(old, ttl=_LONG)
-            ledger.renew(new, ttl=_LONG)
+                ledger.renew(old, ttl=LONG)
+            ledger.renew(new, ttl=LONG)
 
     def test_release_gives_the_lease_up(self) -> None:
         """``release``: Give the lease up. Idempotent."""
         with self.opened() as ledger:
             character = self.unique()
-            lease = ledger.acquire(character, owner="a", ttl=_LONG)
+            lease = ledger.acquire(character, owner="a", ttl=LONG)
             ledger.release(lease)
             ledger.release(lease)
             with expect_raises(LeaseLost, "a lease that was given up cannot be renewed"):
-                ledger.renew(lease, ttl=_LONG)
-            ledger.acquire(character, owner="b", ttl=_LONG)
+                ledger.renew(lease, ttl=LONG)
+            ledger.acquire(character, owner="b", ttl=LONG)
 
     def test_release_of_a_lost_lease(self) -> None:
         """``release``: a lease that someone else took meanwhile is left alone."""
@@ -186,18 +190,18 @@ class GenerationLedgerContract(Contract):
             old, new = self._lost(ledger, character)
             ledger.release(old)
             with expect_raises(GenerationInProgress, "the other's lease is left alone"):
-                ledger.acquire(character, owner="c", ttl=_LONG)
+                ledger.acquire(character, owner="c", ttl=LONG)
             ledger.write(make_operation(self.unique(), character), lease=new)
 
     def test_release_of_a_renewed_lease(self) -> None:
         """``release``: a lease is known by its token, however often it was renewed."""
         with self.opened() as ledger:
             character = self.unique()
-            first = ledger.acquire(character, owner="a", ttl=_LONG)
-            ledger.renew(first, ttl=_LONG)
+            first = ledger.acquire(character, owner="a", ttl=LONG)
+            ledger.renew(first, ttl=LONG)
             ledger.write(make_operation(self.unique(), character), lease=first)
             ledger.release(first)
-            ledger.acquire(character, owner="b", ttl=_LONG)
+            ledger.acquire(character, owner="b", ttl=LONG)
 
     def test_write_keeps_everything(self) -> None:
         """``write``: Write the operation down, whole, durably. ``get``: Return the operation."""
@@ -241,7 +245,7 @@ class GenerationLedgerContract(Contract):
         """``release``: Give the lease up: it is no longer the character's."""
         with self.opened() as ledger:
             operation = make_operation(self.unique(), self.unique())
-            lease = ledger.acquire(operation.character_id, owner="a", ttl=_LONG)
+            lease = ledger.acquire(operation.character_id, owner="a", ttl=LONG)
             ledger.release(lease)
             with expect_raises(LeaseLost, "a lease that was given up cannot write"):
                 ledger.write(operation, lease=lease)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .base import Contract
+from .ledger import LedgerHooks
 from .media import FileHooks
 from .metadata import RecordHooks
 
-__all__ = ["MediaStoreMachine", "MetadataRepositoryMachine"]
+__all__ = ["GenerationLedgerMachine", "MediaStoreMachine", "MetadataRepositoryMachine"]
 
 
 class _Machine(Contract):
@@ -45,12 +46,11 @@ class _Machine(Contract):
                 derandomize=True,
                 report_multiple_bugs=False,
                 phases=(Phase.generate, Phase.shrink) if self.shrink else (Phase.generate,),
-                suppress_health_check=[
+                suppress_health_check=(
                     HealthCheck.data_too_large,
                     HealthCheck.filter_too_much,
                     HealthCheck.too_slow,
-                    HealthCheck.large_base_example,
-                ],
+                ),
             ),
         )
 
@@ -79,3 +79,16 @@ class MediaStoreMachine(_Machine, FileHooks):
         from .media_machine import media_machine
 
         self._run(media_machine(self))
+
+
+class GenerationLedgerMachine(_Machine, LedgerHooks):
+    """`make` returns a ledger, and is called for every sequence.
+
+    With `reopen` a restart is one of the steps.
+    """
+
+    def test_any_sequence_of_calls(self) -> None:
+        """Only the latest lease of a character writes, and what it wrote is told, whole."""
+        from .ledger_machine import ledger_machine
+
+        self._run(ledger_machine(self))
