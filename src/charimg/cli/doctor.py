@@ -113,6 +113,13 @@ def _check_directory(settings: Settings) -> Finding:
 
 
 def _check_data(settings: Settings) -> Iterator[Finding]:
+    try:
+        yield from _check_stores(settings)
+    except CharimgError as error:
+        yield _error("stores", error)
+
+
+def _check_stores(settings: Settings) -> Iterator[Finding]:
     if not settings.has_data:
         yield _ok("database", "none yet; `charimg characters add` makes it")
         return
@@ -176,9 +183,10 @@ def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Findin
         findings.append(_error("configuration", error))
     try:
         findings.append(_check_directory(settings))
-        findings.extend(_check_data(settings))
     except CharimgError as error:
-        findings.append(_error("stores", error))
+        findings.append(_error("directory", error))
+    else:
+        findings.extend(_check_data(settings))
     findings.extend(_check_extras(versions))
     return findings
 

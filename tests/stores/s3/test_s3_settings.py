@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from charimg.errors import ConfigurationError, InvalidArgument
+from charimg.errors import ConfigurationError, InvalidArgument, StorageError
 from charimg.stores import AsyncS3MediaStore, S3MediaStore
 
 from ...servers.s3 import S3Server
@@ -82,6 +82,49 @@ def test_settings_that_obstore_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(ConfigurationError, match=r"'bucket' are refused by obstore"):
         S3MediaStore("bucket")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "nonsense"),
+        ("AWS_ENDPOINT_URL", "127.0.0.1:9799"),
+        ("AWS_ENDPOINT_URL", "http://me:topsecret@127.0.0.1:9799"),
+        ("AWS_ENDPOINT_URL_S3", "http://ho topsecret"),
+        ("AWS_REGION", "topsecret\n"),
+        ("AWS_DEFAULT_REGION", "to psecret"),
+        ("AWS_ACCESS_KEY_ID", "topsecret\n"),
+        ("AWS_SESSION_TOKEN", "topsecret\x7f"),
+    ],
+)
+@pytest.mark.parametrize("made", CLASSES)
+def test_an_environment_that_makes_no_sense(
+    made: Any, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        made.from_url("s3://bucket")
+    assert "topsecret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_regions_that_make_no_sense() -> None:
+    for region in ("a%0ab", "", "a%20b"):
+        with pytest.raises(ConfigurationError, match="region must be a name"):
+            S3MediaStore.from_url(f"s3://bucket?region={region}")
+
+
+def test_a_panic_of_obstore_is_an_error_of_the_store() -> None:
+    class PanicException(BaseException):
+        """As the one of obstore's, which cannot be imported."""
+
+    store = S3MediaStore("bucket")
+    with (
+        pytest.raises(StorageError, match="Cannot read media 'k'"),
+        store._bucket.failing("read", "k"),
+    ):
+        raise PanicException("topsecret")
+    with pytest.raises(KeyboardInterrupt), store._bucket.failing("read", "k"):
+        raise KeyboardInterrupt
 
 
 def test_a_provider_of_credentials(server: S3Server, prefix: str, monkeypatch: Any) -> None:
