@@ -65,6 +65,16 @@ def _bytes(store: Any, key: str) -> bytes:
         return b"".join(chunks)
 
 
+def _unsigned(media: Media) -> Media:
+    """Return the media without the queries of its URLs: a signature has its time in it."""
+    thumbnail = media.thumbnail_url
+    return evolve(
+        media,
+        url=(media.url or "").partition("?")[0],
+        thumbnail_url=None if thumbnail is None else thumbnail.partition("?")[0],
+    )
+
+
 def _plain(media: Media | None) -> Media | None:
     return None if media is None else evolve(media, url=None, thumbnail_url=None)
 
@@ -253,9 +263,12 @@ class MediaStoreContract(FileHooks):
             )
             expect_equal(_plain(located), _plain(saved), "locate changes nothing else")
             recorded = _plain(store.get(upload.key))
-            expect_equal(store.locate(recorded), located, "a media read from a record will do")
+            place = _unsigned(located)
+            again = _unsigned(store.locate(recorded))
+            expect_equal(again, place, "a media read from a record will do")
             store.delete(upload.key)
-            expect_equal(store.locate(recorded), located, "locate does not look at what is stored")
+            again = _unsigned(store.locate(recorded))
+            expect_equal(again, place, "locate does not look at what is stored")
 
     def test_urls_differ(self) -> None:
         """``Media.key``: unique per image, so two media are two files."""
