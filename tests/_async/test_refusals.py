@@ -22,7 +22,7 @@ from charimg import (
 )
 
 from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
-from .world import LENA, URL
+from .world import LENA, URL, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -218,3 +218,26 @@ async def test_a_client_whose_hook_raises_is_no_stranger_to_our_errors(broken: s
         await service.retry_ingestion(LENA, failed.value.image_id)
         assert await prompts(world) == ["one"]
     await client.aclose()
+
+
+async def test_a_media_store_out_of_reach_costs_nothing() -> None:
+    world = AsyncWorld()
+    await world.link()
+    await world.service.generate_reference(LENA)
+    before = (await world.images(), world.counts)
+
+    async def gone(key: str) -> None:
+        raise StorageError("The bucket cannot be reached.")
+
+    world.media.get = gone  # type: ignore[method-assign, assignment]
+    service = world.service
+    for call in (
+        lambda: service.generate_reference(LENA),
+        lambda: service.generate_portfolio(LENA),
+        lambda: service.generate_scene(LENA, "She waits."),
+    ):
+        with pytest.raises(StorageError, match="cannot be reached") as caught:
+            await call()
+        assert not caught.value.recoverable
+    assert (await world.images(), world.counts) == before
+    assert await world.ledger.unfinished() == ()

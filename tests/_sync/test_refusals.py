@@ -23,7 +23,7 @@ from charimg import (
 )
 
 from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
-from .world import LENA, URL
+from .world import LENA, URL, World
 
 
 @pytest.mark.parametrize(
@@ -217,3 +217,26 @@ def test_a_client_whose_hook_raises_is_no_stranger_to_our_errors(broken: str) ->
         service.retry_ingestion(LENA, failed.value.image_id)
         assert prompts(world) == ["one"]
     client.close()
+
+
+def test_a_media_store_out_of_reach_costs_nothing() -> None:
+    world = World()
+    world.link()
+    world.service.generate_reference(LENA)
+    before = (world.images(), world.counts)
+
+    def gone(key: str) -> None:
+        raise StorageError("The bucket cannot be reached.")
+
+    world.media.get = gone  # type: ignore[method-assign, assignment]
+    service = world.service
+    for call in (
+        lambda: service.generate_reference(LENA),
+        lambda: service.generate_portfolio(LENA),
+        lambda: service.generate_scene(LENA, "She waits."),
+    ):
+        with pytest.raises(StorageError, match="cannot be reached") as caught:
+            call()
+        assert not caught.value.recoverable
+    assert (world.images(), world.counts) == before
+    assert world.ledger.unfinished() == ()

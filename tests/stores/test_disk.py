@@ -514,7 +514,7 @@ def test_errors_of_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(Path, "read_bytes", denied)
-    with pytest.raises(StorageError, match=r"Cannot read media .*Let this process write there"):
+    with pytest.raises(StorageError, match=r"Cannot read .*Let this process read and write there"):
         store.get(KEY)
     with pytest.raises(StorageError, match="Cannot read media"), store.open(KEY):
         pass

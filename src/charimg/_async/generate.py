@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_health",
+    "check_media",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
@@ -62,6 +63,7 @@ async def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     await check_health(library)
+    await check_media(run)
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
@@ -112,11 +114,17 @@ async def check_health(library: AsyncCharacterLibrary) -> None:
         )
 
 
+async def check_media(run: AsyncRun) -> None:
+    """Raise if the media store is out of reach: what is drawn now would have nowhere to go."""
+    await run.parts.media.get(item_key(run.op.id, 0))
+
+
 async def generate_scene(
     run: AsyncRun, character: CharacterReference, db_id: str, options: Mapping[str, Any]
 ) -> GenerationResult:
     """Draw one scene with the current remote master."""
     library = run.parts.library
+    await check_media(run)
     gallery = await library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     await run.renew()
@@ -181,6 +189,7 @@ async def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
+    await check_media(run)
     reference = await choose_master(run, character, db_id, reference_id)
     jobs = await library.list_jobs(character_id=db_id)
     gallery = await library.list_images(db_id, category="core", include_urls=False)

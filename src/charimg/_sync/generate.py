@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_health",
+    "check_media",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
@@ -63,6 +64,7 @@ def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     check_health(library)
+    check_media(run)
     before = library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = current_reference(run.parts, character.id)
@@ -113,11 +115,17 @@ def check_health(library: CharacterLibrary) -> None:
         )
 
 
+def check_media(run: Run) -> None:
+    """Raise if the media store is out of reach: what is drawn now would have nowhere to go."""
+    run.parts.media.get(item_key(run.op.id, 0))
+
+
 def generate_scene(
     run: Run, character: CharacterReference, db_id: str, options: Mapping[str, Any]
 ) -> GenerationResult:
     """Draw one scene with the current remote master."""
     library = run.parts.library
+    check_media(run)
     gallery = library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     run.renew()
@@ -182,6 +190,7 @@ def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
+    check_media(run)
     reference = choose_master(run, character, db_id, reference_id)
     jobs = library.list_jobs(character_id=db_id)
     gallery = library.list_images(db_id, category="core", include_urls=False)

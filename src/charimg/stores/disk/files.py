@@ -29,8 +29,8 @@ CHUNK = 256 * 1024
 _HINTS = {
     errno.ENOSPC: "Free some space and try again.",
     errno.EDQUOT: "Free some space or raise the quota, and try again.",
-    errno.EACCES: "Let this process write there.",
-    errno.EPERM: "Let this process write there.",
+    errno.EACCES: "Let this process read and write there.",
+    errno.EPERM: "Let this process read and write there.",
     errno.EROFS: "Choose a directory that can be written to.",
     errno.EMFILE: "Close files or raise the limit of open files.",
 }

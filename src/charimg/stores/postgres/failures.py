@@ -11,8 +11,8 @@ from ...errors import ConfigurationError, InvalidArgument, StorageError
 __all__ = ["driver", "translated"]
 
 _ADVICE = {
-    "08": "Is the server up and reachable? What was under way is written whole or not at all; the "
-    "call can be made again.",
+    "08": "Is the server up and reachable, and are host, port and options right? What was under "
+    "way is written whole or not at all; the call can be made again.",
     "28": "Check user, password and database, and what the server's pg_hba.conf lets in.",
     "40": "Another transaction was in the way. Run the transaction again.",
     "42501": "Grant the role the right to use the schema and its tables, and to create the schema "
