@@ -24,9 +24,11 @@ from charimg import (
     Upload,
 )
 from charimg._assembly.embedded import async_embedded
+from charimg._async import migration
 from charimg.journal import Operation, OperationKind, OperationState
 from charimg.stores import (
     AsyncMemoryCharacterDirectory,
+    AsyncMemoryGenerationLedger,
     AsyncMemoryMediaStore,
     AsyncMemoryMetadataRepository,
 )
@@ -83,8 +85,7 @@ async def test_everything_is_copied_and_a_second_run_changes_nothing(tmp_path: P
     before = await records(world.metadata)
     target = async_embedded(tmp_path)
     told: list[MigratedImage] = []
-    migration = AsyncMigration(source=world, target=target)
-    report = await migration.run(on_image=told.append)
+    report = await AsyncMigration(source=world, target=target).run(on_image=told.append)
     assert report.characters == 1
     assert report.outcomes == {"copied": 5, "present": 0, "skipped": 0, "failed": 0}
     assert report.failures == ()
@@ -115,6 +116,22 @@ async def test_everything_is_copied_and_a_second_run_changes_nothing(tmp_path: P
     for ledger in (world.ledger, target.ledger):
         await ledger.release(await ledger.acquire(LENA, owner="test", ttl=1))
     await target.database.aclose()
+
+
+async def test_it_goes_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration, "_PAGE", 2)
+    world = await full_world()
+    target = Stores(
+        world,
+        media=AsyncMemoryMediaStore(),
+        metadata=AsyncMemoryMetadataRepository(),
+        ledger=AsyncMemoryGenerationLedger(),
+    )
+    for outcome in ("copied", "present"):
+        report = await AsyncMigration(source=world, target=target).run()
+        assert report.outcomes[outcome] == 5
+    ledger: Any = target.ledger  # type: ignore[attr-defined]
+    assert (await ledger.list(LENA)).operations == await world.operations()
 
 
 async def test_a_run_that_was_broken_off_is_resumed(tmp_path: Path) -> None:
@@ -173,19 +190,19 @@ async def test_characters_are_copied_once_and_never_overwritten() -> None:
         fresh: Any = AsyncMemoryCharacterDirectory()
         # A directory that cannot list is asked for the characters that have records.
         directory = Wrapped(None, get=world.directory.get)
-        migration = AsyncMigration(
+        copying = AsyncMigration(
             source=Stores(world, directory=directory),
             target=Stores(world, metadata=AsyncMemoryMetadataRepository(), directory=fresh),
         )
-        await migration.run(chosen)
+        await copying.run(chosen)
         assert [each.id for each in await fresh.list_all()] == [LENA]
-    migration = AsyncMigration(
+    copying = AsyncMigration(
         source=world,
         target=Stores(
             world, metadata=AsyncMemoryMetadataRepository(), directory=Wrapped(None, get=None)
         ),
     )
-    assert (await migration.run()).characters == 2, "a read-only directory is left alone"
+    assert (await copying.run()).characters == 2, "a read-only directory is left alone"
 
 
 async def test_what_is_refused() -> None:

@@ -25,9 +25,11 @@ from charimg import (
     Upload,
 )
 from charimg._assembly.embedded import embedded
+from charimg._sync import migration
 from charimg.journal import Operation, OperationKind, OperationState
 from charimg.stores import (
     MemoryCharacterDirectory,
+    MemoryGenerationLedger,
     MemoryMediaStore,
     MemoryMetadataRepository,
 )
@@ -82,8 +84,7 @@ def test_everything_is_copied_and_a_second_run_changes_nothing(tmp_path: Path) -
     before = records(world.metadata)
     target = embedded(tmp_path)
     told: list[MigratedImage] = []
-    migration = Migration(source=world, target=target)
-    report = migration.run(on_image=told.append)
+    report = Migration(source=world, target=target).run(on_image=told.append)
     assert report.characters == 1
     assert report.outcomes == {"copied": 5, "present": 0, "skipped": 0, "failed": 0}
     assert report.failures == ()
@@ -114,6 +115,22 @@ def test_everything_is_copied_and_a_second_run_changes_nothing(tmp_path: Path) -
     for ledger in (world.ledger, target.ledger):
         ledger.release(ledger.acquire(LENA, owner="test", ttl=1))
     target.database.close()
+
+
+def test_it_goes_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migration, "_PAGE", 2)
+    world = full_world()
+    target = Stores(
+        world,
+        media=MemoryMediaStore(),
+        metadata=MemoryMetadataRepository(),
+        ledger=MemoryGenerationLedger(),
+    )
+    for outcome in ("copied", "present"):
+        report = Migration(source=world, target=target).run()
+        assert report.outcomes[outcome] == 5
+    ledger: Any = target.ledger  # type: ignore[attr-defined]
+    assert (ledger.list(LENA)).operations == world.operations()
 
 
 def test_a_run_that_was_broken_off_is_resumed(tmp_path: Path) -> None:
@@ -170,19 +187,19 @@ def test_characters_are_copied_once_and_never_overwritten() -> None:
         fresh: Any = MemoryCharacterDirectory()
         # A directory that cannot list is asked for the characters that have records.
         directory = Wrapped(None, get=world.directory.get)
-        migration = Migration(
+        copying = Migration(
             source=Stores(world, directory=directory),
             target=Stores(world, metadata=MemoryMetadataRepository(), directory=fresh),
         )
-        migration.run(chosen)
+        copying.run(chosen)
         assert [each.id for each in fresh.list_all()] == [LENA]
-    migration = Migration(
+    copying = Migration(
         source=world,
         target=Stores(
             world, metadata=MemoryMetadataRepository(), directory=Wrapped(None, get=None)
         ),
     )
-    assert (migration.run()).characters == 2, "a read-only directory is left alone"
+    assert (copying.run()).characters == 2, "a read-only directory is left alone"
 
 
 def test_what_is_refused() -> None:
