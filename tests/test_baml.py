@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio
 import baml_py
+import baml_py.logging
 import pytest
 
 from charimg import (
