@@ -73,6 +73,11 @@ class Wrapped:
 class Stores:
     """A target, or a source, of which a test changes one store."""
 
+    directory: Any
+    media: Any
+    metadata: Any
+    ledger: Any
+
     def __init__(self, like: Any, **changes: Any) -> None:
         for name in ("directory", "media", "metadata", "ledger"):
             setattr(self, name, changes.get(name, getattr(like, name)))
@@ -130,7 +135,7 @@ async def test_it_goes_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for outcome in ("copied", "present"):
         report = await AsyncMigration(source=world, target=target).run()
         assert report.outcomes[outcome] == 5
-    ledger: Any = target.ledger  # type: ignore[attr-defined]
+    ledger: Any = target.ledger
     assert (await ledger.list(LENA)).operations == await world.operations()
 
 
@@ -157,7 +162,7 @@ async def test_files_move_while_the_records_stay(tmp_path: Path) -> None:
     assert report.outcomes["copied"] == 4
     for image in await records(world.metadata):
         if image.media is not None:
-            media = await target.media.get(image.key)  # type: ignore[attr-defined]
+            media = await target.media.get(image.key)
             assert image.media.id == media.id
     again = await AsyncMigration(source=world, target=target).run()
     assert again.outcomes["copied"] == 0
@@ -169,7 +174,7 @@ async def test_records_move_while_the_files_stay() -> None:
     report = await AsyncMigration(source=world, target=target).run([LENA])
     assert report.outcomes["copied"] == 5
     assert report.operations == 0, "the ledger is the same"
-    assert len(await records(target.metadata)) == 5  # type: ignore[attr-defined]
+    assert len(await records(target.metadata)) == 5
 
 
 async def test_characters_are_copied_once_and_never_overwritten() -> None:
@@ -185,7 +190,7 @@ async def test_characters_are_copied_once_and_never_overwritten() -> None:
         directory=AsyncMemoryCharacterDirectory([theirs]),
     )
     await AsyncMigration(source=Stores(world, directory=plain), target=target).run()
-    assert await target.directory.list_all() == (theirs,)  # type: ignore[attr-defined]
+    assert await target.directory.list_all() == (theirs,)
     for chosen in ([LENA], None):
         fresh: Any = AsyncMemoryCharacterDirectory()
         # A directory that cannot list is asked for the characters that have records.
@@ -221,7 +226,7 @@ async def test_what_is_refused() -> None:
     await world.ledger.release(lease)
     with pytest.raises(PreconditionError, match="Run recover"):
         await AsyncMigration(source=world, target=target).run()
-    assert await records(target.metadata) == []  # type: ignore[attr-defined]
+    assert await records(target.metadata) == []
 
 
 async def test_a_repository_that_needs_media_gets_no_failed_image() -> None:
@@ -259,7 +264,7 @@ async def test_one_damaged_image_does_not_stop_the_others() -> None:
     assert failure.key == scene.key
     assert failure.bytes == 0
     assert "changed or damaged" in failure.message
-    assert await target.media.get(scene.key) is None  # type: ignore[attr-defined]
+    assert await target.media.get(scene.key) is None
     await world.media.delete(scene.key)
     report = await AsyncMigration(source=world, target=target).run()
     assert "no file under the key" in report.failures[0].message
@@ -273,7 +278,7 @@ async def test_what_changes_after_the_first_run_is_taken_over() -> None:
     retried = await world.service.retry_ingestion(LENA, failed.id)
     report = await AsyncMigration(source=world, target=target).run()
     assert report.outcomes == {"copied": 1, "present": 4, "skipped": 0, "failed": 0}
-    found = await target.metadata.get(failed.id)  # type: ignore[attr-defined]
+    found = await target.metadata.get(failed.id)
     assert found == evolve(retried.image, media=found.media)
     assert found.media is not None
 

@@ -72,6 +72,11 @@ class Wrapped:
 class Stores:
     """A target, or a source, of which a test changes one store."""
 
+    directory: Any
+    media: Any
+    metadata: Any
+    ledger: Any
+
     def __init__(self, like: Any, **changes: Any) -> None:
         for name in ("directory", "media", "metadata", "ledger"):
             setattr(self, name, changes.get(name, getattr(like, name)))
@@ -129,7 +134,7 @@ def test_it_goes_over_many_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for outcome in ("copied", "present"):
         report = Migration(source=world, target=target).run()
         assert report.outcomes[outcome] == 5
-    ledger: Any = target.ledger  # type: ignore[attr-defined]
+    ledger: Any = target.ledger
     assert (ledger.list(LENA)).operations == world.operations()
 
 
@@ -156,7 +161,7 @@ def test_files_move_while_the_records_stay(tmp_path: Path) -> None:
     assert report.outcomes["copied"] == 4
     for image in records(world.metadata):
         if image.media is not None:
-            media = target.media.get(image.key)  # type: ignore[attr-defined]
+            media = target.media.get(image.key)
             assert image.media.id == media.id
     again = Migration(source=world, target=target).run()
     assert again.outcomes["copied"] == 0
@@ -168,7 +173,7 @@ def test_records_move_while_the_files_stay() -> None:
     report = Migration(source=world, target=target).run([LENA])
     assert report.outcomes["copied"] == 5
     assert report.operations == 0, "the ledger is the same"
-    assert len(records(target.metadata)) == 5  # type: ignore[attr-defined]
+    assert len(records(target.metadata)) == 5
 
 
 def test_characters_are_copied_once_and_never_overwritten() -> None:
@@ -182,7 +187,7 @@ def test_characters_are_copied_once_and_never_overwritten() -> None:
         directory=MemoryCharacterDirectory([theirs]),
     )
     Migration(source=Stores(world, directory=plain), target=target).run()
-    assert target.directory.list_all() == (theirs,)  # type: ignore[attr-defined]
+    assert target.directory.list_all() == (theirs,)
     for chosen in ([LENA], None):
         fresh: Any = MemoryCharacterDirectory()
         # A directory that cannot list is asked for the characters that have records.
@@ -218,7 +223,7 @@ def test_what_is_refused() -> None:
     world.ledger.release(lease)
     with pytest.raises(PreconditionError, match="Run recover"):
         Migration(source=world, target=target).run()
-    assert records(target.metadata) == []  # type: ignore[attr-defined]
+    assert records(target.metadata) == []
 
 
 def test_a_repository_that_needs_media_gets_no_failed_image() -> None:
@@ -256,7 +261,7 @@ def test_one_damaged_image_does_not_stop_the_others() -> None:
     assert failure.key == scene.key
     assert failure.bytes == 0
     assert "changed or damaged" in failure.message
-    assert target.media.get(scene.key) is None  # type: ignore[attr-defined]
+    assert target.media.get(scene.key) is None
     world.media.delete(scene.key)
     report = Migration(source=world, target=target).run()
     assert "no file under the key" in report.failures[0].message
@@ -270,7 +275,7 @@ def test_what_changes_after_the_first_run_is_taken_over() -> None:
     retried = world.service.retry_ingestion(LENA, failed.id)
     report = Migration(source=world, target=target).run()
     assert report.outcomes == {"copied": 1, "present": 4, "skipped": 0, "failed": 0}
-    found = target.metadata.get(failed.id)  # type: ignore[attr-defined]
+    found = target.metadata.get(failed.id)
     assert found == evolve(retried.image, media=found.media)
     assert found.media is not None
 

@@ -67,7 +67,7 @@ class DescribePerson:
         self._runtime = baml_py.BamlRuntime.from_files("charimg", {"photoreal.baml": source}, {})
         self._quiet = _Quiet(source)
         self._types = ModuleType("charimg_baml_types")
-        self._types.PersonDescription = _PersonDescription  # type: ignore[attr-defined]
+        vars(self._types)["PersonDescription"] = _PersonDescription
         milliseconds = math.ceil(timeout * 1000)
         settings: dict[str, Any] = {
             "model": model,

@@ -552,6 +552,29 @@ def test_connections_are_few_and_kept(url: str) -> None:
             records.list("mira")
 
 
+def test_a_refusal_costs_no_connection(url: str) -> None:
+    with PostgresDatabase(url) as database:
+        ledger = PostgresGenerationLedger(database)
+        ledger.acquire("mira", owner="a", ttl=60)
+        kept = database._idle[:]
+        with pytest.raises(GenerationInProgress):
+            ledger.acquire("mira", owner="b", ttl=60)
+        assert database._idle == kept
+        assert not kept[0].closed
+
+    async def work() -> None:
+        async with AsyncPostgresDatabase(url) as opened:
+            others = AsyncPostgresGenerationLedger(opened)
+            with pytest.raises(GenerationInProgress):
+                await others.acquire("mira", owner="b", ttl=60)
+            kept = opened._lane().idle[:]
+            with pytest.raises(GenerationInProgress):
+                await others.acquire("mira", owner="b", ttl=60)
+            assert opened._lane().idle == kept
+
+    asyncio.run(work())
+
+
 def test_async_connections_are_few_and_kept(url: str) -> None:
     async def work() -> None:
         async with AsyncPostgresDatabase(url, max_connections=3) as database:

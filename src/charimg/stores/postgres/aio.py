@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from attrs import define, field
 
 from ...errors import ConfigurationError, InvalidArgument, StorageError
-from .database import check_sources, is_idle, place
+from .database import check_idle, check_sources, is_idle, place
 from .failures import driver, translated
 from .schema import bring_forward
 from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, quoted, split_url
@@ -84,12 +84,8 @@ class AsyncPostgresDatabase:
         """See `PostgresDatabase.run`."""
         with translated(self._place):
             async with self._lent() as connection:
-                if commits and not is_idle(connection):
-                    raise StorageError(
-                        f"The connection to {self._place} is inside a transaction, so what the "
-                        "ledger writes would be lost with it. Give the ledger a database of its "
-                        "own: a URL or a pool."
-                    )
+                if commits:
+                    check_idle(connection, self._place)
                 await self._bring_forward(connection)
                 if not atomic and self._host_connection is None and self._host_pool is None:
                     return await _carry_out(connection, self._schema, program)
@@ -139,14 +135,12 @@ class AsyncPostgresDatabase:
             connection = await self._take(lane) or await self._connect()
             try:
                 yield connection
-            except BaseException:
-                # Whatever state it is in, the next call gets another one.
-                await connection.close()
-                raise
-            if self._closed:
-                await connection.close()
-            else:
-                lane.idle.append(connection)
+            finally:
+                # A refusal of ours leaves it fit for the next call; a broken one is not idle.
+                if not self._closed and is_idle(connection):
+                    lane.idle.append(connection)
+                else:
+                    await connection.close()
         finally:
             lane.free.release()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-__all__ = ["PostgresDatabase", "check_sources", "is_idle", "place"]
+__all__ = ["PostgresDatabase", "check_idle", "check_sources", "is_idle", "place"]
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class PostgresDatabase:
         """
         with translated(self._place), self._lent() as connection:
             if commits:
-                self._check_idle(connection)
+                check_idle(connection, self._place)
             self._bring_forward(connection)
             if not atomic and self._host_connection is None and self._host_pool is None:
                 return _carry_out(connection, self._schema, program)
@@ -161,17 +161,18 @@ class PostgresDatabase:
             connection = self._take() or self._connect()
             try:
                 yield connection
-            except BaseException:
-                # Whatever state it is in, the next call gets another one.
-                connection.close()
-                raise
-            with self._gate:
-                if not self._closed:
-                    self._idle.append(connection)
-                    return
-            connection.close()
+            finally:
+                self._put_back(connection)
         finally:
             self._free.release()
+
+    def _put_back(self, connection: Connection[Any]) -> None:
+        """Keep a connection that is fit for the next call; a refusal of ours leaves it so."""
+        with self._gate:
+            if not self._closed and is_idle(connection):
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def _take(self) -> Connection[Any] | None:
         """Return a connection that still lives, if one is idle."""
@@ -190,19 +191,10 @@ class PostgresDatabase:
                 return connection
 
     def _connect(self) -> Connection[Any]:
-        assert self._conninfo is not None  # noqa: S101 - for the type checker
         connection: Connection[Any] = driver().connect(
             self._conninfo, autocommit=True, prepare_threshold=None
         )
         return connection
-
-    def _check_idle(self, connection: Connection[Any]) -> None:
-        if not is_idle(connection):
-            raise StorageError(
-                f"The connection to {self._place} is inside a transaction, so what the ledger "
-                "writes would be lost with it. Give the ledger a database of its own: a URL or a "
-                "pool."
-            )
 
     def _bring_forward(self, connection: Connection[Any]) -> None:
         if self._ready:
@@ -239,6 +231,19 @@ def is_idle(connection: Any) -> bool:
     from psycopg.pq import TransactionStatus
 
     return bool(connection.info.transaction_status == TransactionStatus.IDLE)
+
+
+def check_idle(connection: Any, place: str) -> None:
+    """Refuse what must hold at once on a connection of the host's that is inside a transaction.
+
+    Raises:
+        StorageError: It is.
+    """
+    if not is_idle(connection):
+        raise StorageError(
+            f"The connection to {place} is inside a transaction, so what the ledger writes would "
+            "be lost with it. Give the ledger a database of its own: a URL or a pool."
+        )
 
 
 def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) -> T:
