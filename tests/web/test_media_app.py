@@ -14,7 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from charimg import Media, Upload
+from charimg import Media, StorageError, Upload
 from charimg.stores import DiskMediaStore
 from charimg.web import MediaApp
 
@@ -182,6 +182,21 @@ def test_a_file_that_goes_at_this_moment(
 
     monkeypatch.setattr(DiskMediaStore, "get", got)
     assert ask("GET", path_of(media.url), {}).status_code == 404
+
+
+def test_a_disk_that_fails_is_not_a_file_that_is_gone(
+    ask: Any, store: DiskMediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = saved(store, "k1", png())
+
+    def failing(self: DiskMediaStore, key: str, /) -> Media | None:
+        raise StorageError("The disk is broken.")
+
+    monkeypatch.setattr(DiskMediaStore, "get", failing)
+    response = ask("GET", path_of(media.url), {})
+    assert response.status_code == 503
+    assert is_safe(response)
+    assert "cache-control" not in response.headers
 
 
 def test_only_http(tmp_path: Path) -> None:

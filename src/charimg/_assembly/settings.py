@@ -15,7 +15,7 @@ from .embedded import DATABASE
 from .embedded import MEDIA as MEDIA_DIRECTORY
 from .places import Place, Role, parse_place
 
-__all__ = ["StoreSettings", "allowed_origins", "data_directory", "media_url", "site_url"]
+__all__ = ["StoreSettings", "allowed_origins", "data_directory", "media_url"]
 
 
 @frozen(kw_only=True)

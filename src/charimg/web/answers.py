@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import frozen
 
-from ..errors import InvalidArgument, StorageError
+from ..errors import InvalidArgument, StorageConflict, StorageError
 from ..stores.disk import DiskMediaStore
 from ..stores.disk.layout import THUMBNAIL, has_thumbnail
 
@@ -36,7 +36,7 @@ class Answer:
     status: int
     headers: tuple[tuple[str, str], ...]
     file: Path | None = None
-    text: bytes = field(default=b"")
+    text: bytes = b""
 
 
 def answer(store: DiskMediaStore, method: str, path: str, if_none_match: str | None) -> Answer:
@@ -56,8 +56,11 @@ def answer(store: DiskMediaStore, method: str, path: str, if_none_match: str | N
     shard, key, name = parts
     try:
         media = store.get(key)
-    except (InvalidArgument, StorageError):
+    except (InvalidArgument, StorageConflict):
         media = None
+    except StorageError:
+        # It may well be there: a client must not take it for gone.
+        return _text(503, "The file cannot be read now.")
     if media is None or not name:
         return _text(404, "There is no such file.")
     original = store.path(media)

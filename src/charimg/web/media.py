@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from ..stores._threads import in_thread
@@ -79,6 +78,6 @@ def _body(said: Answer, method: str) -> Iterator[bytes]:
         if said.text:
             yield said.text
         return
-    with Path(said.file).open("rb") as file:
+    with said.file.open("rb") as file:
         while chunk := file.read(_CHUNK):
             yield chunk
