@@ -23,7 +23,8 @@ POLICY = (
 )
 SCRIPT = """
 const names = ["viewer", "turntable", "sheet", "zip", "spin", "save", "sheetpng", "shortcuts"];
-window.ours = Object.assign({}, ...(await Promise.all(names.map((name) => import(`./static/${name}.js`)))));
+const modules = await Promise.all(names.map((name) => import(`./static/${name}.js`)));
+window.ours = Object.assign({}, ...modules);
 window.ours.listen();
 document.getElementById("opener").disabled = false;
 """
@@ -140,7 +141,7 @@ class Bench:
             def do_GET(self) -> None:
                 bench.answer(self)
 
-            def log_message(self, format: str, *args: object) -> None:
+            def log_message(self, *args: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -177,7 +177,7 @@ class Turntable {
 
   async enlarge() {
     const { view, stops } = this.#at;
-    if (!view?.image) return;
+    if (view?.state !== SHOWN) return;
     this.#pause();
     const { openViewer } = await import('./viewer.js');
     const images = stops.flatMap(({ views }) => views.map(({ image }) => image)).filter(Boolean);
@@ -310,7 +310,7 @@ class Turntable {
       tick.classList.toggle('tt-here', index === stopIndex);
     }
     drawViews(this.views, this.#at, (index) => this.#pick(index));
-    setOff(this.bigger, !view?.image);
+    setOff(this.bigger, view?.state !== SHOWN);
     this.#drawPicture(view);
   }
 
