@@ -74,7 +74,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"web", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -92,7 +92,14 @@ EXTRAS = {
     "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},
-    "uvicorn": {"testing"},
+    "uvicorn": {"testing", "cli"},
+    "jinja2": {"web"},
+    "fastapi": {"web"},
+    "starlette": {"web"},
+    "pydantic": {"web"},
+    "django": {"web"},
+    "flask": {"web"},
+    "trio": {"web"},
 }
 """Packages of extras; outside ``cli`` they are imported when they are used, never at load."""
 
