@@ -55,6 +55,7 @@ SIDEWAYS = {
     ("_assembly", "stores"),
     # The demo runs against the simulator.
     ("cli", "testing"),
+    ("cli", "web"),
 }
 """Rooms of one floor that may import each other, in this direction. The package itself, where the
 public names are gathered, is no room: it imports by name only, and nothing takes more from it

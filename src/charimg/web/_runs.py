@@ -203,6 +203,9 @@ class Runs:
             pass
         return run
 
+    def close(self) -> None:
+        """Do nothing: threads end by themselves, and the interpreter waits for them."""
+
 
 class AsyncRuns:
     """The runs of an async workspace."""
@@ -235,6 +238,14 @@ class AsyncRuns:
         while not run.events:
             await run.wait(0, 3600)
         return run
+
+    async def aclose(self) -> None:
+        """Cancel what still runs, and wait for its end. Trio does so itself when it ends."""
+        import asyncio
+
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Any) -> None:
         trio = sys.modules.get("trio")

@@ -12,7 +12,7 @@ from .access import Authorize
 from .exchange import WebRequest, WebResponse
 from .options import WorkspaceOptions
 
-__all__ = ["Receive", "Scope", "Send", "asgi_app", "read_body", "send_response"]
+__all__ = ["Receive", "Scope", "Send", "asgi_app", "read_body", "send_response", "workspace_app"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -34,7 +34,11 @@ def asgi_app(
         authorize: See `Authorize`. It gets the ASGI scope as the request.
         **options: See `WorkspaceOptions`.
     """
-    workspace = AsyncWorkspace(service, authorize=authorize, **options)
+    return workspace_app(AsyncWorkspace(service, authorize=authorize, **options))
+
+
+def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return a workspace as an ASGI application."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

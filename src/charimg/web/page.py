@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -56,7 +56,6 @@ class Page:
         """
         settings = self._settings
         native = request.native
-        texts = settings.texts(native) if callable(settings.texts) else settings.texts
         nonce = None if settings.nonce is None else settings.nonce(native)
         csrf = None if settings.csrf is None else settings.csrf(native)
         back = None
@@ -67,7 +66,7 @@ class Page:
             "characterId": character.id,
             "backUrl": back,
             "csrf": None if csrf is None else {"header": csrf.header, "token": csrf.token},
-            "texts": {**TEXTS, **(texts or {})},
+            "texts": {**TEXTS, **self._texts(native)},
             "lang": settings.lang,
             "pageSize": settings.page_size,
         }
@@ -80,9 +79,29 @@ class Page:
             back_url=back,
             static=lambda name: _static_url(name, request.base),
         )
+        return self._html(html, _policy(nonce, _origins(locate)))
+
+    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+        """Return a page with a link to each character's page; ``None`` asks for an id instead."""
+        listed = None
+        if characters is not None:
+            listed = [(character_json(each), self.url(each.id, "")) for each in characters]
+        html = self._environment.get_template("index.html").render(
+            characters=listed,
+            t={**TEXTS, **self._texts(None)},
+            lang=self._settings.lang,
+            static=lambda name: _static_url(name, ""),
+        )
+        return self._html(html, _policy(None, ""))
+
+    def _texts(self, native: Any) -> Mapping[str, str]:
+        texts = self._settings.texts
+        return (texts(native) if callable(texts) else texts) or {}
+
+    def _html(self, html: str, policy: str) -> WebResponse:
         headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")]
-        if settings.csp:
-            headers.append(("Content-Security-Policy", _policy(nonce, _origins(locate))))
+        if self._settings.csp:
+            headers.append(("Content-Security-Policy", policy))
         return WebResponse(status=200, headers=(*headers, *_SAFE), body=html.encode("utf-8"))
 
 

@@ -4,4 +4,8 @@ from __future__ import annotations
 
 __all__ = ["TEXTS"]
 
-TEXTS: dict[str, str] = {"title": "Images"}
+TEXTS: dict[str, str] = {
+    "title": "Images",
+    "index_title": "Characters",
+    "index_empty": "There is no character yet. Add one with: charimg characters add",
+}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from ..._async.service import AsyncCharacterImageService
 from ...errors import ConfigurationError
+from ...models import CharacterReference
 from .._permission import aask
 from .._runs import AsyncRuns
 from ..access import AccessDenied, Authorize, foreign
@@ -77,6 +78,21 @@ class AsyncWorkspace:
             An absolute URL when ``site_url`` is known, else a path.
         """
         return self._page.url(character_id, base)
+
+    async def aclose(self) -> None:
+        """End the operations that still run here; `recover` goes on with them. For a clean end.
+
+        Call it before the service is closed, where the host has such a place.
+        """
+        await self._runs.aclose()
+
+    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+        """Return a page with links to the characters, for a server that has nothing else.
+
+        Args:
+            characters: ``None`` when the directory cannot list them: then one asks for an id.
+        """
+        return self._page.index(characters)
 
     async def handle(self, request: WebRequest) -> WebResponse:
         """Answer one request. Raises nothing: what went wrong is the answer."""

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from ..._sync.service import CharacterImageService
 from ...errors import ConfigurationError
+from ...models import CharacterReference
 from .._permission import ask
 from .._runs import Runs
 from ..access import AccessDenied, Authorize, foreign
@@ -78,6 +79,21 @@ class Workspace:
             An absolute URL when ``site_url`` is known, else a path.
         """
         return self._page.url(character_id, base)
+
+    def close(self) -> None:
+        """End the operations that still run here; `recover` goes on with them. For a clean end.
+
+        Call it before the service is closed, where the host has such a place.
+        """
+        self._runs.close()
+
+    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+        """Return a page with links to the characters, for a server that has nothing else.
+
+        Args:
+            characters: ``None`` when the directory cannot list them: then one asks for an id.
+        """
+        return self._page.index(characters)
 
     def handle(self, request: WebRequest) -> WebResponse:
         """Answer one request. Raises nothing: what went wrong is the answer."""
