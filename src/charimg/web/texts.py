@@ -7,5 +7,7 @@ __all__ = ["TEXTS"]
 TEXTS: dict[str, str] = {
     "title": "Images",
     "index_title": "Characters",
+    "index_ask": "Character id",
+    "index_open": "Open",
     "index_empty": "There is no character yet. Add one with: charimg characters add",
 }
