@@ -1,4 +1,8 @@
-"""The Payload stores keep the contracts, on SQLite and PostgreSQL, with each kind of id."""
+"""The Payload stores keep the contracts, with each kind of id, on SQLite, PostgreSQL and MongoDB.
+
+ObjectIds come from Payload's own adapter for MongoDB. What speaks MongoDB's protocol to it keeps
+its documents in SQLite: the ids and the adapter's queries are proven here, not MongoDB's engine.
+"""
 
 from __future__ import annotations
 
@@ -97,6 +101,14 @@ class TestMediaInPostgresUuidsOnAsyncio(TestMediaOnAsyncio):
     kind = "postgres-uuid"
 
 
+class TestMediaInMongo(TestMedia):
+    kind = "mongo"
+
+
+class TestMediaInMongoOnTrio(TestMediaOnTrio):
+    kind = "mongo-keyed"
+
+
 class TestMetadata(_OnPayload, MetadataRepositoryContract):
     store = PayloadMetadataRepository
     closed_values = True
@@ -118,7 +130,7 @@ class TestMetadata(_OnPayload, MetadataRepositoryContract):
         return evolve(located, **urls)
 
     def order(self, image_id: str) -> Any:
-        return image_id if "uuid" in self.kind else int(image_id)
+        return int(image_id) if self.kind in ("sqlite", "postgres") else image_id
 
 
 class TestMetadataOnAsyncio(TestMetadata):
@@ -137,6 +149,14 @@ class TestMetadataInPostgres(TestMetadata):
 class TestMetadataInPostgresUuidsOnTrio(TestMetadataOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
+
+
+class TestMetadataInMongo(TestMetadata):
+    kind = "mongo"
+
+
+class TestMetadataInMongoOnAsyncio(TestMetadataOnAsyncio):
+    kind = "mongo-keyed"
 
 
 class TestDirectory(_OnPayload, CharacterDirectoryContract):
@@ -170,3 +190,11 @@ class TestDirectoryInPostgres(TestDirectory):
 class TestDirectoryInPostgresUuidsOnTrio(TestDirectoryOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
+
+
+class TestDirectoryInMongo(TestDirectory):
+    kind = "mongo"
+
+
+class TestDirectoryInMongoOnAsyncio(TestDirectoryOnAsyncio):
+    kind = "mongo-keyed"
