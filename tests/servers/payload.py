@@ -66,6 +66,7 @@ class PayloadServer:
         database: The URL of a database of PostgreSQL or MongoDB; SQLite without one.
         id_type: ``integer`` or ``uuid``; MongoDB has ObjectIds.
         keyed: Whether the collections have the optional operation key.
+        loose: Whether a record stands without media, and takes any kind and status.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class PayloadServer:
         database: str | None = None,
         id_type: str = "integer",
         keyed: bool = False,
+        loose: bool = False,
     ) -> None:
         self.api_key = API_KEY
         self.files = work / "media"
@@ -86,6 +88,7 @@ class PayloadServer:
             "url": database or f"file:{work / 'payload.db'}",
             "idType": id_type if id_type == "uuid" else "serial",
             "keyed": keyed,
+            "loose": loose,
             "work": str(work),
             "files": str(self.files),
             "port": self._port,

@@ -21,6 +21,14 @@ const { CharacterReferences } = await load('character-references.ts')
 const { CharacterImageMetadata } = await load('character-image-metadata.ts')
 const { withOperationKey } = await load('operation-key.ts')
 const dress = settings.keyed ? withOperationKey : (collection) => collection
+// A host's own records may be less strict than the shipped collection.
+const loosen = (field) => {
+  if (field.name === 'media') return { ...field, required: false }
+  return field.type === 'select' ? { ...field, type: 'text', options: undefined } : field
+}
+const Records = settings.loose
+  ? { ...CharacterImageMetadata, fields: CharacterImageMetadata.fields.map(loosen) }
+  : CharacterImageMetadata
 
 let db
 if (settings.db === 'postgresql') {
@@ -50,7 +58,7 @@ const config = await buildConfig({
     { slug: 'users', auth: { useAPIKey: true }, fields: [] },
     dress({ ...Media, upload: { ...Media.upload, staticDir: settings.files } }),
     CharacterReferences,
-    dress(CharacterImageMetadata),
+    dress(Records),
   ],
 })
 

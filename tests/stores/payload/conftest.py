@@ -11,12 +11,12 @@ import pytest
 from tests.servers.payload import PayloadServer, mongo, postgres
 
 KINDS: dict[str, dict[str, Any]] = {
-    "sqlite": {"database": "sqlite", "id_type": "integer", "keyed": False},
-    "sqlite-uuid": {"database": "sqlite", "id_type": "uuid", "keyed": True},
+    "sqlite": {"database": "sqlite", "id_type": "integer"},
+    "sqlite-uuid": {"database": "sqlite", "id_type": "uuid", "keyed": True, "loose": True},
     "postgres": {"database": "postgres", "id_type": "integer", "keyed": True},
-    "postgres-uuid": {"database": "postgres", "id_type": "uuid", "keyed": False},
-    "mongo": {"database": "mongo", "keyed": False},
-    "mongo-keyed": {"database": "mongo", "keyed": True},
+    "postgres-uuid": {"database": "postgres", "id_type": "uuid"},
+    "mongo": {"database": "mongo"},
+    "mongo-keyed": {"database": "mongo", "keyed": True, "loose": True},
 }
 
 

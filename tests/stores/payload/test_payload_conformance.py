@@ -24,6 +24,7 @@ from charimg.stores import (
     PayloadClient,
     PayloadMediaStore,
     PayloadMetadataRepository,
+    PayloadOptions,
 )
 from charimg.testing import (
     CharacterDirectoryContract,
@@ -40,6 +41,7 @@ class _OnPayload:
     store: Any
     kind = "sqlite"
     backend: str | None = None
+    options: PayloadOptions | None = None
 
     @pytest.fixture(autouse=True)
     def _server(self, payload_of: Callable[[str], PayloadServer]) -> Iterator[None]:
@@ -50,7 +52,7 @@ class _OnPayload:
 
     def make(self) -> Any:
         client = PayloadClient if self.backend is None else AsyncPayloadClient
-        made = client(self.server.url, api_key=self.server.api_key)
+        made = client(self.server.url, api_key=self.server.api_key, options=self.options)
         store = self.store(made)
         self.clients[id(store)] = made
         return store
@@ -78,6 +80,12 @@ class TestMedia(_OnPayload, MediaStoreContract):
     ) -> Upload:
         content = super().upload(key).file.read() if content is None else content
         return upload(key, content, source=source)
+
+    def underneath(self, key: str) -> list[str]:
+        query = f"/media?depth=0&limit=0&where[filename][contains]={key}"
+        documents = self.server.ask("GET", query)["docs"]
+        files = [path.name for path in self.server.files.iterdir() if key in path.name]
+        return [each["filename"] for each in documents] + files
 
 
 class TestMediaOnAsyncio(TestMedia):
@@ -129,6 +137,13 @@ class TestMetadata(_OnPayload, MetadataRepositoryContract):
         )
         return evolve(located, **urls)
 
+    def rows(self, key: str) -> int:
+        assert self.saved is not None
+        where = f"where[media][equals]={self.saved.id}"
+        query = f"/character-image-metadata?depth=0&limit=0&{where}"
+        documents = self.server.ask("GET", query)["docs"]
+        return sum(each["metrics"]["key"] == key for each in documents)
+
     def order(self, image_id: str) -> Any:
         return int(image_id) if self.kind in ("sqlite", "postgres") else image_id
 
@@ -138,7 +153,14 @@ class TestMetadataOnAsyncio(TestMetadata):
     store = AsyncPayloadMetadataRepository
 
 
-class TestMetadataInUuids(TestMetadata):
+class _Loose:
+    """A collection whose records take any kind and status, and stand without media."""
+
+    closed_values = False
+    options = PayloadOptions(requires_media=False, kinds=None, statuses=None)
+
+
+class TestMetadataInUuids(_Loose, TestMetadata):
     kind = "sqlite-uuid"
 
 
@@ -155,7 +177,7 @@ class TestMetadataInMongo(TestMetadata):
     kind = "mongo"
 
 
-class TestMetadataInMongoOnAsyncio(TestMetadataOnAsyncio):
+class TestMetadataInMongoOnAsyncio(_Loose, TestMetadataOnAsyncio):
     kind = "mongo-keyed"
 
 
