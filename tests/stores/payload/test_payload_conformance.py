@@ -31,6 +31,8 @@ from charimg.testing import (
     MediaStoreContract,
     MetadataRepositoryContract,
 )
+from charimg.testing.conformance.media import FileHooks
+from charimg.testing.conformance.metadata import RecordHooks
 
 from .pictures import png, upload
 
@@ -65,8 +67,8 @@ class _OnPayload:
         return client.close() if self.backend is None else client.aclose()
 
 
-class TestMedia(_OnPayload, MediaStoreContract):
-    store = PayloadMediaStore
+class _Files(_OnPayload, FileHooks):
+    """What Payload takes as a file."""
 
     def content(self, seed: bytes) -> bytes:
         return png(seed)
@@ -86,6 +88,10 @@ class TestMedia(_OnPayload, MediaStoreContract):
         documents = self.server.ask("GET", query)["docs"]
         files = [path.name for path in self.server.files.iterdir() if key in path.name]
         return [each["filename"] for each in documents] + files
+
+
+class TestMedia(_Files, MediaStoreContract):
+    store = PayloadMediaStore
 
 
 class TestMediaOnAsyncio(TestMedia):
@@ -117,10 +123,10 @@ class TestMediaInMongoOnTrio(TestMediaOnTrio):
     kind = "mongo-keyed"
 
 
-class TestMetadata(_OnPayload, MetadataRepositoryContract):
-    store = PayloadMetadataRepository
+class _Records(_OnPayload, RecordHooks):
+    """What Payload takes as a record."""
+
     closed_values = True
-    many = 51
     saved: Media | None = None
 
     def character(self) -> str:
@@ -146,6 +152,11 @@ class TestMetadata(_OnPayload, MetadataRepositoryContract):
 
     def order(self, image_id: str) -> Any:
         return int(image_id) if self.kind in ("sqlite", "postgres") else image_id
+
+
+class TestMetadata(_Records, MetadataRepositoryContract):
+    store = PayloadMetadataRepository
+    many = 51
 
 
 class TestMetadataOnAsyncio(TestMetadata):
