@@ -22,7 +22,6 @@ from charimg.stores.postgres import schema
 from ...servers.postgres import PostgresServer
 from .values import image
 
-
 VERSION_1 = """
 CREATE SCHEMA charimg;
 CREATE TABLE charimg.schema_version (version integer NOT NULL);
