@@ -21,7 +21,10 @@ export async function downloadArchive(ids, { bytes = null, name = config.charact
   const aborter = new AbortController();
   const words = (received) =>
     bytes
-      ? t('zip_progress_of', { received: fmt.size(received), total: fmt.size(Math.max(bytes, received)) })
+      ? t('zip_progress_of', {
+          received: fmt.size(received),
+          total: fmt.size(Math.max(bytes, received)),
+        })
       : t('zip_progress', { received: fmt.size(received) });
   const notice = toast({
     text: t('zip_started', { count: ids.length }),
