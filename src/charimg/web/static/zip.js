@@ -34,7 +34,7 @@ export async function downloadArchive(ids, { bytes = null, name = config.charact
   try {
     const response = await api.archive(ids, { signal: aborter.signal });
     const blob = await receive(response, (received) => notice.update(words(received)));
-    save(blob, nameFrom(response) ?? fileName(name, 'zip'));
+    save(blob, fileName(name, 'zip'));
     notice.close();
     toast({ text: t('zip_saved', { count: ids.length, size: fmt.size(blob.size) }), kind: 'ok' });
     return true;
@@ -75,15 +75,4 @@ export async function receive(response, onProgress) {
   fold();
   onProgress(received);
   return new Blob(parts, { type: 'application/zip' });
-}
-
-function nameFrom(response) {
-  const header = response.headers.get('content-disposition') ?? '';
-  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(header) ?? [];
-  const [, plain] = /filename="([^"\\/]+)"/i.exec(header) ?? [];
-  try {
-    return encoded ? decodeURIComponent(encoded) : (plain ?? null);
-  } catch {
-    return plain ?? null;
-  }
 }
