@@ -8,9 +8,14 @@ const KINDS = ['reference', 'portfolioItem', 'scene'];
 
 /** Group images: references, portfolios by lens and azimuth, scenes, and whatever else there is. */
 export function groupsOf(images) {
-  const others = [...new Set(images.map(({ kind }) => kind))].filter((kind) => !KINDS.includes(kind));
+  const others = [...new Set(images.map(({ kind }) => kind))].filter(
+    (kind) => !KINDS.includes(kind),
+  );
   const plain = (kind) => {
-    const entries = images.filter((image) => image.kind === kind).sort(newestFirst).map(entryOf);
+    const entries = images
+      .filter((image) => image.kind === kind)
+      .sort(newestFirst)
+      .map(entryOf);
     return { title: kindText(kind), entries };
   };
   return [
@@ -37,10 +42,9 @@ function references(images) {
 function portfolios(images) {
   const sets = setsOf(images);
   return sets.flatMap((set) => {
-    const title = [
-      t('sheet_portfolio'),
-      sets.length > 1 && fmt.date(set.createdAt),
-    ].filter(Boolean);
+    const title = [t('sheet_portfolio'), sets.length > 1 && fmt.date(set.createdAt)].filter(
+      Boolean,
+    );
     return byLens(set.images).map(([lens, found]) => ({
       title: [...title, lens].join(' · '),
       entries: found.map(({ image, camera }) => entryOf(image, camera)),

@@ -16,7 +16,9 @@ export function altOf(image) {
 export function azimuthText(azimuth) {
   if (azimuth === 0) return t('turntable_front');
   if (azimuth === 180) return t('turntable_back');
-  return t(azimuth > 0 ? 'turntable_right' : 'turntable_left', { degrees: degrees(Math.abs(azimuth)) });
+  return t(azimuth > 0 ? 'turntable_right' : 'turntable_left', {
+    degrees: degrees(Math.abs(azimuth)),
+  });
 }
 
 /** How high it stands: "level", "15° from above". */
@@ -36,7 +38,11 @@ export function lensText(lensMm) {
 
 /** A whole camera in one line. */
 export function cameraText(camera) {
-  return [lensText(camera.lensMm), azimuthText(camera.azimuth), elevationText(camera.elevation)].join(' · ');
+  return [
+    lensText(camera.lensMm),
+    azimuthText(camera.azimuth),
+    elevationText(camera.elevation),
+  ].join(' · ');
 }
 
 /** What a view shows besides its camera: "close-up, thoughtful". */

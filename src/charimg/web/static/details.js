@@ -9,7 +9,8 @@ import { cameraOf } from './spin.js';
 /** Build the details of an image as a list of sections. */
 export function details(image) {
   return [
-    image.status === 'failed' && section('viewer_error', h('p', { class: 'dt-error' }, failureText(image))),
+    image.status === 'failed' &&
+      section('viewer_error', h('p', { class: 'dt-error' }, failureText(image))),
     promptOf(image),
     section('viewer_image', facts(imageFacts(image))),
     section('viewer_camera', facts(cameraFacts(image))),
@@ -55,7 +56,11 @@ function imageFacts(image) {
     ['viewer_bytes', fmt.size(bytes)],
     ['viewer_type', media?.mimeType],
     ['viewer_filename', media?.filename],
-    ['viewer_sha256', sha256 && code(sha256), sha256 && copyButton(t('viewer_sha256'), () => sha256)],
+    [
+      'viewer_sha256',
+      sha256 && code(sha256),
+      sha256 && copyButton(t('viewer_sha256'), () => sha256),
+    ],
     ['viewer_created', image.createdAt && time(image.createdAt)],
     ['viewer_created_by', image.createdBy],
     ['viewer_master_since', metrics?.masterSince && time(metrics.masterSince)],
@@ -93,7 +98,11 @@ function originFacts(image) {
   const { sourceUrl } = image;
   return [
     ['viewer_provider', image.provider],
-    ['viewer_source', sourceUrl && code(sourceUrl), sourceUrl && copyButton(t('viewer_source'), () => sourceUrl)],
+    [
+      'viewer_source',
+      sourceUrl && code(sourceUrl),
+      sourceUrl && copyButton(t('viewer_source'), () => sourceUrl),
+    ],
     ['viewer_external_id', image.externalId && code(image.externalId)],
     ['viewer_id', code(image.id), copyButton(t('viewer_id'), () => image.id)],
   ];

@@ -1,7 +1,8 @@
 // Signs of the buttons, drawn as strokes in the colour of the text.
 
 const PATHS = {
-  actual: 'M4 8V5a1 1 0 0 1 1-1h3M16 4h3a1 1 0 0 1 1 1v3M20 16v3a1 1 0 0 1-1 1h-3M8 20H5a1 1 0 0 1-1-1v-3M9 10l1.5-1v6M14 10l1.5-1v6',
+  actual:
+    'M4 8V5a1 1 0 0 1 1-1h3M16 4h3a1 1 0 0 1 1 1v3M20 16v3a1 1 0 0 1-1 1h-3M8 20H5a1 1 0 0 1-1-1v-3M9 10l1.5-1v6M14 10l1.5-1v6',
   back: 'M15 5l-7 7 7 7',
   close: 'M6 6l12 12M18 6L6 18',
   compare: 'M4 5h7v14H4zM13 5h7v14h-7z',

@@ -53,7 +53,9 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
     dialog.addEventListener('close', (event) => {
       // A dialog upon this one closes, too, and its event may come by.
       if (event.target !== dialog) return;
+      keeper.disconnect();
       unbind();
+      moveNotices();
       dialog.remove();
       const back = opener?.isConnected && opener !== document.body ? opener : returnFocus?.();
       back?.focus?.({ preventScroll: back === opener });
@@ -62,7 +64,13 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   });
   root().append(dialog);
   dialog.showModal();
+  moveNotices();
   heading.focus();
+  // A notice that goes, by its Undo for one, must not take the focus out of the dialog.
+  const keeper = new MutationObserver(() => {
+    if (document.activeElement === document.body && topmost() === dialog) heading.focus();
+  });
+  keeper.observe(dialog, { childList: true, subtree: true });
   return {
     dialog,
     title: heading,
@@ -75,6 +83,16 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
       live.textContent = live.textContent === text ? `${text}\u00a0` : text;
     },
   };
+}
+
+const topmost = (which = '') => [...document.querySelectorAll(`dialog${which}:modal`)].at(-1);
+
+/** Notices, with their Undo, go to where they can be seen and used: into the topmost dialog. */
+function moveNotices() {
+  const notices = document.getElementById('ci-toasts');
+  if (!notices) return;
+  const top = topmost('.ov') ?? root();
+  if (notices.parentElement !== top) top.append(notices);
 }
 
 function bindAll(keys, scope) {

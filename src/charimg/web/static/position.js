@@ -47,7 +47,9 @@ export class Position {
       return;
     }
     const same = ({ camera }, of) =>
-      of.lensMm === lens?.lensMm && camera.azimuth === stop?.azimuth && camera.name === view?.camera.name;
+      of.lensMm === lens?.lensMm &&
+      camera.azimuth === stop?.azimuth &&
+      camera.name === view?.camera.name;
     if (view && this.#find(same)) return;
     const { lenses } = this.spin;
     const kept = lenses.findIndex(({ lensMm }) => lens && lensMm === lens.lensMm);
@@ -112,5 +114,8 @@ export class Position {
 function fullest(lenses) {
   const shown = ({ stops }) =>
     stops.flatMap(({ views }) => views).filter(({ state }) => state === SHOWN).length;
-  return lenses.reduce((best, lens, index) => (shown(lens) > shown(lenses[best]) ? index : best), 0);
+  return lenses.reduce(
+    (best, lens, index) => (shown(lens) > shown(lenses[best]) ? index : best),
+    0,
+  );
 }

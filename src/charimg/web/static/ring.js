@@ -45,7 +45,8 @@ function mark(state, x, y) {
     group.append(svg('path', { d: 'M-5 -5L5 5M5 -5L-5 5' }));
   } else {
     group.append(svg('circle', { r: state === MISSING ? 4.5 : 5.5 }));
-    if (state === PARTIAL) group.append(svg('path', { class: 'rg-half', d: 'M0 -5.5A5.5 5.5 0 0 1 0 5.5Z' }));
+    if (state === PARTIAL)
+      group.append(svg('path', { class: 'rg-half', d: 'M0 -5.5A5.5 5.5 0 0 1 0 5.5Z' }));
   }
   return group;
 }
@@ -57,7 +58,12 @@ function mark(state, x, y) {
 export function ring(lens, current, onPick) {
   const drawing = svg(
     'svg',
-    { class: 'rg', viewBox: '-140 -120 280 240', role: 'img', 'aria-label': ringText(lens, current) },
+    {
+      class: 'rg',
+      viewBox: '-140 -120 280 240',
+      role: 'img',
+      'aria-label': ringText(lens, current),
+    },
     ...tracks(lens),
     figure(),
     ...names(),
@@ -146,7 +152,10 @@ export function heights(lens, elevation) {
       isCurrent: each.elevation === elevation,
     };
   });
-  const labels = spread(marks.map(({ y }) => y), LABEL_PX);
+  const labels = spread(
+    marks.map(({ y }) => y),
+    LABEL_PX,
+  );
   const half = Math.max(...[...marks.map(({ y }) => y), ...labels].map(Math.abs), 40) + 14;
   const drawing = svg(
     'svg',

@@ -23,7 +23,10 @@ export function save(blob, name) {
 /** A file name of letters and figures that every system takes, with today's date. */
 export function fileName(words, extension, now = new Date()) {
   const plain = words.normalize('NFKD').replace(/\p{M}+/gu, '');
-  const stem = plain.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-+|-+$/g, '');
+  const stem = plain
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-+|-+$/g, '');
   return `${stem.slice(0, 80) || 'images'}-${isoDay(now)}.${extension}`;
 }
 

@@ -25,7 +25,9 @@ export async function openContactSheet({ images, character, returnFocus = null }
   const list = await (typeof images === 'function' ? images() : images);
   const groups = groupsOf(list);
   sheet.append(
-    ...(groups.length > 0 ? groups.map(section) : [h('p', { class: 'cs-empty', text: t('sheet_empty') })]),
+    ...(groups.length > 0
+      ? groups.map(section)
+      : [h('p', { class: 'cs-empty', text: t('sheet_empty') })]),
   );
   const exporter = new Exporter({ groups, name, title, count: list.length, status });
   if (groups.length > 0) overlay.tools.append(...exporter.buttons);
@@ -50,7 +52,12 @@ function card({ image, title, lines, failed }) {
       'figure',
       null,
       failed ? h('p', { class: 'cs-slot', text: failureText(image) }) : picture(image),
-      h('figcaption', null, h('strong', { text: title }), ...lines.map((text) => h('span', { text }))),
+      h(
+        'figcaption',
+        null,
+        h('strong', { text: title }),
+        ...lines.map((text) => h('span', { text })),
+      ),
     ),
   );
 }
@@ -71,15 +78,20 @@ class Exporter {
   #sheet;
   #status;
   #aborter = null;
-  #bar = null;
 
   constructor({ status, ...sheet }) {
     this.#sheet = sheet;
     this.#status = status;
     this.full = h('input', { type: 'checkbox' });
+    const png = textButton(t('sheet_png'), () => this.#run(png, (job) => this.#png(job)), {
+      sign: 'save',
+    });
+    const html = textButton(t('sheet_html'), () => this.#run(html, (job) => this.#html(job)), {
+      sign: 'save',
+    });
     this.buttons = [
-      textButton(t('sheet_png'), () => this.#run(() => this.#png()), { sign: 'save' }),
-      textButton(t('sheet_html'), () => this.#run(() => this.#html()), { sign: 'save' }),
+      png,
+      html,
       h(
         'label',
         { class: 'ov-check', title: t('sheet_full_hint') },
@@ -93,89 +105,91 @@ class Exporter {
     this.#aborter?.abort();
   }
 
-  async #run(make) {
+  /** Make files and save them; a second order takes the place of the first. */
+  async #run(button, make) {
     this.cancel();
     const aborter = new AbortController();
     this.#aborter = aborter;
     const { signal } = aborter;
-    this.#bar = this.#progress();
+    const onProgress = this.#showProgress();
     try {
-      const { files, unread, total } = await make(signal);
+      const { files, unread } = await make({ ...this.#job(), signal, onProgress });
       if (signal.aborted) return;
-      if (total > 0 && unread.length === total) {
-        this.#tell('sheet_none_read', { reason: reasonOf(unread) }, 'cs-bad');
-        return;
-      }
-      for (const [name, blob] of files) save(blob, name);
-      const saved = files.map(([name, blob]) => `${name} (${fmt.size(blob.size)})`).join(', ');
-      if (unread.length === 0) this.#tell('sheet_saved', { files: saved }, 'cs-good');
-      else {
-        this.#tell(
-          'sheet_saved_partly',
-          { files: saved, count: unread.length, reason: reasonOf(unread) },
-          'cs-warn',
-        );
-      }
+      this.#finish(files, unread, button);
     } catch (error) {
-      if (signal.aborted) this.#status.replaceChildren();
-      else this.#tell('sheet_export_failed', { reason: error.message }, 'cs-bad');
-    } finally {
-      if (this.#aborter === aborter) this.#aborter = null;
+      if (this.#aborter !== aborter) return;
+      if (signal.aborted) this.#show('', [], button);
+      else this.#say('cs-bad', 'sheet_export_failed', { reason: error.message }, button);
     }
   }
 
-  async #png() {
+  #finish(files, unread, button) {
+    const shown = this.#sheet.groups
+      .flatMap(({ entries }) => entries)
+      .filter(({ failed }) => !failed);
+    if (shown.length > 0 && unread.length === shown.length) {
+      this.#say('cs-bad', 'sheet_none_read', { reason: reasonOf(unread) }, button);
+      return;
+    }
+    for (const [name, blob] of files) save(blob, name);
+    const saved = files.map(([name, { size }]) => `${name} (${fmt.size(size)})`).join(', ');
+    if (unread.length === 0) this.#say('cs-good', 'sheet_saved', { files: saved }, button);
+    else {
+      const params = { files: saved, count: unread.length, reason: reasonOf(unread) };
+      this.#say('cs-warn', 'sheet_saved_partly', params, button);
+    }
+  }
+
+  async #png(job) {
     const { drawSheets } = await import('./sheetpng.js');
-    const { blobs, unread } = await drawSheets(this.#given());
-    const files = blobs.map((blob, index) => {
-      const part = blobs.length > 1 ? ` ${index + 1}` : '';
-      return [fileName(`${this.#sheet.name} ${t('sheet_file')}${part}`, 'png'), blob];
-    });
-    return { files, unread, total: this.#total };
+    const { blobs, unread } = await drawSheets(job);
+    const part = (index) => (blobs.length > 1 ? ` ${index + 1}` : '');
+    return { files: blobs.map((blob, index) => [this.#name('png', part(index)), blob]), unread };
   }
 
-  async #html() {
+  async #html(job) {
     const { writeSheet } = await import('./sheethtml.js');
-    const { lang } = config;
-    const { blob, unread } = await writeSheet({ ...this.#given(), lang, full: this.full.checked });
-    const name = fileName(`${this.#sheet.name} ${t('sheet_file')}`, 'html');
-    return { files: [[name, blob]], unread, total: this.#total };
+    const { blob, unread } = await writeSheet({
+      ...job,
+      lang: config.lang,
+      full: this.full.checked,
+    });
+    return { files: [[this.#name('html'), blob]], unread };
   }
 
-  get #total() {
-    return this.#sheet.groups.flatMap(({ entries }) => entries).filter(({ failed }) => !failed).length;
+  #name(extension, part = '') {
+    return fileName(`${this.#sheet.name} ${t('sheet_file')}${part}`, extension);
   }
 
-  #given() {
+  #job() {
     const { groups, title, count } = this.#sheet;
     const date = fmt.date(new Date().toISOString());
-    return {
-      groups,
-      title,
-      subtitle: [date, t('sheet_count', { count })].join(' · '),
-      signal: this.#aborter.signal,
-      onProgress: (done, total) => this.#advance(done, total),
+    return { groups, title, subtitle: [date, t('sheet_count', { count })].join(' · ') };
+  }
+
+  #showProgress() {
+    const bar = h('progress', { max: '1', value: 0, 'aria-label': t('sheet_progress') });
+    const words = h('span', { 'aria-hidden': 'true' });
+    const stop = textButton(t('viewer_cancel'), () => this.cancel(), {
+      class: 'ov-button ov-small',
+    });
+    this.#show('', [bar, words, stop]);
+    return (done, total) => {
+      bar.max = total;
+      bar.value = done;
+      words.textContent = t('sheet_reading', { done, total });
     };
   }
 
-  #advance(done, total) {
-    this.#bar.max = total;
-    this.#bar.value = done;
-    this.#bar.nextElementSibling.textContent = t('sheet_reading', { done, total });
+  #say(className, key, params, button) {
+    this.#show(className, [h('p', { text: t(key, params) })], button);
   }
 
-  #progress() {
-    const bar = h('progress', { max: '1', value: 0, 'aria-label': t('sheet_progress') });
-    const words = h('span', { 'aria-hidden': 'true' });
-    const stop = textButton(t('viewer_cancel'), () => this.cancel(), { class: 'ov-button ov-small' });
-    this.#status.className = 'cs-status';
-    this.#status.replaceChildren(bar, words, stop);
-    return bar;
-  }
-
-  #tell(key, params, className) {
+  #show(className, content, button = null) {
+    // The button that cancels goes; who pressed it is led back.
+    if (button && this.#status.contains(document.activeElement)) button.focus();
     this.#status.className = `cs-status ${className}`;
-    this.#status.replaceChildren(h('p', { text: t(key, params) }));
+    this.#status.replaceChildren(...content);
   }
 }
 

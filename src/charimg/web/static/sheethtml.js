@@ -31,7 +31,14 @@ summary{cursor:pointer;color:var(--faint)}
 @media print{ul{grid-template-columns:repeat(4,1fr)}li{break-inside:avoid}h2{break-after:avoid}}
 `;
 
-const MARKS = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;', '\r': '&#13;' };
+const MARKS = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+  '\r': '&#13;',
+};
 
 /** A text as HTML that reads back as the same text, line ends too. NUL cannot be written at all. */
 export function escaped(text) {
@@ -99,10 +106,15 @@ function head({ title, subtitle, lang }) {
 }
 
 function item({ image, title, lines, failed }, picture) {
-  const told = [...lines, [picture?.told, fmt.size(image.media?.filesize)].filter(Boolean).join(' · ')];
+  const told = [
+    ...lines,
+    [picture?.told, fmt.size(image.media?.filesize)].filter(Boolean).join(' · '),
+  ];
   return [
     '<li>\n<figure>\n',
-    ...(picture?.uri ? img(image, picture) : [slot(failed ? failureText(image) : t('sheet_unread'))]),
+    ...(picture?.uri
+      ? img(image, picture)
+      : [slot(failed ? failureText(image) : t('sheet_unread'))]),
     `<figcaption>\n<p class="name">${escaped(title)}</p>\n`,
     ...told.filter(Boolean).map((line) => `<p>${escaped(line)}</p>\n`),
     image.prompt ? prompt(image.prompt) : '',
@@ -130,7 +142,9 @@ async function pictureOf({ media }, { full, signal }) {
   const { width, height } = bitmap;
   const file = full ? blob : await smaller(bitmap, blob);
   bitmap.close();
-  return { uri: await dataUri(file), width, height, told: fmt.pixels(media.width, media.height) };
+  // A blob, so that the browser may keep the long text on disk.
+  const uri = new Blob([await dataUri(file)]);
+  return { uri, width, height, told: fmt.pixels(media.width, media.height) };
 }
 
 async function smaller(bitmap, blob) {

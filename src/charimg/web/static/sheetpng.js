@@ -20,13 +20,15 @@ const HEADER = 84;
 
 /** What browsers draw without trouble. */
 const SIDE_PX = 16_000;
-const AREA_PX = 64_000_000;
+const AREA_PX = 40_000_000;
 /** Above so many images the small files are read. */
 const FULL_FILES = 200;
 
-/** Choose the columns for so many images. */
-export function columnsFor(count) {
-  return Math.max(1, Math.min(count, Math.max(4, Math.ceil(Math.sqrt(count * 1.4)))));
+/** Choose the columns, so that the sheet comes out a little higher than wide. */
+function columnsFor(groups) {
+  const counts = groups.map(({ entries }) => entries.length);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return Math.min(Math.max(...counts), Math.max(4, Math.ceil(Math.sqrt(total * 1.4))));
 }
 
 /**
@@ -35,7 +37,7 @@ export function columnsFor(count) {
  */
 export function layOut(groups, { side = SIDE_PX, area = AREA_PX } = {}) {
   const columns = Math.min(
-    columnsFor(Math.max(...groups.map(({ entries }) => entries.length))),
+    columnsFor(groups),
     Math.floor((Math.min(side, Math.sqrt(area)) - 2 * MARGIN + GAP) / (BOX.width + GAP)),
   );
   const width = 2 * MARGIN + columns * (BOX.width + GAP) - GAP;
@@ -90,7 +92,8 @@ export async function drawSheets({ groups, title, subtitle, signal, onProgress =
     pen.scale(scale, scale);
     pen.fillStyle = PAPER;
     pen.fillRect(0, 0, sheet.width, sheet.height);
-    const part = sheets.length > 1 ? t('sheet_part', { index: index + 1, total: sheets.length }) : '';
+    const part =
+      sheets.length > 1 ? t('sheet_part', { index: index + 1, total: sheets.length }) : '';
     drawHeader(pen, sheet, title, [subtitle, part].filter(Boolean).join(' · '));
     for (const row of sheet.rows.filter(({ heading }) => heading)) drawHeading(pen, sheet, row);
     const cells = sheet.rows.flatMap(({ top, entries = [] }) =>
@@ -107,12 +110,14 @@ export async function drawSheets({ groups, title, subtitle, signal, onProgress =
 }
 
 function scaleFor(sheets) {
-  return [2, 1.5, 1].find((scale) =>
-    sheets.every(
-      ({ width, height }) =>
-        Math.max(width, height) * scale <= SIDE_PX && width * height * scale * scale <= AREA_PX,
-    ),
-  ) ?? 1;
+  return (
+    [2, 1.5, 1].find((scale) =>
+      sheets.every(
+        ({ width, height }) =>
+          Math.max(width, height) * scale <= SIDE_PX && width * height * scale * scale <= AREA_PX,
+      ),
+    ) ?? 1
+  );
 }
 
 function drawHeader(pen, { width }, title, subtitle) {
@@ -146,7 +151,13 @@ function drawPicture(pen, bitmap, left, top) {
   const share = Math.min(BOX.width / bitmap.width, BOX.height / bitmap.height);
   const [width, height] = [bitmap.width * share, bitmap.height * share];
   pen.imageSmoothingQuality = 'high';
-  pen.drawImage(bitmap, left + (BOX.width - width) / 2, top + (BOX.height - height) / 2, width, height);
+  pen.drawImage(
+    bitmap,
+    left + (BOX.width - width) / 2,
+    top + (BOX.height - height) / 2,
+    width,
+    height,
+  );
   bitmap.close();
 }
 
@@ -158,7 +169,10 @@ function drawSlot(pen, text, left, top) {
   pen.strokeRect(left + 0.5, top + 0.5, BOX.width - 1, BOX.height - 1);
   pen.setLineDash([]);
   pen.textAlign = 'center';
-  write(pen, text, left + BOX.width / 2, top + BOX.height / 2, BOX.width - 24, { size: 14, ink: FAINT });
+  write(pen, text, left + BOX.width / 2, top + BOX.height / 2, BOX.width - 24, {
+    size: 14,
+    ink: FAINT,
+  });
   pen.textAlign = 'left';
 }
 

@@ -55,9 +55,7 @@ export function cameraOf(image, known = CORE_SHOTS) {
 }
 
 function knownShot(shot, known) {
-  return known.find((each) =>
-    shot.slug ? each.slug === shot.slug : each.name === shot.name,
-  );
+  return known.find((each) => (shot.slug ? each.slug === shot.slug : each.name === shot.name));
 }
 
 /** Which portfolio run drew an image: its key without the trailing number. */

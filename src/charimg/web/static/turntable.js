@@ -290,14 +290,18 @@ class Turntable {
     this.#drawStop();
     this.#drawPlay();
     const views = this.#at.stops.flatMap((stop) => stop.views);
-    this.#frames.keep(views.filter(({ state }) => state === SHOWN).map(({ image }) => image.media.url));
+    this.#frames.keep(
+      views.filter(({ state }) => state === SHOWN).map(({ image }) => image.media.url),
+    );
   }
 
   #drawStop() {
     const { lens, stop, stops, stopIndex, view } = this.#at;
     const camera = view?.camera;
     this.where.textContent = camera ? cameraText(camera) : '';
-    this.name.textContent = camera ? [camera.name, poseText(camera)].filter(Boolean).join(' · ') : '';
+    this.name.textContent = camera
+      ? [camera.name, poseText(camera)].filter(Boolean).join(' · ')
+      : '';
     this.slider.setAttribute('aria-valuetext', viewText(view));
     this.drawings.replaceChildren();
     if (stop) {

@@ -2,9 +2,7 @@
 
 import { t } from './config.js';
 import { h } from './dom.js';
-import {
-  azimuthText, cameraText, degrees, elevationText, lensText, poseText,
-} from './describe.js';
+import { azimuthText, cameraText, degrees, elevationText, lensText, poseText } from './describe.js';
 import { FAILED, MISSING, PARTIAL, SHOWN } from './spin.js';
 
 /** A state of a shot in one word. */
@@ -26,7 +24,12 @@ function drawChoice(fieldset, { legend, name, options, chosen, onPick }) {
   fieldset.replaceChildren(
     h('legend', { text: legend }),
     ...options.map(({ text, detail }, index) =>
-      h('label', null, radios[index], h('span', null, text, detail && h('small', { text: detail }))),
+      h(
+        'label',
+        null,
+        radios[index],
+        h('span', null, text, detail && h('small', { text: detail })),
+      ),
     ),
   );
   if (focused) radios[chosen]?.focus();

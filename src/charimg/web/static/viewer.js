@@ -24,10 +24,10 @@ let detailsWanted = null;
  * @param startId Which image is shown first.
  * @param store Its `subscribe(fn)` tells when to call `images()` again; its `loadMore()` is called
  *   near the end of the list.
- * @param actions Buttons: [{label, run(image), available?(image), danger?}].
+ * @param actions Buttons: [{labelKey, run(image), available?(image), danger?, shortcut?}].
  * @param returnFocus Gives, for the last image seen, the element that gets the focus when the
  *   opener is gone.
- * @returns {closed: Promise, close(), show(id)}
+ * @returns {closed: Promise of the image seen last, close(), show(id)}
  */
 export async function openViewer({
   images,
@@ -38,7 +38,10 @@ export async function openViewer({
 }) {
   const read = typeof images === 'function' ? images : () => images;
   let list = read();
-  let at = Math.max(list.findIndex(({ id }) => id === startId), 0);
+  let at = Math.max(
+    list.findIndex(({ id }) => id === startId),
+    0,
+  );
   let shown = null;
   const current = () => list[at] ?? null;
 
@@ -57,7 +60,10 @@ export async function openViewer({
       ['1', 'viewer_actual', () => pane.actual()],
       [PAN_KEYS, 'viewer_pan', (event) => pan(arrow(event))],
       ['i', 'viewer_details', () => showDetails(panel.hidden)],
-      ['c', 'viewer_compare', () => compare()],
+      ['v', 'viewer_compare', () => compare()],
+      ...actions
+        .filter(({ shortcut }) => shortcut)
+        .map((action) => [action.shortcut, action.labelKey, () => perform(action)]),
     ],
   });
 
@@ -85,7 +91,7 @@ export async function openViewer({
     'aria-label': t('viewer_details'),
     tabindex: '0',
   });
-  const comparing = iconButton('compare', t('viewer_compare'), compare, { shortcut: 'c' });
+  const comparing = iconButton('compare', t('viewer_compare'), compare, { shortcut: 'v' });
   const detailing = iconButton('info', t('viewer_details'), () => showDetails(panel.hidden), {
     shortcut: 'i',
     'aria-controls': 'vw-details',
@@ -147,16 +153,22 @@ export async function openViewer({
       h('time', { datetime: image.createdAt, text: fmt.date(image.createdAt) }),
     );
     const focused = [...buttons.children].indexOf(document.activeElement);
-    const usable = actions.filter(({ available }) => available?.(image) ?? true);
+    const usable = actions.filter((action) => isUsable(action, image));
     buttons.replaceChildren(
-      ...usable.map(({ label, danger, run }) =>
-        textButton(label, () => run(current()), {
-          class: danger ? 'ov-button ov-danger' : 'ov-button',
+      ...usable.map((action) =>
+        textButton(t(action.labelKey), () => perform(action), {
+          class: action.danger ? 'ov-button ov-danger' : 'ov-button',
         }),
       ),
     );
     if (focused >= 0) (buttons.children[focused] ?? overlay.title).focus();
     panel.replaceChildren(...details(image));
+  }
+
+  const isUsable = ({ available }, image) => available?.(image) ?? true;
+
+  function perform(action) {
+    if (isUsable(action, current())) action.run(current());
   }
 
   const canCompare = (image) =>
@@ -181,16 +193,17 @@ export async function openViewer({
   }
 
   const unsubscribe = store?.subscribe?.(refresh);
-  overlay.closed.then(() => {
+  const closed = overlay.closed.then(() => {
     unsubscribe?.();
     pane.close();
+    return shown;
   });
   const wanted = detailsWanted;
   showDetails(wanted ?? matchMedia('(min-width: 64rem)').matches);
   detailsWanted = wanted;
   render();
   return {
-    closed: overlay.closed,
+    closed,
     close: overlay.close,
     show: (id) => go(list.findIndex((image) => image.id === id)),
   };

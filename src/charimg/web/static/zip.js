@@ -21,7 +21,10 @@ export async function downloadArchive(ids, { bytes = null, name = config.charact
   const aborter = new AbortController();
   const words = (received) =>
     bytes
-      ? t('zip_progress_of', { received: fmt.size(received), total: fmt.size(Math.max(bytes, received)) })
+      ? t('zip_progress_of', {
+          received: fmt.size(received),
+          total: fmt.size(Math.max(bytes, received)),
+        })
       : t('zip_progress', { received: fmt.size(received) });
   const notice = toast({
     text: t('zip_started', { count: ids.length }),
@@ -31,7 +34,7 @@ export async function downloadArchive(ids, { bytes = null, name = config.charact
   try {
     const response = await api.archive(ids, { signal: aborter.signal });
     const blob = await receive(response, (received) => notice.update(words(received)));
-    save(blob, nameFrom(response) ?? fileName(name, 'zip'));
+    save(blob, fileName(name, 'zip'));
     notice.close();
     toast({ text: t('zip_saved', { count: ids.length, size: fmt.size(blob.size) }), kind: 'ok' });
     return true;
@@ -72,15 +75,4 @@ export async function receive(response, onProgress) {
   fold();
   onProgress(received);
   return new Blob(parts, { type: 'application/zip' });
-}
-
-function nameFrom(response) {
-  const header = response.headers.get('content-disposition') ?? '';
-  const [, encoded] = /filename\*=UTF-8''([^;]+)/i.exec(header) ?? [];
-  const [, plain] = /filename="([^"\\/]+)"/i.exec(header) ?? [];
-  try {
-    return encoded ? decodeURIComponent(encoded) : (plain ?? null);
-  } catch {
-    return plain ?? null;
-  }
 }

@@ -251,7 +251,12 @@ export class ZoomPane {
     picture.alt = '';
     picture.draggable = false;
     const frame = h('span', { class: 'zp-frame' });
-    const element = h('div', { class: 'zp-map', title: t('viewer_map'), 'aria-hidden': 'true' }, picture, frame);
+    const element = h(
+      'div',
+      { class: 'zp-map', title: t('viewer_map'), 'aria-hidden': 'true' },
+      picture,
+      frame,
+    );
     element.addEventListener('pointerdown', (event) => event.stopPropagation());
     element.addEventListener('dblclick', (event) => event.stopPropagation());
     element.addEventListener('click', (event) => {
