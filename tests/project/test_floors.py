@@ -95,14 +95,9 @@ EXTRAS = {
     "typer": {"cli"},
     "uvicorn": {"testing", "cli"},
     "jinja2": {"web"},
-    "fastapi": {"web"},
-    "starlette": {"web"},
-    "pydantic": {"web"},
-    "django": {"web"},
-    "flask": {"web"},
-    "trio": {"web"},
 }
-"""Packages of extras; outside ``cli`` they are imported when they are used, never at load."""
+"""Packages of extras. Outside ``cli`` they are imported when they are used, never at load, but for
+the adapter of a web framework, which is loaded by who has it."""
 
 
 def room_of(module: str) -> str:
@@ -163,7 +158,7 @@ def judge_foreign(each: Import) -> str | None:
     if package in EXTRAS:
         if here not in EXTRAS[package]:
             return f"{here} may not import {package}"
-        if each.when == "load" and here != "cli":
+        if each.when == "load" and here != "cli" and each.importer != f"charimg.web.{package}":
             return f"{here} loads {package} before it is used"
         return None
     return f"{package} is no dependency"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .media import MediaApp as MediaApp
     from .options import Csrf as Csrf
     from .options import WorkspaceOptions as WorkspaceOptions
-    from .texts import TEXTS as TEXTS
 
 _NAMES = {
     "_async.workspace": ("AsyncWorkspace",),
@@ -32,12 +31,10 @@ _NAMES = {
     "exchange": ("WebRequest", "WebResponse"),
     "media": ("MediaApp",),
     "options": ("Csrf", "WorkspaceOptions"),
-    "texts": ("TEXTS",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
-    "TEXTS",
     "AccessDenied",
     "Action",
     "AsyncWorkspace",

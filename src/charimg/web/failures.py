@@ -71,6 +71,9 @@ def failure_status(error: BaseException) -> tuple[int, str]:
     """Return status and code of an exception."""
     if isinstance(error, BadRequest):
         return error.status, error.code
+    if not isinstance(error, Exception):
+        # The server ends. The ledger has what was going on.
+        return 503, "INTERRUPTED"
     if isinstance(error, AccessDenied):
         return error.status, "SIGN_IN" if error.status == 401 else "FORBIDDEN"
     if isinstance(error, CharacterLibraryError):
@@ -91,9 +94,12 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
         operation_id: The operation that it ended, when there was one.
     """
     status, code = failure_status(error)
-    known = isinstance(error, (CharimgError, BadRequest, AccessDenied))
-    notes = getattr(error, "__notes__", ())
-    message = " ".join([str(error), *notes]) if known else "Something went wrong on this server."
+    if code == "INTERRUPTED":
+        message = "The server ended in the middle of it. What was drawn is brought in by recover()."
+    elif status == 500 and not isinstance(error, CharimgError):
+        message = "Something went wrong on this server."
+    else:
+        message = " ".join([str(error), *getattr(error, "__notes__", ())])
     body: dict[str, Any] = {"success": False, "error": message, "code": code, "status": status}
     if operation_id is not None:
         body["operationId"] = operation_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, TypedDict
@@ -32,15 +31,15 @@ class WorkspaceOptions(TypedDict, total=False):
     """Options of the workspace, all of them with a default.
 
     Attributes:
-        site_url: Where browsers find the host, e.g. ``https://studio.example``; by default
-            ``SITE_URL`` of the environment. Absolute links are built from it, and its pages may
-            write. Without one, links are relative.
+        site_url: Where browsers find the host, e.g. ``https://studio.example``: what hosts keep in
+            ``SITE_URL``. Absolute links are built from it, and its pages may write. Without one,
+            links are relative.
         trusted_origins: Other origins whose pages may write.
         character_url: The host's own page of a character, ``{id}`` standing for the character's
             id: ``/characters/{id}``. The page's "Back" leads there.
         templates: A directory of the host's own templates; ``images.html`` in it overrides or
             extends (``{% extends "charimg/images.html" %}``) the page's.
-        texts: The page's texts in another language, by key (see `charimg.web.TEXTS`), or a
+        texts: The page's texts in another language, by key (see ``charimg.web.texts.TEXTS``), or a
             function of the framework's request that returns them.
         lang: The language of the texts, for the page's ``lang``.
         csp: Whether the page carries a Content-Security-Policy; ``False`` when the host sends its
@@ -101,7 +100,7 @@ def settings(options: WorkspaceOptions) -> Settings:
         ConfigurationError: A URL is none, or a number is out of range.
     """
     given: dict[str, Any] = dict(options)
-    site_url = given.pop("site_url", None) or os.environ.get("SITE_URL") or None
+    site_url = given.pop("site_url", None) or None
     trusted = {_origin(each, "trusted_origins") for each in given.pop("trusted_origins", ())}
     if site_url is not None:
         trusted.add(_origin(site_url, "site_url"))

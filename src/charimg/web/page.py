@@ -41,8 +41,9 @@ class Page:
 
     def url(self, character_id: str, base: str) -> str:
         """Return the page's address for a link."""
-        path = base.rstrip("/") + PAGE.replace("{character_id}", quote(character_id, safe=""))
-        return (self._settings.site_url or "") + path
+        path = PAGE.replace("{character_id}", quote(character_id, safe=""))
+        whole = base.startswith(("http://", "https://"))
+        return ("" if whole else self._settings.site_url or "") + base.rstrip("/") + path
 
     def render(
         self, request: WebRequest, character: CharacterReference, locate: Callable[[Media], Media]
@@ -69,6 +70,7 @@ class Page:
             "texts": {**TEXTS, **self._texts(native)},
             "lang": settings.lang,
             "pageSize": settings.page_size,
+            "policies": True,
         }
         html = self._environment.get_template("images.html").render(
             config=config,
@@ -92,7 +94,9 @@ class Page:
             lang=self._settings.lang,
             static=lambda name: _static_url(name, ""),
         )
-        return self._html(html, _policy(None, ""))
+        return self._html(
+            html, _policy(None, "").replace("form-action 'none'", "form-action 'self'")
+        )
 
     def _texts(self, native: Any) -> Mapping[str, str]:
         texts = self._settings.texts

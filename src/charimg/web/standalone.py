@@ -55,7 +55,7 @@ class Standalone:
         self._token = token
         self._hosts = _LOOPBACK | {host.lower() for host in hosts}
         self._media = None if media_directory is None else MediaApp(media_directory)
-        options.setdefault("character_url", "/?character={id}")
+        options.setdefault("character_url", "/#{id}")
         self._workspace = AsyncWorkspace(self._running, authorize=_everything, **options)
         self._routes = workspace_app(self._workspace)
 
@@ -68,12 +68,16 @@ class Standalone:
         if refusal is not None:
             await send_response(refusal, scope["method"], send)
         elif scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
-            await send_response(await self._index(), scope["method"], send)
+            await send_response(await self._index(scope), scope["method"], send)
         elif self._media is not None and scope["path"].startswith(f"{MEDIA}/"):
             below = {**scope, "path": scope["path"].removeprefix(MEDIA), "root_path": ""}
             await self._media(below, receive, send)
         else:
             await self._routes(scope, receive, send)
+
+    def images_url(self, character_id: str, base: str) -> str:
+        """Return the address of a character's page below the server's own."""
+        return self._workspace.images_url(character_id, base)
 
     def _running(self) -> AsyncCharacterImageService:
         if self._service is None:
@@ -97,7 +101,11 @@ class Standalone:
         self._service = None
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _index(self) -> WebResponse:
+    async def _index(self, scope: Scope) -> WebResponse:
+        asked = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("character")
+        if asked:
+            to = (("Location", self._workspace.images_url(asked)), ("Cache-Control", "no-store"))
+            return WebResponse(status=303, headers=to)
         directory = self._running().directory
         characters: tuple[CharacterReference, ...] | None = None
         if isinstance(directory, AsyncListableCharacterDirectory):

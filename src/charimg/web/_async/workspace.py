@@ -72,10 +72,10 @@ class AsyncWorkspace:
 
         Args:
             character_id: The host's id of the character.
-            base: Where the host mounted the routes, e.g. ``/studio``.
+            base: Where the host mounted the routes, e.g. ``/studio``, or the whole URL of it.
 
         Returns:
-            An absolute URL when ``site_url`` is known, else a path.
+            An absolute URL when ``site_url`` or the whole base is known, else a path.
         """
         return self._page.url(character_id, base)
 
