@@ -38,6 +38,9 @@ def read_body(
         BadRequest: The body breaks off (400) or its length is not known (411). To take it for an
             empty one would draw something else than what was wanted.
     """
+    if headers.get("content-type", "").lower().startswith("multipart/"):
+        # Refused by its type; the host's framework may have read it already.
+        return b""
     length = headers.get("content-length", "")
     if not length and not ends:
         if "transfer-encoding" in headers:
