@@ -1,4 +1,4 @@
-"""Every status of an error, over HTTP, in each framework: what failed, what it cost, what is left."""
+"""Every status of an error, over HTTP, in each framework: what failed, cost and is left."""
 
 from __future__ import annotations
 
