@@ -43,7 +43,7 @@ def delete_image(run: Run, image_id: str) -> DeleteResult:
     is_master = current is not None and current.id == image.id
     intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
     run.write(doomed=(doom(image),), options=intent)
-    sweep(run)
+    sweep(run, images=(image,))
     return _deleted(run)
 
 

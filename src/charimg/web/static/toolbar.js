@@ -101,7 +101,7 @@ function showSelection() {
   const files = images.filter(({ media }) => media !== null);
   const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
   const act = (name, props, run) => button({ 'data-act': name, kind: 'small', ...props }, run);
-  bar.replaceChildren(
+  const shown = [
     h('p', { class: 'ci-selection-count' }, h('strong', { text: t('selected', { count: images.length }) }), h('span', { class: 'ci-muted', text: fmt.size(bytes) })),
     act('all', { text: t('select_all'), icon: 'all' }, selectAll),
     act('zip', { text: t('zip'), icon: 'download', 'aria-disabled': files.length ? null : 'true' }, () => zip(files)),
@@ -110,7 +110,8 @@ function showSelection() {
       : null,
     act('delete', { text: t('delete'), icon: 'trash', kind: 'small danger-quiet' }, () => removeAndMove(images.map(({ id }) => id))),
     act('clear', { label: t('select_none'), icon: 'close', kind: 'small quiet' }, clear),
-  );
+  ];
+  bar.replaceChildren(...shown.filter(Boolean));
   if (focused) (bar.querySelector(`[data-act="${focused}"]`) ?? bar.querySelector('button')).focus();
 }
 
