@@ -229,8 +229,9 @@ class Bench:
             + '</script><script type="module" src="bench.js"></script></head><body>'
             '<div id="charimg" class="charimg"><main id="ci-main"><h1>Bench</h1>'
             '<button id="opener" disabled>Open</button></main>'
-            '<div id="ci-toasts"></div>'
-            '<p id="ci-status" role="status"></p><p id="ci-alert" role="alert"></p></div>'
+            '<section class="ci-toasts" id="ci-toasts" aria-label="Notices"></section>'
+            '<p class="ci-hidden" id="ci-status" role="status"></p>'
+            '<p class="ci-hidden" id="ci-alert" role="alert"></p></div>'
             "</body></html>"
         )
 
