@@ -23,7 +23,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, AsyncWorld
+from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -234,8 +234,8 @@ async def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
         await world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         await world.service.generate_portfolio(LENA, reference_id=scene.id)
-    await world.link("max", library_db_id=world.simulator.add_character(name="Max"))
-    other = (await world.service.generate_reference("max", prompt="max")).image
+    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
+    other = (await world.service.generate_reference(MAX, prompt="max")).image
     with pytest.raises(ImageMismatch, match="another character"):
         await world.service.generate_portfolio(LENA, reference_id=other.id)
     assert world.counts == (2, 0, 0, 1)

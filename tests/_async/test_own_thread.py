@@ -136,7 +136,7 @@ async def test_a_lost_lease_stops_the_operation() -> None:
     held = world.ledger.renew
 
     async def lost(*args: Any, **options: Any) -> Any:
-        world.clock.now += 100_000
+        await world.stores.later(100_000)
         await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
         return await held(*args, **options)
 
@@ -161,7 +161,7 @@ async def test_what_comes_in_after_the_lease_was_lost_does_not_stand(
         setattr(port, name, call)
         if before == "settled":
             value = await call(value)
-        world.clock.now += 100_000
+        await world.stores.later(100_000)
         if then == "nothing":
             lease = await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
             await world.ledger.release(lease)

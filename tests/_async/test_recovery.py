@@ -27,7 +27,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, AsyncWorld
+from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -259,15 +259,13 @@ async def test_delete_after_success_is_finished() -> None:
         items=(item,),
         options={"policy": "delete-after-success"},
     )
-    later = CharacterImage(
+    await world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(hours=1),
     )
-    await world.metadata.add(later)
     assert outcomes(await world.service.recover()) == ["completed"]
     images = await world.images()
     assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
@@ -370,7 +368,7 @@ async def test_tombstones_are_finished() -> None:
         doomed=(Doomed(image_id=image.id, media_key=image.media.key),),
     )
     assert outcomes(await world.service.recover()) == ["cleaned"]
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     (operation, _) = await world.operations()
     assert operation.state == OperationState.DONE
     await settled(world)
@@ -391,7 +389,7 @@ async def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
     )
     assert outcomes(await world.service.recover()) == ["cleaned"]
     assert await world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     await settled(world)
 
 
@@ -432,22 +430,19 @@ async def test_what_someone_else_finished_meanwhile_is_not_touched() -> None:
 async def test_recovery_of_one_character_leaves_the_others_alone() -> None:
     world = await ready()
     await left_behind(world)
-    assert (await world.service.recover("max")).operations == ()
+    assert (await world.service.recover(MAX)).operations == ()
     assert outcomes(await world.service.recover(LENA)) == ["cleaned"]
 
 
 async def test_a_retry_that_was_cut_off_is_finished() -> None:
     world = await ready()
     media = world.simulator.set_reference(world.db_id)
-    failed = await world.metadata.add(
-        CharacterImage(
-            key="k",
-            character_id=LENA,
-            kind="reference",
-            status="failed",
-            error="-",
-            external_id=media,
-        )
+    failed = await world.record(
+        key="k",
+        kind="reference",
+        status="failed",
+        error="-",
+        external_id=media,
     )
     item = OperationItem(key="k", index=0, external_id=media)
     await left_behind(
@@ -563,12 +558,13 @@ async def test_a_gallery_that_is_out_of_reach_leaves_the_set_for_recovery() -> N
 
 async def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     world = await ready()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     await world.service.generate_reference(LENA, prompt="one")
     world.simulator.switches.file_errors = 2
     result = await world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert len(await world.images()) == 26
+    assert (await world.service.list_images(LENA)).total == 26
     (operation, _) = await world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
@@ -635,9 +631,9 @@ async def test_the_file_of_an_interrupted_retry_goes_with_its_record() -> None:
     world = await ready()
     failed = await refused(world)
     await interrupted_retry(world, failed, recorded=False)
-    assert world.media.keys() == {failed.key}
+    assert world.stores.keys() == {failed.key}
     await world.service.delete_image(LENA, failed.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     assert await world.images() == []
     await settled(world)
 
@@ -716,15 +712,13 @@ async def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
     world = await ready()
     await world.service.generate_reference(LENA, prompt="one")
     await left_behind(world, id="f" * 32, kind="delete", options={"all": True})
-    later = CharacterImage(
+    await world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(seconds=1),
     )
-    await world.metadata.add(later)
     assert outcomes(await world.service.recover()) == ["cleaned"]
     assert [image.key for image in await world.images()] == ["later"]
     await settled(world)

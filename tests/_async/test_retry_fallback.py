@@ -145,7 +145,7 @@ async def test_a_failed_record_that_a_crash_left_is_made_good() -> None:
     assert image.created_at == failed.created_at
     await settled(world)
     await world.service.delete_image(LENA, image.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 async def test_a_failed_record_that_a_crash_left_may_fail_again() -> None:

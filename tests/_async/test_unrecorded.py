@@ -24,7 +24,8 @@ pytestmark = pytest.mark.anyio
 async def picky() -> tuple[AsyncWorld, Rigged]:
     """Return a world whose repository keeps no record without media, with a reference."""
     world, simulator = await rigged()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     await world.service.generate_reference(LENA, prompt="one")
     return world, simulator
 
@@ -50,13 +51,13 @@ async def test_failed_shots_are_listed_and_retried() -> None:
     assert listed.error
     assert listed.metrics.shot == failed.metrics.shot
     assert await world.service.get_image(LENA, failed.id) == listed
-    assert failed.id not in {image.id for image in await world.images()}
+    assert failed.id not in {image.id async for image in world.service.iter_images(LENA)}
 
     image = (await world.service.retry_ingestion(LENA, failed.id)).image
     assert (image.key, image.status, image.kind) == (failed.key, "succeeded", "portfolioItem")
     assert image.metrics.shot == failed.metrics.shot
     assert await failures(world) == []
-    assert image.id in {each.id for each in await world.images()}
+    assert image.id in {each.id async for each in world.service.iter_images(LENA)}
     await settled(world)
 
 

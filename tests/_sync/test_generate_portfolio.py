@@ -24,7 +24,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, World
+from .world import LENA, MAX, World
 
 
 def ready(**options: object) -> World:
@@ -233,8 +233,8 @@ def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
         world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         world.service.generate_portfolio(LENA, reference_id=scene.id)
-    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
-    other = (world.service.generate_reference("max", prompt="max")).image
+    world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
+    other = (world.service.generate_reference(MAX, prompt="max")).image
     with pytest.raises(ImageMismatch, match="another character"):
         world.service.generate_portfolio(LENA, reference_id=other.id)
     assert world.counts == (2, 0, 0, 1)

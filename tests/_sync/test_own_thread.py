@@ -133,7 +133,7 @@ def test_a_lost_lease_stops_the_operation() -> None:
     held = world.ledger.renew
 
     def lost(*args: Any, **options: Any) -> Any:
-        world.clock.now += 100_000
+        world.stores.later(100_000)
         world.ledger.acquire(LENA, owner="somebody else", ttl=1)
         return held(*args, **options)
 
@@ -156,7 +156,7 @@ def test_what_comes_in_after_the_lease_was_lost_does_not_stand(before: str, then
         setattr(port, name, call)
         if before == "settled":
             value = call(value)
-        world.clock.now += 100_000
+        world.stores.later(100_000)
         if then == "nothing":
             lease = world.ledger.acquire(LENA, owner="somebody else", ttl=1)
             world.ledger.release(lease)

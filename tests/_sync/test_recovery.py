@@ -28,7 +28,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, World
+from .world import LENA, MAX, World
 
 UNKNOWN_ID = "0123456789abcdef01234567"
 
@@ -258,15 +258,13 @@ def test_delete_after_success_is_finished() -> None:
         items=(item,),
         options={"policy": "delete-after-success"},
     )
-    later = CharacterImage(
+    world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(hours=1),
     )
-    world.metadata.add(later)
     assert outcomes(world.service.recover()) == ["completed"]
     images = world.images()
     assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
@@ -369,7 +367,7 @@ def test_tombstones_are_finished() -> None:
         doomed=(Doomed(image_id=image.id, media_key=image.media.key),),
     )
     assert outcomes(world.service.recover()) == ["cleaned"]
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     (operation, _) = world.operations()
     assert operation.state == OperationState.DONE
     settled(world)
@@ -390,7 +388,7 @@ def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
     )
     assert outcomes(world.service.recover()) == ["cleaned"]
     assert world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     settled(world)
 
 
@@ -431,22 +429,19 @@ def test_what_someone_else_finished_meanwhile_is_not_touched() -> None:
 def test_recovery_of_one_character_leaves_the_others_alone() -> None:
     world = ready()
     left_behind(world)
-    assert (world.service.recover("max")).operations == ()
+    assert (world.service.recover(MAX)).operations == ()
     assert outcomes(world.service.recover(LENA)) == ["cleaned"]
 
 
 def test_a_retry_that_was_cut_off_is_finished() -> None:
     world = ready()
     media = world.simulator.set_reference(world.db_id)
-    failed = world.metadata.add(
-        CharacterImage(
-            key="k",
-            character_id=LENA,
-            kind="reference",
-            status="failed",
-            error="-",
-            external_id=media,
-        )
+    failed = world.record(
+        key="k",
+        kind="reference",
+        status="failed",
+        error="-",
+        external_id=media,
     )
     item = OperationItem(key="k", index=0, external_id=media)
     left_behind(
@@ -558,12 +553,13 @@ def test_a_gallery_that_is_out_of_reach_leaves_the_set_for_recovery() -> None:
 
 def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     world = ready()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     world.service.generate_reference(LENA, prompt="one")
     world.simulator.switches.file_errors = 2
     result = world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert len(world.images()) == 26
+    assert (world.service.list_images(LENA)).total == 26
     (operation, _) = world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
@@ -630,9 +626,9 @@ def test_the_file_of_an_interrupted_retry_goes_with_its_record() -> None:
     world = ready()
     failed = refused(world)
     interrupted_retry(world, failed, recorded=False)
-    assert world.media.keys() == {failed.key}
+    assert world.stores.keys() == {failed.key}
     world.service.delete_image(LENA, failed.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     assert world.images() == []
     settled(world)
 
@@ -711,15 +707,13 @@ def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
     world = ready()
     world.service.generate_reference(LENA, prompt="one")
     left_behind(world, id="f" * 32, kind="delete", options={"all": True})
-    later = CharacterImage(
+    world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(seconds=1),
     )
-    world.metadata.add(later)
     assert outcomes(world.service.recover()) == ["cleaned"]
     assert [image.key for image in world.images()] == ["later"]
     settled(world)

@@ -144,7 +144,7 @@ def test_a_failed_record_that_a_crash_left_is_made_good() -> None:
     assert image.created_at == failed.created_at
     settled(world)
     world.service.delete_image(LENA, image.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 def test_a_failed_record_that_a_crash_left_may_fail_again() -> None:
