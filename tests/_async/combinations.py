@@ -65,6 +65,8 @@ class AsyncPlace:
 class AsyncDiskAndSqlite(AsyncStores):
     """One machine: what `AsyncCharacterImageService.local` makes."""
 
+    costs = 10
+
     def __init__(self, place: AsyncPlace) -> None:
         home = place.home()
         database = place.sqlite(home)
@@ -81,6 +83,8 @@ class AsyncDiskAndSqlite(AsyncStores):
 
 class AsyncS3AndPostgres(AsyncStores):
     """Many machines."""
+
+    costs = 10
 
     def __init__(self, place: AsyncPlace) -> None:
         credentials(place.request.getfixturevalue("monkeypatch"))
@@ -105,7 +109,7 @@ class AsyncS3AndPostgres(AsyncStores):
 class AsyncInPayload(AsyncStores):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
-    few = True
+    costs = 100
 
     def __init__(self, place: AsyncPlace) -> None:
         self._room: PayloadRoom = place.request.getfixturevalue("payload_room")

@@ -42,12 +42,17 @@ def suite() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 SUITE = dict(suite())
+SOAK = bool(os.environ.get("CHARIMG_SOAK"))
+_BOTH = "disk_and_sqlite"
+# A server's stores do the same in both modes, in the same code but for the calls themselves.
+_ONE = "s3_and_postgres" if inspect.iscoroutinefunction(world.AsyncWorld.link) else "payload"
+RUN = tuple(COMBINATIONS) if SOAK else (_BOTH, _ONE)
 globals().update(SUITE)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     name = metafunc.definition.originalname
-    metafunc.parametrize("combination", [c for c in COMBINATIONS if not left_out(name, c)])
+    metafunc.parametrize("combination", [each for each in RUN if not left_out(name, each)])
 
 
 @pytest.fixture(autouse=True)

@@ -29,12 +29,15 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("nth", [1, 300, 510])
-async def test_delete_everything_over_several_pages_is_finished(nth: int) -> None:
+async def test_delete_everything_over_several_pages_is_finished(
+    nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, simulator = await rigged()
+    monkeypatch.setattr("charimg._async.removal._PAGE", world.many(500))
     await world.service.generate_reference(LENA, prompt="one")
-    for number in range(600):
+    for number in range(world.many(600)):
         await world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
-    break_once(world.metadata, "delete", nth)
+    break_once(world.metadata, "delete", max(1, world.many(nth)))
     with pytest.raises(Crash):
         await world.service.delete_all_images(LENA)
     report = await world.service.recover()
@@ -200,7 +203,7 @@ async def test_a_retry_that_was_cut_off_leaves_no_media_behind_a_deletion() -> N
     with pytest.raises(IngestionError) as caught:
         await world.service.generate_reference(LENA, prompt="one")
     image_id = caught.value.image_id or ""
-    break_once(world.metadata, "update")
+    break_once(world.metadata, world.makes_good)
     with pytest.raises(Crash):
         await world.service.retry_ingestion(LENA, image_id)
     assert world.stores.keys() != set()

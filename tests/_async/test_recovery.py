@@ -27,6 +27,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
+from .mishaps import Crash, break_once
 from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -123,8 +124,8 @@ async def test_a_lost_job_is_adopted_from_the_jobs_list() -> None:
         await world.service.generate_portfolio(LENA)
     report = await world.service.recover()
     assert outcomes(report) == ["adopted"]
-    assert len(report.operations[0].images) == 27
-    assert len(await world.images()) == 55
+    assert len(report.operations[0].images) == world.shots
+    assert len(await world.images()) == 2 * world.shots + 1
     assert world.counts == (1, 0, 2, 0)
     await settled(world)
 
@@ -138,7 +139,7 @@ async def test_a_lost_set_of_the_older_generation_is_adopted_from_the_gallery() 
         await world.service.generate_portfolio(LENA)
     assert outcomes(await world.service.recover()) == ["adopted"]
     shots = (await world.service.list_images(LENA, kind="portfolioItem")).images
-    assert len(shots) == 27
+    assert len(shots) == world.shots
     assert all(image.metrics.shot is not None for image in shots)
     await settled(world)
 
@@ -303,7 +304,7 @@ async def test_a_job_that_still_runs_is_waited_for() -> None:
     assert report.unresolved == report.operations
     world.simulator.switches.strand_jobs = False
     assert outcomes(await world.service.recover()) == ["completed"]
-    assert len(await world.images()) == 28
+    assert len(await world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     await settled(world)
 
@@ -537,7 +538,7 @@ async def test_a_store_that_fails_leaves_the_rest_for_recovery() -> None:
     assert operation.state == OperationState.RECEIVED
     report = await world.service.recover()
     assert outcomes(report) == ["completed"]
-    assert len(await world.images()) == 28
+    assert len(await world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     await settled(world)
 
@@ -552,7 +553,7 @@ async def test_a_gallery_that_is_out_of_reach_leaves_the_set_for_recovery() -> N
     world.simulator.switches.gallery_errors_after = None
     assert outcomes(await world.service.recover()) == ["completed"]
     assert {image.status for image in await world.images()} == {"succeeded"}
-    assert len(await world.images()) == 28
+    assert len(await world.images()) == world.shots + 1
     await settled(world)
 
 
@@ -564,7 +565,7 @@ async def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> No
     world.simulator.switches.file_errors = 2
     result = await world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert (await world.service.list_images(LENA)).total == 26
+    assert (await world.service.list_images(LENA)).total == world.shots - 1
     (operation, _) = await world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
@@ -581,23 +582,9 @@ async def refused(world: AsyncWorld, **options: Any) -> CharacterImage:
 
 async def interrupted_retry(world: AsyncWorld, failed: CharacterImage, *, recorded: bool) -> None:
     """Retry, and lose the process when the file is stored, or when the record is made good."""
-
-    class Gone(BaseException):
-        pass
-
-    class Metadata:
-        requires_media = False
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(world.metadata, name)
-
-        async def update(self, image: CharacterImage) -> CharacterImage:
-            if recorded:
-                await world.metadata.update(image)
-            raise Gone
-
-    with pytest.raises(Gone):
-        await world.assemble(metadata=Metadata()).retry_ingestion(LENA, failed.id)
+    break_once(world.metadata, world.makes_good, after=recorded)
+    with pytest.raises(Crash):
+        await world.service.retry_ingestion(LENA, failed.id)
 
 
 async def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
@@ -613,7 +600,8 @@ async def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> Non
     )
     assert outcomes(await world.service.recover()) == ["completed"]
     (image,) = await world.images()
-    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert world.identity(image) == world.identity(failed)
+    assert (image.status, image.error) == ("succeeded", None)
     await settled(world)
 
 

@@ -28,12 +28,15 @@ from .world import LENA
 
 
 @pytest.mark.parametrize("nth", [1, 300, 510])
-def test_delete_everything_over_several_pages_is_finished(nth: int) -> None:
+def test_delete_everything_over_several_pages_is_finished(
+    nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, simulator = rigged()
+    monkeypatch.setattr("charimg._sync.removal._PAGE", world.many(500))
     world.service.generate_reference(LENA, prompt="one")
-    for number in range(600):
+    for number in range(world.many(600)):
         world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
-    break_once(world.metadata, "delete", nth)
+    break_once(world.metadata, "delete", max(1, world.many(nth)))
     with pytest.raises(Crash):
         world.service.delete_all_images(LENA)
     report = world.service.recover()
@@ -199,7 +202,7 @@ def test_a_retry_that_was_cut_off_leaves_no_media_behind_a_deletion() -> None:
     with pytest.raises(IngestionError) as caught:
         world.service.generate_reference(LENA, prompt="one")
     image_id = caught.value.image_id or ""
-    break_once(world.metadata, "update")
+    break_once(world.metadata, world.makes_good)
     with pytest.raises(Crash):
         world.service.retry_ingestion(LENA, image_id)
     assert world.stores.keys() != set()

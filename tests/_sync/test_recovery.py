@@ -28,6 +28,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
+from .mishaps import Crash, break_once
 from .world import LENA, MAX, World
 
 UNKNOWN_ID = "0123456789abcdef01234567"
@@ -122,8 +123,8 @@ def test_a_lost_job_is_adopted_from_the_jobs_list() -> None:
         world.service.generate_portfolio(LENA)
     report = world.service.recover()
     assert outcomes(report) == ["adopted"]
-    assert len(report.operations[0].images) == 27
-    assert len(world.images()) == 55
+    assert len(report.operations[0].images) == world.shots
+    assert len(world.images()) == 2 * world.shots + 1
     assert world.counts == (1, 0, 2, 0)
     settled(world)
 
@@ -137,7 +138,7 @@ def test_a_lost_set_of_the_older_generation_is_adopted_from_the_gallery() -> Non
         world.service.generate_portfolio(LENA)
     assert outcomes(world.service.recover()) == ["adopted"]
     shots = (world.service.list_images(LENA, kind="portfolioItem")).images
-    assert len(shots) == 27
+    assert len(shots) == world.shots
     assert all(image.metrics.shot is not None for image in shots)
     settled(world)
 
@@ -302,7 +303,7 @@ def test_a_job_that_still_runs_is_waited_for() -> None:
     assert report.unresolved == report.operations
     world.simulator.switches.strand_jobs = False
     assert outcomes(world.service.recover()) == ["completed"]
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     settled(world)
 
@@ -532,7 +533,7 @@ def test_a_store_that_fails_leaves_the_rest_for_recovery() -> None:
     assert operation.state == OperationState.RECEIVED
     report = world.service.recover()
     assert outcomes(report) == ["completed"]
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     settled(world)
 
@@ -547,7 +548,7 @@ def test_a_gallery_that_is_out_of_reach_leaves_the_set_for_recovery() -> None:
     world.simulator.switches.gallery_errors_after = None
     assert outcomes(world.service.recover()) == ["completed"]
     assert {image.status for image in world.images()} == {"succeeded"}
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     settled(world)
 
 
@@ -559,7 +560,7 @@ def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     world.simulator.switches.file_errors = 2
     result = world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert (world.service.list_images(LENA)).total == 26
+    assert (world.service.list_images(LENA)).total == world.shots - 1
     (operation, _) = world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
@@ -576,23 +577,9 @@ def refused(world: World, **options: Any) -> CharacterImage:
 
 def interrupted_retry(world: World, failed: CharacterImage, *, recorded: bool) -> None:
     """Retry, and lose the process when the file is stored, or when the record is made good."""
-
-    class Gone(BaseException):
-        pass
-
-    class Metadata:
-        requires_media = False
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(world.metadata, name)
-
-        def update(self, image: CharacterImage) -> CharacterImage:
-            if recorded:
-                world.metadata.update(image)
-            raise Gone
-
-    with pytest.raises(Gone):
-        world.assemble(metadata=Metadata()).retry_ingestion(LENA, failed.id)
+    break_once(world.metadata, world.makes_good, after=recorded)
+    with pytest.raises(Crash):
+        world.service.retry_ingestion(LENA, failed.id)
 
 
 def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
@@ -608,7 +595,8 @@ def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
     )
     assert outcomes(world.service.recover()) == ["completed"]
     (image,) = world.images()
-    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert world.identity(image) == world.identity(failed)
+    assert (image.status, image.error) == ("succeeded", None)
     settled(world)
 
 

@@ -1,7 +1,7 @@
 # Generated from tests/_async/world.py by tools/unasync.py. Do not edit.
 """A service over stores and a simulated Character Library, for the tests of the service.
 
-The stores are in memory unless `chosen` says otherwise, so the same tests run over every combination.
+The stores are in memory unless `chosen` says otherwise: the same tests run over all combinations.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class Stores:
     """The stores that a world stands on, and what tests do to them from outside: in memory.
 
     Attributes:
-        few: Whether a record costs so much time that tests of many make do with a hundredth.
+        costs: How much more time a record takes than in memory, about; tests of many make do with
+            so many fewer.
     """
 
-    few = False
+    costs = 1
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -103,6 +104,9 @@ class World:
         self.told: list[Any] = []
         self.progress: list[Any] = []
         self.db_id = self.simulator.add_character(name="Lena Marlow")
+        switches = self.simulator.switches
+        self.shots: int = min(switches.shots, max(5, self.many(100)))
+        switches.shots = self.shots
         self.options = options
         self.service = self.assemble()
 
@@ -157,7 +161,12 @@ class World:
 
     def many(self, number: int) -> int:
         """Return how many records a test of many takes."""
-        return number // 100 if self.stores.few else number
+        return number // self.stores.costs
+
+    @property
+    def makes_good(self) -> str:
+        """The repository's method that takes a failed image which a retry has brought in."""
+        return "add" if self.metadata.requires_media else "update"
 
     def identity(self, image: CharacterImage) -> object:
         """Return what stays when a retry makes a failed image good: its id, too, if it has one."""
