@@ -110,6 +110,7 @@ class AsyncInPayload(AsyncStores):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
+    stride = 4
 
     def __init__(self, place: AsyncPlace) -> None:
         self._room: PayloadRoom = place.request.getfixturevalue("payload_room")

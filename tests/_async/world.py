@@ -56,9 +56,11 @@ class AsyncStores:
     Attributes:
         costs: How much more time a record takes than in memory, about; tests of many make do with
             so many fewer.
+        stride: Of how many steps a crash is tried at one, where every step is tried at in memory.
     """
 
     costs = 1
+    stride = 1
 
     def __init__(self) -> None:
         self.clock = Clock()

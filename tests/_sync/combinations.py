@@ -111,6 +111,7 @@ class InPayload(Stores):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
+    stride = 4
 
     def __init__(self, place: Place) -> None:
         self._room: PayloadRoom = place.request.getfixturevalue("payload_room")

@@ -132,6 +132,48 @@ def test_operations_are_listed_newest_first() -> None:
 # Deleting
 
 
+def test_a_file_that_is_not_in_this_store_is_told() -> None:
+    """As when the records were moved and the setting of the media was forgotten."""
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    scene, reference = world.images()
+    assert scene.media is not None
+    world.media.delete(scene.media.key)
+    deleted = world.service.delete_image(LENA, scene.id)
+    assert deleted.removed == 1
+    (warning,) = deleted.warnings
+    assert warning.code == ErrorCode.NO_MEDIA
+    assert warning.message == (
+        f"Of 1 removed images the media store had no file, of {scene.media.key!r} for example. If "
+        "it is kept in another store, it is still there."
+    )
+    assert world.images() == [reference]
+
+
+def test_files_that_are_not_in_this_store_are_told_when_all_go() -> None:
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_scene(LENA, "She leaves.")
+    for image in world.images():
+        if image.media is not None:
+            world.media.delete(image.media.key)
+    deleted = world.service.delete_all_images(LENA)
+    assert deleted.removed == 3
+    # The one that never had a file is none of them.
+    assert [warning.message[:9] for warning in deleted.warnings] == ["Of 2 remo"]
+
+
+def test_a_new_reference_tells_of_files_that_are_not_in_this_store() -> None:
+    world = ready()
+    (image,) = world.images()
+    assert image.media is not None
+    world.media.delete(image.media.key)
+    result = world.service.generate_reference(LENA, prompt="two")
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NO_MEDIA]
+
+
 def test_deleting_a_scene_leaves_the_remote_alone() -> None:
     world = ready()
     scene = (world.service.generate_scene(LENA, "She waits.")).image

@@ -43,7 +43,7 @@ async def delete_image(run: AsyncRun, image_id: str) -> DeleteResult:
     is_master = current is not None and current.id == image.id
     intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
     await run.write(doomed=(doom(image),), options=intent)
-    await sweep(run)
+    await sweep(run, images=(image,))
     if unrecorded is not None:
         await run.write(removed=run.op.removed + 1)
     return await _deleted(run)

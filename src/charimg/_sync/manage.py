@@ -44,7 +44,7 @@ def delete_image(run: Run, image_id: str) -> DeleteResult:
     is_master = current is not None and current.id == image.id
     intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
     run.write(doomed=(doom(image),), options=intent)
-    sweep(run)
+    sweep(run, images=(image,))
     if unrecorded is not None:
         run.write(removed=run.op.removed + 1)
     return _deleted(run)

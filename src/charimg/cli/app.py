@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from . import characters, demo, doctor, generate, images, migrate, prompt, recover, simulate
+from . import characters, demo, doctor, generate, images, migrate, prompt, recover, serve, simulate
 from .exit_codes import MEANINGS, ExitCode
 from .report import Report
 
@@ -95,6 +96,7 @@ def _root(
 
 
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.command("simulate")(simulate.simulate)
 app.add_typer(characters.app, name="characters")
 app.command("prompt")(prompt.prompt)
@@ -106,3 +108,16 @@ app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+
+
+def _let_flow(group: typer.Typer) -> None:
+    """Let each paragraph of a command's help be one line, which wraps where the terminal ends."""
+    for command in group.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(each.replace("\n", " ") for each in paragraphs)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _let_flow(inner.typer_instance)
+
+
+_let_flow(app)

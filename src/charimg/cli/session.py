@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from attrs import field, frozen
 
-from .._assembly.settings import StoreSettings, allowed_origins, data_directory
+from .._assembly.settings import StoreSettings, allowed_origins, check_directory, data_directory
 from .._assembly.stores import Stores, open_stores
+from .._assembly.suggesters import suggester
+from .._async.library import AsyncCharacterLibrary
 from .._library.urls import ENVIRONMENT_VARIABLE
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
@@ -22,7 +24,15 @@ from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
 from ..protocols import ListableCharacterDirectory, WritableCharacterDirectory
 
-__all__ = ["Settings", "character_of", "check_known", "listed", "resolve_image", "writable"]
+__all__ = [
+    "Settings",
+    "character_of",
+    "check_known",
+    "listed",
+    "resolve_image",
+    "suggesting",
+    "writable",
+]
 
 HEADERS_VARIABLE = "CHARIMG_HEADERS"
 
@@ -30,6 +40,7 @@ _NOWHERE = "http://charimg.invalid"
 """Stands in for a Library that the command never calls; the name cannot resolve (RFC 2606)."""
 
 _SHORTEST_ID = 4
+_Client = TypeVar("_Client", CharacterLibrary, AsyncCharacterLibrary)
 
 
 @frozen(kw_only=True)
@@ -65,12 +76,11 @@ class Settings:
         """Where files and database live.
 
         Raises:
-            ConfigurationError: It exists and is no directory.
+            ConfigurationError: It exists and is no directory, or can be none.
         """
-        path = self.given_directory or data_directory()
-        if path.exists() and not path.is_dir():
-            raise ConfigurationError(f"{str(path)!r} is not a directory; give another --directory.")
-        return path
+        if self.given_directory is None:
+            return data_directory()
+        return check_directory(self.given_directory, "--directory")
 
     @property
     def places(self) -> StoreSettings:
@@ -85,7 +95,8 @@ class Settings:
     def has_data(self) -> bool:
         """Whether a database is there already; one on a server is taken to be."""
         place = self.places.metadata
-        return place.backend != "sqlite" or place.path.is_file()
+        # Unlike `Path.is_file`, never an error.
+        return place.backend != "sqlite" or os.path.isfile(place.path)  # noqa: PTH113
 
     def headers(self) -> dict[str, str]:
         """Return the extra headers.
@@ -113,6 +124,18 @@ class Settings:
         Raises:
             ConfigurationError: No URL is given, or it makes no sense.
         """
+        with self._library(CharacterLibrary, timeouts, retries) as library:
+            yield library
+
+    @asynccontextmanager
+    async def async_library(self) -> AsyncIterator[AsyncCharacterLibrary]:
+        """Open the async client of the Character Library; see `library`."""
+        async with self._library(AsyncCharacterLibrary, None, None) as library:
+            yield library
+
+    def _library(
+        self, client: type[_Client], timeouts: Timeouts | None, retries: RetryPolicy | None
+    ) -> _Client:
         if not self.library_url:
             raise ConfigurationError(
                 "No Character Library is configured. Give --library-url or set "
@@ -120,7 +143,7 @@ class Settings:
             )
         headers = self.headers()
         try:
-            library = CharacterLibrary(
+            return client(
                 self.library_url,
                 headers=headers,
                 timeouts=timeouts or Timeouts(),
@@ -130,8 +153,6 @@ class Settings:
             raise ConfigurationError(
                 f"--library-url or {ENVIRONMENT_VARIABLE} is wrong: {error}"
             ) from error
-        with library:
-            yield library
 
     @contextmanager
     def stores(self, *, create: bool = False) -> Iterator[Stores]:
@@ -157,12 +178,12 @@ class Settings:
                 yield service
 
     @contextmanager
-    def offline(self) -> Iterator[CharacterImageService]:
+    def offline(self, **options: Unpack[ServiceOptions]) -> Iterator[CharacterImageService]:
         """Open the service for a command that only reads what is stored."""
         with (
             self.stores() as stores,
             CharacterLibrary(_NOWHERE) as library,
-            _service(stores, library) as service,
+            _service(stores, library, **options) as service,
         ):
             yield service
 
@@ -193,6 +214,16 @@ def _service(
         ledger=stores.ledger,
         **options,
     )
+
+
+def suggesting() -> ServiceOptions:
+    """Return the options of a command that may suggest a prompt.
+
+    Raises:
+        ConfigurationError: The environment names a suggester that cannot be had.
+    """
+    named = suggester()
+    return {} if named is None else {"suggester": named}
 
 
 def writable(stores: Stores) -> WritableCharacterDirectory:
