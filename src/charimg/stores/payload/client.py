@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["AsyncPayloadClient", "PayloadClient"]
 
 T = TypeVar("T")
-H = TypeVar("H")
+HttpClient = TypeVar("HttpClient")
 Transport = TypeVar("Transport")
 
 
-class _Client(ABC, Generic[H, Transport]):
+class _Client(ABC, Generic[HttpClient, Transport]):
     """What `PayloadClient` and its async twin share; see there."""
 
     def __init__(
@@ -32,7 +32,7 @@ class _Client(ABC, Generic[H, Transport]):
         token: str | None = None,
         options: PayloadOptions | None = None,
         timeout: float = 60.0,
-        http_client: H | None = None,
+        http_client: HttpClient | None = None,
     ) -> None:
         options = options or PayloadOptions()
         if api_key and token:
@@ -49,7 +49,7 @@ class _Client(ABC, Generic[H, Transport]):
         self._transport: Transport = self._over(timeout, http_client)
 
     @abstractmethod
-    def _over(self, timeout: float, http_client: H | None) -> Transport:
+    def _over(self, timeout: float, http_client: HttpClient | None) -> Transport:
         """Return what sends the requests."""
 
     @classmethod
@@ -61,7 +61,7 @@ class _Client(ABC, Generic[H, Transport]):
         token: str | None = None,
         options: PayloadOptions | None = None,
         timeout: float = 60.0,
-        http_client: H | None = None,
+        http_client: HttpClient | None = None,
     ) -> Self:
         """Make a client from ``payload+https://host?media=…&metadata=…&characters=…&cdn=…``.
 
