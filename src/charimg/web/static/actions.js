@@ -1,0 +1,114 @@
+// What can be done with an image, from the grid, a menu, a panel or the viewer.
+
+import { api } from './api.js';
+import { t } from './config.js';
+import { copy, h, root } from './dom.js';
+import { remove } from './deletes.js';
+import { tell } from './operations.js';
+import { store } from './state.js';
+import { failed, toast } from './toast.js';
+
+const absolute = (url) => new URL(url, location.href).href;
+
+async function during(image, what, work) {
+  if (store.busy.has(image.id)) return false;
+  store.busy.set(image.id, what);
+  store.troubles.delete(image.id);
+  store.changed();
+  try {
+    await work();
+    tell();
+    return true;
+  } catch (error) {
+    store.troubles.set(image.id, error.message);
+    failed(t(`${what}_failed`), error);
+    return false;
+  } finally {
+    store.busy.delete(image.id);
+    store.changed();
+    store.refetch();
+  }
+}
+
+export const isCurrent = (image) => store.current?.id === image.id;
+
+/** Whether an action fits an image. */
+export const can = {
+  view: (image) => image.media !== null,
+  download: (image) => Boolean(image.media?.url),
+  copyLink: (image) => Boolean(image.media?.url),
+  retry: (image) => image.status === 'failed',
+  restore: (image) =>
+    image.kind === 'reference' && image.status === 'succeeded' && !isCurrent(image),
+  remove: () => true,
+  reuse: (image) => image.prompt !== '',
+  copyPrompt: (image) => image.prompt !== '',
+};
+
+export const actions = {
+  download(image) {
+    if (!can.download(image)) return;
+    const link = h('a', { href: image.media.url, download: image.media.filename, hidden: true });
+    root().append(link);
+    link.click();
+    link.remove();
+  },
+
+  async copyLink(image) {
+    if (!can.copyLink(image)) return;
+    const done = await copy(absolute(image.media.url));
+    toast({ text: t(done ? 'link_copied' : 'copy_failed'), kind: done ? 'ok' : 'error', seconds: 4 });
+  },
+
+  async copyPrompt(image) {
+    const done = await copy(image.prompt);
+    toast({ text: t(done ? 'prompt_copied' : 'copy_failed'), kind: done ? 'ok' : 'error', seconds: 4 });
+  },
+
+  /** Put the prompt where it can be used again: a scene's into the scene, others' above. */
+  reuse(image) {
+    document.dispatchEvent(new CustomEvent('charimg:reuse', { detail: image }));
+  },
+
+  retry: (image) =>
+    during(image, 'retry', async () => {
+      const { image: next, warnings = [] } = await api.retry(image.id);
+      store.upsert(next);
+      for (const { message } of warnings) toast({ text: message, kind: 'warn', seconds: 0 });
+      toast({ text: t('retried'), kind: 'ok' });
+    }),
+
+  restore: (image) =>
+    during(image, 'restore', async () => {
+      const { image: next } = await api.restore(image.id);
+      store.upsert(next);
+      toast({ text: t('restored'), kind: 'ok' });
+    }),
+
+  remove(image) {
+    remove([image.id]);
+  },
+
+  async view(image) {
+    if (!can.view(image)) return;
+    const shown = store.view.filter(({ media }) => media !== null);
+    await opened('./viewer.js', ({ openViewer }) =>
+      openViewer({
+        images: shown.includes(image) ? shown : [image],
+        startId: image.id,
+        store,
+        api,
+        actions,
+      }),
+    );
+  },
+};
+
+/** Load a module when it is first used, and tell when that fails. */
+export async function opened(module, use) {
+  try {
+    return await use(await import(module));
+  } catch (error) {
+    return failed(t('module_failed'), error);
+  }
+}

@@ -1,0 +1,187 @@
+// The work that runs for this character, started here, in another tab, or before a reload.
+
+import { api } from './api.js';
+import { config, t } from './config.js';
+import { store } from './state.js';
+import { toast } from './toast.js';
+
+const LOOK_SECONDS = 12;
+const SILENT_MS = 1500;
+export const GENERATIONS = ['reference', 'portfolio', 'scene'];
+
+const subscribers = new Set();
+const followed = new Set();
+let seen = null;
+let posting = 0;
+
+/** The generations that run now, by operation id. */
+export const jobs = new Map();
+
+/** The latest portfolio operation, for its slots. */
+export const latest = { portfolio: null };
+
+export function subscribe(subscriber) {
+  subscribers.add(subscriber);
+  return () => subscribers.delete(subscriber);
+}
+
+function changed() {
+  for (const subscriber of subscribers) subscriber();
+}
+
+/** The generation that runs now, if one does. */
+export const running = () => jobs.values().next().value ?? null;
+
+// Other tabs of this browser learn of a change at once.
+const channel =
+  'BroadcastChannel' in globalThis
+    ? new BroadcastChannel(`charimg:${config.base}:${config.characterId}`)
+    : null;
+channel?.addEventListener('message', () => discover({ refetch: true }));
+
+/** Tell the other tabs that something changed. */
+export const tell = () => channel?.postMessage('changed');
+
+function job(operationId, kind, own) {
+  let found = jobs.get(operationId);
+  if (!found && operationId) {
+    found = {
+      id: operationId,
+      kind,
+      own,
+      current: 0,
+      total: kind === 'portfolio' ? 27 : 1,
+      task: null,
+      storing: false,
+      failed: 0,
+      landed: new Map(),
+      since: Date.now(),
+    };
+    jobs.set(operationId, found);
+  }
+  return found;
+}
+
+function hear(found, name, data) {
+  if (name === 'progress') {
+    found.current = data.current ?? found.current;
+    found.total = data.total || found.total;
+    found.task = data.task ?? found.task;
+  } else if (name === 'image' || name === 'failure') {
+    found.storing = true;
+    found.current = data.done ?? found.current;
+    found.total = data.total || found.total;
+    found.landed.set(data.image.key, data.image);
+    found.failed = [...found.landed.values()].filter(({ status }) => status === 'failed').length;
+    store.upsert(data.image);
+  } else if (name === 'warning') {
+    toast({ text: data.message, kind: 'warn', seconds: 0 });
+  } else if (name === 'reference-retried') {
+    toast({ text: t('reference_retried') });
+  } else if (name === 'operation') {
+    const { progress, failed } = data.operation;
+    if (progress?.total) found.total = progress.total;
+    found.current = progress?.current ?? found.current;
+    found.task = progress?.task ?? progress?.shot ?? found.task;
+    found.failed = failed ?? found.failed;
+    if (data.operation.stored > found.landed.size) refetchSoon();
+    found.since = Math.min(found.since, Date.parse(data.operation.createdAt) || Date.now());
+  }
+  changed();
+}
+
+let soon = 0;
+function refetchSoon() {
+  soon ||= setTimeout(() => {
+    soon = 0;
+    store.refetch();
+  }, 1000);
+}
+
+/** What is over is taken out, and everything is read anew. */
+async function settle(operationId) {
+  jobs.delete(operationId);
+  changed();
+  tell();
+  await Promise.all([store.refetch(), discover()]);
+}
+
+/**
+ * Generate. Resolves with the answer; what fails is thrown. A 409 brings the operation that stands
+ * in the way into view.
+ */
+export async function run(kind, body) {
+  let operationId = null;
+  posting += 1;
+  // A host that does not stream says nothing until the end; then it is found among the running.
+  const silent = setTimeout(discover, SILENT_MS);
+  try {
+    return await api.generate(kind, body, (name, data) => {
+      if (!operationId) {
+        operationId = data.operationId ?? data.operation?.id;
+        clearTimeout(silent);
+        followed.add(operationId);
+        job(operationId, kind, true);
+        tell();
+      }
+      hear(jobs.get(operationId), name, data);
+    });
+  } finally {
+    clearTimeout(silent);
+    posting -= 1;
+    await settle(operationId);
+  }
+}
+
+async function watch(operation) {
+  followed.add(operation.id);
+  const shown = GENERATIONS.includes(operation.kind);
+  const found = shown ? job(operation.id, operation.kind, posting > 0) : null;
+  const told = shown && !found.own;
+  if (found) hear(found, 'operation', { operation });
+  try {
+    const said = await api.follow(operation.id, (name, data) => found && hear(found, name, data));
+    if (told) {
+      const failures = said.failures?.length ?? said.operation?.failed ?? 0;
+      const ended = said.operation?.state;
+      if (ended === 'failed' || ended === 'unknown') {
+        toast({ text: t(`job_ended_${ended}`), detail: said.operation.error ?? '', kind: 'error', seconds: 0 });
+      } else if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 0 });
+      else toast({ text: t(`done_${operation.kind}`), kind: 'ok' });
+    }
+  } catch (error) {
+    if (told) toast({ text: t('job_ended_failed'), detail: error.message, kind: 'error', seconds: 0 });
+  }
+  await settle(operation.id);
+}
+
+/** Ask what runs, and follow it. What changed elsewhere is read anew. */
+export async function discover({ refetch = false } = {}) {
+  let operations;
+  try {
+    ({ operations } = await api.operations({ limit: 20 }));
+  } catch {
+    // The list of images tells what is wrong; this is asked again later.
+    return;
+  }
+  latest.portfolio = operations.find(({ kind }) => kind === 'portfolio') ?? latest.portfolio;
+  const state = operations.map(({ id, state: at, updatedAt }) => `${id}${at}${updatedAt}`).join();
+  const news = seen !== null && seen !== state;
+  seen = state;
+  for (const operation of operations) {
+    if (operation.running && !followed.has(operation.id)) watch(operation);
+  }
+  changed();
+  if (refetch || (news && !jobs.size)) await store.refetch();
+}
+
+/** Begin to look after the work of others. */
+export function keepLooking() {
+  const look = () => {
+    if (document.visibilityState === 'visible') discover();
+  };
+  document.addEventListener('visibilitychange', look);
+  addEventListener('online', look);
+  setInterval(look, LOOK_SECONDS * 1000);
+  return discover();
+}

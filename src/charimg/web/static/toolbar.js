@@ -1,0 +1,152 @@
+// Filter, search, order, and what is done with a selection.
+
+import { opened } from './actions.js';
+import { fmt, t } from './config.js';
+import { $, button, h } from './dom.js';
+import { removeAndMove } from './grid.js';
+import { chosen, clear, selectAll, selected, subscribe } from './selection.js';
+import { bind } from './shortcuts.js';
+import { store } from './state.js';
+
+const SIZE = 'charimg:card-size';
+
+function filters() {
+  let timer = 0;
+  const search = $('ci-search');
+  const form = $('ci-filters');
+  for (const name of ['kind', 'status', 'sort']) {
+    form.elements[name].addEventListener('change', ({ target }) => store.setQuery({ [name]: target.value }));
+  }
+  search.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => store.setQuery({ search: search.value }), 150);
+  });
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    store.setQuery({ search: search.value });
+  });
+  search.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || !search.value) return;
+    event.preventDefault();
+    search.value = '';
+    store.setQuery({ search: '' });
+  });
+  document.addEventListener('charimg:clear-filter', () => {
+    form.reset();
+    store.setQuery({ kind: '', status: '', search: '', sort: 'newest' });
+    search.focus();
+  });
+  bind('/', 'search', () => {
+    search.focus();
+    search.select();
+  });
+}
+
+function size() {
+  const range = $('ci-size');
+  try {
+    range.value = localStorage.getItem(SIZE) ?? range.value;
+  } catch {
+    // The size is remembered only where the browser lets us.
+  }
+  const set = () => {
+    $('ci-grid').style.setProperty('--card-min', `${range.value}px`);
+    range.setAttribute('aria-valuetext', `${range.value} px`);
+    store.changed();
+  };
+  range.addEventListener('input', () => {
+    set();
+    try {
+      localStorage.setItem(SIZE, range.value);
+    } catch {
+      // As above.
+    }
+  });
+  set();
+}
+
+function showCount() {
+  const { view, count, phase, cursor } = store;
+  const box = $('ci-count');
+  if (phase !== 'ready' || count === null) {
+    box.textContent = '';
+    return;
+  }
+  const searched = store.query.search.trim() !== '';
+  if (searched && cursor !== null) box.textContent = t('searching', { shown: store.ids.length, count });
+  else {
+    const pending = [...store.hidden].filter((id) => store.ids.includes(id)).length;
+    box.textContent = fmt.number(searched ? view.length : Math.max(0, count - pending));
+  }
+  const some = store.shots.some(({ status }) => status === 'succeeded');
+  $('ci-turntable').hidden = !some;
+  $('ci-sheet').hidden = !view.some(({ media }) => media !== null);
+}
+
+let drawnSelection = '';
+
+function showSelection() {
+  const bar = $('ci-selection');
+  const images = chosen();
+  const signature = images.map(({ id }) => id).join();
+  if (signature === drawnSelection) return;
+  drawnSelection = signature;
+  const focused = bar.contains(document.activeElement) ? document.activeElement.dataset.act : null;
+  bar.hidden = !images.length;
+  document.documentElement.classList.toggle('ci-selecting', images.length > 0);
+  if (!images.length) {
+    bar.replaceChildren();
+    return;
+  }
+  const files = images.filter(({ media }) => media !== null);
+  const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
+  const act = (name, props, run) => button({ 'data-act': name, kind: 'small', ...props }, run);
+  bar.replaceChildren(
+    h('p', { class: 'ci-selection-count' }, h('strong', { text: t('selected', { count: images.length }) }), h('span', { class: 'ci-muted', text: fmt.size(bytes) })),
+    act('all', { text: t('select_all'), icon: 'all' }, selectAll),
+    act('zip', { text: t('zip'), icon: 'download', 'aria-disabled': files.length ? null : 'true' }, () => zip(files)),
+    files.length === 2
+      ? act('compare', { text: t('compare'), icon: 'compare' }, () => opened('./viewer.js', ({ openCompare }) => openCompare(files[0], files[1])))
+      : null,
+    act('delete', { text: t('delete'), icon: 'trash', kind: 'small danger-quiet' }, () => removeAndMove(images.map(({ id }) => id))),
+    act('clear', { label: t('select_none'), icon: 'close', kind: 'small quiet' }, clear),
+  );
+  if (focused) (bar.querySelector(`[data-act="${focused}"]`) ?? bar.querySelector('button')).focus();
+}
+
+async function zip(files) {
+  if (files.length) await opened('./zip.js', ({ downloadArchive }) => downloadArchive(files.map(({ id }) => id)));
+}
+
+async function turntable() {
+  const images = await everyShot();
+  await opened('./turntable.js', ({ openTurntable }) => openTurntable({ images }));
+}
+
+/** All shots of the character: those at hand, and more when there are more. */
+async function everyShot() {
+  return store.shots.filter(({ id, media }) => media !== null && !store.hidden.has(id));
+}
+
+async function sheet() {
+  await store.loadAll();
+  const images = selected.size ? chosen() : store.view;
+  await opened('./sheet.js', ({ openContactSheet }) =>
+    openContactSheet({ images: images.filter(({ media }) => media !== null), character: store.character }),
+  );
+}
+
+/** Wire the bar above the grid. */
+export function mountToolbar() {
+  filters();
+  size();
+  $('ci-turntable').addEventListener('click', turntable);
+  document.addEventListener('charimg:turntable', turntable);
+  $('ci-sheet').addEventListener('click', sheet);
+  store.subscribe(() => {
+    showCount();
+    showSelection();
+  });
+  subscribe(showSelection);
+  showCount();
+}
