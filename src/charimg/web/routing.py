@@ -103,3 +103,14 @@ def _fits(pattern: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
         elif wanted != given:
             return None
     return ids
+
+
+def split_path(path: str, pattern: str) -> tuple[str, str]:
+    """Return where the host mounted us and what follows, of a path that ends as the pattern.
+
+    Args:
+        path: As a browser sees it, percent-decoded.
+        pattern: A route's. What stands in its braces has no slash.
+    """
+    parts = path.rsplit("/", pattern.count("/"))
+    return parts[0], "/".join(["", *parts[1:]])
