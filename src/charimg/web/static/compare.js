@@ -8,7 +8,7 @@ import { ZoomPane } from './zoom.js';
 
 const PAN_PX = 80;
 /** A longer list to choose from would be slow to open; the nearest ones are offered. */
-const LISTED = 400;
+const LISTED = 200;
 
 /** What an image is best compared with: the latest other reference, else its neighbour. */
 export function partner(image, images) {

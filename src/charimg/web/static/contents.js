@@ -31,11 +31,9 @@ function references(images) {
   const found = images
     .filter(({ kind }) => kind === 'reference')
     .sort((a, b) => compare(since(b), since(a)) || newestFirst(a, b));
-  const entries = found.map((image, index) => {
-    const entry = entryOf(image);
-    if (index === 0 && since(image)) entry.lines.unshift(t('sheet_current'));
-    return entry;
-  });
+  const entries = found.map((image, index) =>
+    entryOf(image, { isCurrent: index === 0 && since(image) !== '' }),
+  );
   return { title: kindText('reference'), entries };
 }
 
@@ -47,7 +45,7 @@ function portfolios(images) {
     );
     return byLens(set.images).map(([lens, found]) => ({
       title: [...title, lens].join(' · '),
-      entries: found.map(({ image, camera }) => entryOf(image, camera)),
+      entries: found.map(({ image, camera }) => entryOf(image, { camera })),
     }));
   });
 }
@@ -74,16 +72,19 @@ function byCamera(a, b) {
   );
 }
 
-function entryOf(image, camera = null) {
-  const name = nameOf(image);
+function entryOf(image, { camera = null, isCurrent = false } = {}) {
   return {
     image,
-    title: name,
-    lines: [
-      camera && `${azimuthText(camera.azimuth)}, ${elevationText(camera.elevation)}`,
-      fmt.date(image.createdAt),
-    ].filter(Boolean),
+    title: nameOf(image),
     failed: !image.media?.url,
+    // Worked out when it is shown: dates in words take their time with thousands of images.
+    get lines() {
+      return [
+        isCurrent && t('sheet_current'),
+        camera && `${azimuthText(camera.azimuth)}, ${elevationText(camera.elevation)}`,
+        fmt.date(image.createdAt),
+      ].filter(Boolean);
+    },
   };
 }
 

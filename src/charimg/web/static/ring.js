@@ -60,7 +60,7 @@ export function ring(lens, current, onPick) {
     'svg',
     {
       class: 'rg',
-      viewBox: '-140 -120 280 240',
+      viewBox: '-150 -122 300 244',
       role: 'img',
       'aria-label': ringText(lens, current),
     },
@@ -114,7 +114,7 @@ function names() {
     svg('text', { x, y, 'text-anchor': anchor, class: 'rg-name' }, text);
   return [
     label(0, -104, t('turntable_front_short'), 'middle'),
-    label(0, 113, t('turntable_back_short'), 'middle'),
+    label(0, 116, t('turntable_back_short'), 'middle'),
     label(-102, 4, t('turntable_left_short'), 'end'),
     label(102, 4, t('turntable_right_short'), 'start'),
   ];

@@ -7,6 +7,9 @@ import { altOf, failureText } from './describe.js';
 import { openOverlay, textButton } from './overlay.js';
 import { ORIGIN, fileName, save } from './save.js';
 
+/** So many cards are made in one go. */
+const AT_ONCE = 200;
+
 /**
  * Open the contact sheet.
  *
@@ -24,24 +27,30 @@ export async function openContactSheet({ images, character, returnFocus = null }
   overlay.body.append(status, sheet);
   const list = await (typeof images === 'function' ? images() : images);
   const groups = groupsOf(list);
-  sheet.append(
-    ...(groups.length > 0
-      ? groups.map(section)
-      : [h('p', { class: 'cs-empty', text: t('sheet_empty') })]),
-  );
+  if (groups.length === 0) sheet.append(h('p', { class: 'cs-empty', text: t('sheet_empty') }));
+  fill(sheet, groups, () => overlay.dialog.open);
   const exporter = new Exporter({ groups, name, title, count: list.length, status });
   if (groups.length > 0) overlay.tools.append(...exporter.buttons);
   overlay.closed.then(() => exporter.cancel());
   return { closed: overlay.closed, close: overlay.close };
 }
 
-function section({ title, entries }) {
-  return h(
-    'section',
-    { class: 'cs-group' },
-    h('h3', null, title, ' ', h('small', { text: t('sheet_count', { count: entries.length }) })),
-    h('ul', { class: 'cs-grid' }, entries.map(card)),
-  );
+/** Put the groups on the sheet, some at a time, so that thousands do not hold up the page. */
+async function fill(sheet, groups, isOpen) {
+  let placed = 0;
+  for (const { title, entries } of groups) {
+    const grid = h('ul', { class: 'cs-grid' });
+    const count = h('small', { text: t('sheet_count', { count: entries.length }) });
+    sheet.append(h('section', { class: 'cs-group' }, h('h3', null, title, ' ', count), grid));
+    for (const entry of entries) {
+      grid.append(card(entry));
+      placed += 1;
+      if (placed % AT_ONCE === 0) {
+        await new Promise((resolve) => setTimeout(resolve));
+        if (!isOpen()) return;
+      }
+    }
+  }
 }
 
 function card({ image, title, lines, failed }) {
@@ -113,8 +122,10 @@ class Exporter {
     const { signal } = aborter;
     const onProgress = this.#showProgress();
     try {
-      const { files, unread } = await make({ ...this.#job(), signal, onProgress });
-      if (signal.aborted) return;
+      const { files, unread } = await Promise.race([
+        make({ ...this.#job(), signal, onProgress }),
+        stopped(signal),
+      ]);
       this.#finish(files, unread, button);
     } catch (error) {
       if (this.#aborter !== aborter) return;
@@ -191,6 +202,13 @@ class Exporter {
     this.#status.className = `cs-status ${className}`;
     this.#status.replaceChildren(...content);
   }
+}
+
+/** Fails once the signal says so, whatever else is waited for. */
+function stopped(signal) {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** Why images could not be read, and what can be done about it. */

@@ -96,7 +96,7 @@ class Turntable {
       'aria-label': t('turntable_set'),
       onchange: () => this.#takeSet(this.setChoice.value),
     });
-    this.lenses = h('fieldset', { class: 'tt-choice' });
+    this.lenses = h('fieldset', { class: 'tt-choice tt-lenses' });
     this.views = h('fieldset', { class: 'tt-choice tt-views' });
     this.drawings = h('div', { class: 'tt-drawings' });
     this.notes = h('ul', { class: 'tt-notes' });
@@ -337,10 +337,18 @@ class Turntable {
   #showSlot(sign, text, failed = null) {
     this.#frames.hide();
     this.slot.replaceChildren(icon(sign), h('p', { text }));
-    if (failed && this.#retry) {
-      this.slot.append(textButton(t('turntable_retry'), () => this.#retry(failed)));
-    }
+    if (failed && this.#retry) this.slot.append(this.#retryButton(failed));
     this.slot.hidden = false;
+  }
+
+  #retryButton(failed) {
+    const button = textButton(t('turntable_retry'), async () => {
+      if (isOff(button)) return;
+      setOff(button, true);
+      await this.#retry(failed);
+      setOff(button, false);
+    });
+    return button;
   }
 
   #drawSlider() {
