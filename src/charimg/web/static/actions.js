@@ -70,12 +70,12 @@ export const actions = {
     document.dispatchEvent(new CustomEvent('charimg:reuse', { detail: image }));
   },
 
-  retry: (image) =>
+  retry: (image, { quiet = false } = {}) =>
     during(image, 'retry', async () => {
       const { image: next, warnings = [] } = await api.retry(image.id);
       store.upsert(next);
       for (const { message } of warnings) toast({ text: message, kind: 'warn', seconds: 0 });
-      toast({ text: t('retried'), kind: 'ok' });
+      if (!quiet) toast({ text: t('retried'), kind: 'ok' });
     }),
 
   restore: (image) =>

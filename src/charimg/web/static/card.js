@@ -126,6 +126,7 @@ export function card(image, index, { onSelect, onRemove }) {
           onclick: (event) => onSelect(image, event),
         }),
       ),
+      trouble ? h('p', { class: 'ci-trouble' }, icon('warning'), h('span', { text: trouble })) : null,
       isCurrent(image) ? h('span', { class: 'ci-badge over' }, icon('star'), t('current')) : null,
     ),
     h(
@@ -139,21 +140,19 @@ export function card(image, index, { onSelect, onRemove }) {
           openMenu(image, currentTarget, { onRemove }),
         ),
       ),
-      trouble
-        ? h('p', { class: 'ci-trouble' }, icon('warning'), h('span', { text: trouble, title: trouble }))
-        : h(
-            'button',
-            {
-              type: 'button',
-              class: 'ci-prompt-line',
-              tabindex: -1,
-              'aria-expanded': String(isOpen),
-              'aria-controls': isOpen ? `ci-p-${image.id}` : null,
-              'aria-label': t(isOpen ? 'prompt_hide' : 'prompt_show', { prompt: image.prompt.slice(0, 80) }),
-              onclick: () => togglePrompt(image),
-            },
-            h('span', { text: image.prompt }),
-          ),
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'ci-prompt-line',
+          tabindex: -1,
+          'aria-expanded': String(isOpen),
+          'aria-controls': isOpen ? `ci-p-${image.id}` : null,
+          'aria-label': t(isOpen ? 'prompt_hide' : 'prompt_show', { prompt: image.prompt.slice(0, 80) }),
+          onclick: () => togglePrompt(image),
+        },
+        h('span', { text: image.prompt }),
+      ),
       h(
         'p',
         { class: 'ci-facts' },

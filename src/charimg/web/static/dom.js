@@ -33,7 +33,7 @@ export function h(tag, props, ...children) {
 /** A drawing from the shell's sprite; it says nothing to a screen reader. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('class', 'ci-icon');
+  svg.setAttribute('class', `ci-icon ${name}`);
   svg.setAttribute('aria-hidden', 'true');
   svg.setAttribute('focusable', 'false');
   const use = document.createElementNS(SVG, 'use');

@@ -21,20 +21,27 @@ const rows = new Map();
 let activeId = null;
 let activeIndex = 0;
 let drawing = 0;
+/** While the focus is put back on a card that was drawn anew. */
+let restoring = false;
 
 const hooks = { onSelect, onRemove: (image) => removeAndMove([image.id]) };
 const hasFocus = () => grid.contains(document.activeElement);
 
-/** Columns and row height follow from the width, and from the height of a caption's text. */
+/**
+ * Columns and row height follow from the width, and from the height of a caption's text. Styles
+ * are touched only when they change: that would cost every card.
+ */
 function measure() {
   const style = getComputedStyle(grid);
   gap = Number.parseFloat(style.getPropertyValue('--grid-gap')) || 12;
   const least = Number.parseFloat(style.getPropertyValue('--card-min')) || 180;
-  const width = grid.clientWidth;
+  const width = $('ci-foot').clientWidth;
+  const before = `${columns} ${rowHeight}`;
   columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
   const cell = (width - gap * (columns - 1)) / columns;
   const caption = $('ci-probe').getBoundingClientRect().height;
   rowHeight = Math.ceil(cell / 0.8 + caption) + gap;
+  if (before === `${columns} ${rowHeight}` && grid.style.getPropertyValue('--columns')) return;
   grid.style.setProperty('--columns', columns);
   grid.style.setProperty('--row-height', `${rowHeight - gap}px`);
   grid.setAttribute('aria-colcount', columns);
@@ -66,7 +73,9 @@ function show() {
   if (held && !hasFocus()) {
     const cell = cellOf(held) ?? cellOf(activeId);
     const inner = part && cell?.dataset.id === held ? cell.querySelector(`[data-part="${part}"]`) : null;
+    restoring = true;
     (inner ?? cell)?.focus({ preventScroll: true });
+    restoring = false;
   }
   if (store.cursor !== null && last >= count - 2) store.loadMore();
 }
@@ -306,7 +315,7 @@ export function mountGrid() {
   grid.addEventListener('contextmenu', onContextMenu);
   grid.addEventListener('focusin', ({ target }) => {
     const id = target.closest('[role="gridcell"]')?.dataset.id;
-    if (!id || id === activeId) return;
+    if (!id || id === activeId || restoring) return;
     cellOf(activeId)?.setAttribute('tabindex', '-1');
     activeId = id;
     activeIndex = store.view.findIndex((image) => image.id === id);
@@ -316,17 +325,20 @@ export function mountGrid() {
   bindKeys();
   measure();
   addEventListener('scroll', soon, { passive: true });
-  new ResizeObserver(() => {
+  const sizes = new ResizeObserver(() => {
     measure();
     soon();
-  }).observe($('ci-images'));
+  });
+  for (const watched of ['ci-foot', 'ci-probe']) sizes.observe($(watched));
+  document.addEventListener('charimg:card-size', () => {
+    measure();
+    soon();
+  });
   let before = null;
   store.subscribe(() => {
     prune();
     showFoot();
-    if (!grid.hidden && !grid.clientWidth) return;
-    measure();
-    show();
+    soon();
     if (store.phase === 'ready' && before !== null && before !== store.view.length) {
       announceCount();
     }

@@ -16,6 +16,7 @@ const ITEMS = [
 ];
 
 let menu = null;
+let openedAt = 0;
 
 /** Close the menu, if one is open. */
 export function closeMenu() {
@@ -60,10 +61,12 @@ export function openMenu(image, opener, { onRemove }) {
     element.remove();
     if (inside && back.isConnected) back.focus({ preventScroll: true });
   });
-  root().append(element);
+  // Within the landmark of its images; the popover itself is above everything.
+  (opener.closest('section') ?? root()).append(element);
   element.showPopover();
   opener.setAttribute('aria-expanded', 'true');
   place(element, opener.getBoundingClientRect());
+  openedAt = scrollY;
   items[0].focus({ preventScroll: true });
 }
 
@@ -102,5 +105,6 @@ function onKey(event, items) {
   items[next].focus();
 }
 
-addEventListener('scroll', closeMenu, { passive: true });
+// The end of a scroll that brought the card into view is none of the reader's own.
+addEventListener('scroll', () => Math.abs(scrollY - openedAt) > 40 && closeMenu(), { passive: true });
 addEventListener('resize', closeMenu, { passive: true });

@@ -146,7 +146,7 @@ async function watch(operation) {
       const ended = said.operation?.state;
       if (ended === 'failed' || ended === 'unknown') {
         toast({ text: t(`job_ended_${ended}`), detail: said.operation.error ?? '', kind: 'error', seconds: 0 });
-      } else if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 0 });
+      } else if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 12 });
       else toast({ text: t(`done_${operation.kind}`), kind: 'ok' });
     }
   } catch (error) {

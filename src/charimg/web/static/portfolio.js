@@ -87,11 +87,9 @@ function slots() {
   });
   if (known.some(({ image }) => image)) return known;
   // A set of another process, or an older journal: what there is, as one set.
-  return store.shots
-    .filter(({ id }) => !store.hidden.has(id))
-    .slice(0, SHOTS)
-    .reverse()
-    .map((image) => ({ image, name: image.metrics?.shot?.name }));
+  const shots = store.shots.filter(({ id }) => !store.hidden.has(id)).slice(0, SHOTS).reverse();
+  if (shots.length) return shots.map((image) => ({ image, name: image.metrics?.shot?.name }));
+  return Array.from({ length: SHOTS }, () => ({ state: 'waiting' }));
 }
 
 function slot({ image, name, state }, index) {
@@ -133,6 +131,7 @@ function showSlots() {
   const all = slots();
   const signature = all
     .map(({ image, state }) => (image ? `${image.id}${image.status}${store.busy.has(image.id)}` : state))
+    .concat(running() !== null)
     .join();
   if (signature === drawnSlots) return;
   drawnSlots = signature;
@@ -140,18 +139,17 @@ function showSlots() {
   const stored = all.filter(({ image }) => image?.status === 'succeeded').length;
   const box = $('ci-slots');
   const focused = box.contains(document.activeElement) ? [...box.children].findIndex((li) => li.contains(document.activeElement)) : -1;
-  box.hidden = !all.length;
   box.replaceChildren(...all.map(slot));
   if (focused >= 0) box.children[focused]?.querySelector('button')?.focus();
   const foot = $('ci-slots-foot');
   foot.replaceChildren();
-  foot.hidden = !all.length;
-  if (!all.length) return;
-  foot.append(h('p', { class: 'ci-muted', text: t('slots_stored', { current: stored, total: all.length }) }));
+  foot.append(h('p', { class: 'ci-muted', text: t(stored || failures.length ? 'slots_stored' : 'slots_none', { current: stored, total: all.length }) }));
   if (failures.length && !running()) {
     foot.append(
       button({ text: t('retry_all', { count: failures.length }), icon: 'retry', kind: 'small' }, async () => {
-        for (const image of failures) await actions.retry(image);
+        let stored = 0;
+        for (const image of failures) if (await actions.retry(image, { quiet: true })) stored += 1;
+        if (stored) toast({ text: t('retried_all', { count: stored }), kind: 'ok' });
       }),
     );
   }
@@ -174,7 +172,7 @@ async function start(event) {
     const said = await run('portfolio', { referenceId: picked });
     for (const { message } of said.warnings ?? []) toast({ text: message, kind: 'warn', seconds: 0 });
     const failures = said.failures?.length ?? 0;
-    if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 0 });
+    if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 12 });
     else toast({ text: t('done_portfolio'), kind: 'ok' });
   } catch (error) {
     showError($('ci-portfolio-error'), error, () => start());

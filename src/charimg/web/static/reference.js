@@ -117,10 +117,11 @@ function foresee() {
   const count = store.total;
   if (count === null) return;
   const keys = { 'delete-all': 'will_delete', 'delete-after-success': 'will_delete_after', 'keep-history': 'will_keep' };
-  const key = count ? keys[policy()] : 'will_not_delete';
+  const here = t(count ? keys[policy()] : 'will_not_delete', { count });
+  const text = store.references.length ? `${here} ${t('will_delete_remote')}` : here;
   note.replaceChildren(
     icon(count && policy() !== 'keep-history' ? 'warning' : 'info'),
-    h('span', { text: t(key, { count }) }),
+    h('span', { text }),
   );
   note.classList.toggle('warn', count > 0 && policy() !== 'keep-history');
 }
@@ -182,7 +183,7 @@ function showLatest() {
         'div',
         { class: 'ci-empty' },
         icon('person'),
-        h('p', { text: t(store.phase === 'loading' ? 'loading' : 'no_reference') }),
+        h('p', { text: t({ loading: 'loading', failed: 'list_failed' }[store.phase] ?? 'no_reference') }),
       ),
     );
     return;
@@ -200,14 +201,12 @@ function showLatest() {
         fetchpriority: 'high',
       }),
   );
-  // The space is there before the picture is.
-  if (media.width && media.height) view.style.aspectRatio = `${media.width} / ${media.height}`;
   box.replaceChildren(
     view,
     h(
       'div',
       { class: 'ci-latest-foot' },
-      h('p', null, h('span', { class: 'ci-badge' }, icon('star'), t('current')), h('time', { datetime: image.createdAt, text: fmt.date(image.createdAt) })),
+      h('p', null, h('span', { class: 'ci-badge' }, icon('star'), t('current')), h('time', { datetime: image.createdAt, text: fmt.moment(image.createdAt), title: fmt.date(image.createdAt) })),
       h(
         'div',
         { class: 'ci-row' },

@@ -2,7 +2,7 @@
 
 import { opened } from './actions.js';
 import { fmt, t } from './config.js';
-import { $, button, h } from './dom.js';
+import { $, button, h, isOff, setOff } from './dom.js';
 import { removeAndMove } from './grid.js';
 import { chosen, clear, selectAll, selected, subscribe } from './selection.js';
 import { bind } from './shortcuts.js';
@@ -52,7 +52,7 @@ function size() {
   const set = () => {
     $('ci-grid').style.setProperty('--card-min', `${range.value}px`);
     range.setAttribute('aria-valuetext', `${range.value} px`);
-    store.changed();
+    document.dispatchEvent(new Event('charimg:card-size'));
   };
   range.addEventListener('input', () => {
     set();
@@ -79,8 +79,8 @@ function showCount() {
     box.textContent = fmt.number(searched ? view.length : Math.max(0, count - pending));
   }
   const some = store.shots.some(({ status }) => status === 'succeeded');
-  $('ci-turntable').hidden = !some;
-  $('ci-sheet').hidden = !view.some(({ media }) => media !== null);
+  setOff($('ci-turntable'), !some);
+  setOff($('ci-sheet'), !view.some(({ media }) => media !== null));
 }
 
 let drawnSelection = '';
@@ -101,7 +101,7 @@ function showSelection() {
   const files = images.filter(({ media }) => media !== null);
   const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
   const act = (name, props, run) => button({ 'data-act': name, kind: 'small', ...props }, run);
-  bar.replaceChildren(
+  const parts = [
     h('p', { class: 'ci-selection-count' }, h('strong', { text: t('selected', { count: images.length }) }), h('span', { class: 'ci-muted', text: fmt.size(bytes) })),
     act('all', { text: t('select_all'), icon: 'all' }, selectAll),
     act('zip', { text: t('zip'), icon: 'download', 'aria-disabled': files.length ? null : 'true' }, () => zip(files)),
@@ -110,7 +110,8 @@ function showSelection() {
       : null,
     act('delete', { text: t('delete'), icon: 'trash', kind: 'small danger-quiet' }, () => removeAndMove(images.map(({ id }) => id))),
     act('clear', { label: t('select_none'), icon: 'close', kind: 'small quiet' }, clear),
-  );
+  ];
+  bar.replaceChildren(...parts.filter(Boolean));
   if (focused) (bar.querySelector(`[data-act="${focused}"]`) ?? bar.querySelector('button')).focus();
 }
 
@@ -119,6 +120,7 @@ async function zip(files) {
 }
 
 async function turntable() {
+  if (isOff($('ci-turntable'))) return;
   const images = await everyShot();
   await opened('./turntable.js', ({ openTurntable }) => openTurntable({ images }));
 }
@@ -129,6 +131,7 @@ async function everyShot() {
 }
 
 async function sheet() {
+  if (isOff($('ci-sheet'))) return;
   await store.loadAll();
   const images = selected.size ? chosen() : store.view;
   await opened('./sheet.js', ({ openContactSheet }) =>
