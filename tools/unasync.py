@@ -17,7 +17,11 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAIRS = (("src/charimg/_async", "src/charimg/_sync"), ("tests/_async", "tests/_sync"))
+PAIRS = (
+    ("src/charimg/_async", "src/charimg/_sync"),
+    ("src/charimg/web/_async", "src/charimg/web/_sync"),
+    ("tests/_async", "tests/_sync"),
+)
 
 NAMES = {
     "AsyncExitStack": "ExitStack",
@@ -26,6 +30,7 @@ NAMES = {
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "_async": "_sync",
+    "aask": "ask",
     "aclose": "close",
     "aclosing": "closing",
     "arun_bounded": "run_bounded",

@@ -15,7 +15,7 @@ from attrs import frozen
 from PIL import Image
 
 from charimg._assembly.embedded import embedded
-from charimg.cli import contact_sheet, demo, demo_story
+from charimg.cli import contact_sheet, demo, demo_directory, demo_story
 from charimg.cli.demo_truth import Truth, media_files, read_back
 from charimg.errors import ConfigurationError
 from charimg.journal import Operation, OperationKind, OperationState
@@ -151,7 +151,7 @@ def test_what_is_not_a_former_demo_is_refused_untouched(
 
 
 def test_an_empty_directory_is_taken(tmp_path: Path) -> None:
-    assert demo.prepare(tmp_path) == tmp_path
+    assert demo_directory.prepare(tmp_path) == tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [".charimg-demo"]
 
 
@@ -159,7 +159,7 @@ def test_a_former_demo_loses_all_its_files(shown: Shown, tmp_path: Path) -> None
     copy = tmp_path / "copy"
     shutil.copytree(shown.directory, copy)
     assert {path.name for path in copy.iterdir()} >= set(FILES)
-    demo.prepare(copy)
+    demo_directory.prepare(copy)
     assert [path.name for path in copy.iterdir()] == [".charimg-demo"]
 
 
@@ -333,7 +333,7 @@ def test_a_wrong_result_is_told_and_ends_with_1(
 @pytest.mark.parametrize("columns", [80, 100])
 def test_on_a_terminal_there_are_bars_and_a_table_that_fits(tmp_path: Path, columns: int) -> None:
     directory = tmp_path / "d"
-    code, raw = on_terminal("demo", "--directory", directory, columns=columns)
+    code, raw = on_terminal("demo", "--no-page", "--directory", directory, columns=columns)
     assert code == 0, raw
     text = without_escapes(raw).replace("\r", "\n")
     lines = [line.rstrip() for line in text.split("\n") if line.strip()]

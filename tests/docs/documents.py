@@ -43,7 +43,7 @@ _FENCE = re.compile(r"^[ \t]*(?:[-*] +)?(?:`{3,}|~{3,})[ \t]*([^\s`]+)", re.MULT
 # Sphinx' own directives: nothing in them runs.
 _DIRECTIVES = ("{toctree}", "{eval-rst}", "{include}", "{note}", "{warning}", "{contents}")
 _LANGUAGES = ("python", "output", "console", "json", "toml", "text")
-_SERVES = ("simulate", "demo")
+_SERVES = ("simulate", "demo", "serve")
 _EXTRAS = re.compile(r"\[([^\]]+)\]")
 
 

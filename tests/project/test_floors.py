@@ -55,6 +55,7 @@ SIDEWAYS = {
     ("_assembly", "stores"),
     # The demo runs against the simulator.
     ("cli", "testing"),
+    ("cli", "web"),
 }
 """Rooms of one floor that may import each other, in this direction. The package itself, where the
 public names are gathered, is no room: it imports by name only, and nothing takes more from it
@@ -74,7 +75,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"web", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -92,9 +93,11 @@ EXTRAS = {
     "obstore": {"stores"},
     "rich": {"cli"},
     "typer": {"cli"},
-    "uvicorn": {"testing"},
+    "uvicorn": {"testing", "cli"},
+    "jinja2": {"web"},
 }
-"""Packages of extras; outside ``cli`` they are imported when they are used, never at load."""
+"""Packages of extras. Outside ``cli`` they are imported when they are used, never at load, but for
+the adapter of a web framework, which is loaded by who has it."""
 
 
 def room_of(module: str) -> str:
@@ -155,7 +158,7 @@ def judge_foreign(each: Import) -> str | None:
     if package in EXTRAS:
         if here not in EXTRAS[package]:
             return f"{here} may not import {package}"
-        if each.when == "load" and here != "cli":
+        if each.when == "load" and here != "cli" and each.importer != f"charimg.web.{package}":
             return f"{here} loads {package} before it is used"
         return None
     return f"{package} is no dependency"

@@ -59,7 +59,7 @@ def test_a_requirement_without_a_plain_lower_bound_is_refused(bound: str) -> Non
 def test_the_extras_that_an_extra_is_made_of_are_resolved() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {bound.partition(">=")[0] for bound in content.bounds_of(project, "local")}
-    assert names == {"pillow", "rich", "typer", "uvicorn"}
+    assert names == {"jinja2", "pillow", "rich", "typer", "uvicorn"}
 
 
 def test_the_files_of_the_package_include_the_marker_of_types() -> None:

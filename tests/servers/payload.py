@@ -1,4 +1,4 @@
-"""A real Payload CMS on loopback, on SQLite or PostgreSQL, for the tests of the Payload stores."""
+"""A real Payload CMS on loopback, on SQLite, PostgreSQL or MongoDB, for its stores' tests."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from .mongo import MongoServer
 from .postgres import PostgresServer
 
 HERE = Path(__file__).parent / "payload"
@@ -62,9 +63,10 @@ class PayloadServer:
 
     Args:
         work: Where its data go.
-        database: The URL of a PostgreSQL database; SQLite without one.
-        id_type: ``integer`` or ``uuid``.
+        database: The URL of a database of PostgreSQL or MongoDB; SQLite without one.
+        id_type: ``integer`` or ``uuid``; MongoDB has ObjectIds.
         keyed: Whether the collections have the optional operation key.
+        loose: Whether a record stands without media, and takes any kind and status.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class PayloadServer:
         database: str | None = None,
         id_type: str = "integer",
         keyed: bool = False,
+        loose: bool = False,
     ) -> None:
         self.api_key = API_KEY
         self.files = work / "media"
@@ -81,10 +84,11 @@ class PayloadServer:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self._port = free.getsockname()[1]
         self._settings = {
-            "db": "sqlite" if database is None else "postgres",
+            "db": "sqlite" if database is None else database.partition(":")[0],
             "url": database or f"file:{work / 'payload.db'}",
             "idType": id_type if id_type == "uuid" else "serial",
             "keyed": keyed,
+            "loose": loose,
             "work": str(work),
             "files": str(self.files),
             "port": self._port,
@@ -169,5 +173,16 @@ def postgres(work: Path) -> Iterator[str]:
     server.start()
     try:
         yield server.url()
+    finally:
+        server.stop()
+
+
+@contextmanager
+def mongo() -> Iterator[str]:
+    """Start what speaks MongoDB's protocol; give the URL of an empty database."""
+    server = MongoServer()
+    server.start()
+    try:
+        yield server.url
     finally:
         server.stop()

@@ -7,6 +7,7 @@ the story must say.
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections import Counter
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
-from ..servers.payload import PayloadServer
+from ..servers.payload import PayloadServer, mongo
 from ..servers.postgres import PostgresServer
 from ..servers.postgres import postgres_server as postgres_server
 from ..servers.s3 import S3Server, credentials
@@ -114,9 +115,17 @@ class Setting:
         )
 
     def payload(self, db_id: str) -> Stores:
+        return self.on_payload(db_id, reuses_ids=True)
+
+    def payload_on_mongo(self, db_id: str) -> Stores:
+        stores = self.on_payload(db_id, self.stack.enter_context(mongo()))
+        assert re.fullmatch(r"[0-9a-f]{24}", stores.character)
+        return stores
+
+    def on_payload(self, db_id: str, url: str | None = None, **options: Any) -> Stores:
         work = self.work / "payload"
         work.mkdir()
-        server = PayloadServer(work)
+        server = PayloadServer(work, database=url)
         self.stack.callback(server.kill)
         server.start()
         cms = self.stack.enter_context(PayloadClient(server.url, api_key=server.api_key))
@@ -127,7 +136,7 @@ class Setting:
             PayloadMetadataRepository(cms),
             SqliteGenerationLedger(database),
             server.character("Mara", libraryIntegration={"libraryDbId": db_id}),
-            reuses_ids=True,
+            **options,
         )
 
     def bucket(self) -> S3MediaStore:
@@ -286,7 +295,14 @@ EXPECTED: dict[str, Any] = {
     "all deleted": 7,
     "none": ([0], 0, {}),
 }
-COMBINATIONS = ("memory", "disk_and_sqlite", "s3_and_sqlite", "s3_and_postgres", "payload")
+COMBINATIONS = (
+    "memory",
+    "disk_and_sqlite",
+    "s3_and_sqlite",
+    "s3_and_postgres",
+    "payload",
+    "payload_on_mongo",
+)
 
 
 @pytest.mark.parametrize("name", COMBINATIONS)

@@ -44,14 +44,20 @@ class TestMemoryDirectoryOnTrio(TestMemoryDirectoryOnAsyncio):
 
 class TestMemoryMedia(MediaStoreContract):
     def make(self) -> Any:
-        return MemoryMediaStore()
+        self.made = MemoryMediaStore()
+        return self.made
+
+    def underneath(self, key: str) -> list[str]:
+        return [each for each in self.made._files if each == key]
 
 
-class TestMemoryMediaOnAsyncio(MediaStoreContract):
+class TestMemoryMediaOnAsyncio(TestMemoryMedia):
     backend = "asyncio"
 
     def make(self) -> Any:
-        return AsyncMemoryMediaStore()
+        made = AsyncMemoryMediaStore()
+        self.made = made._sync
+        return made
 
 
 class TestMemoryMediaOnTrio(TestMemoryMediaOnAsyncio):
@@ -62,14 +68,21 @@ class TestMemoryMetadata(MetadataRepositoryContract):
     many = 1_001
 
     def make(self) -> Any:
-        return MemoryMetadataRepository()
+        self.made = MemoryMetadataRepository()
+        return self.made
+
+    def rows(self, key: str) -> int:
+        return sum(image.key == key for image in self.made._images.values())
 
 
-class TestMemoryMetadataOnAsyncio(MetadataRepositoryContract):
+class TestMemoryMetadataOnAsyncio(TestMemoryMetadata):
     backend = "asyncio"
+    many = 60
 
     def make(self) -> Any:
-        return AsyncMemoryMetadataRepository()
+        made = AsyncMemoryMetadataRepository()
+        self.made = made._sync
+        return made
 
 
 class TestMemoryMetadataOnTrio(TestMemoryMetadataOnAsyncio):

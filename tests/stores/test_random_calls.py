@@ -187,7 +187,20 @@ class LostPlace(MemoryMetadataRepository):
         return page
 
 
-@pytest.mark.parametrize("broken", [RemembersKeys, StaleFilter, LostPlace])
+class GivesIdsAgain(MemoryMetadataRepository):
+    """Counts on from the highest id that is left."""
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        for first in self._images.values():
+            if first.key == image.key:
+                return first
+        number = f"{max(map(int, self._images), default=0) + 1:06}"
+        stored = evolve(super().add(evolve(image, key=number)), key=image.key)
+        self._images[number] = stored
+        return stored
+
+
+@pytest.mark.parametrize("broken", [RemembersKeys, StaleFilter, LostPlace, GivesIdsAgain])
 def test_a_broken_repository_is_caught(broken: Any) -> None:
     class Suite(MetadataRepositoryMachine):
         shrink = False
@@ -196,6 +209,16 @@ def test_a_broken_repository_is_caught(broken: Any) -> None:
             return broken()
 
     assert "The contract says: " in str(run_contract(Suite())["test_any_sequence_of_calls"])
+
+
+def test_a_repository_that_gives_ids_again_and_says_so_is_fine() -> None:
+    class Suite(MetadataRepositoryMachine):
+        reuses_ids = True
+
+        def make(self) -> Any:
+            return GivesIdsAgain()
+
+    assert run_contract(Suite()) == {}
 
 
 class SaveAfterDelete(MemoryMediaStore):

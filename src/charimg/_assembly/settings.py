@@ -66,6 +66,13 @@ class StoreSettings:
         )
         return _fitting(found)
 
+    @classmethod
+    def embedded(cls, directory: Path) -> StoreSettings:
+        """Return the embedded default below a directory, whatever the environment says."""
+        local = Place(backend="sqlite", path=directory / DATABASE)
+        files = Place(backend="file", path=directory / MEDIA_DIRECTORY)
+        return cls(metadata=local, media=files, ledger=local, characters=local)
+
     def moved(
         self,
         *,

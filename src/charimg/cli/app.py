@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from . import characters, demo, doctor, generate, images, migrate, prompt, recover, simulate
+from . import characters, demo, doctor, generate, images, migrate, prompt, recover, serve, simulate
 from .exit_codes import MEANINGS, ExitCode
 from .report import Report
 
@@ -95,6 +95,7 @@ def _root(
 
 
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.command("simulate")(simulate.simulate)
 app.add_typer(characters.app, name="characters")
 app.command("prompt")(prompt.prompt)

@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .._assembly.embedded import DATABASE, MEDIA, embedded
-from ..errors import ConfigurationError
+from .._assembly.embedded import embedded
 from .contact_sheet import write_contact_sheet
+from .demo_directory import SHEET, prepare
 from .demo_story import CHARACTER, simulated, tell_story
 from .demo_truth import Truth, read_back
 from .exit_codes import ExitCode
 from .options import JsonOption
+from .pages import serve_pages
 from .report import Report, reporting
+from .session import Settings
 from .simulate import require_local
 from .tables import image_table
 
-__all__ = ["demo", "prepare"]
-
-MARKER = ".charimg-demo"
-SHEET = "contact-sheet.png"
-
-_MARKER_TEXT = (
-    "This directory belongs to `charimg demo`, which removes its own files and makes them anew.\n"
-)
-
-
-def prepare(directory: Path) -> Path:
-    """Make the demo's directory, and remove what a former demo left in it.
-
-    Only the demo's own files go. A directory that holds anything and is not a former demo's is left
-    alone.
-
-    Raises:
-        ConfigurationError: It is no former demo directory, and not empty; or it cannot be made.
-    """
-    marker = directory / MARKER
-    try:
-        former = marker.is_file()
-        if directory.is_symlink() or (
-            directory.exists()
-            and not former
-            and (not directory.is_dir() or any(directory.iterdir()))
-        ):
-            raise ConfigurationError(
-                f"{str(directory)!r} is not a former demo directory, so nothing in it was touched. "
-                "Give an empty or new one with --directory."
-            )
-        directory.mkdir(parents=True, exist_ok=True)
-        if former:
-            shutil.rmtree(directory / MEDIA, ignore_errors=True)
-            for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", SHEET):
-                (directory / name).unlink(missing_ok=True)
-        marker.write_text(_MARKER_TEXT, encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"The demo directory {str(directory)!r} cannot be made ({error.strerror}). Give "
-            "another --directory."
-        ) from error
-    return directory
+__all__ = ["demo"]
 
 
 def _sheet(directory: Path, truth: Truth) -> Path:
@@ -98,17 +58,33 @@ def demo(
         Path, typer.Option("--directory", "-d", help="Made anew by each demo.")
     ] = Path("charimg-demo"),
     seed: Annotated[int, typer.Option("--seed", help="Of the drawn images.")] = 1,
+    page: Annotated[
+        bool | None,
+        typer.Option(
+            "--page/--no-page",
+            help="Whether to open the images page at the end. Default: only on a terminal.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the main job against a simulated Character Library.
 
     A reference; a second one that replaces it, with the delete-and-retry; 27 shots, one of which
-    first fails to download and is retried; a scene; a table; a contact sheet.
+    first fails to download and is retried; a scene; a table; a contact sheet. Then the images page,
+    in a browser, until Ctrl-C.
     """
+    if page is None:
+        page = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
     with reporting(as_json) as report:
         require_local()
         prepare(directory)
         with simulated(seed) as server:
             tell_story(report, server, directory)
             truth = read_back(directory, CHARACTER.id, server.url)
-        _conclude(report, directory, truth)
+            _conclude(report, directory, truth)
+            if page:
+                settings = Settings.of(directory, server.url)
+                serve_pages(report, settings, demo=True, opened=CHARACTER.id)
+            else:
+                report.say("To see the images page: charimg demo --page")

@@ -22,7 +22,7 @@ from .tables import image_brief
 if TYPE_CHECKING:
     from ..testing.server import SimulatorServer
 
-__all__ = ["CHARACTER", "simulated", "tell_story"]
+__all__ = ["CHARACTER", "add_character", "simulated", "tell_story"]
 
 CHARACTER = CharacterReference(
     id="mara-voss",
@@ -71,7 +71,7 @@ def tell_story(report: Report, server: SimulatorServer, directory: Path) -> None
             directory, library=library, downloader=downloader, job_policy=_JOB
         ) as service,
     ):
-        _add_character(report, library, directory)
+        add_character(report, library, directory)
         _reference(report, service, None, "1. A reference, from the suggested prompt")
         # The first remote DELETE fails, so the server still has its master when the prompt arrives.
         switches.change({"reference_delete_errors": 1})
@@ -82,7 +82,8 @@ def tell_story(report: Report, server: SimulatorServer, directory: Path) -> None
         _scene(report, service)
 
 
-def _add_character(report: Report, library: CharacterLibrary, directory: Path) -> None:
+def add_character(report: Report, library: CharacterLibrary, directory: Path) -> None:
+    """Make the demo's character in the Library, and link it in the directory's database."""
     slug = unique_character_id(CHARACTER.name)
     made = library.create_character(CHARACTER.name, character_id=slug)
     linked = evolve(CHARACTER, library_db_id=made.id, library_character_id=made.character_id)

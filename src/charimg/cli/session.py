@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from attrs import field, frozen
 
 from .._assembly.settings import StoreSettings, allowed_origins, data_directory
 from .._assembly.stores import Stores, open_stores
+from .._async.library import AsyncCharacterLibrary
 from .._library.urls import ENVIRONMENT_VARIABLE
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
@@ -30,6 +31,7 @@ _NOWHERE = "http://charimg.invalid"
 """Stands in for a Library that the command never calls; the name cannot resolve (RFC 2606)."""
 
 _SHORTEST_ID = 4
+_Client = TypeVar("_Client", CharacterLibrary, AsyncCharacterLibrary)
 
 
 @frozen(kw_only=True)
@@ -113,6 +115,18 @@ class Settings:
         Raises:
             ConfigurationError: No URL is given, or it makes no sense.
         """
+        with self._library(CharacterLibrary, timeouts, retries) as library:
+            yield library
+
+    @asynccontextmanager
+    async def async_library(self) -> AsyncIterator[AsyncCharacterLibrary]:
+        """Open the async client of the Character Library; see `library`."""
+        async with self._library(AsyncCharacterLibrary, None, None) as library:
+            yield library
+
+    def _library(
+        self, client: type[_Client], timeouts: Timeouts | None, retries: RetryPolicy | None
+    ) -> _Client:
         if not self.library_url:
             raise ConfigurationError(
                 "No Character Library is configured. Give --library-url or set "
@@ -120,7 +134,7 @@ class Settings:
             )
         headers = self.headers()
         try:
-            library = CharacterLibrary(
+            return client(
                 self.library_url,
                 headers=headers,
                 timeouts=timeouts or Timeouts(),
@@ -130,8 +144,6 @@ class Settings:
             raise ConfigurationError(
                 f"--library-url or {ENVIRONMENT_VARIABLE} is wrong: {error}"
             ) from error
-        with library:
-            yield library
 
     @contextmanager
     def stores(self, *, create: bool = False) -> Iterator[Stores]:

@@ -49,7 +49,7 @@ def serve(
     """
     simulator = Simulator() if simulator is None else simulator
     server = _server(simulator)
-    listening, url = _listen(host, port)
+    listening, url = listen(host, port, "The simulator")
     simulator.base_url = url
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listening]}, name="charimg-simulator", daemon=True
@@ -84,7 +84,7 @@ def run(
     """
     simulator = Simulator() if simulator is None else simulator
     server = _server(simulator)
-    listening, url = _listen(host, port)
+    listening, url = listen(host, port, "The simulator")
     simulator.base_url = url
     try:
         if ready is not None:
@@ -114,13 +114,18 @@ def _server(simulator: Simulator) -> Any:
     return uvicorn.Server(config)
 
 
-def _listen(host: str, port: int) -> tuple[socket.socket, str]:
+def listen(host: str, port: int, who: str) -> tuple[socket.socket, str]:
+    """Listen on an address; return the socket and its URL.
+
+    Raises:
+        ConfigurationError: It cannot be listened on.
+    """
     try:
         listening = socket.create_server((host, port), backlog=128)
     except OSError as error:
         raise ConfigurationError(
-            f"The simulator cannot listen on {host}:{port}: {error.strerror}. Choose another port; "
-            "0 takes a free one."
+            f"{who} cannot listen on {host}:{port}: {error.strerror}. Choose another port; 0 "
+            "takes a free one."
         ) from error
     # asyncio would set it only where the socket names its protocol. Without it every answer waits
     # for the client's delayed acknowledgement.

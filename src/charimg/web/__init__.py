@@ -1,6 +1,8 @@
-"""What a host mounts in its web application.
+"""What a host mounts in its web application: the ``/v1`` routes, the images page, media files.
 
-So far: `MediaApp`, which serves the files of a `DiskMediaStore`, as ASGI and as WSGI.
+`asgi_app` is the whole as an ASGI application; `charimg.web.fastapi`, `charimg.web.django` and
+`charimg.web.flask` mount the same in their frameworks; `MediaApp` serves the files of a
+`DiskMediaStore`.
 """
 
 from __future__ import annotations
@@ -9,12 +11,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ._async.workspace import AsyncWorkspace as AsyncWorkspace
+    from ._sync.workspace import Workspace as Workspace
+    from .access import AccessDenied as AccessDenied
+    from .access import Action as Action
+    from .access import Authorize as Authorize
+    from .asgi import asgi_app as asgi_app
+    from .exchange import WebRequest as WebRequest
+    from .exchange import WebResponse as WebResponse
     from .media import MediaApp as MediaApp
+    from .options import Csrf as Csrf
+    from .options import WorkspaceOptions as WorkspaceOptions
 
-_NAMES = {"media": ("MediaApp",)}
+_NAMES = {
+    "_async.workspace": ("AsyncWorkspace",),
+    "_sync.workspace": ("Workspace",),
+    "access": ("AccessDenied", "Action", "Authorize"),
+    "asgi": ("asgi_app",),
+    "exchange": ("WebRequest", "WebResponse"),
+    "media": ("MediaApp",),
+    "options": ("Csrf", "WorkspaceOptions"),
+}
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = ["MediaApp"]
+__all__ = [
+    "AccessDenied",
+    "Action",
+    "AsyncWorkspace",
+    "Authorize",
+    "Csrf",
+    "MediaApp",
+    "WebRequest",
+    "WebResponse",
+    "Workspace",
+    "WorkspaceOptions",
+    "asgi_app",
+]
 
 
 def __getattr__(name: str) -> Any:

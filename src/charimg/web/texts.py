@@ -10,6 +10,11 @@ from __future__ import annotations
 __all__ = ["TEXTS"]
 
 TEXTS: dict[str, str] = {
+    # The list of characters, where we are served alone
+    "index_title": "Characters",
+    "index_ask": "Character id",
+    "index_open": "Open",
+    "index_empty": "There is no character yet. Add one with: charimg characters add",
     # The shell
     "page_title": "Images of {name}",
     "skip": "Skip to the images",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.servers.payload import PayloadServer, postgres
+from tests.servers.payload import PayloadServer, mongo, postgres
 
-KINDS = {
-    "sqlite": {"database": False, "id_type": "integer", "keyed": False},
-    "sqlite-uuid": {"database": False, "id_type": "uuid", "keyed": True},
-    "postgres": {"database": True, "id_type": "integer", "keyed": True},
-    "postgres-uuid": {"database": True, "id_type": "uuid", "keyed": False},
+KINDS: dict[str, dict[str, Any]] = {
+    "sqlite": {"database": "sqlite", "id_type": "integer"},
+    "sqlite-uuid": {"database": "sqlite", "id_type": "uuid", "keyed": True, "loose": True},
+    "postgres": {"database": "postgres", "id_type": "integer", "keyed": True},
+    "postgres-uuid": {"database": "postgres", "id_type": "uuid"},
+    "mongo": {"database": "mongo"},
+    "mongo-keyed": {"database": "mongo", "keyed": True, "loose": True},
 }
 
 
@@ -36,12 +39,14 @@ def payload_of(
         yield get
 
 
-def make(
-    work: Path, stack: ExitStack, *, database: bool, id_type: str, keyed: bool
-) -> PayloadServer:
+def make(work: Path, stack: ExitStack, *, database: str, **options: Any) -> PayloadServer:
     """Make a server that goes with the stack."""
-    url = stack.enter_context(postgres(work)) if database else None
-    server = PayloadServer(work, database=url, id_type=id_type, keyed=keyed)
+    url = None
+    if database == "postgres":
+        url = stack.enter_context(postgres(work))
+    elif database == "mongo":
+        url = stack.enter_context(mongo())
+    server = PayloadServer(work, database=url, **options)
     stack.callback(server.kill)
     return server
 

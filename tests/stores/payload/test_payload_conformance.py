@@ -1,4 +1,8 @@
-"""The Payload stores keep the contracts, on SQLite and PostgreSQL, with each kind of id."""
+"""The Payload stores keep the contracts, with each kind of id, on SQLite, PostgreSQL and MongoDB.
+
+ObjectIds come from Payload's own adapter for MongoDB. What speaks MongoDB's protocol to it keeps
+its documents in SQLite: the ids and the adapter's queries are proven here, not MongoDB's engine.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,15 @@ from charimg.stores import (
     PayloadClient,
     PayloadMediaStore,
     PayloadMetadataRepository,
+    PayloadOptions,
 )
 from charimg.testing import (
     CharacterDirectoryContract,
     MediaStoreContract,
     MetadataRepositoryContract,
 )
+from charimg.testing.conformance.media import FileHooks
+from charimg.testing.conformance.metadata import RecordHooks
 
 from .pictures import png, upload
 
@@ -36,6 +43,7 @@ class _OnPayload:
     store: Any
     kind = "sqlite"
     backend: str | None = None
+    options: PayloadOptions | None = None
 
     @pytest.fixture(autouse=True)
     def _server(self, payload_of: Callable[[str], PayloadServer]) -> Iterator[None]:
@@ -46,7 +54,7 @@ class _OnPayload:
 
     def make(self) -> Any:
         client = PayloadClient if self.backend is None else AsyncPayloadClient
-        made = client(self.server.url, api_key=self.server.api_key)
+        made = client(self.server.url, api_key=self.server.api_key, options=self.options)
         store = self.store(made)
         self.clients[id(store)] = made
         return store
@@ -59,8 +67,8 @@ class _OnPayload:
         return client.close() if self.backend is None else client.aclose()
 
 
-class TestMedia(_OnPayload, MediaStoreContract):
-    store = PayloadMediaStore
+class _Files(_OnPayload, FileHooks):
+    """What Payload takes as a file."""
 
     def content(self, seed: bytes) -> bytes:
         return png(seed)
@@ -74,6 +82,16 @@ class TestMedia(_OnPayload, MediaStoreContract):
     ) -> Upload:
         content = super().upload(key).file.read() if content is None else content
         return upload(key, content, source=source)
+
+    def underneath(self, key: str) -> list[str]:
+        query = f"/media?depth=0&limit=0&where[filename][contains]={key}"
+        documents = self.server.ask("GET", query)["docs"]
+        files = [path.name for path in self.server.files.iterdir() if key in path.name]
+        return [each["filename"] for each in documents] + files
+
+
+class TestMedia(_Files, MediaStoreContract):
+    store = PayloadMediaStore
 
 
 class TestMediaOnAsyncio(TestMedia):
@@ -97,10 +115,18 @@ class TestMediaInPostgresUuidsOnAsyncio(TestMediaOnAsyncio):
     kind = "postgres-uuid"
 
 
-class TestMetadata(_OnPayload, MetadataRepositoryContract):
-    store = PayloadMetadataRepository
+class TestMediaInMongo(TestMedia):
+    kind = "mongo"
+
+
+class TestMediaInMongoOnTrio(TestMediaOnTrio):
+    kind = "mongo-keyed"
+
+
+class _Records(_OnPayload, RecordHooks):
+    """What Payload takes as a record."""
+
     closed_values = True
-    many = 51
     saved: Media | None = None
 
     def character(self) -> str:
@@ -117,8 +143,20 @@ class TestMetadata(_OnPayload, MetadataRepositoryContract):
         )
         return evolve(located, **urls)
 
+    def rows(self, key: str) -> int:
+        assert self.saved is not None
+        where = f"where[media][equals]={self.saved.id}"
+        query = f"/character-image-metadata?depth=0&limit=0&{where}"
+        documents = self.server.ask("GET", query)["docs"]
+        return sum(each["metrics"]["key"] == key for each in documents)
+
     def order(self, image_id: str) -> Any:
-        return image_id if "uuid" in self.kind else int(image_id)
+        return int(image_id) if self.kind in ("sqlite", "postgres") else image_id
+
+
+class TestMetadata(_Records, MetadataRepositoryContract):
+    store = PayloadMetadataRepository
+    many = 51
 
 
 class TestMetadataOnAsyncio(TestMetadata):
@@ -126,7 +164,14 @@ class TestMetadataOnAsyncio(TestMetadata):
     store = AsyncPayloadMetadataRepository
 
 
-class TestMetadataInUuids(TestMetadata):
+class _Loose:
+    """A collection whose records take any kind and status, and stand without media."""
+
+    closed_values = False
+    options = PayloadOptions(requires_media=False, kinds=None, statuses=None)
+
+
+class TestMetadataInUuids(_Loose, TestMetadata):
     kind = "sqlite-uuid"
 
 
@@ -137,6 +182,14 @@ class TestMetadataInPostgres(TestMetadata):
 class TestMetadataInPostgresUuidsOnTrio(TestMetadataOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
+
+
+class TestMetadataInMongo(TestMetadata):
+    kind = "mongo"
+
+
+class TestMetadataInMongoOnAsyncio(_Loose, TestMetadataOnAsyncio):
+    kind = "mongo-keyed"
 
 
 class TestDirectory(_OnPayload, CharacterDirectoryContract):
@@ -170,3 +223,11 @@ class TestDirectoryInPostgres(TestDirectory):
 class TestDirectoryInPostgresUuidsOnTrio(TestDirectoryOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
+
+
+class TestDirectoryInMongo(TestDirectory):
+    kind = "mongo"
+
+
+class TestDirectoryInMongoOnAsyncio(TestDirectoryOnAsyncio):
+    kind = "mongo-keyed"

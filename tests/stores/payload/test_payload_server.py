@@ -17,7 +17,7 @@ import pytest
 from attrs import evolve
 from tests.servers.payload import PayloadServer
 
-from charimg import CharacterImageService, CharacterLibrary, Downloader, RetryPolicy
+from charimg import CharacterImageService, CharacterLibrary, Downloader, JobPolicy, RetryPolicy
 from charimg.errors import (
     ConfigurationError,
     InvalidArgument,
@@ -407,11 +407,12 @@ def test_bad_settings() -> None:
         client.check()
 
 
-def test_a_portfolio_survives_a_killed_server(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database", ["sqlite", "postgres", "mongo"])
+def test_a_portfolio_survives_a_killed_server(database: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
         work = tmp_path / "payload"
         work.mkdir()
-        cms = make(work, stack, database=False, id_type="integer", keyed=False)
+        cms = make(work, stack, database=database)
         cms.start()
         library_server = stack.enter_context(serve())
         library = stack.enter_context(CharacterLibrary(library_server.url))
@@ -431,6 +432,7 @@ def test_a_portfolio_survives_a_killed_server(tmp_path: Path) -> None:
                 metadata=PayloadMetadataRepository(client),
                 ledger=SqliteGenerationLedger(database),
                 downloader=downloader,
+                job_policy=JobPolicy(interval=0.05, interval_max=0.05),
             )
         )
         service.generate_reference(character, prompt="Mira, studio portrait.")

@@ -25,7 +25,7 @@ from charimg.stores import (
     PayloadOptions,
 )
 from charimg.stores._pages import encode_cursor
-from charimg.stores.payload import steps
+from charimg.stores.payload import records, steps
 
 from .pictures import upload
 
@@ -149,7 +149,7 @@ def test_everything_is_listed_in_pages(
     from charimg.stores import PayloadCharacterDirectory
 
     made = {server.character(f"C{number}") for number in range(5)}
-    monkeypatch.setattr(steps, "_PAGE", 2)
+    monkeypatch.setattr(steps, "PAGE", 2)
     store = PayloadCharacterDirectory.from_url(f"payload+{server.url}", api_key=server.api_key)
     listed = [each.id for each in store.list_all()]
     assert made <= set(listed)
@@ -222,14 +222,14 @@ def test_a_record_that_goes_while_it_is_updated() -> None:
     image = CharacterImage(id="3", key="k1", character_id="1", kind="scene", status="failed")
     page = {"docs": [{"id": 3}]}
     with pytest.raises(ImageNotFound):
-        drive(site.update_image(image), page, record, page, 404)
+        drive(records.update(site, image), page, record, page, 404)
 
 
 def test_records_of_plain_text_characters_and_media_of_elsewhere() -> None:
     site = steps.Site(base_url=URL, options=PayloadOptions(characters=None))
     image = CharacterImage(key="k1", character_id="mira", kind="scene", status="failed")
     with pytest.raises(StorageError, match="media"):
-        drive(site.add_image(image), {"docs": []})
+        drive(records.add(site, image), {"docs": []})
     from attrs import evolve
 
     from charimg.models import Media
@@ -237,11 +237,11 @@ def test_records_of_plain_text_characters_and_media_of_elsewhere() -> None:
     media = Media(id="elsewhere", key="k1", filename="k1.png", mime_type="image/png", size=1)
     with pytest.raises(StorageError, match="media"):
         drive(
-            site.add_image(evolve(image, media=media)),
+            records.add(site, evolve(image, media=media)),
             *({"docs": []}, {"docs": []}, {"docs": []}),
         )
-    listing = site.list_images("mira", None, None, 10, None)
+    listing = records.list_page(site, "mira", None, None, 10, None)
     asked = next(listing)
     assert ("where[and][0][characterReference][equals]", "mira") in (asked.query or ())
     listing.close()
-    drive(site.character_ids(), {"docs": [{}, {"id": 1}]})
+    drive(records.character_ids(site), {"docs": [{}, {"id": 1}]})

@@ -1,7 +1,6 @@
 """What Payload's documents mean, without a server: every kind of id, other names, odd values.
 
-ObjectIds need MongoDB, which these tests do not run: their documents are made up here after
-Payload's own form.
+The documents are made up after Payload's own form; test_payload_conformance.py has real ones.
 """
 
 from __future__ import annotations

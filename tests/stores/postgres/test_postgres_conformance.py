@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from charimg.stores import (
@@ -71,12 +72,21 @@ class TestDirectoryOnAsyncio(_WithCharacters):
     store = AsyncPostgresCharacterDirectory
 
 
-class TestMetadata(_Postgres, MetadataRepositoryContract):
+class _Rows(_Postgres, MetadataRepositoryContract):
+    def rows(self, key: str) -> int:
+        with psycopg.connect(self.url) as connection:
+            query = "SELECT count(*) FROM charimg.images WHERE id = %s"
+            found = connection.execute(query, (key,)).fetchone()
+        assert found is not None
+        return int(found[0])
+
+
+class TestMetadata(_Rows):
     many = 1_001
     store = PostgresMetadataRepository
 
 
-class TestMetadataOnAsyncio(_Postgres, MetadataRepositoryContract):
+class TestMetadataOnAsyncio(_Rows):
     backend = "asyncio"
     many = 60
     store = AsyncPostgresMetadataRepository
@@ -108,7 +118,7 @@ class _OnHostsPool(_Postgres):
         self.pool.close()
 
 
-class TestMetadataOnHostsPool(_OnHostsPool, MetadataRepositoryContract):
+class TestMetadataOnHostsPool(_OnHostsPool, _Rows):
     many = 60
     store = PostgresMetadataRepository
 

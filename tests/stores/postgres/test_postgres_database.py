@@ -1,18 +1,15 @@
-"""Connections, transactions of the host's, migrations, outages, poolers."""
+"""The host's transactions, what is refused, records, characters and the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 import pickle
-import shutil
-import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -22,17 +19,15 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from charimg import (
-    CharacterImage,
     CharacterReference,
     ConfigurationError,
     GenerationInProgress,
     InvalidArgument,
     LeaseLost,
-    Operation,
     StorageError,
 )
 from charimg._owner import new_owner
-from charimg.errors import CharacterNotFound, ImageNotFound, SchemaError, StorageConflict
+from charimg.errors import CharacterNotFound, ImageNotFound, StorageConflict
 from charimg.stores import (
     AsyncPostgresCharacterDirectory,
     AsyncPostgresDatabase,
@@ -43,19 +38,10 @@ from charimg.stores import (
     PostgresGenerationLedger,
     PostgresMetadataRepository,
 )
-from charimg.stores.postgres import metadata, schema
+from charimg.stores.postgres import metadata
 
 from ...servers.postgres import PostgresServer
-
-
-def image(key: str, **changes: Any) -> CharacterImage:
-    fields: dict[str, Any] = {"character_id": "mira", "kind": "scene", "status": "failed"}
-    return CharacterImage(key=key, **{**fields, **changes})
-
-
-def operation(operation_id: str, **changes: Any) -> Operation:
-    return Operation(id=operation_id, **{"kind": "scene", "character_id": "mira", **changes})
-
+from .values import image, operation
 
 # The host's transactions
 
@@ -128,126 +114,6 @@ def test_async_hosts(url: str) -> None:
             assert "the host's pool" in repr(again._database)
 
     asyncio.run(work())
-
-
-# The schema
-
-
-VERSION_1 = """
-CREATE SCHEMA charimg;
-CREATE TABLE charimg.schema_version (version integer NOT NULL);
-INSERT INTO charimg.schema_version VALUES (1);
-CREATE TABLE charimg.images (
-    id text COLLATE "C" NOT NULL PRIMARY KEY, character_id text COLLATE "C" NOT NULL,
-    kind text COLLATE "C" NOT NULL, status text COLLATE "C" NOT NULL, created_ms bigint NOT NULL,
-    record text NOT NULL
-);
-CREATE INDEX images_newest ON charimg.images (character_id, created_ms, id);
-CREATE INDEX images_by_kind ON charimg.images (character_id, kind, created_ms, id);
-CREATE INDEX images_by_status ON charimg.images (character_id, status, created_ms, id);
-CREATE INDEX images_by_kind_status ON charimg.images (character_id, kind, status, created_ms, id);
-CREATE TABLE charimg.characters (
-    id text COLLATE "C" NOT NULL PRIMARY KEY, name text NOT NULL, library_db_id text,
-    library_character_id text, traits text NOT NULL
-);
-CREATE TABLE charimg.leases (
-    character_id text COLLATE "C" NOT NULL PRIMARY KEY, token bigint NOT NULL, owner text,
-    expires_ms bigint NOT NULL
-);
-CREATE TABLE charimg.operations (
-    id text COLLATE "C" NOT NULL PRIMARY KEY, character_id text COLLATE "C" NOT NULL,
-    finished boolean NOT NULL, operation text NOT NULL
-);
-CREATE INDEX operations_newest ON charimg.operations (character_id, id);
-CREATE INDEX operations_unfinished ON charimg.operations (character_id, id) WHERE NOT finished;
-INSERT INTO charimg.characters VALUES ('mira', 'Mira', NULL, NULL, '{"hair":"red"}');
-INSERT INTO charimg.leases VALUES ('mira', 41, NULL, 0);
-"""
-"""What version 1 is, word for word: later steps must bring it forward for ever."""
-
-_SHAPE = """
-SELECT table_name, column_name, data_type, collation_name, is_nullable
-FROM information_schema.columns WHERE table_schema = 'charimg'
-UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes
-WHERE schemaname = 'charimg' ORDER BY 1, 2
-"""
-
-
-def shape(url: str) -> list[Any]:
-    with psycopg.connect(url) as connection:
-        return connection.execute(_SHAPE).fetchall()
-
-
-def test_a_schema_of_version_1_is_read_and_has_the_shape_of_a_new_one(
-    url: str, postgres_server: PostgresServer
-) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(VERSION_1)
-    with PostgresDatabase(url) as database:
-        mira = CharacterReference(id="mira", name="Mira", traits={"hair": "red"})
-        assert PostgresCharacterDirectory(database).list_all() == (mira,)
-        lease = PostgresGenerationLedger(database).acquire("mira", owner="a", ttl=60)
-        assert lease.token == 42, "tokens go on from where they were"
-    new = postgres_server.new_database()
-    with PostgresDatabase(new) as database:
-        assert PostgresMetadataRepository(database).character_ids() == ()
-    assert shape(url) == shape(new)
-
-
-def test_steps_are_taken_once_and_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        schema, "STEPS", (*schema.STEPS, ("CREATE TABLE {s}.x (n int)", "nonsense"))
-    )
-    with PostgresDatabase(url) as database:
-        with pytest.raises(StorageError, match="syntax error"):
-            PostgresMetadataRepository(database).list("mira")
-        assert shape(url) == []
-        monkeypatch.setattr(schema, "STEPS", (*schema.STEPS[:-1], ("CREATE TABLE {s}.x ()",)))
-        assert PostgresMetadataRepository(database).list("mira").total == 0
-    monkeypatch.undo()
-    with PostgresDatabase(url) as database, pytest.raises(SchemaError, match="Upgrade charimg"):
-        PostgresMetadataRepository(database).list("mira")
-
-
-def test_many_make_the_schema_at_once(url: str) -> None:
-    ready = threading.Barrier(8)
-
-    def start(number: int) -> int:
-        with PostgresDatabase(url) as database:
-            records = PostgresMetadataRepository(database)
-            ready.wait(30)
-            records.add(image(f"k{number}"))
-            return records.list("mira").total
-
-    with ThreadPoolExecutor(8) as threads:
-        assert max(threads.map(start, range(8))) == 8
-
-
-def test_schemas_are_apart_and_may_have_any_name(url: str) -> None:
-    names = ('we"ird; name', "second")
-    for name in names:
-        with PostgresDatabase(url, schema=name) as database:
-            assert PostgresMetadataRepository(database).list("mira").total == 0
-            PostgresMetadataRepository(database).add(image("k"))
-    with PostgresDatabase.from_url(f"{url}?schema=second&application_name=me") as database:
-        assert PostgresMetadataRepository(database).list("mira").total == 1
-        with database._own() as connection:
-            row = connection.execute("SHOW application_name").fetchone()
-        assert row == ("me",)
-
-
-def test_a_role_that_may_not_make_schemas_uses_one_that_was_made_for_it(url: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute("CREATE ROLE modest LOGIN")
-    other = url.replace("charimg@", "modest@")
-    with PostgresDatabase(other) as database:
-        with pytest.raises(StorageError, match=r"permission denied.*Grant the role the right"):
-            PostgresMetadataRepository(database).list("mira")
-        with psycopg.connect(url) as connection:
-            connection.execute("CREATE SCHEMA charimg AUTHORIZATION modest")
-        assert PostgresMetadataRepository(database).list("mira").total == 0
-    with psycopg.connect(url) as connection:
-        connection.execute("DROP OWNED BY modest; DROP ROLE modest")
 
 
 # What is refused
@@ -504,245 +370,3 @@ def test_a_cancelled_acquire_leaves_no_lease(url: str) -> None:
             assert left > 10
 
     asyncio.run(work())
-
-
-# Connections
-
-
-def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile(tmp_path: Path) -> None:
-    own = PostgresServer(tmp_path)
-    own.start()
-    url = own.new_database()
-    database = PostgresDatabase(url, timeout=5)
-    records = PostgresMetadataRepository(database)
-    records.add(image("k1"))
-    runner = asyncio.Runner()
-    others = AsyncPostgresDatabase(url, timeout=5)
-    async_records = AsyncPostgresMetadataRepository(others)
-    assert runner.run(async_records.get("k1")) is not None
-    own.stop()
-    with pytest.raises(StorageError, match="Is the server up"):
-        records.get("k1")
-    with pytest.raises(StorageError, match="Is the server up"):
-        runner.run(async_records.get("k1"))
-    own.start()
-    records.add(image("k2"))
-    assert runner.run(async_records.list("mira")).total == 2
-    own.stop()
-    own.start()
-    # Connections of before the restart lie idle; they are found out before they are used.
-    assert records.list("mira").total == 2
-    assert runner.run(async_records.list("mira")).total == 2
-    runner.run(others.aclose())
-    runner.close()
-    database.close()
-    own.stop()
-
-
-def test_connections_are_few_and_kept(url: str) -> None:
-    with PostgresDatabase(url, max_connections=3) as database:
-        records = PostgresMetadataRepository(database)
-        with ThreadPoolExecutor(12) as threads:
-            list(threads.map(lambda number: records.add(image(f"k{number}")), range(60)))
-        assert records.list("mira").total == 60
-        assert 1 <= len(database._idle) <= 3
-    with PostgresDatabase(url, max_connections=1, timeout=0.2) as database:
-        records = PostgresMetadataRepository(database)
-        with database._own(), pytest.raises(StorageError, match="All 1 connections"):
-            records.list("mira")
-
-
-def test_a_refusal_costs_no_connection(url: str) -> None:
-    with PostgresDatabase(url) as database:
-        ledger = PostgresGenerationLedger(database)
-        ledger.acquire("mira", owner="a", ttl=60)
-        kept = database._idle[:]
-        with pytest.raises(GenerationInProgress):
-            ledger.acquire("mira", owner="b", ttl=60)
-        assert database._idle == kept
-        assert not kept[0].closed
-
-    async def work() -> None:
-        async with AsyncPostgresDatabase(url) as opened:
-            others = AsyncPostgresGenerationLedger(opened)
-            with pytest.raises(GenerationInProgress):
-                await others.acquire("mira", owner="b", ttl=60)
-            kept = opened._lane().idle[:]
-            with pytest.raises(GenerationInProgress):
-                await others.acquire("mira", owner="b", ttl=60)
-            assert opened._lane().idle == kept
-
-    asyncio.run(work())
-
-
-def test_async_connections_are_few_and_kept(url: str) -> None:
-    async def work() -> None:
-        async with AsyncPostgresDatabase(url, max_connections=3) as database:
-            records = AsyncPostgresMetadataRepository(database)
-            async with asyncio.TaskGroup() as group:
-                for number in range(40):
-                    group.create_task(records.add(image(f"k{number}")))
-            assert (await records.list("mira")).total == 40
-            assert 1 <= len(database._lane().idle) <= 3
-        database = AsyncPostgresDatabase(url, max_connections=1, timeout=0.2)
-        records = AsyncPostgresMetadataRepository(database)
-        async with database._own():
-            with pytest.raises(StorageError, match="All 1 connections"):
-                await records.list("mira")
-            await database.aclose()
-        assert database._lane().idle == []
-        with pytest.raises(StorageError, match="is closed"):
-            await records.list("mira")
-
-    asyncio.run(work())
-
-
-def test_a_task_that_is_cancelled_spoils_no_connection(url: str) -> None:
-    async def work() -> None:
-        async with AsyncPostgresDatabase(url, max_connections=2) as database:
-            records = AsyncPostgresMetadataRepository(database)
-            await records.add(image("k"))
-            for turns in range(40):
-                task = asyncio.create_task(records.list("mira"))
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                task.cancel()
-                await asyncio.wait([task])
-                assert (await records.list("mira")).total == 1
-
-    asyncio.run(work())
-
-
-def test_a_loop_has_connections_of_its_own(url: str) -> None:
-    database = AsyncPostgresDatabase(url)
-    records = AsyncPostgresMetadataRepository(database)
-    for number in range(3):
-        asyncio.run(_one(records, database, number))
-
-
-async def _one(records: Any, database: AsyncPostgresDatabase, number: int) -> None:
-    await records.add(image(f"k{number}"))
-    assert (await records.list("mira")).total == number + 1
-    for connection in database._lane().idle:
-        await connection.close()
-
-
-def test_a_closed_database_is_told(url: str) -> None:
-    database = PostgresDatabase(url)
-    records = PostgresMetadataRepository(database)
-    records.add(image("k"))
-    with database._own():
-        database.close()
-    assert database._idle == []
-    with pytest.raises(StorageError, match="is closed"):
-        records.get("k")
-
-
-_FORKING = """
-import os, sys
-from charimg.stores import PostgresDatabase, PostgresMetadataRepository
-from charimg import CharacterImage
-database = PostgresDatabase(sys.argv[1])
-records = PostgresMetadataRepository(database)
-def add(key):
-    records.add(CharacterImage(key=key, character_id="mira", kind="scene", status="failed"))
-add("parent")
-for number in range(3):
-    if os.fork() == 0:
-        for again in range(20):
-            add(f"child-{number}-{again}")
-        os._exit(0)
-for again in range(20):
-    add(f"parent-{again}")
-codes = [os.wait()[1] for _ in range(3)]
-assert codes == [0, 0, 0], codes
-print(records.list("mira").total)
-"""
-
-
-def test_a_forked_child_opens_connections_of_its_own(url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _FORKING, url], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "81"
-
-
-def test_connections_of_another_process_are_left_alone(url: str) -> None:
-    with PostgresDatabase(url) as database:
-        records = PostgresMetadataRepository(database)
-        records.add(image("k"))
-        theirs = database._idle[:]
-        database._process = -1
-        assert records.get("k") is not None
-        assert database._idle != theirs
-        assert not theirs[0].closed
-        theirs[0].close()
-
-
-# A pooler
-
-
-@pytest.fixture
-def pooled(url: str, postgres_server: PostgresServer, tmp_path: Path) -> Iterator[str]:
-    """PgBouncer in transaction mode, with two connections to the server."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
-        pytest.skip("PgBouncer is missing; install it with: apt-get install pgbouncer")
-    import os
-    import socket
-    import time
-
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
-    database = url.rpartition("/")[2]
-    settings = tmp_path / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={postgres_server.port}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-        "pool_mode = transaction\ndefault_pool_size = 2\n"
-        f"[users]\n"
-    )
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o055)
-    settings.write_text(settings.read_text().replace("* = host", f"{database} = user=charimg host"))
-    user = "postgres" if os.geteuid() == 0 else None
-    process = subprocess.Popen([program, str(settings)], user=user, stderr=subprocess.DEVNULL)
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"postgresql://charimg@127.0.0.1:{port}/{database}"
-    process.terminate()
-    process.wait()
-
-
-def test_it_works_behind_a_pooler_in_transaction_mode(pooled: str) -> None:
-    with PostgresDatabase(pooled, max_connections=8) as database:
-        records = PostgresMetadataRepository(database)
-        ledger = PostgresGenerationLedger(database)
-
-        def work(number: int) -> None:
-            records.add(image(f"k{number}"))
-            records.get(f"k{number}")
-            records.list("mira", limit=3)
-            lease = ledger.acquire(f"c{number}", owner="a", ttl=60)
-            ledger.write(operation(f"o{number}", character_id=f"c{number}"), lease=lease)
-            ledger.release(ledger.renew(lease, ttl=60))
-
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(work, range(60)))
-        assert records.list("mira").total == 60
-        assert len(ledger.unfinished()) == 60
-
-    async def others() -> None:
-        async with AsyncPostgresDatabase(pooled) as opened:
-            again = AsyncPostgresMetadataRepository(opened)
-            async with asyncio.TaskGroup() as group:
-                for number in range(30):
-                    group.create_task(again.get(f"k{number}"))
-            assert (await again.list("mira")).total == 60
-
-    asyncio.run(others())

@@ -114,7 +114,7 @@ class TestMetadata(_Rows):
     store = SqliteMetadataRepository
 
 
-class TestMetadataInThreads(_InThreads, MetadataRepositoryContract):
+class TestMetadataInThreads(_InThreads, _Rows):
     store = SqliteMetadataRepository
 
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
+from . import characters, files, records
 from .answers import check_file
 from .client import AsyncPayloadClient
 from .steps import Site
@@ -52,12 +53,12 @@ class AsyncPayloadMediaStore(_Store):
             InvalidArgument: The key cannot be part of a file name.
             StorageError: Payload refused the file or failed.
         """
-        return await self._client.run(self._site.save_media(upload))
+        return await self._client.run(files.save(self._site, upload))
 
     @asynccontextmanager
     async def open(self, key: str, /) -> AsyncIterator[AsyncIterator[bytes]]:
         """See `MediaStore.open`."""
-        request = await self._client.run(self._site.open_media(key))
+        request = await self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         async with self._client.transport.open(request, headers) as (status, chunks):
             check_file(status, key)
@@ -65,7 +66,7 @@ class AsyncPayloadMediaStore(_Store):
 
     async def get(self, key: str, /) -> Media | None:
         """See `MediaStore.get`. Reads the file for its hash."""
-        return await self._client.run(self._site.get_media(key))
+        return await self._client.run(files.get(self._site, key))
 
     async def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`.
@@ -73,7 +74,7 @@ class AsyncPayloadMediaStore(_Store):
         Raises:
             StorageConflict: A record still names the media; delete the record first.
         """
-        return await self._client.run(self._site.delete_media(key))
+        return await self._client.run(files.delete(self._site, key))
 
     def locate(self, media: Media, /) -> Media:
         """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""
@@ -90,15 +91,15 @@ class AsyncPayloadMetadataRepository(_Store):
 
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return await self._client.run(self._site.add_image(image))
+        return await self._client.run(records.add(self._site, image))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
-        return await self._client.run(self._site.get_image(image_id))
+        return await self._client.run(records.get(self._site, image_id))
 
     async def update(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.update`."""
-        return await self._client.run(self._site.update_image(image))
+        return await self._client.run(records.update(self._site, image))
 
     async def list(
         self,
@@ -112,16 +113,16 @@ class AsyncPayloadMetadataRepository(_Store):
     ) -> ImagePage:
         """See `MetadataRepository.list`."""
         return await self._client.run(
-            self._site.list_images(character_id, kind, status, limit, cursor)
+            records.list_page(self._site, character_id, kind, status, limit, cursor)
         )
 
     async def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
-        return await self._client.run(self._site.delete_image(image_id))
+        return await self._client.run(records.delete(self._site, image_id))
 
     async def character_ids(self) -> tuple[str, ...]:
         """See `ListableMetadataRepository.character_ids`."""
-        return await self._client.run(self._site.character_ids())
+        return await self._client.run(records.character_ids(self._site))
 
 
 class AsyncPayloadCharacterDirectory(_Store):
@@ -129,8 +130,8 @@ class AsyncPayloadCharacterDirectory(_Store):
 
     async def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
-        return await self._client.run(self._site.get_character(character_id))
+        return await self._client.run(characters.get(self._site, character_id))
 
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
-        return await self._client.run(self._site.all_characters())
+        return await self._client.run(characters.list_all(self._site))

@@ -9,7 +9,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
-from . import wire
+from . import characters, files, records, wire
 from .answers import check_file
 from .client import PayloadClient
 from .steps import Site
@@ -57,12 +57,12 @@ class PayloadMediaStore(_Store):
             InvalidArgument: The key cannot be part of a file name.
             StorageError: Payload refused the file or failed.
         """
-        return self._client.run(self._site.save_media(upload))
+        return self._client.run(files.save(self._site, upload))
 
     @contextmanager
     def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
         """See `MediaStore.open`."""
-        request = self._client.run(self._site.open_media(key))
+        request = self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         with self._client.transport.open(request, headers) as (status, chunks):
             check_file(status, key)
@@ -70,7 +70,7 @@ class PayloadMediaStore(_Store):
 
     def get(self, key: str, /) -> Media | None:
         """See `MediaStore.get`. Reads the file for its hash."""
-        return self._client.run(self._site.get_media(key))
+        return self._client.run(files.get(self._site, key))
 
     def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`.
@@ -78,7 +78,7 @@ class PayloadMediaStore(_Store):
         Raises:
             StorageConflict: A record still names the media; delete the record first.
         """
-        return self._client.run(self._site.delete_media(key))
+        return self._client.run(files.delete(self._site, key))
 
     def locate(self, media: Media, /) -> Media:
         """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""
@@ -104,15 +104,15 @@ class PayloadMetadataRepository(_Store):
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return self._client.run(self._site.add_image(image))
+        return self._client.run(records.add(self._site, image))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
-        return self._client.run(self._site.get_image(image_id))
+        return self._client.run(records.get(self._site, image_id))
 
     def update(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.update`."""
-        return self._client.run(self._site.update_image(image))
+        return self._client.run(records.update(self._site, image))
 
     def list(
         self,
@@ -125,15 +125,17 @@ class PayloadMetadataRepository(_Store):
         cursor: str | None = None,
     ) -> ImagePage:
         """See `MetadataRepository.list`."""
-        return self._client.run(self._site.list_images(character_id, kind, status, limit, cursor))
+        return self._client.run(
+            records.list_page(self._site, character_id, kind, status, limit, cursor)
+        )
 
     def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
-        return self._client.run(self._site.delete_image(image_id))
+        return self._client.run(records.delete(self._site, image_id))
 
     def character_ids(self) -> tuple[str, ...]:
         """See `ListableMetadataRepository.character_ids`."""
-        return self._client.run(self._site.character_ids())
+        return self._client.run(records.character_ids(self._site))
 
 
 class PayloadCharacterDirectory(_Store):
@@ -145,8 +147,8 @@ class PayloadCharacterDirectory(_Store):
 
     def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
-        return self._client.run(self._site.get_character(character_id))
+        return self._client.run(characters.get(self._site, character_id))
 
     def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
-        return self._client.run(self._site.all_characters())
+        return self._client.run(characters.list_all(self._site))

@@ -10,16 +10,16 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
-from ...errors import ConfigurationError, InvalidArgument, StorageError
-from .database import check_idle, check_sources, is_idle, place
+from ...errors import ConfigurationError
 from .failures import driver, translated
 from .schema import bring_forward
-from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, quoted, split_url
+from .settings import quoted
+from .source import Source, is_idle
 from .statements import Program, Row, Statement
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
-    from psycopg_pool import AsyncConnectionPool
+    from psycopg_pool import AsyncConnectionPool  # noqa: F401 - the class names it in quotes
 
 __all__ = ["AsyncPostgresDatabase"]
 
@@ -34,7 +34,7 @@ class _Lane:
     idle: list[AsyncConnection[Any]] = field(factory=list)
 
 
-class AsyncPostgresDatabase:
+class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[Any]"]):
     """The async twin of `PostgresDatabase`, for asyncio: psycopg does not know trio.
 
     Args:
@@ -46,48 +46,17 @@ class AsyncPostgresDatabase:
         timeout: Seconds to wait for a connection.
     """
 
-    def __init__(
-        self,
-        conninfo: str | None = None,
-        *,
-        pool: AsyncConnectionPool[Any] | None = None,
-        connection: AsyncConnection[Any] | None = None,
-        schema: str = DEFAULT_SCHEMA,
-        max_connections: int = 10,
-        timeout: float = 10.0,
-    ) -> None:
-        check_sources(conninfo, pool, connection, max_connections, timeout)
-        self._schema = check_schema(schema)
-        self._conninfo = None if conninfo is None else conninfo_of(conninfo, timeout)
-        self._host_pool = pool
-        self._host_connection = connection
-        self._timeout = timeout
-        self._max = max_connections
-        self._ready = False
-        self._closed = False
-        self._place = place(self._conninfo, connection)
+    def _reset(self) -> None:
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lane] = WeakKeyDictionary()
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> Self:
-        """See `PostgresDatabase.from_url`."""
-        conninfo, schema = split_url(url)
-        try:
-            return cls(conninfo, schema=schema, **options)
-        except InvalidArgument as error:
-            raise ConfigurationError(f"The PostgreSQL URL is wrong: {error}") from error
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._place!r}, schema={self._schema!r})"
 
     async def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
         """See `PostgresDatabase.run`."""
         with translated(self._place):
             async with self._lent() as connection:
                 if commits:
-                    check_idle(connection, self._place)
+                    self._check_idle(connection)
                 await self._bring_forward(connection)
-                if not atomic and self._host_connection is None and self._host_pool is None:
+                if self._may_go_without(atomic=atomic):
                     return await _carry_out(connection, self._schema, program)
                 async with connection.transaction():
                     return await _carry_out(connection, self._schema, program)
@@ -109,8 +78,7 @@ class AsyncPostgresDatabase:
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[AsyncConnection[Any]]:
-        if self._closed:
-            raise StorageError(f"The database {self._place} is closed. Open a new one.")
+        self._check_open()
         async with AsyncExitStack() as stack:
             if self._host_connection is not None:
                 yield self._host_connection
@@ -127,10 +95,7 @@ class AsyncPostgresDatabase:
             async with asyncio.timeout(self._timeout):
                 await lane.free.acquire()
         except TimeoutError as error:
-            raise StorageError(
-                f"All {self._max} connections to {self._place} have been in use for "
-                f"{self._timeout:g} s. Raise max_connections, or use fewer tasks."
-            ) from error
+            raise self._all_in_use("tasks") from error
         try:
             connection = await self._take(lane) or await self._connect()
             try:

@@ -8,22 +8,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ...errors import ConfigurationError, InvalidArgument, StorageError
 from .failures import driver, translated
 from .schema import bring_forward
-from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, place_of, quoted, split_url
+from .settings import quoted
+from .source import Source, is_idle
 from .statements import Program, Row, Statement
 
 if TYPE_CHECKING:
     from psycopg import Connection
-    from psycopg_pool import ConnectionPool
+    from psycopg_pool import ConnectionPool  # noqa: F401 - the class names it in quotes
 
-__all__ = ["PostgresDatabase", "check_idle", "check_sources", "is_idle", "place"]
+__all__ = ["PostgresDatabase"]
 
 T = TypeVar("T")
 
 
-class PostgresDatabase:
+class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
     """A database that the PostgreSQL stores of any number of threads and processes share.
 
     Its tables stand in a schema of their own. Nothing is connected to before the first use; then
@@ -53,48 +53,6 @@ class PostgresDatabase:
         ConfigurationError: psycopg is missing, or libpq cannot read the conninfo.
     """
 
-    def __init__(
-        self,
-        conninfo: str | None = None,
-        *,
-        pool: ConnectionPool[Any] | None = None,
-        connection: Connection[Any] | None = None,
-        schema: str = DEFAULT_SCHEMA,
-        max_connections: int = 10,
-        timeout: float = 10.0,
-    ) -> None:
-        check_sources(conninfo, pool, connection, max_connections, timeout)
-        self._schema = check_schema(schema)
-        self._conninfo = None if conninfo is None else conninfo_of(conninfo, timeout)
-        self._host_pool = pool
-        self._host_connection = connection
-        self._timeout = timeout
-        self._max = max_connections
-        self._ready = False
-        self._closed = False
-        self._place = place(self._conninfo, connection)
-        self._reset()
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> Self:
-        """Open the database of a URL; ``schema=`` in its query names the schema.
-
-        Args:
-            url: ``postgresql://user:password@host:port/database?schema=charimg``.
-            **options: ``max_connections`` and ``timeout`` of the constructor.
-
-        Raises:
-            ConfigurationError: It is no such URL. The message does not show it.
-        """
-        conninfo, schema = split_url(url)
-        try:
-            return cls(conninfo, schema=schema, **options)
-        except InvalidArgument as error:
-            raise ConfigurationError(f"The PostgreSQL URL is wrong: {error}") from error
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._place!r}, schema={self._schema!r})"
-
     def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
         """Carry a program out: all of it, or nothing.
 
@@ -109,9 +67,9 @@ class PostgresDatabase:
         """
         with translated(self._place), self._lent() as connection:
             if commits:
-                check_idle(connection, self._place)
+                self._check_idle(connection)
             self._bring_forward(connection)
-            if not atomic and self._host_connection is None and self._host_pool is None:
+            if self._may_go_without(atomic=atomic):
                 return _carry_out(connection, self._schema, program)
             with connection.transaction():
                 return _carry_out(connection, self._schema, program)
@@ -137,8 +95,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _lent(self) -> Iterator[Connection[Any]]:
-        if self._closed:
-            raise StorageError(f"The database {self._place} is closed. Open a new one.")
+        self._check_open()
         with ExitStack() as stack:
             if self._host_connection is not None:
                 yield self._host_connection
@@ -153,10 +110,7 @@ class PostgresDatabase:
             # After a fork the connections are the parent's; they are not even closed here.
             self._reset()
         if not self._free.acquire(timeout=self._timeout):
-            raise StorageError(
-                f"All {self._max} connections to {self._place} have been in use for "
-                f"{self._timeout:g} s. Raise max_connections, or use fewer threads."
-            )
+            raise self._all_in_use("threads")
         try:
             connection = self._take() or self._connect()
             try:
@@ -204,46 +158,6 @@ class PostgresDatabase:
             _carry_out(connection, self._schema, bring_forward(self._schema))
         # In a transaction of the host's the schema may yet be rolled back with it.
         self._ready = idle
-
-
-def check_sources(
-    conninfo: object, pool: object, connection: object, max_connections: int, timeout: float
-) -> None:
-    """Refuse what makes no sense; see `PostgresDatabase`."""
-    if sum(each is not None for each in (conninfo, pool, connection)) != 1:
-        raise InvalidArgument("Give exactly one of conninfo, pool and connection.")
-    if max_connections < 1:
-        raise InvalidArgument(f"max_connections must be at least 1, not {max_connections!r}.")
-    if not 0 < timeout <= 3600:
-        raise InvalidArgument(f"timeout must be more than 0 s, at most 3600, not {timeout!r}.")
-    driver()
-
-
-def place(conninfo: str | None, connection: object) -> str:
-    """Return what messages call the database."""
-    if conninfo is not None:
-        return place_of(conninfo)
-    return "the host's pool" if connection is None else "the host's connection"
-
-
-def is_idle(connection: Any) -> bool:
-    """Tell whether the connection is in no transaction."""
-    from psycopg.pq import TransactionStatus
-
-    return bool(connection.info.transaction_status == TransactionStatus.IDLE)
-
-
-def check_idle(connection: Any, place: str) -> None:
-    """Refuse what must hold at once on a connection of the host's that is inside a transaction.
-
-    Raises:
-        StorageError: It is.
-    """
-    if not is_idle(connection):
-        raise StorageError(
-            f"The connection to {place} is inside a transaction, so what the ledger writes would "
-            "be lost with it. Give the ledger a database of its own: a URL or a pool."
-        )
 
 
 def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) -> T:

@@ -42,7 +42,7 @@ def media_machine(hooks: FileHooks) -> type[RuleBasedStateMachine]:
             self.stack.close()
 
         def key(self, number: int) -> str:
-            return f"{self.prefix}-{number}"
+            return f"{self.prefix}-{number:03}"
 
         @rule(number=keys, seed=seeds)
         def save(self, number: int, seed: bytes) -> None:

@@ -83,9 +83,11 @@ class RecordHooks(Contract):
     Attributes:
         closed_values: Whether kinds and statuses are fixed by the host's schema, so that it keeps
             no newer ones.
+        reuses_ids: Whether a new record may get the id of a deleted one.
     """
 
     closed_values: ClassVar[bool] = False
+    reuses_ids: ClassVar[bool] = False
 
     def character(self) -> str:
         """Return the id of a character without records. Override it where one must be there."""

@@ -38,6 +38,11 @@ class _Table:
     def add(self, image: CharacterImage, answer: CharacterImage) -> None:
         expect_equal(same(answer), same(image), "add returns the record as given")
         expect(answer.id not in self.stored, "a new record has an id of its own")
+        again = self.gone.pop(answer.id, None)
+        expect(
+            again is None or again.key == image.key or self._hooks.reuses_ids,
+            "an id is not given again, unless for the same key",
+        )
         self.stored[answer.id] = answer
 
     def listed(self, character: str, filters: dict[str, str]) -> list[CharacterImage]:

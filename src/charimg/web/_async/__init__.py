@@ -1,0 +1,1 @@
+"""The workspace for async hosts, and the source of the one for sync hosts."""

@@ -1,0 +1,339 @@
+"""The handlers of ``/v1``: each one call of the service, and its answer in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attrs import frozen
+
+from ..._async.service import AsyncCharacterImageService
+from ...errors import CharacterNotFound, CharimgError, ImageMismatch, ImageNotFound
+from ...journal import Operation
+from ...models import CharacterImage, CharacterReference, ReferencePolicy, SceneType
+from ...protocols import ProgressCallback
+from .._runs import AsyncRun, AsyncRuns
+from ..bodies import check_body, choice, image_ids, integer, optional_text, texts
+from ..exchange import WebRequest, WebResponse, json_response
+from ..failures import BadRequest, failure_body, failure_response
+from ..options import Settings
+from ..sse import STREAM_HEADERS, last_event
+from ..wire import (
+    delete_json,
+    generation_json,
+    image_json,
+    operation_json,
+    page_json,
+    portfolio_json,
+    suggestion_json,
+    warnings_json,
+)
+from .archive import zipped
+from .streams import follow_ledger, follow_run, is_running
+
+__all__ = ["AsyncCall", "HANDLERS"]
+
+
+@frozen(kw_only=True)
+class AsyncCall:
+    """One admitted request.
+
+    Attributes:
+        service: The host's.
+        runs: The operations of this process.
+        settings: Of the workspace.
+        request: What was asked.
+        character_id: From the path.
+        item_id: The image or the operation, from the path.
+        user: Who asks, if ``authorize`` told.
+    """
+
+    service: AsyncCharacterImageService
+    runs: AsyncRuns
+    settings: Settings
+    request: WebRequest
+    character_id: str
+    item_id: str
+    user: str | None
+
+    def body(self) -> dict[str, Any]:
+        """Return the request's JSON object."""
+        return check_body(self.request, self.settings.max_body)
+
+    async def character(self) -> CharacterReference:
+        """Return the character, or raise `CharacterNotFound`."""
+        character = await self.service.directory.get(self.character_id)
+        if character is None:
+            raise CharacterNotFound(f"There is no character {self.character_id!a:.80}.")
+        return character
+
+    async def image(self, image_id: str) -> CharacterImage:
+        """Return an image of this character; that of another one is as good as none."""
+        try:
+            return await self.service.get_image(self.character_id, image_id)
+        except ImageMismatch as error:
+            raise ImageNotFound(f"There is no image {image_id!a:.80}.") from error
+
+    async def run(
+        self, work: Callable[[ProgressCallback], Awaitable[dict[str, Any]]]
+    ) -> WebResponse:
+        """Run an operation that a client's leaving does not end, and answer as the client wants."""
+        resumed = last_event(self.request)
+        if resumed is not None:
+            # The connection broke and the client asks again: nothing is paid for twice.
+            return await self.follow(resumed[0])
+        if not self.request.wants_events():
+            run = await self.runs.complete(self.character_id, work)
+            return _ended(run)
+        run = await self.runs.begin(self.character_id, work)
+        if run.operation_id is None:
+            return _ended(run)
+        return self.stream(run, 0)
+
+    def stream(self, run: AsyncRun, after: int) -> WebResponse:
+        """Answer with a run's events from number ``after`` on."""
+        chunks = follow_run(run, after, self.settings.heartbeat)
+        return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
+
+    async def follow(self, operation_id: str) -> WebResponse:
+        """Answer with the events of an operation, those after ``Last-Event-ID``."""
+        operation = await self.operation(operation_id)
+        run = self.runs.get(operation_id)
+        if run is None:
+            chunks = follow_ledger(
+                self.service.ledger, operation, self.settings.heartbeat, self.settings.stale_after
+            )
+            return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
+        resumed = last_event(self.request)
+        after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
+        return self.stream(run, min(after, len(run.events)))
+
+    async def operation(self, operation_id: str) -> Operation:
+        """Return an operation of this character."""
+        operation = await self.service.ledger.get(operation_id)
+        if operation is None or operation.character_id != self.character_id:
+            raise BadRequest(
+                404, "OPERATION_NOT_FOUND", f"There is no operation {operation_id!a:.80}."
+            )
+        return operation
+
+    def told(self, operation: Operation) -> dict[str, Any]:
+        """Return an operation's JSON, with what this process knows of its progress."""
+        run = self.runs.get(operation.id)
+        if run is None or run.ended:
+            running = run is None and is_running(operation, self.settings.stale_after)
+            return operation_json(operation, running=running, progress=None)
+        return operation_json(operation, running=True, progress=run.state())
+
+
+def _ended(run: AsyncRun) -> WebResponse:
+    if run.error is not None:
+        return failure_response(run.error, run.operation_id)
+    return json_response(200, run.answer)
+
+
+async def _reference(call: AsyncCall) -> WebResponse:
+    body = call.body()
+    prompt = optional_text(body, "prompt")
+    policy = choice(body, "policy", ReferencePolicy, ReferencePolicy.DELETE_ALL)
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = await call.service.generate_reference(
+            call.character_id,
+            prompt=prompt,
+            policy=policy,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return generation_json(result)
+
+    return await call.run(work)
+
+
+async def _portfolio(call: AsyncCall) -> WebResponse:
+    reference_id = optional_text(call.body(), "referenceId")
+    if reference_id is not None:
+        await call.image(reference_id)
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = await call.service.generate_portfolio(
+            call.character_id,
+            reference_id=reference_id,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return portfolio_json(result)
+
+    return await call.run(work)
+
+
+async def _scene(call: AsyncCall) -> WebResponse:
+    body = call.body()
+    context = optional_text(body, "sceneContext")
+    if context is None:
+        # The name that the first generation of the front end uses.
+        context = optional_text(body, "prompt") or ""
+    scene_type = choice(body, "sceneType", SceneType, SceneType.DIALOGUE)
+    mood, lighting = optional_text(body, "mood"), optional_text(body, "lighting")
+    environment = optional_text(body, "environment")
+    others = texts(body, "additionalCharacters")
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = await call.service.generate_scene(
+            call.character_id,
+            context,
+            scene_type=scene_type,
+            mood=mood,
+            lighting=lighting,
+            environment=environment,
+            additional_characters=others,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return generation_json(result)
+
+    return await call.run(work)
+
+
+async def _suggest(call: AsyncCall) -> WebResponse:
+    await call.character()
+    return json_response(200, suggestion_json(await call.service.suggest_prompt(call.character_id)))
+
+
+async def _images(call: AsyncCall) -> WebResponse:
+    query = call.request.query
+    limit = integer(query, "limit", 50, 1000)
+    character = await call.character()
+    page = await call.service.list_images(
+        call.character_id,
+        kind=query.get("kind") or None,
+        status=query.get("status") or None,
+        limit=limit,
+        cursor=query.get("cursor") or None,
+    )
+    return json_response(200, page_json(page, character))
+
+
+async def _image(call: AsyncCall) -> WebResponse:
+    return json_response(
+        200, {"success": True, "image": image_json(await call.image(call.item_id))}
+    )
+
+
+async def _remove(call: AsyncCall) -> WebResponse:
+    call.body()
+    await call.image(call.item_id)
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = await call.service.delete_image(
+            call.character_id, call.item_id, on_progress=on_progress
+        )
+        return delete_json(result)
+
+    return await call.run(work)
+
+
+async def _remove_many(call: AsyncCall) -> WebResponse:
+    ids = image_ids(call.body())
+    await call.character()
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        removed: list[str] = []
+        failures: list[dict[str, Any]] = []
+        warnings: list[dict[str, str]] = []
+        first: CharimgError | None = None
+        for image_id in ids:
+            try:
+                await call.image(image_id)
+                result = await call.service.delete_image(
+                    call.character_id, image_id, on_progress=on_progress
+                )
+            except CharimgError as error:
+                first = error if first is None else first
+                told = failure_body(error)
+                failures.append({"id": image_id, "code": told["code"], "error": told["error"]})
+            else:
+                removed.append(image_id)
+                warnings += warnings_json(result.warnings)
+        if first is not None and not removed:
+            raise first
+        return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
+
+    return _ended(await call.runs.complete(call.character_id, work))
+
+
+async def _retry(call: AsyncCall) -> WebResponse:
+    call.body()
+    await call.image(call.item_id)
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = await call.service.retry_ingestion(
+            call.character_id, call.item_id, on_progress=on_progress
+        )
+        return generation_json(result)
+
+    return await call.run(work)
+
+
+async def _restore(call: AsyncCall) -> WebResponse:
+    call.body()
+    await call.image(call.item_id)
+
+    async def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        image = await call.service.restore_reference(
+            call.character_id, call.item_id, on_progress=on_progress
+        )
+        return {"success": True, "image": image_json(image)}
+
+    return await call.run(work)
+
+
+async def _archive(call: AsyncCall) -> WebResponse:
+    images = [await call.image(image_id) for image_id in image_ids(call.body())]
+    headers = (
+        ("Content-Type", "application/zip"),
+        ("Content-Disposition", 'attachment; filename="images.zip"'),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    return WebResponse(status=200, headers=headers, stream=zipped(call.service.media, images))
+
+
+async def _operations(call: AsyncCall) -> WebResponse:
+    query = call.request.query
+    limit = integer(query, "limit", 20, 200)
+    await call.character()
+    page = await call.service.list_operations(
+        call.character_id, limit=limit, cursor=query.get("cursor") or None
+    )
+    body = {
+        "success": True,
+        "operations": [call.told(each) for each in page.operations],
+        "nextCursor": page.next_cursor,
+    }
+    return json_response(200, body)
+
+
+async def _operation(call: AsyncCall) -> WebResponse:
+    if call.request.wants_events():
+        return await call.follow(call.item_id)
+    operation = await call.operation(call.item_id)
+    return json_response(200, {"success": True, "operation": call.told(operation)})
+
+
+HANDLERS: dict[str, Callable[[AsyncCall], Awaitable[WebResponse]]] = {
+    "reference": _reference,
+    "portfolio": _portfolio,
+    "scene": _scene,
+    "suggest": _suggest,
+    "images": _images,
+    "image": _image,
+    "remove": _remove,
+    "remove_many": _remove_many,
+    "retry": _retry,
+    "restore": _restore,
+    "archive": _archive,
+    "operations": _operations,
+    "operation": _operation,
+}
+"""By the route's name."""

@@ -1,0 +1,136 @@
+"""The workspace: the routes and the page of a host's characters, without a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Unpack
+
+from ..._async.service import AsyncCharacterImageService
+from ...errors import ConfigurationError
+from ...models import CharacterReference
+from .._permission import aask
+from .._runs import AsyncRuns
+from ..access import AccessDenied, Authorize, foreign
+from ..exchange import WebRequest, WebResponse
+from ..failures import BadRequest, failure_response, log_unexpected
+from ..options import WorkspaceOptions, settings
+from ..page import Page, sign_in, static_file
+from ..routing import Found, match
+from .routes import HANDLERS, AsyncCall
+
+__all__ = ["AsyncWorkspace"]
+
+
+class AsyncWorkspace:
+    """Answers the requests of ``/v1`` and of the images page, for the adapter of any framework.
+
+    A host takes an adapter: `charimg.web.asgi_app`, `charimg.web.fastapi`, `charimg.web.django`,
+    `charimg.web.flask`. This is what they stand on, and where a further one would begin.
+
+    Args:
+        service: The host's service, or a function that returns it (when it is made later).
+        authorize: Asked before anything else is done, see `Authorize`. Required: without one
+            anybody could spend the host's money.
+        **options: See `WorkspaceOptions`.
+
+    Raises:
+        ConfigurationError: ``authorize`` is no function, or an option makes no sense.
+    """
+
+    def __init__(
+        self,
+        service: AsyncCharacterImageService | Callable[[], AsyncCharacterImageService],
+        *,
+        authorize: Authorize,
+        **options: Unpack[WorkspaceOptions],
+    ) -> None:
+        if not callable(authorize):
+            raise ConfigurationError(
+                "The routes need authorize=, a function of (request, action, character_id) that "
+                "returns True or the user's name. Each image costs money: see "
+                "charimg.web.Authorize."
+            )
+        self._service = service
+        self._authorize = authorize
+        self._settings = settings(options)
+        self._runs = AsyncRuns(self._settings.after_thread)
+        self._page = Page(self._settings)
+
+    @property
+    def max_body(self) -> int:
+        """How many bytes of a request's body are taken."""
+        return self._settings.max_body
+
+    @property
+    def service(self) -> AsyncCharacterImageService:
+        """The host's service."""
+        service = self._service
+        return service() if callable(service) else service
+
+    def images_url(self, character_id: str, base: str = "") -> str:
+        """Return the address of a character's images page, for a link on the host's own page.
+
+        Args:
+            character_id: The host's id of the character.
+            base: Where the host mounted the routes, e.g. ``/studio``, or the whole URL of it.
+
+        Returns:
+            An absolute URL when ``site_url`` or the whole base is known, else a path.
+        """
+        return self._page.url(character_id, base)
+
+    async def aclose(self) -> None:
+        """End the operations that still run here; `recover` goes on with them. For a clean end.
+
+        Call it before the service is closed, where the host has such a place.
+        """
+        await self._runs.aclose()
+
+    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+        """Return a page with links to the characters, for a server that has nothing else.
+
+        Args:
+            characters: ``None`` when the directory cannot list them: then one asks for an id.
+        """
+        return self._page.index(characters)
+
+    async def handle(self, request: WebRequest) -> WebResponse:
+        """Answer one request. Raises nothing: what went wrong is the answer."""
+        try:
+            found = match(request.method, request.path)
+            if found.route.action is None:
+                return static_file(found.item_id, request.headers.get("if-none-match"))
+            if foreign(request, self._settings.trusted_origins):
+                raise BadRequest(
+                    403, "CROSS_SITE", "Requests that change something must come from this site."
+                )
+            try:
+                user = await aask(
+                    self._authorize,
+                    request.native,
+                    found.route.action,
+                    found.character_id,
+                    self._settings.authorize_timeout,
+                )
+            except AccessDenied as error:
+                if found.route.name == "page":
+                    return sign_in(error)
+                raise
+            return await self._answer(request, found, user)
+        except Exception as error:  # noqa: BLE001 - the answer to the client; logged
+            log_unexpected(error)
+            return failure_response(error)
+
+    async def _answer(self, request: WebRequest, found: Found, user: str | None) -> WebResponse:
+        call = AsyncCall(
+            service=self.service,
+            runs=self._runs,
+            settings=self._settings,
+            request=request,
+            character_id=found.character_id,
+            item_id=found.item_id,
+            user=user,
+        )
+        if found.route.name == "page":
+            return self._page.render(request, await call.character(), self.service.media.locate)
+        return await HANDLERS[found.route.name](call)

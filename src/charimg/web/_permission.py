@@ -1,0 +1,85 @@
+"""Asking the host's ``authorize``, in both modes. Whatever goes wrong, the answer is no."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import partial
+from inspect import isawaitable, iscoroutinefunction
+from typing import Any
+
+from .access import AccessDenied, Action, Authorize, admitted
+
+__all__ = ["aask", "ask"]
+
+_log = logging.getLogger("charimg.web")
+
+
+def ask(
+    authorize: Authorize, native: Any, action: Action, character_id: str, seconds: float
+) -> str | None:
+    """Ask in the caller's own thread, where the host's session is.
+
+    Args:
+        authorize: The host's.
+        native: The framework's own request.
+        action: What is about to be done.
+        character_id: With which character.
+        seconds: An answer that took longer counts for nothing.
+
+    Returns:
+        The user's name, if ``authorize`` told it.
+
+    Raises:
+        AccessDenied: It refused, raised, or did not answer in time.
+    """
+    started = time.monotonic()
+    try:
+        answer = authorize(native, action, character_id)
+    except AccessDenied:
+        raise
+    except Exception as error:
+        raise _broken(error) from error
+    if time.monotonic() - started > seconds:
+        raise _late(seconds)
+    return _judged(answer)
+
+
+async def aask(
+    authorize: Authorize, native: Any, action: Action, character_id: str, seconds: float
+) -> str | None:
+    """See `ask`. A plain function is called in a thread, so that it does not hold up the loop."""
+    import anyio.to_thread
+
+    call = partial(authorize, native, action, character_id)
+    try:
+        with anyio.fail_after(seconds):
+            if iscoroutinefunction(authorize) or iscoroutinefunction(type(authorize).__call__):
+                answer = await call()
+            else:
+                answer = await anyio.to_thread.run_sync(call, abandon_on_cancel=True)
+                if isawaitable(answer):
+                    answer = await answer
+    except AccessDenied:
+        raise
+    except TimeoutError as error:
+        raise _late(seconds) from error
+    except Exception as error:
+        raise _broken(error) from error
+    return _judged(answer)
+
+
+def _judged(answer: object) -> str | None:
+    if not admitted(answer):
+        raise AccessDenied
+    return answer if isinstance(answer, str) else None
+
+
+def _broken(error: Exception) -> AccessDenied:
+    _log.error("web.authorize_failed", exc_info=error)
+    return AccessDenied("Whether you may do this could not be found out.")
+
+
+def _late(seconds: float) -> AccessDenied:
+    _log.error("web.authorize_late", extra={"seconds": seconds})
+    return AccessDenied("Whether you may do this could not be found out in time.")

@@ -1,0 +1,334 @@
+# Generated from src/charimg/web/_async/routes.py by tools/unasync.py. Do not edit.
+"""The handlers of ``/v1``: each one call of the service, and its answer in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from ..._sync.service import CharacterImageService
+from ...errors import CharacterNotFound, CharimgError, ImageMismatch, ImageNotFound
+from ...journal import Operation
+from ...models import CharacterImage, CharacterReference, ReferencePolicy, SceneType
+from ...protocols import ProgressCallback
+from .._runs import Run, Runs
+from ..bodies import check_body, choice, image_ids, integer, optional_text, texts
+from ..exchange import WebRequest, WebResponse, json_response
+from ..failures import BadRequest, failure_body, failure_response
+from ..options import Settings
+from ..sse import STREAM_HEADERS, last_event
+from ..wire import (
+    delete_json,
+    generation_json,
+    image_json,
+    operation_json,
+    page_json,
+    portfolio_json,
+    suggestion_json,
+    warnings_json,
+)
+from .archive import zipped
+from .streams import follow_ledger, follow_run, is_running
+
+__all__ = ["Call", "HANDLERS"]
+
+
+@frozen(kw_only=True)
+class Call:
+    """One admitted request.
+
+    Attributes:
+        service: The host's.
+        runs: The operations of this process.
+        settings: Of the workspace.
+        request: What was asked.
+        character_id: From the path.
+        item_id: The image or the operation, from the path.
+        user: Who asks, if ``authorize`` told.
+    """
+
+    service: CharacterImageService
+    runs: Runs
+    settings: Settings
+    request: WebRequest
+    character_id: str
+    item_id: str
+    user: str | None
+
+    def body(self) -> dict[str, Any]:
+        """Return the request's JSON object."""
+        return check_body(self.request, self.settings.max_body)
+
+    def character(self) -> CharacterReference:
+        """Return the character, or raise `CharacterNotFound`."""
+        character = self.service.directory.get(self.character_id)
+        if character is None:
+            raise CharacterNotFound(f"There is no character {self.character_id!a:.80}.")
+        return character
+
+    def image(self, image_id: str) -> CharacterImage:
+        """Return an image of this character; that of another one is as good as none."""
+        try:
+            return self.service.get_image(self.character_id, image_id)
+        except ImageMismatch as error:
+            raise ImageNotFound(f"There is no image {image_id!a:.80}.") from error
+
+    def run(self, work: Callable[[ProgressCallback], dict[str, Any]]) -> WebResponse:
+        """Run an operation that a client's leaving does not end, and answer as the client wants."""
+        resumed = last_event(self.request)
+        if resumed is not None:
+            # The connection broke and the client asks again: nothing is paid for twice.
+            return self.follow(resumed[0])
+        if not self.request.wants_events():
+            run = self.runs.complete(self.character_id, work)
+            return _ended(run)
+        run = self.runs.begin(self.character_id, work)
+        if run.operation_id is None:
+            return _ended(run)
+        return self.stream(run, 0)
+
+    def stream(self, run: Run, after: int) -> WebResponse:
+        """Answer with a run's events from number ``after`` on."""
+        chunks = follow_run(run, after, self.settings.heartbeat)
+        return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
+
+    def follow(self, operation_id: str) -> WebResponse:
+        """Answer with the events of an operation, those after ``Last-Event-ID``."""
+        operation = self.operation(operation_id)
+        run = self.runs.get(operation_id)
+        if run is None:
+            chunks = follow_ledger(
+                self.service.ledger, operation, self.settings.heartbeat, self.settings.stale_after
+            )
+            return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
+        resumed = last_event(self.request)
+        after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
+        return self.stream(run, min(after, len(run.events)))
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return an operation of this character."""
+        operation = self.service.ledger.get(operation_id)
+        if operation is None or operation.character_id != self.character_id:
+            raise BadRequest(
+                404, "OPERATION_NOT_FOUND", f"There is no operation {operation_id!a:.80}."
+            )
+        return operation
+
+    def told(self, operation: Operation) -> dict[str, Any]:
+        """Return an operation's JSON, with what this process knows of its progress."""
+        run = self.runs.get(operation.id)
+        if run is None or run.ended:
+            running = run is None and is_running(operation, self.settings.stale_after)
+            return operation_json(operation, running=running, progress=None)
+        return operation_json(operation, running=True, progress=run.state())
+
+
+def _ended(run: Run) -> WebResponse:
+    if run.error is not None:
+        return failure_response(run.error, run.operation_id)
+    return json_response(200, run.answer)
+
+
+def _reference(call: Call) -> WebResponse:
+    body = call.body()
+    prompt = optional_text(body, "prompt")
+    policy = choice(body, "policy", ReferencePolicy, ReferencePolicy.DELETE_ALL)
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = call.service.generate_reference(
+            call.character_id,
+            prompt=prompt,
+            policy=policy,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return generation_json(result)
+
+    return call.run(work)
+
+
+def _portfolio(call: Call) -> WebResponse:
+    reference_id = optional_text(call.body(), "referenceId")
+    if reference_id is not None:
+        call.image(reference_id)
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = call.service.generate_portfolio(
+            call.character_id,
+            reference_id=reference_id,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return portfolio_json(result)
+
+    return call.run(work)
+
+
+def _scene(call: Call) -> WebResponse:
+    body = call.body()
+    context = optional_text(body, "sceneContext")
+    if context is None:
+        # The name that the first generation of the front end uses.
+        context = optional_text(body, "prompt") or ""
+    scene_type = choice(body, "sceneType", SceneType, SceneType.DIALOGUE)
+    mood, lighting = optional_text(body, "mood"), optional_text(body, "lighting")
+    environment = optional_text(body, "environment")
+    others = texts(body, "additionalCharacters")
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = call.service.generate_scene(
+            call.character_id,
+            context,
+            scene_type=scene_type,
+            mood=mood,
+            lighting=lighting,
+            environment=environment,
+            additional_characters=others,
+            created_by=call.user,
+            on_progress=on_progress,
+        )
+        return generation_json(result)
+
+    return call.run(work)
+
+
+def _suggest(call: Call) -> WebResponse:
+    call.character()
+    return json_response(200, suggestion_json(call.service.suggest_prompt(call.character_id)))
+
+
+def _images(call: Call) -> WebResponse:
+    query = call.request.query
+    limit = integer(query, "limit", 50, 1000)
+    character = call.character()
+    page = call.service.list_images(
+        call.character_id,
+        kind=query.get("kind") or None,
+        status=query.get("status") or None,
+        limit=limit,
+        cursor=query.get("cursor") or None,
+    )
+    return json_response(200, page_json(page, character))
+
+
+def _image(call: Call) -> WebResponse:
+    return json_response(200, {"success": True, "image": image_json(call.image(call.item_id))})
+
+
+def _remove(call: Call) -> WebResponse:
+    call.body()
+    call.image(call.item_id)
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = call.service.delete_image(call.character_id, call.item_id, on_progress=on_progress)
+        return delete_json(result)
+
+    return call.run(work)
+
+
+def _remove_many(call: Call) -> WebResponse:
+    ids = image_ids(call.body())
+    call.character()
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        removed: list[str] = []
+        failures: list[dict[str, Any]] = []
+        warnings: list[dict[str, str]] = []
+        first: CharimgError | None = None
+        for image_id in ids:
+            try:
+                call.image(image_id)
+                result = call.service.delete_image(
+                    call.character_id, image_id, on_progress=on_progress
+                )
+            except CharimgError as error:
+                first = error if first is None else first
+                told = failure_body(error)
+                failures.append({"id": image_id, "code": told["code"], "error": told["error"]})
+            else:
+                removed.append(image_id)
+                warnings += warnings_json(result.warnings)
+        if first is not None and not removed:
+            raise first
+        return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
+
+    return _ended(call.runs.complete(call.character_id, work))
+
+
+def _retry(call: Call) -> WebResponse:
+    call.body()
+    call.image(call.item_id)
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        result = call.service.retry_ingestion(
+            call.character_id, call.item_id, on_progress=on_progress
+        )
+        return generation_json(result)
+
+    return call.run(work)
+
+
+def _restore(call: Call) -> WebResponse:
+    call.body()
+    call.image(call.item_id)
+
+    def work(on_progress: ProgressCallback) -> dict[str, Any]:
+        image = call.service.restore_reference(
+            call.character_id, call.item_id, on_progress=on_progress
+        )
+        return {"success": True, "image": image_json(image)}
+
+    return call.run(work)
+
+
+def _archive(call: Call) -> WebResponse:
+    images = [call.image(image_id) for image_id in image_ids(call.body())]
+    headers = (
+        ("Content-Type", "application/zip"),
+        ("Content-Disposition", 'attachment; filename="images.zip"'),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    return WebResponse(status=200, headers=headers, stream=zipped(call.service.media, images))
+
+
+def _operations(call: Call) -> WebResponse:
+    query = call.request.query
+    limit = integer(query, "limit", 20, 200)
+    call.character()
+    page = call.service.list_operations(
+        call.character_id, limit=limit, cursor=query.get("cursor") or None
+    )
+    body = {
+        "success": True,
+        "operations": [call.told(each) for each in page.operations],
+        "nextCursor": page.next_cursor,
+    }
+    return json_response(200, body)
+
+
+def _operation(call: Call) -> WebResponse:
+    if call.request.wants_events():
+        return call.follow(call.item_id)
+    operation = call.operation(call.item_id)
+    return json_response(200, {"success": True, "operation": call.told(operation)})
+
+
+HANDLERS: dict[str, Callable[[Call], WebResponse]] = {
+    "reference": _reference,
+    "portfolio": _portfolio,
+    "scene": _scene,
+    "suggest": _suggest,
+    "images": _images,
+    "image": _image,
+    "remove": _remove,
+    "remove_many": _remove_many,
+    "retry": _retry,
+    "restore": _restore,
+    "archive": _archive,
+    "operations": _operations,
+    "operation": _operation,
+}
+"""By the route's name."""

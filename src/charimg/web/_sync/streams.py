@@ -1,0 +1,80 @@
+# Generated from src/charimg/web/_async/streams.py by tools/unasync.py. Do not edit.
+"""What an operation tells, as an event stream: one of this process, or one that another runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ..._concurrency import sleep
+from ...journal import Operation, OperationState
+from ...protocols import GenerationLedger
+from .._runs import Run
+from ..sse import HEARTBEAT, Told, encode
+from ..wire import operation_json
+
+__all__ = ["follow_ledger", "follow_run", "is_running"]
+
+_POLL = 1.0
+"""Seconds between two looks into the ledger."""
+
+
+def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
+    """Yield a run's events from number ``after`` on, with heartbeats, until it has ended."""
+    sent = after
+    while True:
+        while sent < len(run.events):
+            event = run.events[sent]
+            sent += 1
+            yield encode(event, f"{run.operation_id or ''}.{sent}")
+        if run.ended:
+            return
+        if not run.wait(sent, heartbeat):
+            yield HEARTBEAT
+
+
+def follow_ledger(
+    ledger: GenerationLedger, operation: Operation, heartbeat: float, stale_after: float
+) -> Iterator[bytes]:
+    """Yield what the ledger says of an operation each time that it changes, until it has ended."""
+    number = 0
+    shown: dict[str, Any] | None = None
+    quiet_since = time.monotonic()
+    while True:
+        running = is_running(operation, stale_after)
+        body = operation_json(operation, running=running, progress=None)
+        if body != shown:
+            shown = body
+            number += 1
+            quiet_since = time.monotonic()
+            yield encode(
+                Told(name="operation", data={"operation": body}), f"{operation.id}.{number}"
+            )
+        if not running:
+            yield encode(_end(operation, body), f"{operation.id}.{number + 1}")
+            return
+        if time.monotonic() - quiet_since >= heartbeat:
+            quiet_since = time.monotonic()
+            yield HEARTBEAT
+        sleep(min(_POLL, heartbeat))
+        operation = ledger.get(operation.id) or operation
+
+
+def is_running(operation: Operation, stale_after: float) -> bool:
+    """Return whether somebody seems to work on an operation: unfinished, and written lately."""
+    if operation.finished or operation.state == OperationState.UNKNOWN:
+        return False
+    return time.time() - operation.updated_at.timestamp() < stale_after
+
+
+def _end(operation: Operation, body: dict[str, Any]) -> Told:
+    if operation.state == OperationState.DONE:
+        return Told(name="done", data={"success": True, "operation": body})
+    if operation.state == OperationState.FAILED:
+        reason, code = operation.error or "The operation failed.", "OPERATION_FAILED"
+    else:
+        reason = "Nobody works on this operation any more; recover() finishes what can be finished."
+        code = "INTERRUPTED"
+    failure = {"success": False, "error": reason, "code": code, "operationId": operation.id}
+    return Told(name="error", data={**failure, "operation": body})

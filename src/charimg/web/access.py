@@ -1,0 +1,99 @@
+"""Who may do what: the actions, the host's ``authorize``, and the defence against foreign pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from .exchange import WebRequest
+
+__all__ = ["AccessDenied", "Action", "Authorize", "admitted", "foreign"]
+
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Action(StrEnum):
+    """What a request is about to do with a character."""
+
+    VIEW = "view"
+    """See the page, images, prompts and operations."""
+    GENERATE = "generate"
+    """Draw a reference (which may delete earlier images), a portfolio or a scene: costs money."""
+    RETRY = "retry"
+    """Fetch an image again that was drawn."""
+    RESTORE = "restore"
+    """Make a kept reference current."""
+    DELETE = "delete"
+
+
+class AccessDenied(Exception):
+    """Raised by ``authorize`` to refuse with more than a plain 403.
+
+    Args:
+        message: For the user.
+        status: 403, or 401 when a sign-in would help.
+        sign_in_url: Where the page sends a browser that is not signed in.
+        headers: For example ``WWW-Authenticate``.
+    """
+
+    def __init__(
+        self,
+        message: str = "You may not do this.",
+        *,
+        status: int = 403,
+        sign_in_url: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = 401 if status == 401 else 403
+        self.sign_in_url = sign_in_url
+        self.headers = headers
+
+
+class Authorize(Protocol):
+    """The host's own sign-in and permissions, asked before anything else is done.
+
+    Admits with ``True``, or with the user's name, which becomes the ``created_by`` of what is
+    generated. Everything else refuses: ``None``, any other value, an exception, and no answer in
+    time. The async workspace also takes an ``async def``.
+    """
+
+    def __call__(self, request: Any, action: Action, character_id: str, /) -> Any:
+        """Return ``True`` or the user's name, or refuse.
+
+        Args:
+            request: The framework's own request.
+            action: What is about to be done.
+            character_id: With which character.
+        """
+
+
+def admitted(answer: object) -> bool:
+    """Return whether an answer of ``authorize`` admits. A truthy object alone does not."""
+    return answer is True or (isinstance(answer, str) and answer != "")
+
+
+def foreign(request: WebRequest, trusted_origins: Collection[str]) -> bool:
+    """Return whether another site's page made a browser send this request.
+
+    By ``Sec-Fetch-Site`` where the browser sends it, else by ``Origin`` = ``Host`` (OWASP, "CSRF
+    Prevention: Fetch Metadata headers"). A client that sends neither is no browser and holds no
+    cookies of the user's.
+
+    Args:
+        request: Only what may change something is judged.
+        trusted_origins: Other origins whose pages may write, e.g. ``https://studio.example``.
+    """
+    if request.method in _SAFE:
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None and origin in trusted_origins:
+        return False
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    if origin is None:
+        return False
+    return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()

@@ -1,0 +1,109 @@
+"""The workspace as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Unpack
+from urllib.parse import parse_qsl
+
+from .._async.service import AsyncCharacterImageService
+from ._async.workspace import AsyncWorkspace
+from .access import Authorize
+from .exchange import WebRequest, WebResponse
+from .options import WorkspaceOptions
+
+__all__ = ["Receive", "Scope", "Send", "asgi_app", "read_body", "send_response", "workspace_app"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+def asgi_app(
+    service: AsyncCharacterImageService | Callable[[], AsyncCharacterImageService],
+    *,
+    authorize: Authorize,
+    **options: Unpack[WorkspaceOptions],
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return the routes and the page as an ASGI application, served alone or mounted in another.
+
+    Needs no lifespan, and works below a prefix: ``app.mount("/studio", asgi_app(...))``.
+
+    Args:
+        service: The host's service, or a function that returns it (when it is made later).
+        authorize: See `Authorize`. It gets the ASGI scope as the request.
+        **options: See `WorkspaceOptions`.
+    """
+    return workspace_app(AsyncWorkspace(service, authorize=authorize, **options))
+
+
+def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return a workspace as an ASGI application."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            raise RuntimeError(f"The images workspace serves http, not {scope['type']}.")
+        base = scope.get("root_path", "")
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
+        request = WebRequest(
+            method=scope["method"],
+            # By the ASGI specification the path holds the prefix; some servers leave it out.
+            path=scope["path"].removeprefix(base),
+            query=dict(
+                parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+            ),
+            headers=headers,
+            body=await read_body(receive, workspace.max_body),
+            base=base,
+            native=scope,
+        )
+        await send_response(await workspace.handle(request), scope["method"], send)
+
+    return app
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Answer a server that serves us alone; there is nothing to start or to stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read a request's body, at most one byte more than the limit."""
+    body = bytearray()
+    while len(body) <= limit:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            break
+    return bytes(body[: limit + 1])
+
+
+async def send_response(response: WebResponse, method: str, send: Send) -> None:
+    """Send an answer; a ``HEAD`` gets the headers alone."""
+    headers = [
+        (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers
+    ]
+    stream: Any = response.stream
+    if stream is None:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if stream is not None and method != "HEAD":
+        try:
+            async for chunk in stream:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            await stream.aclose()
+    body = b"" if method == "HEAD" else response.body
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,77 @@
+"""A request and its answer, as every framework's adapter hands them over. No framework, no I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+__all__ = ["EVENT_STREAM", "WebRequest", "WebResponse", "json_response"]
+
+EVENT_STREAM = "text/event-stream"
+
+_ALWAYS = (
+    # Answers are one user's own, and change; a browser takes them for what they say they are.
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+@frozen(kw_only=True)
+class WebRequest:
+    """What an adapter tells of a request.
+
+    Attributes:
+        method: The HTTP method, upper case.
+        path: What follows `base`, percent-decoded, e.g. ``/v1/characters/mara/images``.
+        query: The parameters of the query, each with its last value.
+        headers: By lower-case name.
+        body: The whole body. An adapter stops reading at the workspace's ``max_body``, and hands
+            over at most one byte more.
+        base: Where the host mounted us: ``""`` or ``/studio``, any ``root_path`` or
+            ``SCRIPT_NAME`` included.
+        native: The framework's own request; ``authorize`` gets it.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict)
+    body: bytes = b""
+    base: str = ""
+    native: Any = None
+
+    def wants_events(self) -> bool:
+        """Return whether the client asks for an event stream."""
+        kinds = self.headers.get("accept", "").split(",")
+        return any(kind.split(";")[0].strip().lower() == EVENT_STREAM for kind in kinds)
+
+
+@frozen(kw_only=True)
+class WebResponse:
+    """What an adapter sends.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Every header but the length.
+        body: The body, unless there is a `stream`.
+        stream: Chunks that are sent as they come: an async iterator from the async workspace, a
+            plain one from the sync workspace.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    stream: AsyncIterator[bytes] | Iterator[bytes] | None = None
+
+
+def json_response(status: int, body: Any, *headers: tuple[str, str]) -> WebResponse:
+    """Return an answer in JSON."""
+    return WebResponse(
+        status=status,
+        headers=(("Content-Type", "application/json"), *_ALWAYS, *headers),
+        # A lone surrogate half of a prompt is escaped, so every text survives.
+        body=json.dumps(body, separators=(",", ":")).encode("ascii"),
+    )

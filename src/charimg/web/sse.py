@@ -1,0 +1,90 @@
+"""Server-sent events (WHATWG HTML, section 9.2): their text, their ids, and what each one tells."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from attrs import frozen
+
+from ..events import (
+    ImageFailed,
+    ImageStored,
+    JobProgressed,
+    OperationStarted,
+    ProgressEvent,
+    ReferenceRetried,
+    WarningRaised,
+)
+from .exchange import WebRequest
+from .wire import image_json
+
+__all__ = ["HEARTBEAT", "STREAM_HEADERS", "Told", "encode", "last_event", "told"]
+
+HEARTBEAT = b": still here\n\n"
+STREAM_HEADERS = (
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    # nginx would hold the events back until its buffer is full.
+    ("X-Accel-Buffering", "no"),
+)
+
+
+@frozen(kw_only=True)
+class Told:
+    """One event: its name and its JSON."""
+
+    name: str
+    data: dict[str, Any]
+
+
+def told(event: ProgressEvent) -> Told | None:
+    """Return what a client is told of an event of the service.
+
+    Its end is told with the route's own answer, so that of the service is left out.
+    """
+    if isinstance(event, OperationStarted):
+        return Told(name="started", data={"operationId": event.operation_id, "kind": event.kind})
+    if isinstance(event, JobProgressed):
+        data: dict[str, Any] = {
+            "operationId": event.operation_id,
+            "jobId": event.job_id,
+            "status": event.status,
+            "current": event.current,
+            "total": event.total,
+            "task": event.task,
+        }
+        return Told(name="progress", data=data)
+    if isinstance(event, (ImageStored, ImageFailed)):
+        data = {
+            "operationId": event.operation_id,
+            "image": image_json(event.image),
+            "done": event.done,
+            "total": event.total,
+        }
+        return Told(name="image" if isinstance(event, ImageStored) else "failure", data=data)
+    if isinstance(event, ReferenceRetried):
+        return Told(name="reference-retried", data={"operationId": event.operation_id})
+    if isinstance(event, WarningRaised):
+        data = {
+            "operationId": event.operation_id,
+            "code": str(event.code),
+            "message": event.message,
+        }
+        return Told(name="warning", data=data)
+    return None
+
+
+def encode(event: Told, event_id: str) -> bytes:
+    """Return an event as it is sent. Its JSON is one line of ASCII."""
+    data = json.dumps(event.data, separators=(",", ":"))
+    return f"id: {event_id}\nevent: {event.name}\ndata: {data}\n\n".encode("ascii")
+
+
+def last_event(request: WebRequest) -> tuple[str, int] | None:
+    """Return the operation and the number in ``Last-Event-ID``, or ``None``."""
+    operation_id, dot, number = request.headers.get("last-event-id", "").rpartition(".")
+    if not dot or not (number.isascii() and number.isdigit()) or len(number) > 9:
+        return None
+    return operation_id, int(number)

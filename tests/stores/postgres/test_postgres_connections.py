@@ -1,0 +1,267 @@
+"""Connections: kept, few, broken, cancelled, forked, and those of a pooler."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charimg import GenerationInProgress, StorageError
+from charimg.stores import (
+    AsyncPostgresDatabase,
+    AsyncPostgresGenerationLedger,
+    AsyncPostgresMetadataRepository,
+    PostgresDatabase,
+    PostgresGenerationLedger,
+    PostgresMetadataRepository,
+)
+
+from ...servers.postgres import PostgresServer
+from .values import image, operation
+
+
+def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile(tmp_path: Path) -> None:
+    own = PostgresServer(tmp_path)
+    own.start()
+    url = own.new_database()
+    database = PostgresDatabase(url, timeout=5)
+    records = PostgresMetadataRepository(database)
+    records.add(image("k1"))
+    runner = asyncio.Runner()
+    others = AsyncPostgresDatabase(url, timeout=5)
+    async_records = AsyncPostgresMetadataRepository(others)
+    assert runner.run(async_records.get("k1")) is not None
+    own.stop()
+    with pytest.raises(StorageError, match="Is the server up"):
+        records.get("k1")
+    with pytest.raises(StorageError, match="Is the server up"):
+        runner.run(async_records.get("k1"))
+    own.start()
+    records.add(image("k2"))
+    assert runner.run(async_records.list("mira")).total == 2
+    own.stop()
+    own.start()
+    # Connections of before the restart lie idle; they are found out before they are used.
+    assert records.list("mira").total == 2
+    assert runner.run(async_records.list("mira")).total == 2
+    runner.run(others.aclose())
+    runner.close()
+    database.close()
+    own.stop()
+
+
+def test_connections_are_few_and_kept(url: str) -> None:
+    with PostgresDatabase(url, max_connections=3) as database:
+        records = PostgresMetadataRepository(database)
+        with ThreadPoolExecutor(12) as threads:
+            list(threads.map(lambda number: records.add(image(f"k{number}")), range(60)))
+        assert records.list("mira").total == 60
+        assert 1 <= len(database._idle) <= 3
+    with PostgresDatabase(url, max_connections=1, timeout=0.2) as database:
+        records = PostgresMetadataRepository(database)
+        with database._own(), pytest.raises(StorageError, match="All 1 connections"):
+            records.list("mira")
+
+
+def test_a_refusal_costs_no_connection(url: str) -> None:
+    with PostgresDatabase(url) as database:
+        ledger = PostgresGenerationLedger(database)
+        ledger.acquire("mira", owner="a", ttl=60)
+        kept = database._idle[:]
+        with pytest.raises(GenerationInProgress):
+            ledger.acquire("mira", owner="b", ttl=60)
+        assert database._idle == kept
+        assert not kept[0].closed
+
+    async def work() -> None:
+        async with AsyncPostgresDatabase(url) as opened:
+            others = AsyncPostgresGenerationLedger(opened)
+            with pytest.raises(GenerationInProgress):
+                await others.acquire("mira", owner="b", ttl=60)
+            kept = opened._lane().idle[:]
+            with pytest.raises(GenerationInProgress):
+                await others.acquire("mira", owner="b", ttl=60)
+            assert opened._lane().idle == kept
+
+    asyncio.run(work())
+
+
+def test_async_connections_are_few_and_kept(url: str) -> None:
+    async def work() -> None:
+        async with AsyncPostgresDatabase(url, max_connections=3) as database:
+            records = AsyncPostgresMetadataRepository(database)
+            async with asyncio.TaskGroup() as group:
+                for number in range(40):
+                    group.create_task(records.add(image(f"k{number}")))
+            assert (await records.list("mira")).total == 40
+            assert 1 <= len(database._lane().idle) <= 3
+        database = AsyncPostgresDatabase(url, max_connections=1, timeout=0.2)
+        records = AsyncPostgresMetadataRepository(database)
+        async with database._own():
+            with pytest.raises(StorageError, match="All 1 connections"):
+                await records.list("mira")
+            await database.aclose()
+        assert database._lane().idle == []
+        with pytest.raises(StorageError, match="is closed"):
+            await records.list("mira")
+
+    asyncio.run(work())
+
+
+def test_a_task_that_is_cancelled_spoils_no_connection(url: str) -> None:
+    async def work() -> None:
+        async with AsyncPostgresDatabase(url, max_connections=2) as database:
+            records = AsyncPostgresMetadataRepository(database)
+            await records.add(image("k"))
+            for turns in range(40):
+                task = asyncio.create_task(records.list("mira"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                assert (await records.list("mira")).total == 1
+
+    asyncio.run(work())
+
+
+def test_a_loop_has_connections_of_its_own(url: str) -> None:
+    database = AsyncPostgresDatabase(url)
+    records = AsyncPostgresMetadataRepository(database)
+    for number in range(3):
+        asyncio.run(_one(records, database, number))
+
+
+async def _one(records: Any, database: AsyncPostgresDatabase, number: int) -> None:
+    await records.add(image(f"k{number}"))
+    assert (await records.list("mira")).total == number + 1
+    for connection in database._lane().idle:
+        await connection.close()
+
+
+def test_a_closed_database_is_told(url: str) -> None:
+    database = PostgresDatabase(url)
+    records = PostgresMetadataRepository(database)
+    records.add(image("k"))
+    with database._own():
+        database.close()
+    assert database._idle == []
+    with pytest.raises(StorageError, match="is closed"):
+        records.get("k")
+
+
+_FORKING = """
+import os, sys
+from charimg.stores import PostgresDatabase, PostgresMetadataRepository
+from charimg import CharacterImage
+database = PostgresDatabase(sys.argv[1])
+records = PostgresMetadataRepository(database)
+def add(key):
+    records.add(CharacterImage(key=key, character_id="mira", kind="scene", status="failed"))
+add("parent")
+for number in range(3):
+    if os.fork() == 0:
+        for again in range(20):
+            add(f"child-{number}-{again}")
+        os._exit(0)
+for again in range(20):
+    add(f"parent-{again}")
+codes = [os.wait()[1] for _ in range(3)]
+assert codes == [0, 0, 0], codes
+print(records.list("mira").total)
+"""
+
+
+def test_a_forked_child_opens_connections_of_its_own(url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _FORKING, url], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "81"
+
+
+def test_connections_of_another_process_are_left_alone(url: str) -> None:
+    with PostgresDatabase(url) as database:
+        records = PostgresMetadataRepository(database)
+        records.add(image("k"))
+        theirs = database._idle[:]
+        database._process = -1
+        assert records.get("k") is not None
+        assert database._idle != theirs
+        assert not theirs[0].closed
+        theirs[0].close()
+
+
+# A pooler
+
+
+@pytest.fixture
+def pooled(url: str, postgres_server: PostgresServer, tmp_path: Path) -> Iterator[str]:
+    """PgBouncer in transaction mode, with two connections to the server."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("PgBouncer is missing; install it with: apt-get install pgbouncer")
+    import os
+    import socket
+    import time
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    database = url.rpartition("/")[2]
+    settings = tmp_path / "pgbouncer.ini"
+    settings.write_text(
+        f"[databases]\n* = host=127.0.0.1 port={postgres_server.port}\n[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        "pool_mode = transaction\ndefault_pool_size = 2\n"
+        f"[users]\n"
+    )
+    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        directory.chmod(directory.stat().st_mode | 0o055)
+    settings.write_text(settings.read_text().replace("* = host", f"{database} = user=charimg host"))
+    user = "postgres" if os.geteuid() == 0 else None
+    process = subprocess.Popen([program, str(settings)], user=user, stderr=subprocess.DEVNULL)
+    for _ in range(300):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    yield f"postgresql://charimg@127.0.0.1:{port}/{database}"
+    process.terminate()
+    process.wait()
+
+
+def test_it_works_behind_a_pooler_in_transaction_mode(pooled: str) -> None:
+    with PostgresDatabase(pooled, max_connections=8) as database:
+        records = PostgresMetadataRepository(database)
+        ledger = PostgresGenerationLedger(database)
+
+        def work(number: int) -> None:
+            records.add(image(f"k{number}"))
+            records.get(f"k{number}")
+            records.list("mira", limit=3)
+            lease = ledger.acquire(f"c{number}", owner="a", ttl=60)
+            ledger.write(operation(f"o{number}", character_id=f"c{number}"), lease=lease)
+            ledger.release(ledger.renew(lease, ttl=60))
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(work, range(60)))
+        assert records.list("mira").total == 60
+        assert len(ledger.unfinished()) == 60
+
+    async def others() -> None:
+        async with AsyncPostgresDatabase(pooled) as opened:
+            again = AsyncPostgresMetadataRepository(opened)
+            async with asyncio.TaskGroup() as group:
+                for number in range(30):
+                    group.create_task(again.get(f"k{number}"))
+            assert (await again.list("mira")).total == 60
+
+    asyncio.run(others())

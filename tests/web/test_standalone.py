@@ -1,0 +1,242 @@
+"""The workspace on a server of its own: who may come in, the list of characters, start and end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from charimg import (
+    AsyncCharacterImageService,
+    AsyncCharacterLibrary,
+    AsyncDownloader,
+    CharacterReference,
+    ConfigurationError,
+    JobPolicy,
+    OperationState,
+)
+from charimg._assembly.embedded import async_embedded
+from charimg.testing import Simulator
+from charimg.web.standalone import MEDIA, Standalone
+
+pytestmark = pytest.mark.anyio
+
+URL = "http://127.0.0.1:8080"
+TOKEN = "let-me-in"
+
+
+class House:
+    """A simulator, embedded stores and the server's application over them."""
+
+    def __init__(self, directory: Path, **options: Any) -> None:
+        self.skipped = 0.0
+        self.simulator = Simulator(
+            base_url="http://library.test", clock=lambda: time.monotonic() + self.skipped
+        )
+        self.stores = async_embedded(directory, media_url=MEDIA)
+        self.service: AsyncCharacterImageService | None = None
+        self.closed = False
+        self.directory: Any = self.stores.directory
+        options.setdefault("media_directory", directory / "media")
+        self.app = Standalone(self.open(), **options)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[AsyncCharacterImageService]:
+        client = httpx.AsyncClient(transport=self.simulator.transport())
+        self.service = AsyncCharacterImageService(
+            library=AsyncCharacterLibrary("http://library.test", client=client),
+            downloader=AsyncDownloader(client=client),
+            directory=self.directory,
+            media=self.stores.media,
+            metadata=self.stores.metadata,
+            ledger=self.stores.ledger,
+            job_policy=JobPolicy(interval=0.01, interval_max=0.05),
+        )
+        yield self.service
+        self.closed = True
+
+    async def link(self, character_id: str, name: str) -> None:
+        db_id = self.simulator.add_character(name=name)
+        await self.stores.directory.put(
+            CharacterReference(id=character_id, name=name, library_db_id=db_id, traits={"age": 34})
+        )
+
+    @asynccontextmanager
+    async def up(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Run the application through its start and its end, as a server does."""
+        to_app, for_app = anyio.create_memory_object_stream[Any](2)
+        to_server, for_server = anyio.create_memory_object_stream[Any](2)
+        async with to_app, for_app, to_server, for_server, anyio.create_task_group() as tasks:
+            tasks.start_soon(self.app, {"type": "lifespan"}, for_app.receive, to_server.send)
+            await to_app.send({"type": "lifespan.startup"})
+            told = await for_server.receive()
+            if told["type"] != "lifespan.startup.complete":
+                raise RuntimeError(told["message"])
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(self.app), base_url=URL, timeout=30
+            ) as client:
+                yield client
+            await to_app.send({"type": "lifespan.shutdown"})
+            assert (await for_server.receive())["type"] == "lifespan.shutdown.complete"
+
+
+async def test_from_the_list_to_an_image(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    await house.link("mara voss", "Mara <Voss>")
+    async with house.up() as client:
+        index = await client.get("/")
+        assert index.status_code == 200
+        assert "Mara &lt;Voss&gt;" in index.text
+        assert '/screenplay/characters/mara%20voss/images"' in index.text
+        assert "default-src 'none'" in index.headers["content-security-policy"]
+        assert (await client.head("/")).content == b""
+        await house.link("mara", "Mara Voss")
+        page = await client.get("/screenplay/characters/mara/images")
+        assert page.status_code == 200
+        drawn = await client.post("/v1/characters/mara/generate-initial-image")
+        media = drawn.json()["image"]["media"]
+        assert media["url"].startswith("/media/")
+        file = await client.get(media["url"])
+        assert file.headers["content-type"] == media["mimeType"]
+        assert len(file.content) == media["filesize"]
+        thumbnail = await client.get(media["thumbnailURL"])
+        assert thumbnail.headers["content-type"] == "image/webp"
+    assert house.closed
+
+
+async def test_without_characters_it_says_how_to_add_one(tmp_path: Path) -> None:
+    async with House(tmp_path).up() as client:
+        assert "charimg characters add" in (await client.get("/")).text
+
+
+async def test_a_directory_that_lists_nothing_leads_to_a_character_by_its_id(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    await house.link("mara", "Mara Voss")
+
+    class Closed:
+        get = house.stores.directory.get
+
+    house.directory = Closed()
+    async with house.up() as client:
+        index = await client.get("/")
+        assert '<input name="character"' in index.text.replace("\n", " ")
+        led = await client.get("/", params={"character": "mara"})
+        assert led.status_code == 303
+        assert led.headers["location"] == "/screenplay/characters/mara/images"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8080", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8080", 200),
+        ("evil.example", 421),
+        ("127.0.0.1.evil.example:8080", 421),
+        ("", 421),
+    ],
+)
+async def test_without_a_token_only_its_own_names_reach_it(
+    tmp_path: Path, host: str, status: int
+) -> None:
+    async with House(tmp_path).up() as client:
+        for path in ("/", "/media/ab/key/name.png", "/v1/characters/x/images"):
+            answer = await client.get(path, headers={"Host": host})
+            assert (answer.status_code == 421) == (status == 421), path
+
+
+async def test_with_a_token_nothing_opens_without_it(tmp_path: Path) -> None:
+    house = House(tmp_path, token=TOKEN)
+    await house.link("mara", "Mara Voss")
+    async with house.up() as client:
+        for path in ("/", "/media/a/b/c", "/v1/characters/mara/images", "/screenplay/static/x.js"):
+            assert (await client.get(path)).status_code == 401, path
+        wrong = await client.get("/", params={"token": "let-me-im"})
+        assert wrong.status_code == 401
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert (await client.get("/", headers=bearer)).status_code == 200
+        # A form of another site cannot open the door with a POST.
+        assert (await client.post("/", params={"token": TOKEN})).status_code == 401
+        opened = await client.get("/?a=1&token=let-me-in&b=%26")
+        assert opened.status_code == 303
+        assert opened.headers["location"] == "/?a=1&b=%26"
+        cookie = opened.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert (await client.get("/")).status_code == 200
+        answer = await client.get("/v1/characters/mara/images", headers={"Host": "any.example"})
+        assert answer.status_code == 200
+
+
+async def test_a_door_leads_to_no_other_server(tmp_path: Path) -> None:
+    async with House(tmp_path, token=TOKEN).up() as client:
+        answer = await client.get(
+            httpx.URL(URL).copy_with(raw_path=b"//evil.example?token=let-me-in")
+        )
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/evil.example"
+
+
+async def test_what_a_former_server_left_is_recovered_before_the_first_request(
+    tmp_path: Path,
+) -> None:
+    house = House(tmp_path)
+    await house.link("mara", "Mara Voss")
+    house.simulator.switches.change({"job_seconds": 30.0})
+    async with house.up() as client, anyio.create_task_group() as tasks:
+        await client.post("/v1/characters/mara/generate-initial-image")
+
+        async def portfolio() -> None:
+            # The server ends in the middle: an answer comes all the same.
+            answer = await client.post("/v1/characters/mara/generate-360-set")
+            assert answer.status_code == 503
+            assert answer.json()["code"] == "INTERRUPTED"
+
+        tasks.start_soon(portfolio)
+        with anyio.fail_after(20):
+            while house.simulator.counters.set360_posts == 0:
+                await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
+        await house.app._workspace.aclose()
+    (unfinished,) = await house.stores.ledger.unfinished()
+    assert unfinished.state == OperationState.RECEIVED
+    house.skipped = 60
+    again = House.__new__(House)
+    again.__dict__.update(house.__dict__)
+    again.app = Standalone(again.open(), media_directory=tmp_path / "media")
+    async with again.up() as client:
+        listed = await client.get("/v1/characters/mara/images", params={"limit": 100})
+        assert listed.json()["count"] == 28
+    assert house.simulator.counters.set360_posts == 1
+
+
+async def test_a_service_that_cannot_open_ends_the_server_with_the_reason(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    @asynccontextmanager
+    async def broken() -> AsyncIterator[AsyncCharacterImageService]:
+        raise ConfigurationError("There is no such database.")
+        yield
+
+    house.app = Standalone(broken())
+    with pytest.raises(BaseExceptionGroup) as raised:
+        async with house.up():
+            pass
+    assert raised.group_contains(RuntimeError, match="There is no such database.")
+
+
+async def test_before_its_start_it_answers_no_request(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url=URL) as client:
+        answer = await client.get("/v1/characters/mara/images")
+        assert answer.status_code == 500
+        assert answer.json()["code"] == "INTERNAL"
