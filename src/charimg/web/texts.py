@@ -96,6 +96,7 @@ TEXTS: dict[str, str] = {
     "running_reference": "Drawing the reference…",
     "running_portfolio": "Drawing the portfolio…",
     "running_scene": "Drawing the scene…",
+    "sending": "Sending…",
     "running_elsewhere": "Started in another tab, or before this page was loaded.",
     "progress_drawing": "{current}/{total} shots drawn",
     "progress_storing": "{current}/{total} shots stored",

@@ -1,6 +1,6 @@
 // Which images are selected, one by one or as a range.
 
-import { store } from './state.js';
+import { store } from "./state.js";
 
 const subscribers = new Set();
 
