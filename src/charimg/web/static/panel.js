@@ -37,8 +37,10 @@ export function progressOf(place, job, extra = null) {
     : isSet
       ? t(job.storing ? "progress_storing" : "progress_drawing", { current, total })
       : t(job.storing ? "progress_one_storing" : `running_${job.kind}`);
-  parts.task.textContent =
-    (isSet && !job.storing && job.task) || extra || (job.own ? "" : t("running_elsewhere"));
+  const task = (isSet && !job.storing && job.task) || extra;
+  parts.task.textContent = [task, job.own ? null : t("running_elsewhere")]
+    .filter(Boolean)
+    .join(" · ");
   if (isSet && job.isSent) {
     parts.bar.max = total;
     parts.bar.value = current;
