@@ -126,6 +126,7 @@ function showSelection() {
   bar.hidden = !images.length;
   document.documentElement.classList.toggle("ci-selecting", images.length > 0);
   if (!images.length) {
+    document.documentElement.style.removeProperty("--selection-height");
     bar.replaceChildren();
     return;
   }
@@ -156,6 +157,8 @@ function showSelection() {
     act("clear", { label: t("select_none"), icon: "close", kind: "small quiet" }, clear),
   ];
   bar.replaceChildren(...parts.filter(Boolean));
+  const taken = `${bar.offsetHeight + 8}px`;
+  document.documentElement.style.setProperty("--selection-height", taken);
   if (focused)
     (bar.querySelector(`[data-act="${focused}"]`) ?? bar.querySelector("button")).focus();
 }
