@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Coroutine
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
@@ -40,6 +41,9 @@ def ask(
         raise
     except Exception as error:
         raise _broken(error) from error
+    if isinstance(answer, Coroutine):
+        answer.close()
+        raise _broken(TypeError("the sync workspace cannot await an async authorize"))
     if time.monotonic() - started > seconds:
         raise _late(seconds)
     return _judged(answer)

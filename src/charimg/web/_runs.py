@@ -195,7 +195,8 @@ class Runs:
                 context.run(_work, run, work)
             finally:
                 if self._after_thread is not None:
-                    self._after_thread()
+                    # Where the work was done: the host's framework may look for its own there.
+                    context.run(self._after_thread)
 
         # Not a daemon: the interpreter waits for an image that is being paid for.
         threading.Thread(target=body, name="charimg-operation").start()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .exchange import WebRequest
 
-__all__ = ["AccessDenied", "Action", "Authorize", "admitted", "foreign"]
+__all__ = [
+    "AccessDenied",
+    "Action",
+    "Authorize",
+    "admitted",
+    "foreign",
+    "judged",
+    "sign_in_first",
+]
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -97,3 +105,40 @@ def foreign(request: WebRequest, trusted_origins: Collection[str]) -> bool:
     if origin is None:
         return False
     return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+
+
+def sign_in_first(
+    url: str | None,
+    address: str,
+    message: str = "Sign in first.",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> AccessDenied:
+    """Return the refusal of who is not signed in.
+
+    Args:
+        url: The host's sign-in, ``{next}`` in it standing for the address.
+        address: Path and query of what was asked for, percent-encoded.
+        message: For the user.
+        headers: For example ``WWW-Authenticate``.
+    """
+    to = None if url is None else url.replace("{next}", quote(address, safe=""))
+    return AccessDenied(message, status=401, sign_in_url=to, headers=headers)
+
+
+def judged(user: Any, allowed: object, name: Callable[[Any], str] | None) -> str | bool:
+    """Return what ``authorize`` answers for a user who is signed in.
+
+    Args:
+        user: As the host's framework has it.
+        allowed: Anything but ``True`` refuses.
+        name: Tells the user's name; by default it is a text itself, or its ``username``.
+
+    Raises:
+        AccessDenied: The user may not.
+    """
+    if allowed is not True:
+        raise AccessDenied
+    if name is not None:
+        return name(user)
+    told = user if isinstance(user, str) else getattr(user, "username", None)
+    return told if isinstance(told, str) and told else True

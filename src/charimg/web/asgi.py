@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Unpack
 from urllib.parse import parse_qsl
 
@@ -46,6 +46,9 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
             return
         if scope["type"] != "http":
             raise RuntimeError(f"The images workspace serves http, not {scope['type']}.")
+        body = await read_body(receive, workspace.max_body)
+        if body is None:
+            return
         base = scope.get("root_path", "")
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
@@ -59,11 +62,11 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
                 parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
             ),
             headers=headers,
-            body=await read_body(receive, workspace.max_body),
+            body=body,
             base=base,
             native=scope,
         )
-        await send_response(await workspace.handle(request), scope["method"], send)
+        await send_response(await workspace.handle(request), scope["method"], send, receive)
 
     return app
 
@@ -77,21 +80,36 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-async def read_body(receive: Receive, limit: int) -> bytes:
-    """Read a request's body, at most one byte more than the limit."""
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """Read a request's body, at most one byte more than the limit.
+
+    Returns:
+        ``None`` when the client left before the end: what it wanted is not known, and half a
+        request must not be taken for a whole one without a body.
+    """
     body = bytearray()
     while len(body) <= limit:
         message = await receive()
         if message["type"] != "http.request":
-            break
+            return None
         body += message.get("body", b"")
         if not message.get("more_body", False):
             break
     return bytes(body[: limit + 1])
 
 
-async def send_response(response: WebResponse, method: str, send: Send) -> None:
-    """Send an answer; a ``HEAD`` gets the headers alone."""
+async def send_response(
+    response: WebResponse, method: str, send: Send, receive: Receive | None = None
+) -> None:
+    """Send an answer; a ``HEAD`` gets the headers alone.
+
+    Args:
+        response: The answer.
+        method: The request's.
+        send: The server's.
+        receive: The server's, to stop a stream when the client leaves. The request's body has been
+            read.
+    """
     headers = [
         (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers
     ]
@@ -101,9 +119,26 @@ async def send_response(response: WebResponse, method: str, send: Send) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if stream is not None and method != "HEAD":
         try:
-            async for chunk in stream:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await _send_stream(stream, send, receive)
         finally:
             await stream.aclose()
     body = b"" if method == "HEAD" else response.body
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _send_stream(stream: AsyncIterator[bytes], send: Send, receive: Receive | None) -> None:
+    import anyio
+
+    async with anyio.create_task_group() as group:
+        if receive is not None:
+            group.start_soon(_until_gone, receive, group.cancel_scope.cancel)
+        async for chunk in stream:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        group.cancel_scope.cancel()
+
+
+async def _until_gone(receive: Receive, stop: Callable[[], None]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        # The rest of a body that was too large to be read.
+        pass
+    stop()

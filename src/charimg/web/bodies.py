@@ -3,16 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..models import ReferencePolicy, SceneType
 from .exchange import WebRequest
 from .failures import BadRequest
 
-__all__ = ["check_body", "choice", "image_ids", "integer", "optional_text", "texts"]
+__all__ = [
+    "check_body",
+    "choice",
+    "image_ids",
+    "integer",
+    "optional_text",
+    "read_body",
+    "texts",
+]
 
 _MOST_IDS = 500
+
+
+def read_body(
+    read: Callable[[int], bytes], headers: Mapping[str, str], limit: int, *, ends: bool = False
+) -> bytes:
+    """Read a WSGI request's body, at most one byte more than the limit.
+
+    Args:
+        read: Reads at most so many bytes.
+        headers: Of the request, by lower-case name.
+        limit: Bytes that a body may have.
+        ends: Whether the server tells where a body without a length ends.
+
+    Raises:
+        BadRequest: The body breaks off (400) or its length is not known (411). To take it for an
+            empty one would draw something else than what was wanted.
+    """
+    if headers.get("content-type", "").lower().startswith("multipart/"):
+        # Refused by its type; the host's framework may have read it already.
+        return b""
+    length = headers.get("content-length", "")
+    if not length and not ends:
+        if "transfer-encoding" in headers:
+            raise BadRequest(411, "LENGTH_REQUIRED", "Send the body with its Content-Length.")
+        return b""
+    body = b""
+    while len(body) <= limit and (chunk := read(limit + 1 - len(body))):
+        body += chunk
+    if length and len(body) < min(int(length), limit + 1):
+        raise BadRequest(400, "CUT_OFF", "The body ends before its Content-Length.")
+    return body
 
 
 def check_body(request: WebRequest, limit: int) -> dict[str, Any]:

@@ -62,8 +62,9 @@ class Page:
         back = None
         if settings.character_url is not None:
             back = settings.character_url.replace("{id}", quote(character.id, safe=""))
+        base = quote(request.base, safe="/~!$&'()*+,;=:@")
         config = {
-            "base": request.base,
+            "base": base,
             "characterId": character.id,
             "backUrl": back,
             "csrf": None if csrf is None else {"header": csrf.header, "token": csrf.token},
@@ -79,7 +80,7 @@ class Page:
             nonce=nonce,
             character=character_json(character),
             back_url=back,
-            static=lambda name: _static_url(name, request.base),
+            static=lambda name: _static_url(name, base),
         )
         return self._html(html, _policy(nonce, _origins(locate)))
 

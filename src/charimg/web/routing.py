@@ -75,11 +75,14 @@ def match(method: str, path: str) -> Found:
     """
     wanted = "GET" if method == "HEAD" else method
     parts = path.split("/")
+    meant: str | None = None
     allowed: list[str] = []
     for route, pattern in _SPLIT:
         ids = _fits(pattern, parts)
-        if ids is None:
+        # The first that fits tells which path is meant: images/archive is no image.
+        if ids is None or (meant is not None and route.path != meant):
             continue
+        meant = route.path
         if route.method == wanted:
             return Found(route=route, **ids)
         allowed.append(route.method)
@@ -103,3 +106,14 @@ def _fits(pattern: tuple[str, ...], parts: list[str]) -> dict[str, str] | None:
         elif wanted != given:
             return None
     return ids
+
+
+def split_path(path: str, pattern: str) -> tuple[str, str]:
+    """Return where the host mounted us and what follows, of a path that ends as the pattern.
+
+    Args:
+        path: As a browser sees it, percent-decoded.
+        pattern: A route's. What stands in its braces has no slash.
+    """
+    parts = path.rsplit("/", pattern.count("/"))
+    return parts[0], "/".join(["", *parts[1:]])

@@ -143,7 +143,7 @@ def operation_json(
     states = [item.state for item in operation.items]
     stored, failed = states.count(ItemState.STORED), states.count(ItemState.FAILED)
     if progress is None and states:
-        progress = {"current": stored + failed, "total": len(states), "task": None}
+        progress = {"current": stored + failed, "total": len(states), "task": None, "shot": None}
     items = [
         {
             name: item[name]

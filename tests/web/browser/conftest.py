@@ -1,101 +1,42 @@
-"""A browser, a studio of its own for every test, and a page in it that may not complain."""
+"""Chromium, one per worker; each test has a context of its own."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    expect,
-    sync_playwright,
-)
 
-from .studio import Studio, studio_in
-
-expect.set_options(timeout=30_000)
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-SCREENSHOTS = Path(os.environ.get("CHARIMG_SCREENSHOTS", "test-results/screenshots"))
+from .studio import ARGUMENTS, Studio, Watched, browser_path, served
 
 
-# Of a module, not of the session: while it runs, no other event loop may run in this thread.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = os.environ.get("CHARIMG_CHROMIUM") or next(
-        filter(None, map(shutil.which, _NAMES)), None
-    )
-    if program is None:
-        pytest.skip("Chromium is not here; install it with: apt-get install chromium")
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    path = browser_path()
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield browser
         browser.close()
 
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Studio]:
-    with studio_in(tmp_path / "studio") as studio:
-        yield studio
-
-
-OpenPage = Callable[..., Page]
+    with served(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture
-def open_page(browser: Browser, studio: Studio) -> Iterator[OpenPage]:
-    """Open pages, each in a browser context with the options told.
-
-    When the test is over, no page may have thrown, broken its Content-Security-Policy or logged an
-    error, but that a request failed, which pages are made to live with.
-    """
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def on_console(message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith("Failed to load resource"):
-            complaints.append(message.text)
-
-    def open_one(
-        url: str | None = None, *, context: BrowserContext | None = None, **options: Any
-    ) -> Page:
-        if context is None:
-            options.setdefault("viewport", {"width": 1440, "height": 900})
-            context = browser.new_context(**options)
-            context.grant_permissions(["clipboard-read", "clipboard-write"])
-            context.set_default_timeout(30_000)
-            contexts.append(context)
-        page = context.new_page()
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(studio.page_of() if url is None else url)
-        return page
-
-    yield open_one
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture
-def page(open_page: OpenPage) -> Page:
-    """The images page of Mara Voss, whose studio is still empty."""
-    return open_page()
-
-
-@pytest.fixture
-def shoot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Keep a screenshot to be looked at."""
-
-    def keep(page: Page, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
-
-    return keep
+def page(chromium: Any, studio: Studio) -> Iterator[Any]:
+    """A page that fails the test if a script fails, or the remote server is asked by it."""
+    context = chromium.new_context(
+        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", accept_downloads=True
+    )
+    context.set_default_timeout(20_000)
+    shown = context.new_page()
+    watched = Watched(shown, studio.simulator.base_url)
+    yield shown
+    context.close()
+    assert watched.complaints == []

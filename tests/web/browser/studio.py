@@ -1,181 +1,169 @@
-"""The page's own server over a simulated Character Library, all real, on loopback."""
+"""A simulated Character Library, a real server with the images page, and Chromium looking at it."""
 
 from __future__ import annotations
 
-import io
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+import httpx
+import pytest
+from attrs import define
 
-from charimg import (
-    AsyncCharacterImageService,
-    AsyncCharacterLibrary,
-    AsyncDownloader,
-    CharacterImage,
-    CharacterReference,
-    ImageKind,
-    ImageMetrics,
-    ImageStatus,
-    JobPolicy,
-    Media,
-    RetryPolicy,
-    Shot,
-    Upload,
+from charimg import CharacterReference
+from charimg._assembly.embedded import embedded
+from charimg.testing import Simulator, serve
+
+from ...cli.process import COMMAND, environment
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
 )
-from charimg._assembly.embedded import EmbeddedStores, async_embedded, embedded
-from charimg.testing import SimulatorServer, serve
-from charimg.testing.server import listen
-from charimg.testing.simulator.drawing import draw
-from charimg.testing.simulator.shots import SHOTS
-from charimg.web.standalone import MEDIA, Standalone
-
-__all__ = ["MARA", "Studio", "studio_in"]
-
-MARA = "mara-voss"
-_JOB = JobPolicy(interval=0.05, growth=1.2, interval_max=0.2)
-_SECONDS_TO_STOP = 30.0
+CHARACTER = "mara"
+TRAITS = {"age": 34, "gender": "woman", "hair": "auburn, shoulder-length", "eyes": "grey-green"}
 
 
+def browser_path() -> str:
+    """Return where Chromium is, or skip the test."""
+    for name in BROWSERS:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    pytest.skip("Chromium is not installed. Install it with: apt-get install chromium")
+
+
+@define
 class Studio:
-    """One house with one character, Mara Voss.
+    """One running server of the page, and the simulator behind it.
 
     Attributes:
         url: Of the server.
-        library: The simulated Character Library.
-        stores: The sync half of the stores that the server uses, to put in and to look.
+        page_url: Of the character's images page.
+        simulator: What draws; its switches make it fail.
+        directory: Of the embedded stores.
     """
 
-    def __init__(self, url: str, library: SimulatorServer, stores: EmbeddedStores) -> None:
-        self.url = url
-        self.library = library
-        self.stores = stores
+    url: str
+    page_url: str
+    simulator: Simulator
+    directory: Path
 
     @property
-    def counters(self) -> Any:
-        return self.library.simulator.counters
+    def api(self) -> str:
+        """Where the character's routes begin."""
+        return f"{self.url}/v1/characters/{CHARACTER}"
 
-    def switch(self, **changes: Any) -> None:
-        """Turn failures and delays of the Character Library on or off."""
-        self.library.simulator.switches.change(changes)
+    def fetch(self, path: str, **query: Any) -> Any:
+        """Ask a route for JSON."""
+        answer = httpx.get(f"{self.api}/{path}", params=query, timeout=60, trust_env=False)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
 
-    def page_of(self, character_id: str = MARA) -> str:
-        return f"{self.url}/screenplay/characters/{character_id}/images"
 
-    def add_character(self, character_id: str, name: str, *, linked: bool = True) -> None:
-        db_id = self.library.simulator.add_character(name=name) if linked else None
-        self.stores.directory.put(
-            CharacterReference(
-                id=character_id,
-                name=name,
-                library_db_id=db_id,
-                library_character_id=f"{character_id}-1" if linked else None,
-                traits={"age": 34, "hair": "auburn, shoulder-length", "eyes": "grey-green"},
-            )
-        )
-
-    def fill(self, number: int, *, files: int = 40, prompts: tuple[str, ...] = ()) -> list[str]:
-        """Put in as many stored images as told, oldest first: one reference, the others shots.
-
-        Beyond so many files they share them.
-        """
-        shared = [self._file(index) for index in range(min(files, number))]
-        start = datetime(2026, 1, 1, tzinfo=UTC)
-        ids = []
-        for index in range(number):
-            media, shot = shared[index % len(shared)]
-            when = start + timedelta(seconds=index)
-            image = CharacterImage(
-                key=f"fill-{index:06d}",
-                character_id=MARA,
-                kind=ImageKind.PORTFOLIO_ITEM if index else ImageKind.REFERENCE,
-                status=ImageStatus.SUCCEEDED,
-                media=media,
-                prompt=prompts[index % len(prompts)] if prompts else f"Prompt {index}.",
-                metrics=ImageMetrics(
-                    bytes=media.size,
-                    sha256=media.sha256,
-                    shot=shot if index else None,
-                    master_since=None if index else when,
-                ),
-                created_at=when,
-            )
-            ids.append(self.stores.metadata.add(image).id)
-        return ids
-
-    def _file(self, index: int) -> tuple[Media, Shot]:
-        shot = SHOTS[index % len(SHOTS)]
-        drawn = draw("Mara Voss", shot.name, shot)
-        upload = Upload(
-            key=f"shared-{index:04d}",
-            file=io.BytesIO(drawn.data),
-            filename=f"shared-{index}{drawn.extension}",
-            mime_type=drawn.mime_type,
-            size=len(drawn.data),
-            sha256=sha256(drawn.data).hexdigest(),
-            width=drawn.width,
-            height=drawn.height,
-            alt=f"Mara Voss, {shot.name}",
-        )
-        return self.stores.media.save(upload), Shot(
-            name=shot.name, lens_mm=shot.lens_mm, camera_azimuth_deg=shot.camera_azimuth_deg
-        )
+def link(directory: Path, simulator: Simulator, **changes: Any) -> None:
+    """Put the character into the embedded directory, linked."""
+    db_id = simulator.add_character(name="Mara Voss")
+    fields: dict[str, Any] = {
+        "id": CHARACTER,
+        "name": "Mara Voss",
+        "library_db_id": db_id,
+        "library_character_id": "mara-voss",
+        "traits": TRAITS,
+        **changes,
+    }
+    stores = embedded(directory)
+    try:
+        stores.directory.put(CharacterReference(**fields))
+    finally:
+        stores.database.close()
 
 
 @contextmanager
-def studio_in(directory: Path) -> Iterator[Studio]:
-    """Run a studio whose files lie in a directory."""
-    with serve() as library:
-        app = Standalone(_service(directory, library.url), media_directory=directory / "media")
-        config = uvicorn.Config(
-            app,
-            lifespan="on",
-            log_level="error",
-            access_log=False,
-            ws="none",
-            timeout_graceful_shutdown=1,
+def served(directory: Path, **changes: Any) -> Iterator[Studio]:
+    """Serve the page with ``charimg serve`` over a simulator of its own."""
+    with serve(Simulator()) as library:
+        link(directory, library.simulator, **changes)
+        process = subprocess.Popen(
+            [COMMAND, "serve", "--port", "0", "--json", "--directory", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(CHARACTER_LIBRARY_API_URL=library.url),
         )
-        server = uvicorn.Server(config)
-        listening, url = listen("127.0.0.1", 0, "The studio")
-        thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listening]}, name="studio", daemon=True
-        )
-        stores = embedded(directory, media_url=MEDIA)
-        thread.start()
         try:
-            studio = Studio(url, library, stores)
-            studio.add_character(MARA, "Mara Voss")
-            yield studio
+            url = _told_url(process)
+            yield Studio(
+                url=url,
+                page_url=f"{url}/screenplay/characters/{CHARACTER}/images",
+                simulator=library.simulator,
+                directory=directory,
+            )
         finally:
-            server.should_exit = True
-            thread.join(_SECONDS_TO_STOP)
-            listening.close()
-            stores.database.close()
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            assert process.stdout is not None
+            process.stdout.close()
 
 
-@asynccontextmanager
-async def _service(directory: Path, url: str) -> AsyncIterator[AsyncCharacterImageService]:
-    stores = async_embedded(directory, media_url=MEDIA)
-    try:
-        async with (
-            AsyncCharacterLibrary(url) as library,
-            # Without retries, so that a failing download is seen to fail.
-            AsyncDownloader(retries=RetryPolicy.off()) as downloader,
-            AsyncCharacterImageService(
-                library=library,
-                directory=stores.directory,
-                media=stores.media,
-                metadata=stores.metadata,
-                ledger=stores.ledger,
-                downloader=downloader,
-                job_policy=_JOB,
-            ) as service,
-        ):
-            yield service
-    finally:
-        stores.database.close()
+def _told_url(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    while not lines or lines[-1] != "}\n":
+        line = process.stdout.readline()
+        assert line, "the server ended before it said where it is"
+        lines.append(line)
+    url: str = json.loads("".join(lines))["url"]
+    return url
+
+
+class Watched:
+    """What a page must never do, gathered while a test looks at it."""
+
+    def __init__(self, page: Any, library_url: str) -> None:
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("console", self._console)
+        page.on("dialog", self._dialog)
+        page.on("request", lambda request: self._request(request.url, library_url))
+
+    def _console(self, message: Any) -> None:
+        # A 4xx or 5xx that a test provokes is written there by the browser itself.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(f"console: {message.text}")
+
+    def _dialog(self, dialog: Any) -> None:
+        self.complaints.append(f"a script's dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _request(self, url: str, library_url: str) -> None:
+        if url.startswith(library_url):
+            self.complaints.append(f"an image of the remote server was asked for: {url}")
+
+
+def screenshot(page: Any, name: str) -> None:
+    """Keep a picture of the page where CHARIMG_SCREENSHOTS says, in both schemes and two widths."""
+    folder = os.environ.get("CHARIMG_SCREENSHOTS")
+    if not folder:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    before = page.viewport_size
+    for width, height in ((1440, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(250)
+            page.screenshot(path=f"{folder}/{name}-{width}-{scheme}.png")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(before)

@@ -24,11 +24,13 @@ def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
     """Yield a run's events from number ``after`` on, with heartbeats, until it has ended."""
     sent = after
     while True:
+        # Asked first: what is told until then, the end itself, is among the events.
+        ended = run.ended
         while sent < len(run.events):
             event = run.events[sent]
             sent += 1
             yield encode(event, f"{run.operation_id or ''}.{sent}")
-        if run.ended:
+        if ended:
             return
         if not run.wait(sent, heartbeat):
             yield HEARTBEAT

@@ -209,7 +209,10 @@ class Store {
     } else {
       const [references, shots, total] = await Promise.all([
         api.images({ kind: "reference", limit: 100 }, { signal }),
-        api.images({ kind: "portfolioItem", limit: 100 }, { signal }),
+        api.images(
+          { kind: "portfolioItem", limit: Math.min(1000, this.shots.length || 100) },
+          { signal },
+        ),
         kind || status ? api.images({ limit: 1 }, { signal }) : { count: this.count },
       ]);
       if (turn !== this.#turn) return;
@@ -265,6 +268,22 @@ class Store {
     const turn = this.#turn;
     while (this.cursor !== null && !this.moreError && turn === this.#turn)
       await this.loadMore(MANY);
+  }
+
+  /** Read every shot of the character, beyond those that the panel needs. */
+  async loadShots() {
+    if (!this.hasMoreShots) return;
+    const shots = [];
+    let cursor = null;
+    do {
+      const page = await api.images({ kind: "portfolioItem", limit: MANY, cursor });
+      shots.push(...page.images);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    this.#keep(shots);
+    this.shots = shots;
+    this.hasMoreShots = false;
+    this.changed();
   }
 
   /** How many images of each kind the character has, asked anew where it must be. */

@@ -1,7 +1,6 @@
 // Filter, search, order, and what is done with a selection.
 
-import { opened } from "./actions.js";
-import { api } from "./api.js";
+import { actions, opened } from "./actions.js";
 import { fmt, t } from "./config.js";
 import { $, button, h, isOff, setOff } from "./dom.js";
 import { removeAndMove } from "./grid.js";
@@ -148,7 +147,9 @@ function showSelection() {
     ),
     files.length === 2
       ? act("compare", { text: t("compare"), icon: "compare" }, () =>
-          opened("./viewer.js", ({ openCompare }) => openCompare(files[0], files[1])),
+          opened("./viewer.js", ({ openCompare }) =>
+            openCompare(files[0], files[1], { images: store.view }),
+          ),
         )
       : null,
     act("delete", { text: t("delete"), icon: "trash", kind: "small danger-quiet" }, () =>
@@ -164,30 +165,27 @@ function showSelection() {
 }
 
 async function zip(files) {
-  if (files.length)
-    await opened("./zip.js", ({ downloadArchive }) => downloadArchive(files.map(({ id }) => id)));
+  if (!files.length) return;
+  const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
+  await opened("./zip.js", ({ downloadArchive }) =>
+    downloadArchive(
+      files.map(({ id }) => id),
+      { bytes, name: store.character?.name },
+    ),
+  );
 }
 
 async function turntable() {
   if (isOff($("ci-turntable"))) return;
-  await opened("./turntable.js", async ({ openTurntable }) =>
-    openTurntable({ images: await everyShot() }),
-  );
-}
-
-/** All shots of the character: those at hand, and more when there are more. */
-async function everyShot() {
-  let { shots } = store;
-  if (store.hasMoreShots) {
-    shots = [];
-    let cursor = null;
-    do {
-      const page = await api.images({ kind: "portfolioItem", limit: 500, cursor });
-      shots.push(...page.images);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
-  }
-  return shots.filter(({ id, media }) => media !== null && !store.hidden.has(id));
+  await opened("./turntable.js", async ({ openTurntable }) => {
+    await store.loadShots();
+    openTurntable({
+      // Failed shots, too: they are marked places of the ring.
+      images: () => store.shots.filter(({ id }) => !store.hidden.has(id)),
+      store,
+      retry: (image) => actions.retry(image),
+    });
+  });
 }
 
 async function sheet() {
@@ -195,10 +193,7 @@ async function sheet() {
   await store.loadAll();
   const images = selected.size ? chosen() : store.view;
   await opened("./sheet.js", ({ openContactSheet }) =>
-    openContactSheet({
-      images: images.filter(({ media }) => media !== null),
-      character: store.character,
-    }),
+    openContactSheet({ images, character: store.character }),
   );
 }
 

@@ -10,8 +10,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from .conftest import OpenPage
+from .house import Studio
 from .parts import cards, consequence, count, generate, panel, prompt
-from .studio import Studio
 
 Shoot = Callable[[Page, str], None]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from ...figures import Figure
+from ....figures import Figure
 from .conftest import OpenPage
+from .house import Studio
 from .parts import cards, prompt
-from .studio import Studio
 
 _KB = 1000
 OBSERVE = """

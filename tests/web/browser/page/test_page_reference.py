@@ -7,8 +7,8 @@ from attrs import evolve
 from playwright.sync_api import Page, Route, expect
 
 from .conftest import OpenPage
+from .house import Studio
 from .parts import cards, consequence, generate, holding, notice, panel, prompt, starting
-from .studio import Studio
 
 
 def test_from_empty_to_the_first_reference(page: Page, studio: Studio) -> None:

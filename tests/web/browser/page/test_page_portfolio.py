@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import OpenPage
+from .house import Studio
 from .parts import cards, generate, holding, notice, panel, starting
-from .studio import Studio
 
 
 @pytest.fixture

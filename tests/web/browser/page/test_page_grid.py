@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from charimg import StorageError
 
 from .conftest import OpenPage
+from .house import MARA, Studio
 from .parts import cards, count, holding, notice, prompt
-from .studio import MARA, Studio
 
 
 def selected(page: Page) -> Locator:
