@@ -38,6 +38,7 @@ NAMES = {
     "asuggest": "suggest",
     "async_embedded": "embedded",
     "async_open_stores": "open_stores",
+    "async_suggester": "suggester",
     "asurely": "surely",
     "asynccontextmanager": "contextmanager",
     "push_async_callback": "callback",

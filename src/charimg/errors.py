@@ -81,6 +81,7 @@ class ErrorCode(StrEnum):
     NOT_LINKED = "NOT_LINKED"
     NOT_MASTER = "NOT_MASTER"
     SUPERSEDED = "SUPERSEDED"
+    NO_MEDIA = "NO_MEDIA"
     # Ingestion
     NOT_DRAWN = "NOT_DRAWN"
     NO_SOURCE = "NO_SOURCE"

@@ -27,7 +27,7 @@ from .mishaps import (
     rigged,
     settled,
 )
-from .world import LENA, AsyncWorld
+from .world import LENA, ZED, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -202,10 +202,10 @@ async def test_a_completed_job_without_results_has_drawn_what_is_new_in_the_gall
 async def test_one_operation_that_raises_does_not_keep_recovery_from_the_others() -> None:
     world, simulator = await rigged()
     other = simulator.add_character(name="Zed")
-    await world.link("zed", library_db_id=other)
+    await world.link(ZED, library_db_id=other)
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        await world.service.generate_reference("zed", prompt="zed")
+        await world.service.generate_reference(ZED, prompt="zed")
     # An operation of another program's making, without what every restore has.
     bad = await left_behind(world, kind="restore", state=OperationState.POSTING, id="f" * 32)
     report = await world.service.recover()
@@ -213,7 +213,7 @@ async def test_one_operation_that_raises_does_not_keep_recovery_from_the_others(
     (failed,) = [each for each in report.operations if each.outcome == "error"]
     assert failed in report.unresolved
     assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
-    assert [image.prompt for image in await world.images("zed")] == ["zed"]
+    assert [image.prompt for image in await world.images(ZED)] == ["zed"]
 
 
 @pytest.mark.parametrize("kind", ["reference", "scene"])

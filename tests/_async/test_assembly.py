@@ -14,6 +14,8 @@ from charimg import (
     CharacterReference,
     ConfigurationError,
     Media,
+    PromptSuggestion,
+    TemplatePromptSuggester,
 )
 from charimg.testing import Simulator
 
@@ -93,3 +95,26 @@ async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):
         AsyncCharacterImageService.from_env()
+
+
+async def test_from_env_takes_the_suggester_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", "https://library.example")
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path))
+    monkeypatch.setenv("CHARIMG_SUGGESTER", "charimg:TemplatePromptSuggester")
+    monkeypatch.setattr("charimg.TemplatePromptSuggester", _Fixed)
+    mine = TemplatePromptSuggester()
+    async with AsyncCharacterImageService.from_env() as service:
+        await service.put_character(CharacterReference(id="tom", name="Tom"))
+        assert (await service.suggest_prompt("tom")).prompt == "Tom, as ever."
+    async with AsyncCharacterImageService.from_env(suggester=mine) as service:
+        assert service._parts.suggester is mine
+    monkeypatch.setenv("CHARIMG_SUGGESTER", "charimg")
+    with pytest.raises(ConfigurationError, match="CHARIMG_SUGGESTER must be module:attribute"):
+        AsyncCharacterImageService.from_env()
+
+
+class _Fixed:
+    def suggest(self, character: CharacterReference, /) -> PromptSuggestion:
+        return PromptSuggestion(prompt=f"{character.name}, as ever.", template="fixed/1", facts={})

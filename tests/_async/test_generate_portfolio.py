@@ -23,7 +23,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, AsyncWorld
+from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -38,12 +38,12 @@ async def ready(**options: object) -> AsyncWorld:
 async def test_twenty_seven_shots_become_records() -> None:
     world = await ready()
     result = await world.service.generate_portfolio(LENA, created_by="ann")
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.failures == ()
     assert result.job_id
     shots = [image for image in await world.images() if image.kind == "portfolioItem"]
     assert {image.id for image in shots} == {image.id for image in result.images}
-    assert len({image.metrics.sha256 for image in shots}) == 27, "really different images"
+    assert len({image.metrics.sha256 for image in shots}) == world.shots, "really different images"
     for image in shots:
         shot = image.metrics.shot
         assert shot is not None
@@ -62,7 +62,7 @@ async def test_the_older_generation_answers_with_the_images_at_once() -> None:
     world = await ready()
     world.simulator.switches.set360_mode = "images"
     result = await world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.job_id is None
     await world.check()
 
@@ -73,7 +73,7 @@ async def test_it_appends_and_never_deletes() -> None:
     await world.service.generate_portfolio(LENA)
     await world.service.generate_portfolio(LENA)
     after = await world.images()
-    assert len(after) == 55
+    assert len(after) == 2 * world.shots + 1
     assert before[0] in after
     assert world.counts == (1, 0, 2, 0)
     await world.check()
@@ -92,7 +92,7 @@ async def test_a_shot_that_the_gallery_lacks_is_found_by_its_media_id() -> None:
     world = await ready()
     world.simulator.switches.gallery_lacks = 1
     result = await world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
 
 
 async def test_a_media_id_that_nobody_knows_is_a_warning_and_a_failed_record() -> None:
@@ -100,7 +100,7 @@ async def test_a_media_id_that_nobody_knows_is_a_warning_and_a_failed_record() -
     world.simulator.switches.gallery_lacks = 1
     world.simulator.switches.media_errors = 5
     result = await world.service.generate_portfolio(LENA)
-    assert len(result.images) == 26
+    assert len(result.images) == world.shots - 1
     (failure,) = result.failures
     assert failure.source_url
     assert [warning.code for warning in result.warnings] == [ErrorCode.NOT_FOUND]
@@ -111,7 +111,7 @@ async def test_a_failed_download_is_a_failed_record_with_error_and_source_url() 
     world = await ready()
     world.simulator.switches.file_errors = 2
     result = await world.service.generate_portfolio(LENA, on_progress=world.progress.append)
-    assert len(result.images) == 25
+    assert len(result.images) == world.shots - 2
     assert len(result.failures) == 2
     for failure in result.failures:
         assert failure.status == "failed"
@@ -132,7 +132,7 @@ async def test_a_shot_that_the_server_could_not_draw_is_a_failed_record_without_
     world = await ready()
     world.simulator.switches.failing_shots = 3
     result = await world.service.generate_portfolio(LENA)
-    assert len(result.images) == 24
+    assert len(result.images) == world.shots - 3
     assert len(result.failures) == 3
     for failure in result.failures:
         assert failure.source_url is None
@@ -190,7 +190,7 @@ async def test_a_master_that_only_the_library_knows_will_do() -> None:
     await world.link()
     world.simulator.set_reference(world.db_id)
     result = await world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.reference_id is None
 
 
@@ -234,8 +234,8 @@ async def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
         await world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         await world.service.generate_portfolio(LENA, reference_id=scene.id)
-    await world.link("max", library_db_id=world.simulator.add_character(name="Max"))
-    other = (await world.service.generate_reference("max", prompt="max")).image
+    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
+    other = (await world.service.generate_reference(MAX, prompt="max")).image
     with pytest.raises(ImageMismatch, match="another character"):
         await world.service.generate_portfolio(LENA, reference_id=other.id)
     assert world.counts == (2, 0, 0, 1)
@@ -261,8 +261,8 @@ async def test_progress_goes_from_the_start_to_the_last_record() -> None:
     assert JobProgressed in types
     assert types.index(JobProgressed) < types.index(ImageStored)
     stored = [event for event in world.progress if isinstance(event, ImageStored)]
-    assert [event.done for event in stored] == list(range(1, 28))
-    assert {event.total for event in stored} == {27}
+    assert [event.done for event in stored] == list(range(1, world.shots + 1))
+    assert {event.total for event in stored} == {world.shots}
     assert {event.operation_id for event in world.progress} == {result.operation_id}
 
 

@@ -32,7 +32,7 @@ from charimg import (
     WarningRaised,
 )
 
-from .world import LENA, AsyncWorld
+from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -205,7 +205,7 @@ async def test_local_images_go_before_the_post_and_the_delete() -> None:
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_reference(LENA, prompt="another")
     assert await world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 async def test_a_failed_remote_delete_is_reported_and_stops_nothing() -> None:
@@ -407,7 +407,8 @@ async def test_a_failed_download_leaves_a_failed_record_that_can_be_retried() ->
     result = await world.service.retry_ingestion(LENA, failed.id)
     (image,) = await world.images()
     assert image == result.image
-    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert world.identity(image) == world.identity(failed)
+    assert (image.status, image.error) == ("succeeded", None)
     assert image.metrics.master_since == failed.metrics.master_since
     assert image.created_at == failed.created_at
     assert world.counts == (1, 0, 0, 0)
@@ -492,10 +493,10 @@ async def test_the_lease_names_the_process_that_works(monkeypatch: pytest.Monkey
 
 async def test_other_characters_do_not_wait() -> None:
     world = AsyncWorld()
-    await world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
     await world.ledger.acquire(LENA, owner="another", ttl=100)
-    await world.service.generate_reference("max", prompt=PROMPT)
-    assert len(await world.images("max")) == 1
+    await world.service.generate_reference(MAX, prompt=PROMPT)
+    assert len(await world.images(MAX)) == 1
 
 
 async def test_the_lease_is_given_up_after_success_and_failure() -> None:

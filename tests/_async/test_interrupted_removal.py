@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from charimg import (
-    CharacterImage,
     ErrorCode,
     IngestionError,
     JobError,
@@ -30,16 +29,15 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("nth", [1, 300, 510])
-async def test_delete_everything_over_several_pages_is_finished(nth: int) -> None:
+async def test_delete_everything_over_several_pages_is_finished(
+    nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, simulator = await rigged()
+    monkeypatch.setattr("charimg._async.removal._PAGE", world.many(500))
     await world.service.generate_reference(LENA, prompt="one")
-    for number in range(600):
-        await world.metadata.add(
-            CharacterImage(
-                key=f"k{number:04d}", character_id=LENA, kind="scene", status="failed", error="-"
-            )
-        )
-    break_once(world.metadata, "delete", nth)
+    for number in range(world.many(600)):
+        await world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
+    break_once(world.metadata, "delete", max(1, world.many(nth)))
     with pytest.raises(Crash):
         await world.service.delete_all_images(LENA)
     report = await world.service.recover()
@@ -144,9 +142,7 @@ async def test_delete_everything_takes_a_remote_reference_without_a_record_along
 @pytest.mark.parametrize("db_id", ["", "lena-marlow", None])
 async def test_delete_everything_survives_a_look_that_fails(db_id: str | None) -> None:
     world, simulator = await rigged()
-    await world.metadata.add(
-        CharacterImage(key="k", character_id=LENA, kind="scene", status="failed", error="dark")
-    )
+    await world.record(key="k", kind="scene", status="failed", error="dark")
     if db_id == "":
         simulator.unheard.append(REFERENCE)
     else:
@@ -182,11 +178,11 @@ async def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
         await world.service.generate_portfolio(LENA)
     (portfolio, _) = await world.operations()
     assert sorted(item.state for item in portfolio.items) == ["pending", "stored"]
-    assert world.media.keys() & {item.key for item in portfolio.items}
+    assert world.stores.keys() & {item.key for item in portfolio.items}
     simulator.switches.gallery_errors_after = 0
     result = await world.service.delete_all_images(LENA)
     assert [warning.code for warning in result.warnings] == [ErrorCode.SUPERSEDED]
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     simulator.switches.gallery_errors_after = None
     assert (await world.service.recover()).operations == ()
     assert await world.images() == []
@@ -207,13 +203,13 @@ async def test_a_retry_that_was_cut_off_leaves_no_media_behind_a_deletion() -> N
     with pytest.raises(IngestionError) as caught:
         await world.service.generate_reference(LENA, prompt="one")
     image_id = caught.value.image_id or ""
-    break_once(world.metadata, "update")
+    break_once(world.metadata, world.makes_good)
     with pytest.raises(Crash):
         await world.service.retry_ingestion(LENA, image_id)
-    assert world.media.keys() != set()
+    assert world.stores.keys() != set()
     await world.service.delete_image(LENA, image_id)
     assert await world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     await settled(world)
     assert await world.images() == []
 
@@ -223,13 +219,9 @@ async def test_media_of_a_failed_record_go_with_it() -> None:
     image = (await world.service.generate_reference(LENA, prompt="one")).image
     # As a program that stores media by itself, or a crash in an earlier version, leaves it.
     await world.metadata.delete(image.id)
-    failed = await world.metadata.add(
-        CharacterImage(
-            key=image.key, character_id=LENA, kind="scene", status="failed", error="dark"
-        )
-    )
+    failed = await world.record(key=image.key, kind="scene", status="failed", error="dark")
     await world.service.delete_image(LENA, failed.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 async def test_a_deleted_image_is_not_brought_back() -> None:
@@ -241,5 +233,5 @@ async def test_a_deleted_image_is_not_brought_back() -> None:
     await world.service.delete_image(LENA, image.id)
     assert (await world.service.recover()).operations == ()
     assert await world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     await settled(world)

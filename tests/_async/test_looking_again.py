@@ -79,7 +79,7 @@ async def test_a_job_that_draws_no_more_does_not_stand_in_the_way(how: str) -> N
     before = await drawn_elsewhere(world)
     names = [name.removeprefix("image:") for name in before]
     items = tuple(
-        OperationItem(key=f"{FIRST}-{index}", index=index, external_id=name)
+        OperationItem(key=f"{FIRST}-{index:03}", index=index, external_id=name)
         for index, name in enumerate(names)
     )
     known = how == "its images are known"
@@ -190,7 +190,7 @@ async def test_a_job_whose_images_are_known_is_not_asked_for_again() -> None:
     await world.service.library.get_job(answer.job_id)
     gallery = await world.service.library.list_images(world.db_id, category="core")
     items = tuple(
-        OperationItem(key=f"{FIRST}-{index}", index=index, external_id=image.image_id)
+        OperationItem(key=f"{FIRST}-{index:03}", index=index, external_id=image.image_id)
         for index, image in enumerate(gallery.core)
     )
     await left_behind(

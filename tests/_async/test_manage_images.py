@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from charimg import (
-    CharacterImage,
     CharacterLibraryError,
     CharacterNotLinked,
     CharacterReference,
@@ -25,7 +24,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, AsyncWorld
+from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -93,24 +92,23 @@ async def test_a_foreign_cursor_and_a_bad_limit_are_refused() -> None:
 
 async def test_ten_thousand_images_page_through_without_a_gap_or_double() -> None:
     world = AsyncWorld()
+    await world.link()
     begin = utcnow()
-    for number in range(10_000):
-        await world.metadata.add(
-            CharacterImage(
-                key=f"{number:05}",
-                character_id=LENA,
-                kind="scene",
-                status="failed",
-                error="-",
-                # Many share a time, so the id decides.
-                created_at=begin + timedelta(milliseconds=number // 7),
-            )
+    for number in range(world.many(10_000)):
+        await world.record(
+            key=f"k{number:05}",
+            kind="scene",
+            status="failed",
+            error="-",
+            # Many share a time, so the id decides.
+            created_at=begin + timedelta(milliseconds=number // 7),
         )
-    seen = [image async for image in world.service.iter_images(LENA, page_size=999)]
-    assert len(seen) == 10_000
-    order = [(image.created_at, image.id) for image in seen]
+    seen = [image async for image in world.service.iter_images(LENA, page_size=world.many(999))]
+    assert len(seen) == world.many(10_000)
+    # An id may be a number.
+    order = [(image.created_at, image.id.rjust(40)) for image in seen]
     assert order == sorted(order, reverse=True)
-    assert len(set(order)) == 10_000
+    assert len(set(order)) == world.many(10_000)
 
 
 async def test_one_image_is_read_by_its_id() -> None:
@@ -120,7 +118,7 @@ async def test_one_image_is_read_by_its_id() -> None:
     with pytest.raises(ImageNotFound, match="nothing"):
         await world.service.get_image(LENA, "nothing")
     with pytest.raises(ImageMismatch, match="another character"):
-        await world.service.get_image("max", image.id)
+        await world.service.get_image(MAX, image.id)
 
 
 async def test_operations_are_listed_newest_first() -> None:
@@ -133,6 +131,48 @@ async def test_operations_are_listed_newest_first() -> None:
 
 
 # Deleting
+
+
+async def test_a_file_that_is_not_in_this_store_is_told() -> None:
+    """As when the records were moved and the setting of the media was forgotten."""
+    world = await ready()
+    await world.service.generate_scene(LENA, "She waits.")
+    scene, reference = await world.images()
+    assert scene.media is not None
+    await world.media.delete(scene.media.key)
+    deleted = await world.service.delete_image(LENA, scene.id)
+    assert deleted.removed == 1
+    (warning,) = deleted.warnings
+    assert warning.code == ErrorCode.NO_MEDIA
+    assert warning.message == (
+        f"Of 1 removed images the media store had no file, of {scene.media.key!r} for example. If "
+        "it is kept in another store, it is still there."
+    )
+    assert await world.images() == [reference]
+
+
+async def test_files_that_are_not_in_this_store_are_told_when_all_go() -> None:
+    world = await ready()
+    await world.service.generate_scene(LENA, "She waits.")
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        await world.service.generate_scene(LENA, "She leaves.")
+    for image in await world.images():
+        if image.media is not None:
+            await world.media.delete(image.media.key)
+    deleted = await world.service.delete_all_images(LENA)
+    assert deleted.removed == 3
+    # The one that never had a file is none of them.
+    assert [warning.message[:9] for warning in deleted.warnings] == ["Of 2 remo"]
+
+
+async def test_a_new_reference_tells_of_files_that_are_not_in_this_store() -> None:
+    world = await ready()
+    (image,) = await world.images()
+    assert image.media is not None
+    await world.media.delete(image.media.key)
+    result = await world.service.generate_reference(LENA, prompt="two")
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NO_MEDIA]
 
 
 async def test_deleting_a_scene_leaves_the_remote_alone() -> None:
@@ -196,14 +236,11 @@ async def test_deleting_a_kept_earlier_reference_leaves_the_master_alone() -> No
 async def test_a_reference_of_another_provider_never_reaches_the_remote() -> None:
     world = await ready()
     (image,) = await world.images()
-    uploaded = await world.metadata.add(
-        CharacterImage(
-            key="uploaded",
-            character_id=LENA,
-            kind="reference",
-            status="succeeded",
-            provider="upload",
-        )
+    uploaded = await world.record(
+        key="uploaded",
+        kind="reference",
+        status="succeeded",
+        provider="upload",
     )
     result = await world.service.delete_image(LENA, uploaded.id)
     assert result.remote_deleted is None
@@ -220,7 +257,7 @@ async def test_deleting_twice_is_a_clear_not_found_and_leaves_nothing_behind() -
         await world.service.delete_image(LENA, image.id)
     assert await world.operations() == operations
     assert world.counts == (1, 1, 0, 0)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 async def test_losing_the_race_to_delete_is_a_not_found_too() -> None:
@@ -241,9 +278,9 @@ async def test_losing_the_race_to_delete_is_a_not_found_too() -> None:
 async def test_an_image_of_another_character_is_refused() -> None:
     world = await ready()
     (image,) = await world.images()
-    await world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
     with pytest.raises(ImageMismatch, match="another character"):
-        await world.service.delete_image("max", image.id)
+        await world.service.delete_image(MAX, image.id)
     assert await world.images() == [image]
     assert world.counts == (1, 0, 0, 0)
 
@@ -262,7 +299,7 @@ async def test_deleting_everything() -> None:
     await world.service.generate_portfolio(LENA)
     await world.service.generate_scene(LENA, "She waits.")
     result = await world.service.delete_all_images(LENA)
-    assert (result.removed, result.remote_deleted) == (29, True)
+    assert (result.removed, result.remote_deleted) == (world.shots + 2, True)
     assert await world.images() == []
     assert world.counts == (1, 1, 1, 1)
     again = await world.service.delete_all_images(LENA)
@@ -270,27 +307,27 @@ async def test_deleting_everything() -> None:
     await world.check()
 
 
-async def test_deleting_everything_takes_more_than_one_page() -> None:
+async def test_deleting_everything_takes_more_than_one_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = AsyncWorld()
+    monkeypatch.setattr("charimg._async.removal._PAGE", world.many(500))
     await world.link()
-    for number in range(1_100):
-        await world.metadata.add(
-            CharacterImage(
-                key=f"{number}",
-                character_id=LENA,
-                kind="reference",
-                status="failed",
-                provider="upload" if number % 2 else "character-library",
-            )
+    for number in range(world.many(1_100)):
+        await world.record(
+            key=f"k{number:05}",
+            kind="reference",
+            status="failed",
+            provider="upload" if number % 2 else "character-library",
         )
     result = await world.service.delete_all_images(LENA)
-    assert result.removed == 1_100
+    assert result.removed == world.many(1_100)
     assert world.counts == (0, 1, 0, 0)
 
 
 async def test_images_of_a_character_that_is_gone_or_unlinked_can_be_deleted() -> None:
     world = await ready()
-    await world.directory.remove(LENA)
+    await world.stores.forget(LENA)
     (image,) = await world.images()
     result = await world.service.delete_image(LENA, image.id)
     assert result.removed == 1
@@ -334,14 +371,8 @@ async def test_a_refused_restore_is_raised_and_over() -> None:
 async def test_only_a_reference_of_the_library_can_be_restored() -> None:
     world = await ready()
     scene = (await world.service.generate_scene(LENA, "She waits.")).image
-    foreign = await world.metadata.add(
-        CharacterImage(
-            key="f", character_id=LENA, kind="reference", status="succeeded", provider="upload"
-        )
-    )
-    nameless = await world.metadata.add(
-        CharacterImage(key="n", character_id=LENA, kind="reference", status="succeeded")
-    )
+    foreign = await world.record(key="f", kind="reference", status="succeeded", provider="upload")
+    nameless = await world.record(key="n", kind="reference", status="succeeded")
     with pytest.raises(ImageMismatch, match="not a reference"):
         await world.service.restore_reference(LENA, scene.id)
     with pytest.raises(ImageMismatch, match="provider"):
@@ -388,17 +419,14 @@ async def test_only_a_failed_image_can_be_retried() -> None:
 async def test_a_retry_works_without_the_character_and_by_media_id_alone() -> None:
     world = await ready()
     (image,) = await world.images()
-    orphan = await world.metadata.add(
-        CharacterImage(
-            key="again",
-            character_id=LENA,
-            kind="reference",
-            status="failed",
-            error="-",
-            external_id=image.external_id,
-        )
+    orphan = await world.record(
+        key="again",
+        kind="reference",
+        status="failed",
+        error="-",
+        external_id=image.external_id,
     )
-    await world.directory.remove(LENA)
+    await world.stores.forget(LENA)
     result = await world.service.retry_ingestion(LENA, orphan.id)
     assert result.image.metrics.sha256 == image.metrics.sha256
     assert result.image.source_url
@@ -406,15 +434,12 @@ async def test_a_retry_works_without_the_character_and_by_media_id_alone() -> No
 
 async def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
     world = await ready()
-    lost = await world.metadata.add(
-        CharacterImage(
-            key="lost",
-            character_id=LENA,
-            kind="scene",
-            status="failed",
-            error="-",
-            external_id="0123456789abcdef01234567",
-        )
+    lost = await world.record(
+        key="lost",
+        kind="scene",
+        status="failed",
+        error="-",
+        external_id="0123456789abcdef01234567",
     )
     with pytest.raises(IngestionError) as caught:
         await world.service.retry_ingestion(LENA, lost.id)

@@ -7,10 +7,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from charimg import LeaseLost, StorageError, Timeouts
+from charimg import LeaseLost, OperationState, StorageError, Timeouts
 from charimg.models import Media, Upload
-from charimg.stores import AsyncMemoryMediaStore
 
 from .world import LENA, AsyncWorld
 
@@ -42,12 +42,6 @@ class AsyncCounted:
         return counted
 
 
-class AsyncOneByOne(AsyncMemoryMediaStore):
-    """A store that may not be called from workers."""
-
-    concurrent_safe = False
-
-
 async def ready(**options: Any) -> AsyncWorld:
     world = AsyncWorld(**options)
     await world.link()
@@ -57,7 +51,7 @@ async def ready(**options: Any) -> AsyncWorld:
 async def test_all_ports_are_called_where_the_caller_is() -> None:
     world = await ready()
     world.simulator.switches.change({"file_errors": 1, "file_seconds": 0.001})
-    world.media = AsyncOneByOne()
+    world.media.concurrent_safe = False
     names = ("directory", "media", "metadata", "ledger")
     ports = {name: AsyncCounted(getattr(world, name)) for name in names}
     service = world.assemble(**ports)
@@ -69,7 +63,7 @@ async def test_all_ports_are_called_where_the_caller_is() -> None:
     await service.generate_scene(LENA, "She waits.")
     await service.recover()
     await service.delete_all_images(LENA)
-    assert CALLS.get() == sum(port.total for port in ports.values()) > 200
+    assert CALLS.get() == sum(port.total for port in ports.values()) > 7 * world.shots
     assert all(port.threads == {threading.get_ident()} for port in ports.values())
 
 
@@ -79,7 +73,7 @@ async def test_a_store_that_says_so_may_be_asked_to_save_from_workers() -> None:
     world.simulator.set_reference(world.db_id)
     CALLS.set(0)
     await world.assemble(media=media).generate_portfolio(LENA)
-    assert media.total == 1 + 27
+    assert media.total == 1 + world.shots
     assert CALLS.get() == 1, "it looked whether the store answers, before anything was drawn"
 
 
@@ -103,7 +97,7 @@ async def test_a_save_that_fails_is_raised_once_and_leaves_the_rest(
     world.media.save = save  # type: ignore[method-assign]
     report = await world.service.recover()
     assert [each.outcome for each in report.operations] == ["completed"]
-    assert len(await world.images()) == 27
+    assert len(await world.images()) == world.shots
     assert world.counts == (0, 0, 1, 0)
     await world.check()
 
@@ -136,7 +130,7 @@ async def test_a_lost_lease_stops_the_operation() -> None:
     held = world.ledger.renew
 
     async def lost(*args: Any, **options: Any) -> Any:
-        world.clock.now += 100_000
+        await world.stores.later(100_000)
         await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
         return await held(*args, **options)
 
@@ -146,22 +140,24 @@ async def test_a_lost_lease_stops_the_operation() -> None:
     assert world.counts == (0, 0, 0, 0), "nothing was paid for"
 
 
-@pytest.mark.parametrize("before", ["save", "add", "settled"])
+@pytest.mark.parametrize("before", ["save", "save in turn", "add", "settled"])
 @pytest.mark.parametrize("then", ["delete", "recover", "nothing"])
 async def test_what_comes_in_after_the_lease_was_lost_does_not_stand(
     before: str, then: str
 ) -> None:
     world = await ready()
     world.simulator.set_reference(world.db_id)
-    port: Any = {"save": world.media, "add": world.metadata, "settled": world.metadata}[before]
-    name = "save" if before == "save" else "add"
+    if before == "save in turn":
+        world.media.concurrent_safe = False
+    port: Any = world.media if before.startswith("save") else world.metadata
+    name = "save" if before.startswith("save") else "add"
     call = getattr(port, name)
 
     async def taken_over(value: Any, /) -> Any:
         setattr(port, name, call)
         if before == "settled":
             value = await call(value)
-        world.clock.now += 100_000
+        await world.stores.later(100_000)
         if then == "nothing":
             lease = await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
             await world.ledger.release(lease)
@@ -177,3 +173,39 @@ async def test_what_comes_in_after_the_lease_was_lost_does_not_stand(
     await world.service.recover()
     await world.check()
     assert len(await world.images()) == (0 if then == "delete" else 1)
+
+
+async def test_what_a_store_refuses_because_somebody_else_was_there_is_a_lost_lease() -> None:
+    world = await ready()
+    world.simulator.set_reference(world.db_id)
+
+    async def refused(_: Any, /) -> Any:
+        await world.stores.later(100_000)
+        await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+        raise StorageError("its media is gone")
+
+    world.metadata.add = refused
+    with pytest.raises(LeaseLost):
+        await world.service.generate_scene(LENA, "She waits.")
+
+
+async def test_what_is_withdrawn_is_no_other_image_that_got_its_id() -> None:
+    world = await ready()
+    other = (await world.service.generate_reference(LENA, prompt="another")).image
+    add = world.metadata.add
+
+    async def taken_over(image: Any, /) -> Any:
+        (operation, _) = await world.operations()
+        await world.stores.later(100_000)
+        lease = await world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+        items = tuple(evolve(item, image_id=other.id) for item in operation.items)
+        done = evolve(operation, items=items, state=OperationState.DONE)
+        await world.ledger.write(done, lease=lease)
+        await world.ledger.release(lease)
+        return await add(image)
+
+    world.metadata.add = taken_over
+    with pytest.raises(LeaseLost):
+        await world.service.generate_scene(LENA, "She waits.")
+    assert await world.images() == [other]
+    await world.check()

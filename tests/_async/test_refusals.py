@@ -86,7 +86,7 @@ async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
     result = await world.service.generate_reference(LENA, prompt="one")
     assert await world.images() == [result.image]
     assert "lease.unreleased" in caplog.messages
-    world.clock.now += 10_000
+    await world.stores.later(10_000)
     await world.service.generate_scene(LENA, "two")
     await settled(world)
 

@@ -15,7 +15,7 @@ from charimg import (
     ReferencePolicy,
 )
 
-from .mishaps import Crash, Rigged, break_once, outcomes, rigged, settled
+from .mishaps import Crash, Rigged, break_once, outcomes, prompts, rigged, settled
 from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,8 @@ pytestmark = pytest.mark.anyio
 async def picky() -> tuple[AsyncWorld, Rigged]:
     """Return a world whose repository keeps no record without media, with a reference."""
     world, simulator = await rigged()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     await world.service.generate_reference(LENA, prompt="one")
     return world, simulator
 
@@ -50,13 +51,13 @@ async def test_failed_shots_are_listed_and_retried() -> None:
     assert listed.error
     assert listed.metrics.shot == failed.metrics.shot
     assert await world.service.get_image(LENA, failed.id) == listed
-    assert failed.id not in {image.id for image in await world.images()}
+    assert failed.id not in {image.id async for image in world.service.iter_images(LENA)}
 
     image = (await world.service.retry_ingestion(LENA, failed.id)).image
     assert (image.key, image.status, image.kind) == (failed.key, "succeeded", "portfolioItem")
     assert image.metrics.shot == failed.metrics.shot
     assert await failures(world) == []
-    assert image.id in {each.id for each in await world.images()}
+    assert image.id in {each.id async for each in world.service.iter_images(LENA)}
     await settled(world)
 
 
@@ -157,3 +158,127 @@ async def test_an_interrupted_retry_is_finished(port: str, after: bool) -> None:
     assert (image.status, image.kind) == ("succeeded", "portfolioItem")
     assert all(each.state == OperationState.DONE for each in await world.operations())
     await settled(world)
+
+
+async def test_a_retry_keeps_what_the_image_was_from_the_beginning() -> None:
+    world, simulator = await picky()
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        await world.service.generate_scene(LENA, "On a roof.", created_by="ann")
+    (failed,) = await failures(world)
+    assert failed.metrics.generation_ms is not None
+    await world.service.generate_scene(LENA, "In a cellar.")
+    image = (await world.service.retry_ingestion(LENA, failed.id)).image
+    assert (image.created_by, image.created_at) == ("ann", failed.created_at)
+    assert image.metrics.generation_ms == failed.metrics.generation_ms
+    assert await prompts(world) == ["In a cellar.", "On a roof.", "one"]
+    await settled(world)
+
+
+async def failed_reference(world: AsyncWorld, simulator: Rigged, **options: str) -> CharacterImage:
+    """Draw a reference that does not come in."""
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        await world.service.generate_reference(LENA, prompt="two", **options)
+    return (await failures(world))[0]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_a_retry_removes_nothing_when_another_is_the_master(interrupted: bool) -> None:
+    world, simulator = await picky()
+    (one,) = await world.images()
+    failed = await failed_reference(world, simulator, policy="delete-after-success")
+    await world.service.restore_reference(LENA, one.id)
+    if interrupted:
+        break_once(world.metadata, "add")
+        with pytest.raises(Crash):
+            await world.service.retry_ingestion(LENA, failed.id)
+        assert outcomes(await world.service.recover()) == ["completed"]
+    else:
+        assert (await world.service.retry_ingestion(LENA, failed.id)).removed == 0
+    assert sorted(await prompts(world)) == ["one", "two"]
+    await settled(world)
+
+
+async def test_the_latest_reference_is_the_master_though_its_file_is_missing() -> None:
+    world, simulator = await picky()
+    (one,) = await world.images()
+    failed = await failed_reference(world, simulator, policy="keep-history")
+    result = await world.service.generate_portfolio(LENA)
+    assert result.reference_id == failed.id
+    assert {image.prompt for image in result.images} == {"two"}
+    assert simulator.reference_of(world.db_id) == failed.external_id
+    assert not [each for each in simulator.requests if each.method == "PUT"]
+    await world.service.generate_portfolio(LENA, reference_id=one.id)
+    assert simulator.reference_of(world.db_id) == one.external_id
+    restored = await world.service.restore_reference(LENA, failed.id)
+    assert (restored.id, restored.status) == (failed.id, "failed")
+    assert simulator.reference_of(world.db_id) == failed.external_id
+
+
+async def test_a_master_whose_file_is_missing_is_deleted_there_too() -> None:
+    world, simulator = await picky()
+    failed = await failed_reference(world, simulator, policy="keep-history")
+    result = await world.service.delete_image(LENA, failed.id)
+    assert (result.removed, result.remote_deleted) == (1, True)
+    assert simulator.reference_of(world.db_id) is None
+    assert await failures(world) == []
+
+
+async def test_a_failed_shot_is_deleted() -> None:
+    world, simulator = await picky()
+    first, second = await lost(world, simulator, 2)
+    before = world.counts
+    result = await world.service.delete_image(LENA, first.id)
+    assert (result.removed, result.remote_deleted) == (1, None)
+    assert world.counts == before
+    assert [image.id for image in await failures(world)] == [second.id]
+    for call in (world.service.get_image, world.service.delete_image):
+        with pytest.raises(ImageNotFound):
+            await call(LENA, first.id)
+    with pytest.raises(ImageNotFound):
+        await world.service.retry_ingestion(LENA, first.id)
+    await settled(world)
+
+
+async def test_the_id_of_a_failed_shot_leads_to_the_image_that_a_retry_has_stored() -> None:
+    world, simulator = await picky()
+    (failed,) = await lost(world, simulator)
+    image = (await world.service.retry_ingestion(LENA, failed.id)).image
+    assert await world.service.get_image(LENA, failed.id) == image
+    with pytest.raises(ImageMismatch, match="nothing to retry"):
+        await world.service.retry_ingestion(LENA, failed.id)
+    assert (await world.service.delete_image(LENA, failed.id)).removed == 1
+    with pytest.raises(ImageNotFound):
+        await world.service.get_image(LENA, failed.id)
+    assert await failures(world) == []
+    await settled(world)
+
+
+async def test_an_id_that_was_given_anew_does_not_lead_to_another_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, simulator = await picky()
+    (failed,) = await lost(world, simulator)
+    (other, *_) = await world.images()
+    image = (await world.service.retry_ingestion(LENA, failed.id)).image
+    await world.service.delete_image(LENA, image.id)
+    get = world.metadata.get
+
+    async def anew(image_id: str, /) -> CharacterImage | None:
+        found: CharacterImage | None = await get(other.id if image_id == image.id else image_id)
+        return None if image_id == failed.id else found
+
+    monkeypatch.setattr(world.metadata, "get", anew)
+    with pytest.raises(ImageNotFound):
+        await world.service.get_image(LENA, failed.id)
+
+
+async def test_the_latest_error_is_shown() -> None:
+    world, simulator = await picky()
+    (failed,) = await lost(world, simulator)
+    simulator.switches.html_files = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.retry_ingestion(LENA, failed.id)
+    (again,) = await failures(world)
+    assert again.error == str(caught.value) != failed.error

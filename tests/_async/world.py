@@ -1,11 +1,16 @@
-"""A service over memory stores and a simulated Character Library, for the tests of the service."""
+"""A service over stores and a simulated Character Library, for the tests of the service.
+
+The stores are in memory unless `chosen` says otherwise: the same tests run over all combinations.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+from attrs import evolve
 
 from charimg import (
     AsyncCharacterImageService,
@@ -13,6 +18,7 @@ from charimg import (
     AsyncDownloader,
     CharacterImage,
     CharacterReference,
+    ImageMetrics,
     JobPolicy,
     Operation,
     RetryPolicy,
@@ -25,8 +31,11 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
+from ..stores.payload.pictures import upload
+
 URL = "http://library.test"
-LENA = "lena"
+# Ids of a host that counts: every directory can have them.
+LENA, MAX, ZED = "1", "2", "3"
 TRAITS = {"age": 34, "gender": "female", "hair": {"color": "auburn"}}
 FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=5, stall=5, cancel_grace=0)
 
@@ -41,19 +50,64 @@ class Clock:
         return self.now
 
 
+class AsyncStores:
+    """The stores that a world stands on, and what tests do to them from outside: in memory.
+
+    Attributes:
+        costs: How much more time a record takes than in memory, about; tests of many make do with
+            so many fewer.
+        stride: Of how many steps a crash is tried at one, where every step is tried at in memory.
+    """
+
+    costs = 1
+    stride = 1
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.directory: Any = AsyncMemoryCharacterDirectory()
+        self.media: Any = AsyncMemoryMediaStore()
+        self.metadata: Any = AsyncMemoryMetadataRepository()
+        self.ledger: Any = AsyncMemoryGenerationLedger(clock=self.clock)
+
+    async def put(self, character: CharacterReference) -> None:
+        """Put a character into the directory, or another in its place."""
+        await self.directory.put(character)
+
+    async def forget(self, character_id: str) -> None:
+        """Take a character out of the directory."""
+        await self.directory.remove(character_id)
+
+    async def later(self, seconds: float) -> None:
+        """Let time go by for the leases."""
+        self.clock.now += seconds
+
+    def keys(self) -> set[str]:
+        """Return the keys of everything in the media store."""
+        keys: set[str] = self.media.keys()
+        return keys
+
+
+chosen: Callable[[], AsyncStores] = AsyncStores
+"""What the next world stands on."""
+
+
 class AsyncWorld:
     """Everything that one test needs; ``service`` is the thing under test."""
 
     def __init__(self, simulator: Simulator | None = None, **options: Any) -> None:
-        self.clock = Clock()
+        self.stores = chosen()
+        self.clock = self.stores.clock
         self.simulator = Simulator(base_url=URL) if simulator is None else simulator
-        self.directory = AsyncMemoryCharacterDirectory()
-        self.media = AsyncMemoryMediaStore()
-        self.metadata = AsyncMemoryMetadataRepository()
-        self.ledger = AsyncMemoryGenerationLedger(clock=self.clock)
+        self.directory = self.stores.directory
+        self.media = self.stores.media
+        self.metadata = self.stores.metadata
+        self.ledger = self.stores.ledger
         self.told: list[Any] = []
         self.progress: list[Any] = []
         self.db_id = self.simulator.add_character(name="Lena Marlow")
+        switches = self.simulator.switches
+        self.shots: int = min(switches.shots, max(5, self.many(100)))
+        switches.shots = self.shots
         self.options = options
         self.service = self.assemble()
 
@@ -85,12 +139,49 @@ class AsyncWorld:
             **changes,
         }
         character = CharacterReference(**fields)
-        await self.directory.put(character)
+        await self.stores.put(character)
         return character
 
+    async def record(self, **fields: Any) -> CharacterImage:
+        """Add a record past the service.
+
+        Where none can stand without a file, it is one that succeeded.
+        """
+        image = CharacterImage(character_id=LENA, **fields)
+        if self.metadata.requires_media:
+            file = upload(image.key, filename=f"{image.key}.png")
+            image = evolve(
+                image,
+                media=await self.media.save(file),
+                status="succeeded",
+                error=None,
+                metrics=ImageMetrics(sha256=file.sha256, bytes=file.size),
+            )
+        stored: CharacterImage = await self.metadata.add(image)
+        return stored
+
+    def many(self, number: int) -> int:
+        """Return how many records a test of many takes."""
+        return number // self.stores.costs
+
+    @property
+    def makes_good(self) -> str:
+        """The repository's method that takes a failed image which a retry has brought in."""
+        return "add" if self.metadata.requires_media else "update"
+
+    def identity(self, image: CharacterImage) -> object:
+        """Return what stays when a retry makes a failed image good: its id, too, if it has one."""
+        return image.key if self.metadata.requires_media else (image.key, image.id)
+
     async def images(self, character_id: str = LENA) -> list[CharacterImage]:
-        """Return every record of the character, newest first, as a fresh reader sees them."""
-        return [image async for image in self.service.iter_images(character_id)]
+        """Return every image of the character, newest first, as a fresh reader sees them."""
+        images = [image async for image in self.service.iter_images(character_id)]
+        if self.metadata.requires_media:
+            # The failed ones have no record; the ledger lists them.
+            failed = self.service.iter_images(character_id, status="failed")
+            images += [image async for image in failed]
+            images.sort(key=lambda image: image.created_at, reverse=True)
+        return images
 
     async def bytes_of(self, image: CharacterImage) -> bytes:
         """Return the stored file of an image."""
@@ -112,7 +203,7 @@ class AsyncWorld:
             assert hashlib.sha256(data).hexdigest() == image.media.sha256 == image.metrics.sha256
             assert image.media.size == len(data) == image.metrics.bytes
             keys.add(image.media.key)
-        assert self.media.keys() == keys, "no orphan media"
+        assert self.stores.keys() == keys, "no orphan media"
         assert len({image.key for image in images}) == len(images)
 
     async def operations(self, character_id: str = LENA) -> tuple[Operation, ...]:

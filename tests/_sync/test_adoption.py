@@ -28,7 +28,7 @@ from .mishaps import (
     rigged,
     settled,
 )
-from .world import LENA, World
+from .world import LENA, ZED, World
 
 
 def one_lost_scene() -> tuple[World, Rigged]:
@@ -201,10 +201,10 @@ def test_a_completed_job_without_results_has_drawn_what_is_new_in_the_gallery() 
 def test_one_operation_that_raises_does_not_keep_recovery_from_the_others() -> None:
     world, simulator = rigged()
     other = simulator.add_character(name="Zed")
-    world.link("zed", library_db_id=other)
+    world.link(ZED, library_db_id=other)
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        world.service.generate_reference("zed", prompt="zed")
+        world.service.generate_reference(ZED, prompt="zed")
     # An operation of another program's making, without what every restore has.
     bad = left_behind(world, kind="restore", state=OperationState.POSTING, id="f" * 32)
     report = world.service.recover()
@@ -212,7 +212,7 @@ def test_one_operation_that_raises_does_not_keep_recovery_from_the_others() -> N
     (failed,) = [each for each in report.operations if each.outcome == "error"]
     assert failed in report.unresolved
     assert (failed.operation_id, failed.message) == (bad.id, "KeyError")
-    assert [image.prompt for image in world.images("zed")] == ["zed"]
+    assert [image.prompt for image in world.images(ZED)] == ["zed"]
 
 
 @pytest.mark.parametrize("kind", ["reference", "scene"])

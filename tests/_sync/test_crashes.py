@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from charimg import CharacterImageService, CharacterReference, ReferencePolicy
+from charimg import CharacterImageService, ReferencePolicy
 from charimg.testing import Simulator
 
-from .world import LENA, URL, World
+from .world import LENA, MAX, URL, World
 
 LONG = 10_000.0
+SOAK = bool(os.environ.get("CHARIMG_SOAK"))
 
 
 class Crash(BaseException):
@@ -157,13 +159,14 @@ def test_no_crash_loses_an_image_or_pays_twice(
     work: Work, posts: tuple[int, int, int, int], after: bool
 ) -> None:
     shots = 3
-    for step in range(1, steps_of(work, shots) + 1):
+    stride = 1 if SOAK else (prepared(shots))[0].stores.stride
+    for step in range(1, steps_of(work, shots) + 1, stride):
         world, simulator = prepared(shots)
         simulator.fuse = Fuse(step, after=after)
         with pytest.raises(Crash):
             work(fused(world, simulator.fuse))
         simulator.fuse = Fuse()
-        world.clock.now += LONG
+        world.stores.later(LONG)
         drawn = world.counts
         where = f"crash {'after' if after else 'before'} step {step}"
 
@@ -199,21 +202,18 @@ def test_the_lease_of_a_crashed_operation_ends_on_its_own() -> None:
     simulator.fuse = Fuse()
     report = world.service.recover()
     assert {each.outcome for each in report.operations} <= {"in-progress"}
-    world.clock.now += LONG
+    world.stores.later(LONG)
     world.service.generate_scene(LENA, "again")
 
 
 def test_a_character_of_another_world_is_untouched() -> None:
     world, simulator = prepared(1)
-    other = CharacterReference(
-        id="max", name="Max", library_db_id=simulator.add_character(name="Max")
-    )
-    world.directory.put(other)
-    world.service.generate_reference("max", prompt="max")
+    world.link(MAX, name="Max", library_db_id=simulator.add_character(name="Max"))
+    world.service.generate_reference(MAX, prompt="max")
     simulator.fuse = Fuse(6)
     with pytest.raises(Crash):
         new_reference(fused(world, simulator.fuse))
     simulator.fuse = Fuse()
-    world.clock.now += LONG
+    world.stores.later(LONG)
     world.service.recover()
-    assert [image.prompt for image in world.images("max")] == ["max"]
+    assert [image.prompt for image in world.images(MAX)] == ["max"]

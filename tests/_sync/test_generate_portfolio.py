@@ -24,7 +24,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, World
+from .world import LENA, MAX, World
 
 
 def ready(**options: object) -> World:
@@ -37,12 +37,12 @@ def ready(**options: object) -> World:
 def test_twenty_seven_shots_become_records() -> None:
     world = ready()
     result = world.service.generate_portfolio(LENA, created_by="ann")
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.failures == ()
     assert result.job_id
     shots = [image for image in world.images() if image.kind == "portfolioItem"]
     assert {image.id for image in shots} == {image.id for image in result.images}
-    assert len({image.metrics.sha256 for image in shots}) == 27, "really different images"
+    assert len({image.metrics.sha256 for image in shots}) == world.shots, "really different images"
     for image in shots:
         shot = image.metrics.shot
         assert shot is not None
@@ -61,7 +61,7 @@ def test_the_older_generation_answers_with_the_images_at_once() -> None:
     world = ready()
     world.simulator.switches.set360_mode = "images"
     result = world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.job_id is None
     world.check()
 
@@ -72,7 +72,7 @@ def test_it_appends_and_never_deletes() -> None:
     world.service.generate_portfolio(LENA)
     world.service.generate_portfolio(LENA)
     after = world.images()
-    assert len(after) == 55
+    assert len(after) == 2 * world.shots + 1
     assert before[0] in after
     assert world.counts == (1, 0, 2, 0)
     world.check()
@@ -91,7 +91,7 @@ def test_a_shot_that_the_gallery_lacks_is_found_by_its_media_id() -> None:
     world = ready()
     world.simulator.switches.gallery_lacks = 1
     result = world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
 
 
 def test_a_media_id_that_nobody_knows_is_a_warning_and_a_failed_record() -> None:
@@ -99,7 +99,7 @@ def test_a_media_id_that_nobody_knows_is_a_warning_and_a_failed_record() -> None
     world.simulator.switches.gallery_lacks = 1
     world.simulator.switches.media_errors = 5
     result = world.service.generate_portfolio(LENA)
-    assert len(result.images) == 26
+    assert len(result.images) == world.shots - 1
     (failure,) = result.failures
     assert failure.source_url
     assert [warning.code for warning in result.warnings] == [ErrorCode.NOT_FOUND]
@@ -110,7 +110,7 @@ def test_a_failed_download_is_a_failed_record_with_error_and_source_url() -> Non
     world = ready()
     world.simulator.switches.file_errors = 2
     result = world.service.generate_portfolio(LENA, on_progress=world.progress.append)
-    assert len(result.images) == 25
+    assert len(result.images) == world.shots - 2
     assert len(result.failures) == 2
     for failure in result.failures:
         assert failure.status == "failed"
@@ -131,7 +131,7 @@ def test_a_shot_that_the_server_could_not_draw_is_a_failed_record_without_url() 
     world = ready()
     world.simulator.switches.failing_shots = 3
     result = world.service.generate_portfolio(LENA)
-    assert len(result.images) == 24
+    assert len(result.images) == world.shots - 3
     assert len(result.failures) == 3
     for failure in result.failures:
         assert failure.source_url is None
@@ -189,7 +189,7 @@ def test_a_master_that_only_the_library_knows_will_do() -> None:
     world.link()
     world.simulator.set_reference(world.db_id)
     result = world.service.generate_portfolio(LENA)
-    assert len(result.images) == 27
+    assert len(result.images) == world.shots
     assert result.reference_id is None
 
 
@@ -233,8 +233,8 @@ def test_a_bad_reference_is_refused_before_anything_is_paid_for() -> None:
         world.service.generate_portfolio(LENA, reference_id="nothing")
     with pytest.raises(ImageMismatch, match="not a reference"):
         world.service.generate_portfolio(LENA, reference_id=scene.id)
-    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
-    other = (world.service.generate_reference("max", prompt="max")).image
+    world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
+    other = (world.service.generate_reference(MAX, prompt="max")).image
     with pytest.raises(ImageMismatch, match="another character"):
         world.service.generate_portfolio(LENA, reference_id=other.id)
     assert world.counts == (2, 0, 0, 1)
@@ -258,8 +258,8 @@ def test_progress_goes_from_the_start_to_the_last_record() -> None:
     assert JobProgressed in types
     assert types.index(JobProgressed) < types.index(ImageStored)
     stored = [event for event in world.progress if isinstance(event, ImageStored)]
-    assert [event.done for event in stored] == list(range(1, 28))
-    assert {event.total for event in stored} == {27}
+    assert [event.done for event in stored] == list(range(1, world.shots + 1))
+    assert {event.total for event in stored} == {world.shots}
     assert {event.operation_id for event in world.progress} == {result.operation_id}
 
 

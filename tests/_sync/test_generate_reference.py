@@ -33,7 +33,7 @@ from charimg import (
     WarningRaised,
 )
 
-from .world import LENA, World
+from .world import LENA, MAX, World
 
 PROMPT = "  Lena, exactly so — „straight“, \n 35mm. "
 
@@ -204,7 +204,7 @@ def test_local_images_go_before_the_post_and_the_delete() -> None:
     with pytest.raises(CharacterLibraryError):
         world.service.generate_reference(LENA, prompt="another")
     assert world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 def test_a_failed_remote_delete_is_reported_and_stops_nothing() -> None:
@@ -406,7 +406,8 @@ def test_a_failed_download_leaves_a_failed_record_that_can_be_retried() -> None:
     result = world.service.retry_ingestion(LENA, failed.id)
     (image,) = world.images()
     assert image == result.image
-    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert world.identity(image) == world.identity(failed)
+    assert (image.status, image.error) == ("succeeded", None)
     assert image.metrics.master_since == failed.metrics.master_since
     assert image.created_at == failed.created_at
     assert world.counts == (1, 0, 0, 0)
@@ -491,10 +492,10 @@ def test_the_lease_names_the_process_that_works(monkeypatch: pytest.MonkeyPatch)
 
 def test_other_characters_do_not_wait() -> None:
     world = World()
-    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
     world.ledger.acquire(LENA, owner="another", ttl=100)
-    world.service.generate_reference("max", prompt=PROMPT)
-    assert len(world.images("max")) == 1
+    world.service.generate_reference(MAX, prompt=PROMPT)
+    assert len(world.images(MAX)) == 1
 
 
 def test_the_lease_is_given_up_after_success_and_failure() -> None:

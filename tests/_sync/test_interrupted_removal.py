@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from charimg import (
-    CharacterImage,
     ErrorCode,
     IngestionError,
     JobError,
@@ -29,16 +28,15 @@ from .world import LENA
 
 
 @pytest.mark.parametrize("nth", [1, 300, 510])
-def test_delete_everything_over_several_pages_is_finished(nth: int) -> None:
+def test_delete_everything_over_several_pages_is_finished(
+    nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world, simulator = rigged()
+    monkeypatch.setattr("charimg._sync.removal._PAGE", world.many(500))
     world.service.generate_reference(LENA, prompt="one")
-    for number in range(600):
-        world.metadata.add(
-            CharacterImage(
-                key=f"k{number:04d}", character_id=LENA, kind="scene", status="failed", error="-"
-            )
-        )
-    break_once(world.metadata, "delete", nth)
+    for number in range(world.many(600)):
+        world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
+    break_once(world.metadata, "delete", max(1, world.many(nth)))
     with pytest.raises(Crash):
         world.service.delete_all_images(LENA)
     report = world.service.recover()
@@ -143,9 +141,7 @@ def test_delete_everything_takes_a_remote_reference_without_a_record_along() -> 
 @pytest.mark.parametrize("db_id", ["", "lena-marlow", None])
 def test_delete_everything_survives_a_look_that_fails(db_id: str | None) -> None:
     world, simulator = rigged()
-    world.metadata.add(
-        CharacterImage(key="k", character_id=LENA, kind="scene", status="failed", error="dark")
-    )
+    world.record(key="k", kind="scene", status="failed", error="dark")
     if db_id == "":
         simulator.unheard.append(REFERENCE)
     else:
@@ -181,11 +177,11 @@ def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
         world.service.generate_portfolio(LENA)
     (portfolio, _) = world.operations()
     assert sorted(item.state for item in portfolio.items) == ["pending", "stored"]
-    assert world.media.keys() & {item.key for item in portfolio.items}
+    assert world.stores.keys() & {item.key for item in portfolio.items}
     simulator.switches.gallery_errors_after = 0
     result = world.service.delete_all_images(LENA)
     assert [warning.code for warning in result.warnings] == [ErrorCode.SUPERSEDED]
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     simulator.switches.gallery_errors_after = None
     assert (world.service.recover()).operations == ()
     assert world.images() == []
@@ -206,13 +202,13 @@ def test_a_retry_that_was_cut_off_leaves_no_media_behind_a_deletion() -> None:
     with pytest.raises(IngestionError) as caught:
         world.service.generate_reference(LENA, prompt="one")
     image_id = caught.value.image_id or ""
-    break_once(world.metadata, "update")
+    break_once(world.metadata, world.makes_good)
     with pytest.raises(Crash):
         world.service.retry_ingestion(LENA, image_id)
-    assert world.media.keys() != set()
+    assert world.stores.keys() != set()
     world.service.delete_image(LENA, image_id)
     assert world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     settled(world)
     assert world.images() == []
 
@@ -222,13 +218,9 @@ def test_media_of_a_failed_record_go_with_it() -> None:
     image = (world.service.generate_reference(LENA, prompt="one")).image
     # As a program that stores media by itself, or a crash in an earlier version, leaves it.
     world.metadata.delete(image.id)
-    failed = world.metadata.add(
-        CharacterImage(
-            key=image.key, character_id=LENA, kind="scene", status="failed", error="dark"
-        )
-    )
+    failed = world.record(key=image.key, kind="scene", status="failed", error="dark")
     world.service.delete_image(LENA, failed.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 def test_a_deleted_image_is_not_brought_back() -> None:
@@ -240,5 +232,5 @@ def test_a_deleted_image_is_not_brought_back() -> None:
     world.service.delete_image(LENA, image.id)
     assert (world.service.recover()).operations == ()
     assert world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     settled(world)

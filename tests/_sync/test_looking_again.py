@@ -78,7 +78,7 @@ def test_a_job_that_draws_no_more_does_not_stand_in_the_way(how: str) -> None:
     before = drawn_elsewhere(world)
     names = [name.removeprefix("image:") for name in before]
     items = tuple(
-        OperationItem(key=f"{FIRST}-{index}", index=index, external_id=name)
+        OperationItem(key=f"{FIRST}-{index:03}", index=index, external_id=name)
         for index, name in enumerate(names)
     )
     known = how == "its images are known"
@@ -187,7 +187,7 @@ def test_a_job_whose_images_are_known_is_not_asked_for_again() -> None:
     world.service.library.get_job(answer.job_id)
     gallery = world.service.library.list_images(world.db_id, category="core")
     items = tuple(
-        OperationItem(key=f"{FIRST}-{index}", index=index, external_id=image.image_id)
+        OperationItem(key=f"{FIRST}-{index:03}", index=index, external_id=image.image_id)
         for index, image in enumerate(gallery.core)
     )
     left_behind(

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from charimg import (
-    CharacterImage,
     CharacterLibraryError,
     CharacterNotLinked,
     CharacterReference,
@@ -26,7 +25,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, World
+from .world import LENA, MAX, World
 
 
 def ready(**options: object) -> World:
@@ -92,24 +91,23 @@ def test_a_foreign_cursor_and_a_bad_limit_are_refused() -> None:
 
 def test_ten_thousand_images_page_through_without_a_gap_or_double() -> None:
     world = World()
+    world.link()
     begin = utcnow()
-    for number in range(10_000):
-        world.metadata.add(
-            CharacterImage(
-                key=f"{number:05}",
-                character_id=LENA,
-                kind="scene",
-                status="failed",
-                error="-",
-                # Many share a time, so the id decides.
-                created_at=begin + timedelta(milliseconds=number // 7),
-            )
+    for number in range(world.many(10_000)):
+        world.record(
+            key=f"k{number:05}",
+            kind="scene",
+            status="failed",
+            error="-",
+            # Many share a time, so the id decides.
+            created_at=begin + timedelta(milliseconds=number // 7),
         )
-    seen = [image for image in world.service.iter_images(LENA, page_size=999)]
-    assert len(seen) == 10_000
-    order = [(image.created_at, image.id) for image in seen]
+    seen = [image for image in world.service.iter_images(LENA, page_size=world.many(999))]
+    assert len(seen) == world.many(10_000)
+    # An id may be a number.
+    order = [(image.created_at, image.id.rjust(40)) for image in seen]
     assert order == sorted(order, reverse=True)
-    assert len(set(order)) == 10_000
+    assert len(set(order)) == world.many(10_000)
 
 
 def test_one_image_is_read_by_its_id() -> None:
@@ -119,7 +117,7 @@ def test_one_image_is_read_by_its_id() -> None:
     with pytest.raises(ImageNotFound, match="nothing"):
         world.service.get_image(LENA, "nothing")
     with pytest.raises(ImageMismatch, match="another character"):
-        world.service.get_image("max", image.id)
+        world.service.get_image(MAX, image.id)
 
 
 def test_operations_are_listed_newest_first() -> None:
@@ -132,6 +130,48 @@ def test_operations_are_listed_newest_first() -> None:
 
 
 # Deleting
+
+
+def test_a_file_that_is_not_in_this_store_is_told() -> None:
+    """As when the records were moved and the setting of the media was forgotten."""
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    scene, reference = world.images()
+    assert scene.media is not None
+    world.media.delete(scene.media.key)
+    deleted = world.service.delete_image(LENA, scene.id)
+    assert deleted.removed == 1
+    (warning,) = deleted.warnings
+    assert warning.code == ErrorCode.NO_MEDIA
+    assert warning.message == (
+        f"Of 1 removed images the media store had no file, of {scene.media.key!r} for example. If "
+        "it is kept in another store, it is still there."
+    )
+    assert world.images() == [reference]
+
+
+def test_files_that_are_not_in_this_store_are_told_when_all_go() -> None:
+    world = ready()
+    world.service.generate_scene(LENA, "She waits.")
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_scene(LENA, "She leaves.")
+    for image in world.images():
+        if image.media is not None:
+            world.media.delete(image.media.key)
+    deleted = world.service.delete_all_images(LENA)
+    assert deleted.removed == 3
+    # The one that never had a file is none of them.
+    assert [warning.message[:9] for warning in deleted.warnings] == ["Of 2 remo"]
+
+
+def test_a_new_reference_tells_of_files_that_are_not_in_this_store() -> None:
+    world = ready()
+    (image,) = world.images()
+    assert image.media is not None
+    world.media.delete(image.media.key)
+    result = world.service.generate_reference(LENA, prompt="two")
+    assert [warning.code for warning in result.warnings] == [ErrorCode.NO_MEDIA]
 
 
 def test_deleting_a_scene_leaves_the_remote_alone() -> None:
@@ -195,14 +235,11 @@ def test_deleting_a_kept_earlier_reference_leaves_the_master_alone() -> None:
 def test_a_reference_of_another_provider_never_reaches_the_remote() -> None:
     world = ready()
     (image,) = world.images()
-    uploaded = world.metadata.add(
-        CharacterImage(
-            key="uploaded",
-            character_id=LENA,
-            kind="reference",
-            status="succeeded",
-            provider="upload",
-        )
+    uploaded = world.record(
+        key="uploaded",
+        kind="reference",
+        status="succeeded",
+        provider="upload",
     )
     result = world.service.delete_image(LENA, uploaded.id)
     assert result.remote_deleted is None
@@ -219,7 +256,7 @@ def test_deleting_twice_is_a_clear_not_found_and_leaves_nothing_behind() -> None
         world.service.delete_image(LENA, image.id)
     assert world.operations() == operations
     assert world.counts == (1, 1, 0, 0)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
 
 
 def test_losing_the_race_to_delete_is_a_not_found_too() -> None:
@@ -240,9 +277,9 @@ def test_losing_the_race_to_delete_is_a_not_found_too() -> None:
 def test_an_image_of_another_character_is_refused() -> None:
     world = ready()
     (image,) = world.images()
-    world.link("max", library_db_id=world.simulator.add_character(name="Max"))
+    world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
     with pytest.raises(ImageMismatch, match="another character"):
-        world.service.delete_image("max", image.id)
+        world.service.delete_image(MAX, image.id)
     assert world.images() == [image]
     assert world.counts == (1, 0, 0, 0)
 
@@ -261,7 +298,7 @@ def test_deleting_everything() -> None:
     world.service.generate_portfolio(LENA)
     world.service.generate_scene(LENA, "She waits.")
     result = world.service.delete_all_images(LENA)
-    assert (result.removed, result.remote_deleted) == (29, True)
+    assert (result.removed, result.remote_deleted) == (world.shots + 2, True)
     assert world.images() == []
     assert world.counts == (1, 1, 1, 1)
     again = world.service.delete_all_images(LENA)
@@ -269,27 +306,27 @@ def test_deleting_everything() -> None:
     world.check()
 
 
-def test_deleting_everything_takes_more_than_one_page() -> None:
+def test_deleting_everything_takes_more_than_one_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World()
+    monkeypatch.setattr("charimg._sync.removal._PAGE", world.many(500))
     world.link()
-    for number in range(1_100):
-        world.metadata.add(
-            CharacterImage(
-                key=f"{number}",
-                character_id=LENA,
-                kind="reference",
-                status="failed",
-                provider="upload" if number % 2 else "character-library",
-            )
+    for number in range(world.many(1_100)):
+        world.record(
+            key=f"k{number:05}",
+            kind="reference",
+            status="failed",
+            provider="upload" if number % 2 else "character-library",
         )
     result = world.service.delete_all_images(LENA)
-    assert result.removed == 1_100
+    assert result.removed == world.many(1_100)
     assert world.counts == (0, 1, 0, 0)
 
 
 def test_images_of_a_character_that_is_gone_or_unlinked_can_be_deleted() -> None:
     world = ready()
-    world.directory.remove(LENA)
+    world.stores.forget(LENA)
     (image,) = world.images()
     result = world.service.delete_image(LENA, image.id)
     assert result.removed == 1
@@ -333,14 +370,8 @@ def test_a_refused_restore_is_raised_and_over() -> None:
 def test_only_a_reference_of_the_library_can_be_restored() -> None:
     world = ready()
     scene = (world.service.generate_scene(LENA, "She waits.")).image
-    foreign = world.metadata.add(
-        CharacterImage(
-            key="f", character_id=LENA, kind="reference", status="succeeded", provider="upload"
-        )
-    )
-    nameless = world.metadata.add(
-        CharacterImage(key="n", character_id=LENA, kind="reference", status="succeeded")
-    )
+    foreign = world.record(key="f", kind="reference", status="succeeded", provider="upload")
+    nameless = world.record(key="n", kind="reference", status="succeeded")
     with pytest.raises(ImageMismatch, match="not a reference"):
         world.service.restore_reference(LENA, scene.id)
     with pytest.raises(ImageMismatch, match="provider"):
@@ -387,17 +418,14 @@ def test_only_a_failed_image_can_be_retried() -> None:
 def test_a_retry_works_without_the_character_and_by_media_id_alone() -> None:
     world = ready()
     (image,) = world.images()
-    orphan = world.metadata.add(
-        CharacterImage(
-            key="again",
-            character_id=LENA,
-            kind="reference",
-            status="failed",
-            error="-",
-            external_id=image.external_id,
-        )
+    orphan = world.record(
+        key="again",
+        kind="reference",
+        status="failed",
+        error="-",
+        external_id=image.external_id,
     )
-    world.directory.remove(LENA)
+    world.stores.forget(LENA)
     result = world.service.retry_ingestion(LENA, orphan.id)
     assert result.image.metrics.sha256 == image.metrics.sha256
     assert result.image.source_url
@@ -405,15 +433,12 @@ def test_a_retry_works_without_the_character_and_by_media_id_alone() -> None:
 
 def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
     world = ready()
-    lost = world.metadata.add(
-        CharacterImage(
-            key="lost",
-            character_id=LENA,
-            kind="scene",
-            status="failed",
-            error="-",
-            external_id="0123456789abcdef01234567",
-        )
+    lost = world.record(
+        key="lost",
+        kind="scene",
+        status="failed",
+        error="-",
+        external_id="0123456789abcdef01234567",
     )
     with pytest.raises(IngestionError) as caught:
         world.service.retry_ingestion(LENA, lost.id)

@@ -8,10 +8,10 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from charimg import LeaseLost, StorageError, Timeouts
+from charimg import LeaseLost, OperationState, StorageError, Timeouts
 from charimg.models import Media, Upload
-from charimg.stores import MemoryMediaStore
 
 from .world import LENA, World
 
@@ -41,12 +41,6 @@ class Counted:
         return counted
 
 
-class OneByOne(MemoryMediaStore):
-    """A store that may not be called from workers."""
-
-    concurrent_safe = False
-
-
 def ready(**options: Any) -> World:
     world = World(**options)
     world.link()
@@ -56,7 +50,7 @@ def ready(**options: Any) -> World:
 def test_all_ports_are_called_where_the_caller_is() -> None:
     world = ready()
     world.simulator.switches.change({"file_errors": 1, "file_seconds": 0.001})
-    world.media = OneByOne()
+    world.media.concurrent_safe = False
     names = ("directory", "media", "metadata", "ledger")
     ports = {name: Counted(getattr(world, name)) for name in names}
     service = world.assemble(**ports)
@@ -68,7 +62,7 @@ def test_all_ports_are_called_where_the_caller_is() -> None:
     service.generate_scene(LENA, "She waits.")
     service.recover()
     service.delete_all_images(LENA)
-    assert CALLS.get() == sum(port.total for port in ports.values()) > 200
+    assert CALLS.get() == sum(port.total for port in ports.values()) > 7 * world.shots
     assert all(port.threads == {threading.get_ident()} for port in ports.values())
 
 
@@ -78,7 +72,7 @@ def test_a_store_that_says_so_may_be_asked_to_save_from_workers() -> None:
     world.simulator.set_reference(world.db_id)
     CALLS.set(0)
     world.assemble(media=media).generate_portfolio(LENA)
-    assert media.total == 1 + 27
+    assert media.total == 1 + world.shots
     assert CALLS.get() == 1, "it looked whether the store answers, before anything was drawn"
 
 
@@ -102,7 +96,7 @@ def test_a_save_that_fails_is_raised_once_and_leaves_the_rest(
     world.media.save = save  # type: ignore[method-assign]
     report = world.service.recover()
     assert [each.outcome for each in report.operations] == ["completed"]
-    assert len(world.images()) == 27
+    assert len(world.images()) == world.shots
     assert world.counts == (0, 0, 1, 0)
     world.check()
 
@@ -133,7 +127,7 @@ def test_a_lost_lease_stops_the_operation() -> None:
     held = world.ledger.renew
 
     def lost(*args: Any, **options: Any) -> Any:
-        world.clock.now += 100_000
+        world.stores.later(100_000)
         world.ledger.acquire(LENA, owner="somebody else", ttl=1)
         return held(*args, **options)
 
@@ -143,20 +137,22 @@ def test_a_lost_lease_stops_the_operation() -> None:
     assert world.counts == (0, 0, 0, 0), "nothing was paid for"
 
 
-@pytest.mark.parametrize("before", ["save", "add", "settled"])
+@pytest.mark.parametrize("before", ["save", "save in turn", "add", "settled"])
 @pytest.mark.parametrize("then", ["delete", "recover", "nothing"])
 def test_what_comes_in_after_the_lease_was_lost_does_not_stand(before: str, then: str) -> None:
     world = ready()
     world.simulator.set_reference(world.db_id)
-    port: Any = {"save": world.media, "add": world.metadata, "settled": world.metadata}[before]
-    name = "save" if before == "save" else "add"
+    if before == "save in turn":
+        world.media.concurrent_safe = False
+    port: Any = world.media if before.startswith("save") else world.metadata
+    name = "save" if before.startswith("save") else "add"
     call = getattr(port, name)
 
     def taken_over(value: Any, /) -> Any:
         setattr(port, name, call)
         if before == "settled":
             value = call(value)
-        world.clock.now += 100_000
+        world.stores.later(100_000)
         if then == "nothing":
             lease = world.ledger.acquire(LENA, owner="somebody else", ttl=1)
             world.ledger.release(lease)
@@ -172,3 +168,39 @@ def test_what_comes_in_after_the_lease_was_lost_does_not_stand(before: str, then
     world.service.recover()
     world.check()
     assert len(world.images()) == (0 if then == "delete" else 1)
+
+
+def test_what_a_store_refuses_because_somebody_else_was_there_is_a_lost_lease() -> None:
+    world = ready()
+    world.simulator.set_reference(world.db_id)
+
+    def refused(_: Any, /) -> Any:
+        world.stores.later(100_000)
+        world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+        raise StorageError("its media is gone")
+
+    world.metadata.add = refused
+    with pytest.raises(LeaseLost):
+        world.service.generate_scene(LENA, "She waits.")
+
+
+def test_what_is_withdrawn_is_no_other_image_that_got_its_id() -> None:
+    world = ready()
+    other = (world.service.generate_reference(LENA, prompt="another")).image
+    add = world.metadata.add
+
+    def taken_over(image: Any, /) -> Any:
+        (operation, _) = world.operations()
+        world.stores.later(100_000)
+        lease = world.ledger.acquire(LENA, owner="somebody else", ttl=1)
+        items = tuple(evolve(item, image_id=other.id) for item in operation.items)
+        done = evolve(operation, items=items, state=OperationState.DONE)
+        world.ledger.write(done, lease=lease)
+        world.ledger.release(lease)
+        return add(image)
+
+    world.metadata.add = taken_over
+    with pytest.raises(LeaseLost):
+        world.service.generate_scene(LENA, "She waits.")
+    assert world.images() == [other]
+    world.check()

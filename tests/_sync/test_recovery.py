@@ -28,7 +28,8 @@ from charimg import (
 )
 from charimg.models import utcnow
 
-from .world import LENA, World
+from .mishaps import Crash, break_once
+from .world import LENA, MAX, World
 
 UNKNOWN_ID = "0123456789abcdef01234567"
 
@@ -122,8 +123,8 @@ def test_a_lost_job_is_adopted_from_the_jobs_list() -> None:
         world.service.generate_portfolio(LENA)
     report = world.service.recover()
     assert outcomes(report) == ["adopted"]
-    assert len(report.operations[0].images) == 27
-    assert len(world.images()) == 55
+    assert len(report.operations[0].images) == world.shots
+    assert len(world.images()) == 2 * world.shots + 1
     assert world.counts == (1, 0, 2, 0)
     settled(world)
 
@@ -137,7 +138,7 @@ def test_a_lost_set_of_the_older_generation_is_adopted_from_the_gallery() -> Non
         world.service.generate_portfolio(LENA)
     assert outcomes(world.service.recover()) == ["adopted"]
     shots = (world.service.list_images(LENA, kind="portfolioItem")).images
-    assert len(shots) == 27
+    assert len(shots) == world.shots
     assert all(image.metrics.shot is not None for image in shots)
     settled(world)
 
@@ -258,15 +259,13 @@ def test_delete_after_success_is_finished() -> None:
         items=(item,),
         options={"policy": "delete-after-success"},
     )
-    later = CharacterImage(
+    world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(hours=1),
     )
-    world.metadata.add(later)
     assert outcomes(world.service.recover()) == ["completed"]
     images = world.images()
     assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
@@ -304,7 +303,7 @@ def test_a_job_that_still_runs_is_waited_for() -> None:
     assert report.unresolved == report.operations
     world.simulator.switches.strand_jobs = False
     assert outcomes(world.service.recover()) == ["completed"]
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     settled(world)
 
@@ -369,7 +368,7 @@ def test_tombstones_are_finished() -> None:
         doomed=(Doomed(image_id=image.id, media_key=image.media.key),),
     )
     assert outcomes(world.service.recover()) == ["cleaned"]
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     (operation, _) = world.operations()
     assert operation.state == OperationState.DONE
     settled(world)
@@ -390,7 +389,7 @@ def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
     )
     assert outcomes(world.service.recover()) == ["cleaned"]
     assert world.images() == []
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     settled(world)
 
 
@@ -431,22 +430,19 @@ def test_what_someone_else_finished_meanwhile_is_not_touched() -> None:
 def test_recovery_of_one_character_leaves_the_others_alone() -> None:
     world = ready()
     left_behind(world)
-    assert (world.service.recover("max")).operations == ()
+    assert (world.service.recover(MAX)).operations == ()
     assert outcomes(world.service.recover(LENA)) == ["cleaned"]
 
 
 def test_a_retry_that_was_cut_off_is_finished() -> None:
     world = ready()
     media = world.simulator.set_reference(world.db_id)
-    failed = world.metadata.add(
-        CharacterImage(
-            key="k",
-            character_id=LENA,
-            kind="reference",
-            status="failed",
-            error="-",
-            external_id=media,
-        )
+    failed = world.record(
+        key="k",
+        kind="reference",
+        status="failed",
+        error="-",
+        external_id=media,
     )
     item = OperationItem(key="k", index=0, external_id=media)
     left_behind(
@@ -537,7 +533,7 @@ def test_a_store_that_fails_leaves_the_rest_for_recovery() -> None:
     assert operation.state == OperationState.RECEIVED
     report = world.service.recover()
     assert outcomes(report) == ["completed"]
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     assert world.counts == (1, 0, 1, 0)
     settled(world)
 
@@ -552,18 +548,19 @@ def test_a_gallery_that_is_out_of_reach_leaves_the_set_for_recovery() -> None:
     world.simulator.switches.gallery_errors_after = None
     assert outcomes(world.service.recover()) == ["completed"]
     assert {image.status for image in world.images()} == {"succeeded"}
-    assert len(world.images()) == 28
+    assert len(world.images()) == world.shots + 1
     settled(world)
 
 
 def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     world = ready()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     world.service.generate_reference(LENA, prompt="one")
     world.simulator.switches.file_errors = 2
     result = world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert len(world.images()) == 26
+    assert (world.service.list_images(LENA)).total == world.shots - 1
     (operation, _) = world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2
@@ -580,23 +577,9 @@ def refused(world: World, **options: Any) -> CharacterImage:
 
 def interrupted_retry(world: World, failed: CharacterImage, *, recorded: bool) -> None:
     """Retry, and lose the process when the file is stored, or when the record is made good."""
-
-    class Gone(BaseException):
-        pass
-
-    class Metadata:
-        requires_media = False
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(world.metadata, name)
-
-        def update(self, image: CharacterImage) -> CharacterImage:
-            if recorded:
-                world.metadata.update(image)
-            raise Gone
-
-    with pytest.raises(Gone):
-        world.assemble(metadata=Metadata()).retry_ingestion(LENA, failed.id)
+    break_once(world.metadata, world.makes_good, after=recorded)
+    with pytest.raises(Crash):
+        world.service.retry_ingestion(LENA, failed.id)
 
 
 def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
@@ -612,7 +595,8 @@ def test_a_failed_record_is_made_good_when_recovery_gets_the_file() -> None:
     )
     assert outcomes(world.service.recover()) == ["completed"]
     (image,) = world.images()
-    assert (image.id, image.status, image.error) == (failed.id, "succeeded", None)
+    assert world.identity(image) == world.identity(failed)
+    assert (image.status, image.error) == ("succeeded", None)
     settled(world)
 
 
@@ -630,9 +614,9 @@ def test_the_file_of_an_interrupted_retry_goes_with_its_record() -> None:
     world = ready()
     failed = refused(world)
     interrupted_retry(world, failed, recorded=False)
-    assert world.media.keys() == {failed.key}
+    assert world.stores.keys() == {failed.key}
     world.service.delete_image(LENA, failed.id)
-    assert world.media.keys() == set()
+    assert world.stores.keys() == set()
     assert world.images() == []
     settled(world)
 
@@ -711,15 +695,13 @@ def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
     world = ready()
     world.service.generate_reference(LENA, prompt="one")
     left_behind(world, id="f" * 32, kind="delete", options={"all": True})
-    later = CharacterImage(
+    world.record(
         key="later",
-        character_id=LENA,
         kind="scene",
         status="failed",
         error="dark",
         created_at=utcnow() + timedelta(seconds=1),
     )
-    world.metadata.add(later)
     assert outcomes(world.service.recover()) == ["cleaned"]
     assert [image.key for image in world.images()] == ["later"]
     settled(world)

@@ -85,7 +85,7 @@ def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
     result = world.service.generate_reference(LENA, prompt="one")
     assert world.images() == [result.image]
     assert "lease.unreleased" in caplog.messages
-    world.clock.now += 10_000
+    world.stores.later(10_000)
     world.service.generate_scene(LENA, "two")
     settled(world)
 

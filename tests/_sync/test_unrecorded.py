@@ -16,14 +16,15 @@ from charimg import (
     ReferencePolicy,
 )
 
-from .mishaps import Crash, Rigged, break_once, outcomes, rigged, settled
+from .mishaps import Crash, Rigged, break_once, outcomes, prompts, rigged, settled
 from .world import LENA, World
 
 
 def picky() -> tuple[World, Rigged]:
     """Return a world whose repository keeps no record without media, with a reference."""
     world, simulator = rigged()
-    world.metadata.requires_media = True
+    if not world.metadata.requires_media:
+        world.metadata.requires_media = True
     world.service.generate_reference(LENA, prompt="one")
     return world, simulator
 
@@ -49,13 +50,13 @@ def test_failed_shots_are_listed_and_retried() -> None:
     assert listed.error
     assert listed.metrics.shot == failed.metrics.shot
     assert world.service.get_image(LENA, failed.id) == listed
-    assert failed.id not in {image.id for image in world.images()}
+    assert failed.id not in {image.id for image in world.service.iter_images(LENA)}
 
     image = (world.service.retry_ingestion(LENA, failed.id)).image
     assert (image.key, image.status, image.kind) == (failed.key, "succeeded", "portfolioItem")
     assert image.metrics.shot == failed.metrics.shot
     assert failures(world) == []
-    assert image.id in {each.id for each in world.images()}
+    assert image.id in {each.id for each in world.service.iter_images(LENA)}
     settled(world)
 
 
@@ -156,3 +157,127 @@ def test_an_interrupted_retry_is_finished(port: str, after: bool) -> None:
     assert (image.status, image.kind) == ("succeeded", "portfolioItem")
     assert all(each.state == OperationState.DONE for each in world.operations())
     settled(world)
+
+
+def test_a_retry_keeps_what_the_image_was_from_the_beginning() -> None:
+    world, simulator = picky()
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_scene(LENA, "On a roof.", created_by="ann")
+    (failed,) = failures(world)
+    assert failed.metrics.generation_ms is not None
+    world.service.generate_scene(LENA, "In a cellar.")
+    image = (world.service.retry_ingestion(LENA, failed.id)).image
+    assert (image.created_by, image.created_at) == ("ann", failed.created_at)
+    assert image.metrics.generation_ms == failed.metrics.generation_ms
+    assert prompts(world) == ["In a cellar.", "On a roof.", "one"]
+    settled(world)
+
+
+def failed_reference(world: World, simulator: Rigged, **options: str) -> CharacterImage:
+    """Draw a reference that does not come in."""
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError):
+        world.service.generate_reference(LENA, prompt="two", **options)
+    return (failures(world))[0]
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_retry_removes_nothing_when_another_is_the_master(interrupted: bool) -> None:
+    world, simulator = picky()
+    (one,) = world.images()
+    failed = failed_reference(world, simulator, policy="delete-after-success")
+    world.service.restore_reference(LENA, one.id)
+    if interrupted:
+        break_once(world.metadata, "add")
+        with pytest.raises(Crash):
+            world.service.retry_ingestion(LENA, failed.id)
+        assert outcomes(world.service.recover()) == ["completed"]
+    else:
+        assert (world.service.retry_ingestion(LENA, failed.id)).removed == 0
+    assert sorted(prompts(world)) == ["one", "two"]
+    settled(world)
+
+
+def test_the_latest_reference_is_the_master_though_its_file_is_missing() -> None:
+    world, simulator = picky()
+    (one,) = world.images()
+    failed = failed_reference(world, simulator, policy="keep-history")
+    result = world.service.generate_portfolio(LENA)
+    assert result.reference_id == failed.id
+    assert {image.prompt for image in result.images} == {"two"}
+    assert simulator.reference_of(world.db_id) == failed.external_id
+    assert not [each for each in simulator.requests if each.method == "PUT"]
+    world.service.generate_portfolio(LENA, reference_id=one.id)
+    assert simulator.reference_of(world.db_id) == one.external_id
+    restored = world.service.restore_reference(LENA, failed.id)
+    assert (restored.id, restored.status) == (failed.id, "failed")
+    assert simulator.reference_of(world.db_id) == failed.external_id
+
+
+def test_a_master_whose_file_is_missing_is_deleted_there_too() -> None:
+    world, simulator = picky()
+    failed = failed_reference(world, simulator, policy="keep-history")
+    result = world.service.delete_image(LENA, failed.id)
+    assert (result.removed, result.remote_deleted) == (1, True)
+    assert simulator.reference_of(world.db_id) is None
+    assert failures(world) == []
+
+
+def test_a_failed_shot_is_deleted() -> None:
+    world, simulator = picky()
+    first, second = lost(world, simulator, 2)
+    before = world.counts
+    result = world.service.delete_image(LENA, first.id)
+    assert (result.removed, result.remote_deleted) == (1, None)
+    assert world.counts == before
+    assert [image.id for image in failures(world)] == [second.id]
+    for call in (world.service.get_image, world.service.delete_image):
+        with pytest.raises(ImageNotFound):
+            call(LENA, first.id)
+    with pytest.raises(ImageNotFound):
+        world.service.retry_ingestion(LENA, first.id)
+    settled(world)
+
+
+def test_the_id_of_a_failed_shot_leads_to_the_image_that_a_retry_has_stored() -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    image = (world.service.retry_ingestion(LENA, failed.id)).image
+    assert world.service.get_image(LENA, failed.id) == image
+    with pytest.raises(ImageMismatch, match="nothing to retry"):
+        world.service.retry_ingestion(LENA, failed.id)
+    assert (world.service.delete_image(LENA, failed.id)).removed == 1
+    with pytest.raises(ImageNotFound):
+        world.service.get_image(LENA, failed.id)
+    assert failures(world) == []
+    settled(world)
+
+
+def test_an_id_that_was_given_anew_does_not_lead_to_another_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    (other, *_) = world.images()
+    image = (world.service.retry_ingestion(LENA, failed.id)).image
+    world.service.delete_image(LENA, image.id)
+    get = world.metadata.get
+
+    def anew(image_id: str, /) -> CharacterImage | None:
+        found: CharacterImage | None = get(other.id if image_id == image.id else image_id)
+        return None if image_id == failed.id else found
+
+    monkeypatch.setattr(world.metadata, "get", anew)
+    with pytest.raises(ImageNotFound):
+        world.service.get_image(LENA, failed.id)
+
+
+def test_the_latest_error_is_shown() -> None:
+    world, simulator = picky()
+    (failed,) = lost(world, simulator)
+    simulator.switches.html_files = 1
+    with pytest.raises(IngestionError) as caught:
+        world.service.retry_ingestion(LENA, failed.id)
+    (again,) = failures(world)
+    assert again.error == str(caught.value) != failed.error

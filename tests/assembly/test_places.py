@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from charimg import ConfigurationError
 from charimg._assembly import places
 from charimg._assembly.places import Place, Role, parse_place, shown
+from charimg.stores.postgres.settings import DEFAULT_SCHEMA
 
 ROLES = (places.METADATA, places.MEDIA, places.LEDGER, places.CHARACTERS)
 
@@ -102,6 +103,8 @@ def test_places_show_nothing_secret() -> None:
     place = parse_place(url, places.METADATA)
     assert str(place) == "postgresql://db.example:5432/studio"
     assert "hush" not in repr(place)
+    in_schema = parse_place("postgresql://u:hush@db/s?x=hush&schema=a%26b", places.METADATA)
+    assert str(in_schema) == "postgresql://db/s?schema=a%26b"
     assert str(Place(backend="file", path=Path("/var/media"))) == "/var/media"
     assert "hush" not in shown("s3://[hush")
 
@@ -117,6 +120,84 @@ def test_places_that_are_spelled_differently(tmp_path: Path) -> None:
     here = Place(backend="sqlite", path=tmp_path / "x.sqlite")
     assert here.is_at(Place(backend="sqlite", path=tmp_path / "link" / "." / "x.sqlite"))
     assert not here.is_at(Place(backend="sqlite", path=tmp_path / "y.sqlite"))
-    there = Place(backend="s3", url="s3://bucket")
-    assert there.is_at(Place(backend="s3", url="s3://bucket"))
-    assert not there.is_at(Place(backend="s3", url="s3://bucket/x"))
+    assert not here.is_at(Place(backend="file", path=tmp_path / "x.sqlite"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://localhost/studio", "postgres://127.0.0.1:5432/studio"),
+        ("postgresql://me:hush@[::1]/studio", "postgresql://LocalHost/studio?schema=charimg"),
+        ("postgresql://you@db.example/s", "postgresql://me@DB.example:5432/s?connect_timeout=3"),
+        ("postgresql:///studio?host=/run/pg&port=5433", "postgresql://%2Frun%2Fpg:5433/studio"),
+        ("postgresql://h/me", "postgresql://me@h"),
+        ("postgresql://h/me", "postgresql://h?user=me"),
+        ("postgresql:///studio?host=::1", "postgresql://localhost?dbname=studio"),
+        ("postgresql://h1,h2:5433/s", "postgresql://h1:5432,h2/s?host=h1,h2&port=5432,5433"),
+        ("postgresql://h1:6,h2:6/s", "postgresql:///s?host=h1,h2&port=6"),
+        ("payload+https://cms.example/", "payload+https://CMS.example:443?cdn=https://cdn.example"),
+        ("payload+http://localhost:3000/a", "payload+http://127.0.0.1:3000/a/"),
+        ("s3://bucket/a/b", "s3://bucket/a//b/?public=https://cdn.example&region=auto"),
+        ("s3://b?endpoint=http://localhost:9000", "s3://b/?endpoint=http://127.0.0.1:9000/"),
+    ],
+)
+def test_servers_that_are_spelled_differently(one: str, other: str) -> None:
+    role = places.MEDIA if one.startswith("s3") else places.METADATA
+    here, there = parse_place(one, role), parse_place(other, role)
+    assert here.is_at(there)
+    assert there.is_at(here)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("postgresql://localhost/studio", "postgresql://localhost/other"),
+        ("postgresql://localhost/studio", "postgresql://localhost:5433/studio"),
+        ("postgresql://localhost/studio", "postgresql://db.example/studio"),
+        ("postgresql://localhost/studio", "postgresql://localhost/studio?schema=other"),
+        ("postgresql://h1,h2/s", "postgresql://h1/s"),
+        ("postgresql://localhost/studio", "postgresql:///studio?host=/run/postgresql"),
+        ("payload+https://cms.example", "payload+http://cms.example"),
+        ("payload+https://cms.example", "payload+https://cms.example/other"),
+        ("payload+https://cms.example", "payload+https://cms.example?media=pictures"),
+        ("payload+https://cms.example", "postgresql://cms.example"),
+        ("s3://bucket", "s3://bucket/a"),
+        ("s3://bucket", "s3://other"),
+        ("s3://bucket", "s3://bucket?endpoint=http://localhost:9000"),
+    ],
+)
+def test_servers_that_are_two(one: str, other: str) -> None:
+    role = places.MEDIA if one.startswith("s3") else places.METADATA
+    assert not parse_place(one, role).is_at(parse_place(other, role))
+
+
+def test_what_the_environment_completes(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = parse_place("postgresql://", places.METADATA)
+    full = parse_place("postgresql://db.example:6432/studio", places.METADATA)
+    assert not bare.is_at(full)
+    for name, value in (("HOST", "db.example"), ("PORT", "6432"), ("DATABASE", "studio")):
+        monkeypatch.setenv(f"PG{name}", value)
+    assert bare.is_at(full)
+    monkeypatch.delenv("PGDATABASE")
+    monkeypatch.setenv("PGUSER", "studio")
+    assert bare.is_at(full)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://s3.example")
+    one = parse_place("s3://bucket", places.MEDIA)
+    assert one.is_at(parse_place("s3://bucket?endpoint=https://s3.example:443", places.MEDIA))
+
+
+def test_the_schema_that_is_meant_by_none() -> None:
+    one = parse_place(f"postgresql://h/d?schema={DEFAULT_SCHEMA}", places.METADATA)
+    assert one.is_at(parse_place("postgresql://h/d", places.METADATA))
+
+
+def test_a_directory_in_another(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    outer = Place(backend="file", path=tmp_path)
+    inner = Place(backend="file", path=tmp_path / "link" / "a" / "b")
+    assert outer.holds(inner)
+    assert not inner.holds(outer)
+    assert not outer.holds(outer)
+    assert not outer.holds(Place(backend="file", path=tmp_path.with_name(f"{tmp_path.name}2")))
+    assert not outer.holds(Place(backend="sqlite", path=tmp_path / "x.sqlite"))
+    assert not parse_place("s3://b", places.MEDIA).holds(parse_place("s3://b/c", places.MEDIA))

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +288,16 @@ def test_json_stays_json_on_a_terminal(world: Any) -> None:
     data, _, said = without_escapes(text).partition("\n}\n")
     assert json.loads(data + "}") == {"images": [], "total": 0}
     assert said == "0 of 0 images.\n"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_wraps_where_the_terminal_ends(columns: int) -> None:
+    code, shown = on_terminal("migrate", "--help", columns=columns)
+    assert code == 0
+    text = without_escapes(shown).partition("Options")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    (first,) = [n for n, line in enumerate(lines) if line.startswith("What no option names")]
+    told = [line for line in lines[first:] if not line.startswith(("╭", "└"))]
+    # Every line but the last is full: the next word would not have fitted.
+    for line, following in pairwise(told):
+        assert len(line) + 1 + len(following.split()[0]) > columns - 4

@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from charimg import __version__
 from charimg.cli import doctor
 from charimg.cli.doctor import Finding, verdict
 from charimg.cli.exit_codes import ExitCode
+from charimg.cli.probes import check_newest
+from charimg.cli.scratch import scratch
 from charimg.cli.session import Settings
 from charimg.journal import Operation, OperationKind, OperationState
+
+
+def _findings(answer: Any) -> dict[str, tuple[str, str]]:
+    return {each["name"]: (each["level"], each["message"]) for each in answer.json["findings"]}
 
 
 def _levels(answer: Any) -> dict[str, str]:
@@ -41,6 +48,137 @@ def test_nothing_is_made_where_nothing_is(world: Any, run: Any, tmp_path: Path) 
     assert answer.code == 0
     assert "it will be made" in answer.out
     assert not (tmp_path / "a").exists()
+
+
+def _below(path: Path) -> list[Path]:
+    return sorted(path.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("variable", "path", "roles"),
+    [
+        ("METADATA", "deep/er/x.sqlite", {"metadata", "characters", "ledger"}),
+        ("LEDGER", "deep/er/x.sqlite", {"ledger"}),
+        ("CHARACTERS", "x.sqlite", {"characters"}),
+        ("MEDIA", "deep/er/files", {"media"}),
+        ("MEDIA", "empty", {"media"}),
+    ],
+)
+def test_what_is_not_there_yet_is_tried_and_nothing_stays(
+    world: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    path: str,
+    roles: set[str],
+) -> None:
+    (tmp_path / "empty").mkdir()
+    scheme = "file" if variable == "MEDIA" else "sqlite"
+    slash = "" if scheme == "file" else "/"
+    monkeypatch.setenv(f"CHARIMG_{variable}", f"{scheme}://{slash}{tmp_path}/{path}")
+    before = _below(tmp_path)
+    answer = world.run("doctor", "--json")
+    assert answer.code == 0, answer.out
+    found = _findings(answer)
+    for role in roles:
+        assert found[role][0] == "ok"
+        assert f"{tmp_path}/{path}: " in found[role][1]
+    assert _below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "path", "broken", "told"),
+    [
+        ("METADATA", "file/x.sqlite", {"metadata", "characters", "ledger"}, "Not a directory"),
+        ("METADATA", "empty", {"metadata", "characters", "ledger"}, "choose another path"),
+        ("LEDGER", "deep/er/" + "x" * 300, {"ledger"}, "choose another path"),
+        ("LEDGER", "deep/" + "x" * 300 + "/x.sqlite", {"ledger"}, "File name too long"),
+        ("MEDIA", "deep/er/" + "x" * 300, {"media", "metadata"}, "Choose a shorter path"),
+        ("MEDIA", "file/files", {"media"}, "Not a directory"),
+    ],
+)
+def test_what_cannot_be_made_is_told_in_one_line_and_nothing_stays(
+    world: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    path: str,
+    broken: set[str],
+    told: str,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    scheme = "file" if variable == "MEDIA" else "sqlite"
+    slash = "" if scheme == "file" else "/"
+    monkeypatch.setenv(f"CHARIMG_{variable}", f"{scheme}://{slash}{tmp_path}/{path}")
+    before = _below(tmp_path)
+    answer = world.run("doctor", "--json")
+    assert answer.code == 6, answer.out
+    found = _findings(answer)
+    assert {name for name, (level, _) in found.items() if level == "error"} == broken
+    for role in broken:
+        assert f"{tmp_path}/{path}" in found[role][1]
+        assert told in found[role][1]
+        assert "\n" not in found[role][1]
+        assert "charimg-probe" not in found[role][1]
+    assert "database" not in found or variable != "METADATA"
+    assert _below(tmp_path) == before
+
+
+def test_a_directory_above_that_somebody_uses_meanwhile_stays(
+    tmp_path: Path,
+) -> None:
+    settings = Settings.of(tmp_path / "a" / "b").places
+    with scratch(settings):
+        (tmp_path / "a" / "file").touch()
+    assert _below(tmp_path) == [tmp_path / "a", tmp_path / "a" / "file"]
+
+
+def test_the_newest_file_is_read(world: Any) -> None:
+    assert _findings(world.run("doctor", "--json"))["files"] == ("ok", "no records yet")
+    world.reference()
+    level, message = _findings(world.run("doctor", "--json"))["files"]
+    assert level == "ok"
+    assert message == "that of the newest record is there, and is the one that was stored"
+
+
+def test_files_that_are_elsewhere_are_told(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reference()
+    (tmp_path / "forgotten").mkdir()
+    monkeypatch.setenv("CHARIMG_MEDIA", f"file://{tmp_path}/forgotten")
+    answer = world.run("doctor", "--json")
+    assert answer.code == 6
+    level, message = _findings(answer)["files"]
+    assert level == "error"
+    assert message.startswith(f"The newest record's file is not in {tmp_path}/forgotten. ")
+    assert "CHARIMG_MEDIA" in message
+    assert _levels(answer)["media"] == "ok"
+
+
+def test_a_file_that_was_changed_is_told(world: Any) -> None:
+    image = world.reference()
+    with Settings.of(world.directory).stores() as stores:
+        media = stores.media.get(image["media"]["key"])
+        assert media is not None
+        path = stores.media.path(media)  # type: ignore[attr-defined]
+    path.write_bytes(b"x" * media.size)
+    answer = world.run("doctor", "--json")
+    assert answer.code == 6
+    level, message = _findings(answer)["files"]
+    assert level == "error"
+    assert f"{image['id']!r} of 'mara', is not the one that was stored" in message
+
+
+def test_a_repository_that_cannot_tell_whose_records_it_holds(world: Any) -> None:
+    with Settings.of(world.directory).stores() as stores:
+        plain = evolve(stores, metadata=_Plain())
+    assert check_newest(plain).startswith("not looked at")
+
+
+class _Plain:
+    """A repository that names no characters; nothing else is asked of it."""
 
 
 def test_no_configuration(run: Any, tmp_path: Path) -> None:

@@ -83,6 +83,9 @@ def test_what_fails_is_told_and_the_rest_is_copied(world: Any, tmp_path: Path) -
         (("--to-media", "ftp://x/y?hush"), "--to-media"),
         (("--to-metadata", "mysql://me:hush@host/db"), "--to-metadata must be a URL such as"),
         (("--to-metadata", "payload+https://cms.example"), "media must be in Payload"),
+        (("--to-directory", ""), "it is empty; give a directory"),
+        (("--to-directory", "x" * 300), "which cannot be used (File name too long)"),
+        (("--to-directory", __file__), "which is not a directory"),
     ],
 )
 def test_bad_targets(world: Any, options: tuple[str, ...], told: str) -> None:
@@ -103,6 +106,17 @@ def test_the_same_place_by_another_name(world: Any, tmp_path: Path) -> None:
         answer = world.read("migrate", *options)
         assert answer.code == 2, answer.err
         assert "source and target are the same" in answer.err
+
+
+@pytest.mark.parametrize("target", ["media", "media/inside", "media/../media/x", ""])
+def test_files_do_not_go_into_each_other(world: Any, tmp_path: Path, target: str) -> None:
+    filled(world)
+    before = sorted(tmp_path.rglob("*"))
+    answer = world.read("migrate", "--to-media", f"file://{world.directory}/{target}")
+    assert answer.code == 2
+    told = "source and target are the same" if target == "media" else f" lies in {world.directory}"
+    assert told in answer.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_ctrl_c_says_that_it_can_be_resumed(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,3 +44,42 @@ def test_the_terminal_is_stdout() -> None:
     from charimg.cli import prompt
 
     assert prompt._has_terminal() == sys.stdout.isatty()
+
+
+SUGGESTER = """
+from charimg import PromptSuggestion
+
+class Model:
+    def suggest(self, character):
+        return PromptSuggestion(
+            prompt=f"{character.name}, as ever.", template="fixed/1", facts={}, reason="It slept."
+        )
+"""
+
+
+def test_the_suggester_of_the_environment(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "studio_model.py").write_text(SUGGESTER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CHARIMG_SUGGESTER", "studio_model:Model")
+    answer = world.read("prompt", "mara")
+    assert answer.out == "Mara Voss, as ever."
+    assert "The template's own, because: It slept." in answer.err
+    drawn = world.run("generate", "reference", "mara", "--json")
+    assert drawn.json["prompt"] == "Mara Voss, as ever."
+    assert world.run("doctor").code == 0
+
+
+def test_a_suggester_that_cannot_be_had_stops_only_what_needs_it(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARIMG_SUGGESTER", "studio_absent:Model")
+    for command in (("prompt", "mara"), ("generate", "reference", "mara"), ("doctor",)):
+        answer = world.run(*command, "--json") if command[0] != "prompt" else world.read(*command)
+        assert answer.code == 2
+        assert "there is no module 'studio_absent'" in answer.out + answer.err
+    assert world.counters["initialImagePosts"] == 0
+    drawn = world.run("generate", "reference", "mara", "--prompt", "A face.", "--json")
+    assert drawn.code == 0, drawn.err
+    assert world.read("list", "mara").code == 0

@@ -5,6 +5,8 @@ import io
 import json
 import logging
 import os
+import subprocess
+from pathlib import Path
 
 import pytest
 import typer
@@ -20,6 +22,8 @@ from charimg.errors import (
     StorageError,
 )
 from charimg.models import OperationWarning
+
+from .process import COMMAND
 
 
 def _exit_code(error: BaseException, *, as_json: bool = False) -> int:
@@ -208,6 +212,24 @@ def test_a_stdout_that_takes_nothing_is_one_clear_error(
         report.data({"a": 1}, lambda: "a")
     assert caught.value.exit_code == 1
     assert "stdout takes no output: No space left on device." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("list", "mara"), ("list", "--wrong")])
+def test_a_failure_that_stdout_does_not_take_is_told_on_stderr(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [COMMAND, *command, "--json", "--directory", tmp_path],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    error, lost = ended.stderr.splitlines()
+    assert error.startswith("Error: There is nothing of charimg's") or "--wrong" in error
+    assert lost == "Error: stdout takes no output: No space left on device."
 
 
 def test_a_stdout_that_is_closed_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

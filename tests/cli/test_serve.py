@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import urllib.error
 import urllib.request
@@ -74,6 +75,33 @@ def test_data_of_one_s_own_are_served(run: Any, tmp_path: Path) -> None:
     try:
         url = url_of(process)
         assert fetch(f"{url}/v1/characters/mara/images")["character"]["name"] == "Mara"
+    finally:
+        process.send_signal(signal.SIGINT)
+    assert finish(process).code == 0
+
+
+SUGGESTER = """
+from charimg import PromptSuggestion
+
+class Model:
+    async def suggest(self, character):
+        return PromptSuggestion(prompt=f"{character.name}, as ever.", template="t/1", facts={})
+"""
+
+
+def test_the_page_suggests_what_the_environment_s_suggester_says(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "studio_page.py").write_text(SUGGESTER)
+    run("characters", "add", "Mara", "--directory", tmp_path / "data")
+    process = start(
+        "serve", "--port", "0", "--json", "--directory", tmp_path / "data",
+        "--library-url", "http://127.0.0.1:9",
+        CHARIMG_SUGGESTER="studio_page:Model",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    )  # fmt: skip
+    try:
+        url = url_of(process)
+        told = fetch(f"{url}/v1/characters/mara/initial-image-prompt")
+        assert told["prompt"] == "Mara, as ever."
     finally:
         process.send_signal(signal.SIGINT)
     assert finish(process).code == 0

@@ -233,3 +233,40 @@ def test_a_header_that_is_none_is_refused_unseen(world: Any, given: str) -> None
     answer = world.run("generate", "reference", "mara", "--header", given, "--json")
     _check(answer, 2, "NAME=VALUE")
     assert "SECRET" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("directory", "told"),
+    [
+        ("", "it is empty; give a directory"),
+        (" ", "it is empty; give a directory"),
+        ("x" * 300, "(File name too long)"),
+        (__file__, "which is not a directory"),
+        (f"{__file__}/below", "(Not a directory)"),
+    ],
+)
+@pytest.mark.parametrize("command", [("list", "mara"), ("characters", "list"), ("migrate",)])
+def test_a_directory_that_can_be_none(
+    run: Any, command: tuple[str, ...], directory: str, told: str
+) -> None:
+    answer = run(*command, "--json", "--directory", directory)
+    assert answer.code == 2
+    assert told in answer.json["error"]["message"]
+    assert "--directory" in answer.json["error"]["message"]
+
+
+def test_a_database_whose_path_is_too_long(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARIMG_METADATA", f"sqlite:///{'x' * 300}")
+    answer = run("characters", "list", "--json")
+    assert answer.code == 2
+    assert "There is nothing of charimg's in" in answer.json["error"]["message"]
+    answer = run("characters", "add", "Mara", "--json")
+    assert answer.code == 6
+    assert "choose another path" in answer.json["error"]["message"]
+
+
+def test_the_directory_of_the_environment(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHARIMG_DIR", "x" * 300)
+    answer = run("list", "mara", "--json")
+    assert answer.code == 2
+    assert "(File name too long)" in answer.json["error"]["message"]

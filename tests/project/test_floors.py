@@ -95,9 +95,26 @@ EXTRAS = {
     "typer": {"cli"},
     "uvicorn": {"testing", "cli"},
     "jinja2": {"web"},
+    "asgiref": {"web"},
+    "django": {"web"},
+    "fastapi": {"web"},
+    "flask": {"web"},
+    "flask_login": {"web"},
+    "pydantic": {"web"},
+    "starlette": {"web"},
+    "werkzeug": {"web"},
 }
 """Packages of extras. Outside ``cli`` they are imported when they are used, never at load, but for
 the adapter of a web framework, which is loaded by who has it."""
+
+ADAPTERS = {
+    "charimg.web.django": {"asgiref", "django"},
+    "charimg.web.fastapi": {"fastapi", "starlette", "pydantic"},
+    "charimg.web.flask": {"flask", "werkzeug"},
+    # They say for FastAPI alone what the routes take and answer.
+    "charimg.web._models": {"pydantic"},
+    "charimg.web._openapi": {"pydantic"},
+}
 
 
 def room_of(module: str) -> str:
@@ -158,7 +175,7 @@ def judge_foreign(each: Import) -> str | None:
     if package in EXTRAS:
         if here not in EXTRAS[package]:
             return f"{here} may not import {package}"
-        if each.when == "load" and here != "cli" and each.importer != f"charimg.web.{package}":
+        if each.when == "load" and here != "cli" and package not in ADAPTERS.get(each.importer, ()):
             return f"{here} loads {package} before it is used"
         return None
     return f"{package} is no dependency"

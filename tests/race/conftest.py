@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ..servers.patience import quick as quick
 from .worlds import Temporary, Worlds
 
 
@@ -22,19 +20,3 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Temporary:
     where = tmp_path / "temporary"
     where.mkdir()
     return Temporary(where, monkeypatch)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing waits for the disk: no plug is pulled here."""
-
-    class Connection(sqlite3.Connection):
-        def execute(self, sql: str, *args: Any) -> Any:
-            off = sql.startswith("PRAGMA synchronous")
-            return super().execute("PRAGMA synchronous = OFF" if off else sql, *args)
-
-    connect = sqlite3.connect
-    monkeypatch.setattr(
-        sqlite3, "connect", lambda *a, **k: connect(*a, **{"factory": Connection, **k})
-    )
-    monkeypatch.setattr(os, "fsync", lambda _: None)

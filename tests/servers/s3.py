@@ -107,6 +107,8 @@ def credentials(patch: pytest.MonkeyPatch) -> None:
     """Set the variables that the server accepts."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
+    # Not what the developer has in the home directory.
+    patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     patch.setenv("AWS_ACCESS_KEY_ID", ACCESS_KEY)
     patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
 
 from attrs import field, frozen
 
 from .._library.urls import is_ambiguous
 from ..errors import ConfigurationError
+from .identity import identity_of, schema_of
 
 __all__ = ["CHARACTERS", "LEDGER", "MEDIA", "METADATA", "Place", "Role", "parse_place", "shown"]
 
@@ -66,11 +67,23 @@ class Place:
 
     def is_at(self, other: Place) -> bool:
         """Tell whether both are one place, however it is spelled."""
-        same_path = self.path.resolve() == other.path.resolve()
-        return (self.backend, self.url) == (other.backend, other.url) and same_path
+        if self.backend != other.backend:
+            return False
+        if self.url:
+            return identity_of(self.backend, self.url) == identity_of(other.backend, other.url)
+        return self.path.resolve() == other.path.resolve()
+
+    def holds(self, other: Place) -> bool:
+        """Tell whether the other place is below this one's directory."""
+        if self.backend != "file" or other.backend != "file":
+            return False
+        return self.path.resolve() in other.path.resolve().parents
 
     def __str__(self) -> str:
-        return shown(self.url) if self.url else str(self.path)
+        if not self.url:
+            return str(self.path)
+        schema = schema_of(self.url) if self.backend == "postgresql" else ""
+        return shown(self.url) + (f"?schema={quote(schema)}" if schema else "")
 
 
 def parse_place(text: str, role: Role, *, source: str | None = None) -> Place:

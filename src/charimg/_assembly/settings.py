@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from stat import S_ISDIR
 
 from attrs import evolve, frozen
 
@@ -15,7 +16,7 @@ from .embedded import DATABASE
 from .embedded import MEDIA as MEDIA_DIRECTORY
 from .places import Place, Role, parse_place
 
-__all__ = ["StoreSettings", "allowed_origins", "data_directory", "media_url"]
+__all__ = ["StoreSettings", "allowed_origins", "check_directory", "data_directory", "media_url"]
 
 
 @frozen(kw_only=True)
@@ -141,15 +142,33 @@ def data_directory() -> Path:
     """Return the directory named by ``CHARIMG_DIR``, else ``./charimg-data``.
 
     Raises:
-        ConfigurationError: It exists and is no directory.
+        ConfigurationError: It exists and is no directory, or can be none.
     """
-    path = Path(os.environ.get("CHARIMG_DIR") or "charimg-data")
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(
-            f"CHARIMG_DIR names {str(path)!r}, which is not a directory. Point it to a directory "
-            "that charimg may write to."
-        )
-    return path
+    return check_directory(Path(os.environ.get("CHARIMG_DIR") or "charimg-data"), "CHARIMG_DIR")
+
+
+def check_directory(path: Path, source: str) -> Path:
+    """Return the path, of a directory that is there or can be made.
+
+    Args:
+        path: The path.
+        source: What to call it in a message.
+
+    Raises:
+        ConfigurationError: Something else is there, or the system refuses the path.
+    """
+    try:
+        if S_ISDIR(path.stat().st_mode):
+            return path
+        reason = "which is not a directory"
+    except FileNotFoundError:
+        return path
+    except OSError as error:
+        reason = f"which cannot be used ({error.strerror})"
+    raise ConfigurationError(
+        f"{source} names {str(path)!r}, {reason}. Point it to a directory that charimg "
+        "may write to."
+    )
 
 
 def site_url() -> str | None:

@@ -134,6 +134,7 @@ class AsyncServiceBase:
         ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
         tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
         and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
+        ``CHARIMG_SUGGESTER`` names a prompt suggester as ``module:attribute``, unless one is given.
 
         Args:
             **options: Further arguments of the constructor.
@@ -143,7 +144,10 @@ class AsyncServiceBase:
         """
         from .._assembly.settings import StoreSettings, allowed_origins
         from .._assembly.stores import async_open_stores
+        from .._assembly.suggesters import async_suggester
 
+        if options.get("suggester") is None and (named := async_suggester()) is not None:
+            options["suggester"] = named
         owned = AsyncExitStack()
         library = AsyncCharacterLibrary.from_env()
         owned.push_async_callback(library.aclose)

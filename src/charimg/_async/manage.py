@@ -20,14 +20,14 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
 from .removal import doom, finish_removal, remove_replaced, sweep
-from .unrecorded import unrecorded_image
+from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
 
 async def _image(run: AsyncRun, image_id: str) -> CharacterImage:
     """Read the image again, now that nobody else can remove it."""
-    image = await run.parts.metadata.get(image_id)
+    image = await find_image(run.parts, image_id)
     if image is None:
         raise ImageNotFound(f"There is no image {image_id}; it may have been deleted already.")
     return image
@@ -35,14 +35,17 @@ async def _image(run: AsyncRun, image_id: str) -> CharacterImage:
 
 async def delete_image(run: AsyncRun, image_id: str) -> DeleteResult:
     """Remove record and media, and the remote master if this was it."""
-    image = await _image(run, image_id)
+    unrecorded = await unrecorded_image(run.parts, image_id)
+    image = unrecorded or await _image(run, image_id)
     current = None
     if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
         current = await current_reference(run.parts, image.character_id)
     is_master = current is not None and current.id == image.id
     intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
     await run.write(doomed=(doom(image),), options=intent)
-    await sweep(run)
+    await sweep(run, images=(image,))
+    if unrecorded is not None:
+        await run.write(removed=run.op.removed + 1)
     return await _deleted(run)
 
 
@@ -113,8 +116,7 @@ async def retry_ingestion(
     if unrecorded is not None:
         options["unrecorded"] = image.kind
     await run.write(state=OperationState.RECEIVED, items=(item,), options=options)
-    replaced = image if unrecorded is None else None
-    result = await single(run, character, kind=image.kind, replaced=replaced)
+    result = await single(run, character, kind=image.kind, replaced=image)
     await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed)

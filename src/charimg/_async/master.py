@@ -10,6 +10,7 @@ from ..errors import ImageMismatch, ImageNotFound
 from ..models import PROVIDER, CharacterImage, CharacterReference, ImageKind, utcnow
 from .operation import AsyncRun
 from .parts import AsyncParts
+from .unrecorded import find_image, unrecorded_references
 
 __all__ = [
     "became_master",
@@ -46,7 +47,9 @@ async def current_reference(parts: AsyncParts, character_id: str) -> CharacterIm
                 best = image
         cursor = page.next_cursor
         if cursor is None:
-            return best
+            break
+    unrecorded = await unrecorded_references(parts, character_id)
+    return max((*unrecorded, *(() if best is None else (best,))), key=_master_since, default=None)
 
 
 async def next_mastery(parts: AsyncParts, character_id: str, now: datetime) -> datetime:
@@ -59,7 +62,12 @@ async def next_mastery(parts: AsyncParts, character_id: str, now: datetime) -> d
 
 
 async def became_master(parts: AsyncParts, reference: CharacterImage) -> CharacterImage:
-    """Record that a reference is the remote master from now on, and no other one of its kind."""
+    """Record that a reference is the remote master from now on, and no other one of its kind.
+
+    One that failed and has no record is left as it is.
+    """
+    if reference.media is None and parts.metadata.requires_media:
+        return reference
     since = await next_mastery(parts, reference.character_id, utcnow())
     metrics = evolve(reference.metrics, master_since=since)
     return await parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
@@ -89,7 +97,7 @@ async def reference_of(run: AsyncRun, character_id: str, image_id: str) -> Chara
         ImageMismatch: It is another character's, no reference, or the Library has no id for it.
     """
     shown = f"{image_id!a:.80}"
-    image = await run.parts.metadata.get(image_id)
+    image = await find_image(run.parts, image_id)
     if image is None:
         raise ImageNotFound(f"There is no image {shown}. List the images to see which exist.")
     if image.character_id != character_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import evolve
@@ -35,14 +36,28 @@ def doom(image: CharacterImage) -> Doomed:
     )
 
 
-async def sweep(run: AsyncRun) -> None:
-    """Remove what the operation has doomed: every record, then all media, then the tombstones."""
+async def sweep(run: AsyncRun, *, images: Iterable[CharacterImage] = ()) -> None:
+    """Remove what the operation has doomed: every record, then all media, then the tombstones.
+
+    Args:
+        run: The operation.
+        images: The records themselves, if they are at hand: what they say is stored and is not
+            becomes a warning. After a crash a part of it may have been removed before.
+    """
     removed = 0
     for doomed in run.op.doomed:
         removed += await run.parts.metadata.delete(doomed.image_id)
+    stored = {image.media.key for image in images if image.media is not None}
     for doomed in run.op.doomed:
-        await run.parts.media.delete(doomed.media_key)
+        if await run.parts.media.delete(doomed.media_key):
+            stored.discard(doomed.media_key)
     await run.write(doomed=(), removed=run.op.removed + removed)
+    if stored:
+        run.warn(
+            ErrorCode.NO_MEDIA,
+            f"Of {len(stored)} removed images the media store had no file, of {min(stored)!r} for "
+            "example. If it is kept in another store, it is still there.",
+        )
 
 
 async def remove_all(
@@ -58,15 +73,15 @@ async def remove_all(
     cursor: str | None = None
     while True:
         page = await run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
-        doomed = tuple(
-            doom(image)
+        images = [
+            image
             for image in page.images
             if image.id != keep and (until is None or image.created_at <= until)
-        )
-        if doomed:
+        ]
+        if images:
             await run.keep()
-            await run.write(doomed=doomed)
-            await sweep(run)
+            await run.write(doomed=tuple(doom(image) for image in images))
+            await sweep(run, images=images)
         cursor = page.next_cursor
         if cursor is None:
             return

@@ -28,7 +28,7 @@ from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import AsyncRun
 from .recovery import recover
-from .unrecorded import list_unrecorded, unrecorded_image
+from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["AsyncCharacterImageService"]
 
@@ -321,9 +321,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
             ImageNotFound: No such image.
             ImageMismatch: It belongs to another character.
         """
-        image = await self._parts.metadata.get(image_id)
-        if image is None:
-            image = await unrecorded_image(self._parts, image_id)
+        image = await find_image(self._parts, image_id)
         if image is None:
             raise ImageNotFound(
                 f"There is no image {image_id!a:.80}. List the images to see which exist."

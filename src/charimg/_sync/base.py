@@ -135,6 +135,7 @@ class ServiceBase:
         ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
         tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
         and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
+        ``CHARIMG_SUGGESTER`` names a prompt suggester as ``module:attribute``, unless one is given.
 
         Args:
             **options: Further arguments of the constructor.
@@ -144,7 +145,10 @@ class ServiceBase:
         """
         from .._assembly.settings import StoreSettings, allowed_origins
         from .._assembly.stores import open_stores
+        from .._assembly.suggesters import suggester
 
+        if options.get("suggester") is None and (named := suggester()) is not None:
+            options["suggester"] = named
         owned = ExitStack()
         library = CharacterLibrary.from_env()
         owned.callback(library.close)

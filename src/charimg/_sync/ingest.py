@@ -19,8 +19,9 @@ from ..errors import (
     IngestionError,
     InvalidArgument,
     LeaseLost,
+    StorageError,
 )
-from ..journal import ItemState, OperationItem
+from ..journal import ItemState, Operation, OperationItem
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -80,7 +81,7 @@ def ingest(
         run: The operation; its items are already written down.
         kind: The kind of the records.
         character: For alternative texts; ``None`` if the host no longer knows the character.
-        replaced: The ``failed`` record that a retry makes good, instead of adding a new one.
+        replaced: The ``failed`` image that a retry makes good: in its record, if it has one.
         resume: Whether media may already be stored under the keys (after a crash).
 
     Raises:
@@ -126,6 +127,9 @@ class _Ingestion:
         self.kind = kind
         self.character = character
         self.replaced = replaced
+        self.unrecorded: bool = (
+            replaced is not None and replaced.media is None and run.parts.metadata.requires_media
+        )
         self.images: list[CharacterImage] = []
         self.errors: dict[str, IngestionError] = {}
         self.total = len(run.op.items)
@@ -174,6 +178,8 @@ class _Ingestion:
             media, storing_ms = fetched.media, fetched.storing_ms
             if media is None:
                 media, storing_ms = self._save(item, fetched.download)
+                # That may have taken long; see `handle`.
+                self.run.renew()
         finally:
             fetched.close()
         item = evolve(item, source_url=fetched.url)
@@ -194,14 +200,22 @@ class _Ingestion:
         if op is None or not op.finished:
             return
         for item in op.items:
-            image_id = item.image_id or self.added.get(item.key) or op.options.get("image_id")
-            record = None if image_id is None else parts.metadata.get(str(image_id))
+            record = self._record_of(op, item)
             gone = item.state == ItemState.PENDING or parts.media.get(item.key) is None
             if record is not None and record.status == ImageStatus.SUCCEEDED and gone:
                 parts.metadata.delete(record.id)
                 record = None
             if record is None:
                 parts.media.delete(item.key)
+
+    def _record_of(self, op: Operation, item: OperationItem) -> CharacterImage | None:
+        """Return the record of an item, under whichever id it has."""
+        for image_id in (item.image_id, self.added.get(item.key), op.options.get("image_id")):
+            record = None if image_id is None else self.run.parts.metadata.get(str(image_id))
+            # Some repositories give the id of what was deleted to something new.
+            if record is not None and record.key == item.key:
+                return record
+        return None
 
     def settle_stored(self, item: OperationItem) -> bool:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
@@ -248,17 +262,17 @@ class _Ingestion:
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
         image = self._image(item, media=media, metrics=metrics)
-        metadata = self.run.parts.metadata
-        if self.replaced is not None:
-            image = metadata.update(image)
-        elif media is not None or not metadata.requires_media:
-            stored = metadata.add(image)
-            if media is not None and stored.media is None:
-                # A crash left the record of an earlier failure; this is the same image.
-                made_good = evolve(image, id=stored.id, created_at=stored.created_at)
-                stored = metadata.update(made_good)
-            image = stored
-            self.added[item.key] = image.id
+        if media is not None or not self.run.parts.metadata.requires_media:
+            try:
+                image = self._store(item, image)
+            except StorageError:
+                # Whoever took the lease over may have deleted the media, and with it the reason.
+                self.run.renew()
+                raise
+        elif self.master_since is not None:
+            # No record can hold it.
+            options = {**self.run.op.options, "master_since": self.master_since.isoformat()}
+            self.run.write(options=options)
         settled = evolve(
             item,
             state=ItemState.FAILED if media is None else ItemState.STORED,
@@ -270,6 +284,19 @@ class _Ingestion:
         self.images.append(image)
         self.run.emit_image(image, done=len(self.images), total=self.total)
         return image
+
+    def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
+        """Write the record: a new one, or the one that is made good."""
+        metadata = self.run.parts.metadata
+        if self.replaced is not None and not self.unrecorded:
+            return metadata.update(image)
+        stored = metadata.add(image)
+        if image.media is not None and stored.media is None:
+            # A crash left the record of an earlier failure; this is the same image.
+            made_good = evolve(image, id=stored.id, created_at=stored.created_at)
+            stored = metadata.update(made_good)
+        self.added[item.key] = stored.id
+        return stored
 
     def _image(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics

@@ -21,14 +21,14 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import Run
 from .removal import doom, finish_removal, remove_replaced, sweep
-from .unrecorded import unrecorded_image
+from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
 
 
 def _image(run: Run, image_id: str) -> CharacterImage:
     """Read the image again, now that nobody else can remove it."""
-    image = run.parts.metadata.get(image_id)
+    image = find_image(run.parts, image_id)
     if image is None:
         raise ImageNotFound(f"There is no image {image_id}; it may have been deleted already.")
     return image
@@ -36,14 +36,17 @@ def _image(run: Run, image_id: str) -> CharacterImage:
 
 def delete_image(run: Run, image_id: str) -> DeleteResult:
     """Remove record and media, and the remote master if this was it."""
-    image = _image(run, image_id)
+    unrecorded = unrecorded_image(run.parts, image_id)
+    image = unrecorded or _image(run, image_id)
     current = None
     if image.kind == ImageKind.REFERENCE and image.provider == PROVIDER:
         current = current_reference(run.parts, image.character_id)
     is_master = current is not None and current.id == image.id
     intent = {**run.op.options, "remote": is_master, "media_id": image.external_id}
     run.write(doomed=(doom(image),), options=intent)
-    sweep(run)
+    sweep(run, images=(image,))
+    if unrecorded is not None:
+        run.write(removed=run.op.removed + 1)
     return _deleted(run)
 
 
@@ -114,8 +117,7 @@ def retry_ingestion(
     if unrecorded is not None:
         options["unrecorded"] = image.kind
     run.write(state=OperationState.RECEIVED, items=(item,), options=options)
-    replaced = image if unrecorded is None else None
-    result = single(run, character, kind=image.kind, replaced=replaced)
+    result = single(run, character, kind=image.kind, replaced=image)
     remove_replaced(run)
     run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed)

@@ -11,6 +11,7 @@ from ..errors import ImageMismatch, ImageNotFound
 from ..models import PROVIDER, CharacterImage, CharacterReference, ImageKind, utcnow
 from .operation import Run
 from .parts import Parts
+from .unrecorded import find_image, unrecorded_references
 
 __all__ = [
     "became_master",
@@ -47,7 +48,9 @@ def current_reference(parts: Parts, character_id: str) -> CharacterImage | None:
                 best = image
         cursor = page.next_cursor
         if cursor is None:
-            return best
+            break
+    unrecorded = unrecorded_references(parts, character_id)
+    return max((*unrecorded, *(() if best is None else (best,))), key=_master_since, default=None)
 
 
 def next_mastery(parts: Parts, character_id: str, now: datetime) -> datetime:
@@ -60,7 +63,12 @@ def next_mastery(parts: Parts, character_id: str, now: datetime) -> datetime:
 
 
 def became_master(parts: Parts, reference: CharacterImage) -> CharacterImage:
-    """Record that a reference is the remote master from now on, and no other one of its kind."""
+    """Record that a reference is the remote master from now on, and no other one of its kind.
+
+    One that failed and has no record is left as it is.
+    """
+    if reference.media is None and parts.metadata.requires_media:
+        return reference
     since = next_mastery(parts, reference.character_id, utcnow())
     metrics = evolve(reference.metrics, master_since=since)
     return parts.metadata.update(evolve(reference, metrics=metrics, updated_at=utcnow()))
@@ -90,7 +98,7 @@ def reference_of(run: Run, character_id: str, image_id: str) -> CharacterImage:
         ImageMismatch: It is another character's, no reference, or the Library has no id for it.
     """
     shown = f"{image_id!a:.80}"
-    image = run.parts.metadata.get(image_id)
+    image = find_image(run.parts, image_id)
     if image is None:
         raise ImageNotFound(f"There is no image {shown}. List the images to see which exist.")
     if image.character_id != character_id:

@@ -27,6 +27,7 @@ from .master import became_master
 from .operation import Run, leased, short
 from .parts import Parts
 from .removal import finish_removal, remove_replaced, sweep
+from .unrecorded import unrecorded_image
 
 __all__ = ["Settled", "recover", "settle"]
 
@@ -203,6 +204,7 @@ class _Recovery:
         kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if unrecorded := run.op.options.get("unrecorded"):
             kind = ImageKind(unrecorded)
+            replaced = unrecorded_image(run.parts, str(run.op.options["image_id"]))
         elif run.op.kind == OperationKind.RETRY:
             replaced = run.parts.metadata.get(str(run.op.options["image_id"]))
             if replaced is None or replaced.status == ImageStatus.SUCCEEDED:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import evolve
@@ -36,14 +37,28 @@ def doom(image: CharacterImage) -> Doomed:
     )
 
 
-def sweep(run: Run) -> None:
-    """Remove what the operation has doomed: every record, then all media, then the tombstones."""
+def sweep(run: Run, *, images: Iterable[CharacterImage] = ()) -> None:
+    """Remove what the operation has doomed: every record, then all media, then the tombstones.
+
+    Args:
+        run: The operation.
+        images: The records themselves, if they are at hand: what they say is stored and is not
+            becomes a warning. After a crash a part of it may have been removed before.
+    """
     removed = 0
     for doomed in run.op.doomed:
         removed += run.parts.metadata.delete(doomed.image_id)
+    stored = {image.media.key for image in images if image.media is not None}
     for doomed in run.op.doomed:
-        run.parts.media.delete(doomed.media_key)
+        if run.parts.media.delete(doomed.media_key):
+            stored.discard(doomed.media_key)
     run.write(doomed=(), removed=run.op.removed + removed)
+    if stored:
+        run.warn(
+            ErrorCode.NO_MEDIA,
+            f"Of {len(stored)} removed images the media store had no file, of {min(stored)!r} for "
+            "example. If it is kept in another store, it is still there.",
+        )
 
 
 def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = None) -> None:
@@ -57,15 +72,15 @@ def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = No
     cursor: str | None = None
     while True:
         page = run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
-        doomed = tuple(
-            doom(image)
+        images = [
+            image
             for image in page.images
             if image.id != keep and (until is None or image.created_at <= until)
-        )
-        if doomed:
+        ]
+        if images:
             run.keep()
-            run.write(doomed=doomed)
-            sweep(run)
+            run.write(doomed=tuple(doom(image) for image in images))
+            sweep(run, images=images)
         cursor = page.next_cursor
         if cursor is None:
             return

@@ -29,7 +29,7 @@ from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
 from .recovery import recover
-from .unrecorded import list_unrecorded, unrecorded_image
+from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["CharacterImageService"]
 
@@ -320,9 +320,7 @@ class CharacterImageService(ServiceBase):
             ImageNotFound: No such image.
             ImageMismatch: It belongs to another character.
         """
-        image = self._parts.metadata.get(image_id)
-        if image is None:
-            image = unrecorded_image(self._parts, image_id)
+        image = find_image(self._parts, image_id)
         if image is None:
             raise ImageNotFound(
                 f"There is no image {image_id!a:.80}. List the images to see which exist."

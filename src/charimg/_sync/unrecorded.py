@@ -1,17 +1,20 @@
 # Generated from src/charimg/_async/unrecorded.py by tools/unasync.py. Do not edit.
 """Failed images that no record stands for, because the repository keeps none without media.
 
-The ledger knows them: as failed items of the operations that drew them, until a retry stored them
-or a removal of everything came after.
+The ledger knows them: as failed items of the operations that drew them, until a retry stored them,
+or they were deleted, or a removal of everything came after.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
+
+from attrs import evolve, field, frozen
 
 from .._ingest.naming import operation_of
 from ..errors import InvalidArgument
-from ..journal import ItemState, Operation, OperationItem, OperationKind
+from ..journal import ItemState, Operation, OperationItem, OperationKind, OperationState
 from ..models import (
     CharacterImage,
     ImageKind,
@@ -22,7 +25,13 @@ from ..models import (
 )
 from .parts import Parts
 
-__all__ = ["DRAWS", "list_unrecorded", "unrecorded_image"]
+__all__ = [
+    "DRAWS",
+    "find_image",
+    "list_unrecorded",
+    "unrecorded_image",
+    "unrecorded_references",
+]
 
 _PAGE = 500
 _KEY = re.compile(r"[0-9a-f]{32}-\d{3,}")
@@ -34,15 +43,43 @@ DRAWS = {
 """What the operations that pay for images draw."""
 
 
+def find_image(parts: Parts, image_id: str) -> CharacterImage | None:
+    """Return an image: by its record's id, or by the key that stands for one while it has none.
+
+    Such a key still leads to the image when a retry has stored it, and it has a record.
+    """
+    image = parts.metadata.get(image_id)
+    if image is not None:
+        return image
+    known = _known(parts, image_id)
+    if known is None:
+        return None
+    if image_id not in known.stored:
+        return known.failed.get(image_id)
+    record = parts.metadata.get(known.stored[image_id])
+    # Some repositories give the id of what was deleted to something new.
+    return record if record is not None and record.key == image_id else None
+
+
 def unrecorded_image(parts: Parts, image_id: str) -> CharacterImage | None:
-    """Return the failed image that has this key, if it has no record and was not retried since."""
+    """Return the failed image that has this key, if it has no record."""
+    known = _known(parts, image_id)
+    return None if known is None else known.failed.get(image_id)
+
+
+def unrecorded_references(parts: Parts, character_id: str) -> list[CharacterImage]:
+    """Return the failed references of a character that have no record."""
+    if not parts.metadata.requires_media:
+        return []
+    found = (_unrecorded(parts, character_id)).failed.values()
+    return [image for image in found if image.kind == ImageKind.REFERENCE]
+
+
+def _known(parts: Parts, image_id: str) -> _Unrecorded | None:
     if not parts.metadata.requires_media or not _KEY.fullmatch(image_id):
         return None
     op = parts.ledger.get(operation_of(image_id))
-    if op is None:
-        return None
-    found = _unrecorded(parts, op.character_id)
-    return next((image for image in found if image.id == image_id), None)
+    return None if op is None else _unrecorded(parts, op.character_id)
 
 
 def list_unrecorded(
@@ -57,9 +94,9 @@ def list_unrecorded(
         raise InvalidArgument(f"limit must be a whole number from 1 to 1000, not {limit!r}.")
     if cursor is not None and not _KEY.fullmatch(cursor):
         raise InvalidArgument("The cursor is none of this listing's.")
-    found = _unrecorded(parts, character_id)
+    known = _unrecorded(parts, character_id)
     found = sorted(
-        (image for image in found if kind in (None, image.kind)),
+        (image for image in known.failed.values() if kind in (None, image.kind)),
         key=lambda image: image.key,
         reverse=True,
     )
@@ -71,22 +108,42 @@ def list_unrecorded(
     )
 
 
-def _unrecorded(parts: Parts, character_id: str) -> list[CharacterImage]:
-    found: list[CharacterImage] = []
-    stored: set[str] = set()
+@frozen
+class _Unrecorded:
+    """What the ledger knows of a character's images that failed.
+
+    Attributes:
+        failed: Those that have no record, by key.
+        stored: The ids of the records that retries gave to others, by key.
+    """
+
+    failed: dict[str, CharacterImage] = field(factory=dict)
+    stored: dict[str, str] = field(factory=dict)
+
+
+def _unrecorded(parts: Parts, character_id: str) -> _Unrecorded:
+    found = _Unrecorded()
+    deleted: set[object] = set()
+    errors: dict[str, str | None] = {}
     cursor: str | None = None
     while True:
         page = parts.ledger.list(character_id, limit=_PAGE, cursor=cursor)
         for op in page.operations:
-            # Newest first: a retry is seen before what it retried.
+            # Newest first: a retry or a deletion is seen before what it was done to.
             if op.kind == OperationKind.RETRY:
-                stored |= {item.key for item in op.items if item.state == ItemState.STORED}
+                for item in op.items:
+                    if item.state == ItemState.STORED:
+                        found.stored.setdefault(item.key, item.image_id or item.key)
+                    elif item.state == ItemState.FAILED:
+                        errors.setdefault(item.key, item.error)
+            elif op.kind == OperationKind.DELETE and op.state == OperationState.DONE:
+                deleted.add(op.options.get("image_id"))
             elif op.kind in DRAWS:
-                found += [
-                    _failed(op, item)
-                    for item in op.items
-                    if item.state == ItemState.FAILED and item.key not in stored
-                ]
+                for item in op.items:
+                    done = item.key in found.stored or item.key in deleted
+                    if item.state == ItemState.FAILED and not done:
+                        error = errors.get(item.key) or item.error
+                        found.failed[item.key] = _failed(op, evolve(item, error=error))
             if _removes_all(op):
                 return found
         cursor = page.next_cursor
@@ -106,17 +163,27 @@ def _removes_all(op: Operation) -> bool:
 
 
 def _failed(op: Operation, item: OperationItem) -> CharacterImage:
+    kind = DRAWS[OperationKind(op.kind)]
+    drawn = op.received_at or op.created_at
+    since = op.options.get("master_since")
+    generation_ms = None
+    if op.posted_at is not None and op.received_at is not None:
+        generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
     return CharacterImage(
         key=item.key,
         character_id=op.character_id,
-        kind=DRAWS[OperationKind(op.kind)],
+        kind=kind,
         status=ImageStatus.FAILED,
         prompt=item.prompt,
         source_url=item.source_url,
         external_id=item.external_id,
         error=item.error,
-        metrics=ImageMetrics(shot=item.shot),
+        metrics=ImageMetrics(
+            shot=item.shot,
+            generation_ms=generation_ms,
+            master_since=datetime.fromisoformat(str(since)) if since else None,
+        ),
         created_by=op.created_by,
-        created_at=op.received_at or op.created_at,
+        created_at=drawn,
         updated_at=op.updated_at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -107,3 +108,16 @@ app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
+
+
+def _let_flow(group: typer.Typer) -> None:
+    """Let each paragraph of a command's help be one line, which wraps where the terminal ends."""
+    for command in group.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(each.replace("\n", " ") for each in paragraphs)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _let_flow(inner.typer_instance)
+
+
+_let_flow(app)

@@ -10,17 +10,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import typer
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .. import __version__
-from .._assembly.settings import allowed_origins
-from .._assembly.stores import Stores
-from ..errors import CharimgError, StorageError
+from .._assembly.settings import StoreSettings, allowed_origins
+from .._assembly.stores import Stores, open_stores
+from .._assembly.suggesters import suggester
+from ..errors import CharimgError, MediaNotFound, StorageError
 from ..policies import RetryPolicy, Timeouts
 from .exit_codes import ExitCode, exit_code_of
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
-from .probes import probe
+from .probes import check_newest, probe
 from .report import reporting, table
+from .scratch import scratch
 from .session import Settings, listed
 
 __all__ = ["Finding", "doctor", "verdict"]
@@ -120,23 +122,42 @@ def _check_data(settings: Settings) -> Iterator[Finding]:
 
 
 def _check_stores(settings: Settings) -> Iterator[Finding]:
-    if not settings.has_data:
-        yield _ok("database", "none yet; `charimg characters add` makes it")
-        return
-    places = settings.places.by_role
-    with settings.stores() as stores:
-        broken = set()
-        for tried in probe(stores):
-            where = f"{tried.role} at {places[tried.role]}"
-            if tried.error is None:
-                yield _ok(tried.role, f"{where}: {tried.message}")
+    places = settings.places
+    with scratch(places) as tried, open_stores(tried.settings) as stores:
+        broken = set(tried.refused)
+        for role, refused in tried.refused.items():
+            yield _error(role, refused)
+        for answer in probe(stores, without=tried.refused):
+            where = f"{answer.role} at {places.by_role[answer.role]}"
+            if answer.error is None:
+                yield _ok(answer.role, f"{where}: {answer.message}")
             else:
-                broken.add(tried.role)
-                yield _error(tried.role, tried.error)
+                broken.add(answer.role)
+                found = _error(answer.role, answer.error)
+                yield evolve(found, message=tried.told(found.message))
+        if not settings.has_data:
+            if "metadata" not in broken:
+                yield _ok("database", "none yet; `charimg characters add` makes it")
+            return
         if "characters" not in broken:
             yield from _check_characters(stores)
         if "ledger" not in broken:
             yield from _check_operations(stores)
+        if not broken & {"media", "metadata"}:
+            yield _check_files(stores, places)
+
+
+def _check_files(stores: Stores, places: StoreSettings) -> Finding:
+    try:
+        return _ok("files", check_newest(stores))
+    except MediaNotFound:
+        missing = StorageError(
+            f"The newest record's file is not in {places.media}. Was it written to another store? "
+            "Then let CHARIMG_MEDIA name that one, or bring its files over with `charimg migrate`."
+        )
+        return _error("files", missing)
+    except CharimgError as error:
+        return _error("files", error)
 
 
 def _check_characters(stores: Stores) -> Iterator[Finding]:
@@ -178,6 +199,7 @@ def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Findin
     findings: list[Finding] = []
     try:
         allowed_origins()
+        suggester()
         findings.extend(_check_library(settings))
     except CharimgError as error:
         findings.append(_error("configuration", error))

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .._sync.parts import ServiceOptions
 from ..errors import InvalidArgument
 from ..models import GenerationResult, ReferencePolicy, SceneType
 from ..policies import JobPolicy
@@ -22,7 +23,7 @@ from .options import (
 )
 from .progress import ProgressView
 from .report import Report, plain, reporting
-from .session import Settings, resolve_image
+from .session import Settings, resolve_image, suggesting
 from .tables import image_line, image_table
 
 __all__ = ["app"]
@@ -78,8 +79,9 @@ def reference(
     """Draw a new master reference image."""
     with reporting(as_json) as report:
         exact = _text(prompt, prompt_file, "prompt")
+        options: ServiceOptions = suggesting() if exact is None else {}
         with (
-            Settings.of(directory, library_url, header).service() as service,
+            Settings.of(directory, library_url, header).service(**options) as service,
             ProgressView(report, "Drawing the reference") as progress,
         ):
             result = service.generate_reference(

@@ -11,13 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .._assembly import places
 from .._assembly.places import Place, Role, parse_place
-from .._assembly.settings import StoreSettings
+from .._assembly.settings import StoreSettings, check_directory
 from .._assembly.stores import Stores, open_stores
 from .._sync.migration import Migration
 from ..errors import InvalidArgument
 from ..migration import MigratedImage, MigrationOutcome, MigrationReport
 from .exit_codes import ExitCode
-from .options import DirectoryOption, JsonOption
+from .options import DirectoryOption, JsonOption, directory_of
 from .report import Report, plain, reporting, table
 from .session import Settings
 
@@ -46,6 +46,8 @@ def _target(
         name, url = urls[role]
         return parse_place(url, role, source=name) if url else None
 
+    if directory is not None:
+        check_directory(directory, "--to-directory")
     target = source.moved(
         directory=directory,
         metadata=place(places.METADATA),
@@ -64,6 +66,12 @@ def _target(
             "There is nothing to copy, source and target are the same: give --to-directory, or "
             "where records or files go with --to-metadata and --to-media."
         )
+    for outer, inner in ((here["media"], target.media), (target.media, here["media"])):
+        if outer.holds(inner):
+            raise InvalidArgument(
+                f"Files cannot go from {here['media']} to {target.media}: {inner} lies in {outer}, "
+                "and what removes one of them would remove both. Give a directory beside it."
+            )
     return target
 
 
@@ -109,6 +117,8 @@ def migrate(
         Path | None,
         typer.Option(
             "--to-directory",
+            parser=directory_of,
+            metavar="DIRECTORY",
             help="Copy to the embedded default below this directory.",
             show_default=False,
         ),

@@ -18,7 +18,16 @@ __all__ = [
     "JsonOption",
     "LibraryUrlOption",
     "YesOption",
+    "directory_of",
 ]
+
+
+def directory_of(text: str) -> Path:
+    """Return the directory that an option names; an empty text would be the present one."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty; give a directory, or . for the present one")
+    return Path(text)
+
 
 CharacterArgument = Annotated[str, typer.Argument(help="Your own id of the character.")]
 
@@ -32,6 +41,8 @@ DirectoryOption = Annotated[
         "--directory",
         "-d",
         envvar="CHARIMG_DIR",
+        parser=directory_of,
+        metavar="DIRECTORY",
         help="Where files and database live. Default: ./charimg-data",
         show_default=False,
     ),

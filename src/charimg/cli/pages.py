@@ -11,9 +11,11 @@ from attrs import evolve
 
 from .._assembly.settings import StoreSettings, allowed_origins, site_url
 from .._assembly.stores import async_open_stores
+from .._assembly.suggesters import async_suggester
 from .._async.download import AsyncDownloader
 from .._async.service import AsyncCharacterImageService
 from ..policies import JobPolicy
+from ..protocols import AsyncPromptSuggester
 from .report import Report
 from .session import Settings
 
@@ -57,7 +59,7 @@ def serve_pages(
         places = evolve(places, media_url=MEDIA)
     token = None if host in _LOOPBACK else secrets.token_urlsafe(24)
     app = Standalone(
-        _service(settings, places, demo),
+        _service(settings, places, demo, None if demo else async_suggester()),
         media_directory=files,
         token=token,
         site_url=None if demo else site_url(),
@@ -86,7 +88,7 @@ def serve_pages(
 
 @asynccontextmanager
 async def _service(
-    settings: Settings, places: StoreSettings, demo: bool
+    settings: Settings, places: StoreSettings, demo: bool, suggester: AsyncPromptSuggester | None
 ) -> AsyncIterator[AsyncCharacterImageService]:
     """Open the async service over the stores; the client is that of the sync commands' settings."""
     async with AsyncExitStack() as owned:
@@ -105,5 +107,6 @@ async def _service(
                 ledger=stores.ledger,
                 downloader=downloader,
                 job_policy=_DEMO_JOB if demo else None,
+                suggester=suggester,
             )
         )

@@ -7,8 +7,8 @@ import io
 import secrets
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 
 from attrs import frozen
 
@@ -17,9 +17,9 @@ from .._owner import new_owner
 from ..errors import CharimgError, GenerationInProgress, StorageError
 from ..journal import Operation, OperationKind, OperationState
 from ..models import CharacterImage, ImageKind, ImageStatus, Media, Upload
-from ..protocols import ListableCharacterDirectory, MediaStore
+from ..protocols import ListableCharacterDirectory, ListableMetadataRepository, MediaStore
 
-__all__ = ["Probe", "probe"]
+__all__ = ["Probe", "check_newest", "probe"]
 
 _CHARACTER = "charimg-probe"
 """Stands for no character of the host's."""
@@ -27,6 +27,8 @@ _SIDE = 16
 _TTL = 60.0
 _NEWEST = 10
 """Others may add images meanwhile."""
+_LOOKED_AT = 200
+"""Characters that are looked through for the newest record; each costs a request."""
 
 
 @frozen(kw_only=True)
@@ -44,12 +46,55 @@ class Probe:
     error: CharimgError | None = None
 
 
-def probe(stores: Stores) -> Iterator[Probe]:
-    """Try every store; nothing of the probe stays but one finished operation in the ledger."""
-    yield _tried("characters", lambda: _characters(stores))
-    yield _tried("media", lambda: _media(stores.media))
-    yield _tried("metadata", lambda: _metadata(stores))
-    yield _tried("ledger", lambda: _ledger(stores))
+def probe(stores: Stores, *, without: Collection[str] = ()) -> Iterator[Probe]:
+    """Try every store; nothing of the probe stays but one finished operation in the ledger.
+
+    Args:
+        stores: The stores.
+        without: Roles that are left out. Records need media, so those are left out with it.
+    """
+    attempts: dict[str, Callable[[], str]] = {
+        "characters": lambda: _characters(stores),
+        "media": lambda: _media(stores.media),
+        "metadata": lambda: _metadata(stores),
+        "ledger": lambda: _ledger(stores),
+    }
+    for role, attempt in attempts.items():
+        if role not in without and not (role == "metadata" and "media" in without):
+            yield _tried(role, attempt)
+
+
+def check_newest(stores: Stores) -> str:
+    """Read the file of the newest record, whoever's it is, and compare it with the record.
+
+    Returns:
+        What was found.
+
+    Raises:
+        MediaNotFound: It is not in the media store.
+        StorageError: It is another file, or a store failed.
+    """
+    metadata = stores.metadata
+    if not isinstance(metadata, ListableMetadataRepository):
+        return "not looked at: the repository cannot tell whose records it holds"
+    pages = (metadata.list(each, limit=_NEWEST) for each in metadata.character_ids()[-_LOOKED_AT:])
+    images = [image for page in pages for image in page.images if image.media is not None]
+    newest = max(images, key=lambda image: (image.created_at, image.id), default=None)
+    if newest is None or newest.media is None:
+        return "no records yet"
+    digest = hashlib.sha256()
+    size = 0
+    with stores.media.open(newest.media.key) as chunks:
+        for chunk in chunks:
+            digest.update(chunk)
+            size += len(chunk)
+    if newest.media.size != size or newest.media.sha256 not in (None, digest.hexdigest()):
+        raise StorageError(
+            f"The file of the newest record, {newest.id!r} of {newest.character_id!r}, is not the "
+            "one that was stored: it was changed or damaged. Restore it from a backup, or delete "
+            "the image."
+        )
+    return "that of the newest record is there, and is the one that was stored"
 
 
 def _tried(role: str, attempt: Callable[[], str]) -> Probe:
@@ -83,8 +128,12 @@ def _saved(store: MediaStore) -> Iterator[tuple[Media, bytes]]:
     )
     try:
         yield store.save(upload), data
-    finally:
-        store.delete(key)
+    except BaseException:
+        # What failed first tells more.
+        with suppress(CharimgError):
+            store.delete(key)
+        raise
+    store.delete(key)
 
 
 def _media(store: MediaStore) -> str:

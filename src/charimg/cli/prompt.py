@@ -6,7 +6,7 @@ import sys
 
 from .options import CharacterArgument, DirectoryOption, JsonOption
 from .report import plain, reporting, writing
-from .session import Settings
+from .session import Settings, suggesting
 
 __all__ = ["prompt"]
 
@@ -19,7 +19,7 @@ def prompt(
     Into a pipe or file goes the exact prompt, without a line end: what --prompt-file then reads.
     """
     with reporting(as_json) as report:
-        with Settings.of(directory).offline() as service:
+        with Settings.of(directory).offline(**suggesting()) as service:
             suggestion = service.suggest_prompt(character)
         if as_json:
             report.json(suggestion)
@@ -33,6 +33,8 @@ def prompt(
                 sys.stdout.buffer.flush()
         used = ", ".join(plain(name) for name in suggestion.facts)
         report.say(f"Template {suggestion.template}; facts used: {used or 'none'}.")
+        if suggestion.reason is not None:
+            report.say(f"The template's own, because: {suggestion.reason}", style="yellow")
 
 
 def _has_terminal() -> bool:

@@ -172,8 +172,13 @@ class Report:
         step = next_step(error)
         if step is not None:
             self.say(f"Next: {step}")
-        if self.as_json:
+        if not self.as_json:
+            return
+        try:
             self.json(error_object(error, code, message))
+        except OutputLost as lost:
+            # The failure itself was told, and decides the exit code.
+            self.say(f"Error: {lost}", style="red")
 
 
 def _console(*, stderr: bool) -> Console:

@@ -10,8 +10,9 @@ from typing import TypeVar, Unpack
 
 from attrs import field, frozen
 
-from .._assembly.settings import StoreSettings, allowed_origins, data_directory
+from .._assembly.settings import StoreSettings, allowed_origins, check_directory, data_directory
 from .._assembly.stores import Stores, open_stores
+from .._assembly.suggesters import suggester
 from .._async.library import AsyncCharacterLibrary
 from .._library.urls import ENVIRONMENT_VARIABLE
 from .._sync.download import Downloader
@@ -23,7 +24,15 @@ from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
 from ..protocols import ListableCharacterDirectory, WritableCharacterDirectory
 
-__all__ = ["Settings", "character_of", "check_known", "listed", "resolve_image", "writable"]
+__all__ = [
+    "Settings",
+    "character_of",
+    "check_known",
+    "listed",
+    "resolve_image",
+    "suggesting",
+    "writable",
+]
 
 HEADERS_VARIABLE = "CHARIMG_HEADERS"
 
@@ -67,12 +76,11 @@ class Settings:
         """Where files and database live.
 
         Raises:
-            ConfigurationError: It exists and is no directory.
+            ConfigurationError: It exists and is no directory, or can be none.
         """
-        path = self.given_directory or data_directory()
-        if path.exists() and not path.is_dir():
-            raise ConfigurationError(f"{str(path)!r} is not a directory; give another --directory.")
-        return path
+        if self.given_directory is None:
+            return data_directory()
+        return check_directory(self.given_directory, "--directory")
 
     @property
     def places(self) -> StoreSettings:
@@ -87,7 +95,8 @@ class Settings:
     def has_data(self) -> bool:
         """Whether a database is there already; one on a server is taken to be."""
         place = self.places.metadata
-        return place.backend != "sqlite" or place.path.is_file()
+        # Unlike `Path.is_file`, never an error.
+        return place.backend != "sqlite" or os.path.isfile(place.path)  # noqa: PTH113
 
     def headers(self) -> dict[str, str]:
         """Return the extra headers.
@@ -169,12 +178,12 @@ class Settings:
                 yield service
 
     @contextmanager
-    def offline(self) -> Iterator[CharacterImageService]:
+    def offline(self, **options: Unpack[ServiceOptions]) -> Iterator[CharacterImageService]:
         """Open the service for a command that only reads what is stored."""
         with (
             self.stores() as stores,
             CharacterLibrary(_NOWHERE) as library,
-            _service(stores, library) as service,
+            _service(stores, library, **options) as service,
         ):
             yield service
 
@@ -205,6 +214,16 @@ def _service(
         ledger=stores.ledger,
         **options,
     )
+
+
+def suggesting() -> ServiceOptions:
+    """Return the options of a command that may suggest a prompt.
+
+    Raises:
+        ConfigurationError: The environment names a suggester that cannot be had.
+    """
+    named = suggester()
+    return {} if named is None else {"suggester": named}
 
 
 def writable(stores: Stores) -> WritableCharacterDirectory:

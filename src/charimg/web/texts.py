@@ -7,6 +7,8 @@ by the key and ``_one``, ``_few``, ``_other`` and so on.
 
 from __future__ import annotations
 
+from .texts_viewer import VIEWER_TEXTS
+
 __all__ = ["TEXTS"]
 
 TEXTS: dict[str, str] = {
@@ -270,4 +272,5 @@ TEXTS: dict[str, str] = {
     "key_back": "Back to the card; clear the selection",
     "key_prompt": "Show the whole prompt",
     "key_actions": "Open the actions",
+    **VIEWER_TEXTS,
 }

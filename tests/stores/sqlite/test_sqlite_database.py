@@ -25,6 +25,7 @@ from charimg.stores.sqlite import (
     pool,
     schema,
 )
+from charimg.stores.sqlite.failures import translated
 
 MakeImage = Callable[..., CharacterImage]
 
@@ -270,6 +271,9 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     ):
         _touch(database)
     assert isinstance(e.value.__cause__, OSError)
+    assert str(e.value).endswith(
+        "Not a directory. A part of the path is a file; choose another path."
+    )
 
 
 def test_new_directories_outlive_a_power_cut(
@@ -309,6 +313,17 @@ def test_a_full_disk_is_told(database: SqliteDatabase, make_image: MakeImage) ->
         repository.add(make_image("big", prompt="x" * 1_000_000))
     assert repository.get("big") is None
     assert repository.add(make_image("after")).key == "after"
+
+
+def test_a_disk_that_fails_is_told(path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    with pytest.raises(StorageError) as caught, translated(path):
+        raise error
+    assert str(caught.value) == (
+        f"SQLite database {path}: disk I/O error. The disk is full or fails: look at its free "
+        "space and into the system's log, then try again."
+    )
 
 
 def test_a_file_that_may_not_be_written(database: SqliteDatabase) -> None:

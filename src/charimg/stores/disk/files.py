@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import StorageError
+from .._advice import advice
 
 __all__ = [
     "CHUNK",
@@ -26,15 +26,6 @@ __all__ = [
 
 CHUNK = 256 * 1024
 
-_HINTS = {
-    errno.ENOSPC: "Free some space and try again.",
-    errno.EDQUOT: "Free some space or raise the quota, and try again.",
-    errno.EACCES: "Let this process read and write there.",
-    errno.EPERM: "Let this process read and write there.",
-    errno.EROFS: "Choose a directory that can be written to.",
-    errno.EMFILE: "Close files or raise the limit of open files.",
-}
-
 
 @contextmanager
 def readable_errors(doing: str, key: str, path: Path) -> Iterator[None]:
@@ -42,10 +33,10 @@ def readable_errors(doing: str, key: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        number = error.errno or 0
         reason = error.strerror or type(error).__name__
-        hint = _HINTS.get(number, "Check the disk and the directory.")
-        raise StorageError(f"Cannot {doing} media {key!r} at {path}: {reason}. {hint}") from error
+        raise StorageError(
+            f"Cannot {doing} media {key!r} at {path}: {reason}. {advice(error)}"
+        ) from error
 
 
 def sync_file(path: Path) -> None:

@@ -18,7 +18,10 @@ _ADVICE = {
     "42501": "Grant the role the right to use the schema and its tables, and to create the schema "
     "if it is not there yet.",
     "42": "Was the schema changed by something else? Give charimg a schema of its own.",
-    "53": "The server is short of disk, memory or connections.",
+    "53100": "Free some disk space on the server and try again.",
+    "53": "The server is short of memory or connections. Try again, or raise its limits.",
+    "58": "The server's disk or system fails; look into the server's log.",
+    "XX": "The server found damage; look into its log, and restore from a backup if need be.",
     "55P03": "Another transaction held the lock for too long. Look for one that is left open.",
     "57P": "The server is shutting down or starting. Try again.",
 }

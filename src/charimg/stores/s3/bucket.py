@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigurationError
 from .failures import bucket_is_missing, failure, unconditional
+from .profile import profile_keys
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -71,7 +73,8 @@ class Bucket:
         credential_provider: A callable as obstore takes it, instead of the usual chain.
 
     Raises:
-        ConfigurationError: The extra is missing, or obstore refuses a setting.
+        ConfigurationError: The extra is missing, obstore refuses a setting, or the profile that
+            ``AWS_PROFILE`` names has no key.
     """
 
     def __init__(
@@ -101,6 +104,8 @@ class Bucket:
             settings["checksum_algorithm"] = checksum
         if credential_provider is not None:
             settings["credential_provider"] = credential_provider
+        else:
+            settings.update(profile_keys(os.environ))
         client: ClientConfig = {
             "connect_timeout": timedelta(seconds=timeout),
             "read_timeout": timedelta(seconds=timeout),

@@ -69,7 +69,7 @@ def reason(error: Exception) -> tuple[str, str]:
     if _LAST_RESORT.search(str(error)):
         return (
             "there are no credentials",
-            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+            "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE.",
         )
     marks = _marks(error)
     hint = next((_HINTS[mark] for mark in marks if mark in _HINTS), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -119,7 +120,7 @@ def parse_url(url: str) -> tuple[str, dict[str, Any]]:
     """
     try:
         parts = urlsplit(url.strip())
-        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+        pairs = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         # Its message quotes the URL.
         raise ConfigurationError("The S3 URL cannot be read.") from None
@@ -132,11 +133,15 @@ def parse_url(url: str) -> tuple[str, dict[str, Any]]:
     if parts.fragment:
         raise ConfigurationError("The S3 URL must not hold a fragment.")
     arguments: dict[str, Any] = {}
-    for name, text in pairs:
+    for number, (name, text) in enumerate(pairs, 1):
         if name not in _PARAMETERS:
-            # The name may be a secret that was pasted in the wrong place.
+            # It may be a secret that was pasted in the wrong place, so it is counted, not shown.
+            meant = "".join(
+                f" Is {each} meant?" for each in get_close_matches(name, _PARAMETERS, 1)
+            )
             raise ConfigurationError(
-                f"The S3 URL holds a parameter that is none of {', '.join(sorted(_PARAMETERS))}."
+                f"Parameter {number} of the S3 URL is none of {', '.join(sorted(_PARAMETERS))}."
+                f"{meant}"
             )
         argument, convert = _PARAMETERS[name]
         if argument in arguments:
@@ -146,6 +151,7 @@ def parse_url(url: str) -> tuple[str, dict[str, Any]]:
         except ValueError:
             raise ConfigurationError(f"{name} in the S3 URL must be a number.") from None
     try:
+        check_base(arguments.get("public_url"), "public")
         arguments["prefix"] = check_prefix(unquote(parts.path))
         return check_bucket(parts.netloc), arguments
     except InvalidArgument as error:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from ..._concurrency import ashielded
 from ...errors import InvalidArgument, StorageError
+from .._advice import advice
 from .._directories import make_directory
 from .._threads import in_thread
 from . import schema
@@ -157,7 +158,8 @@ class SqliteDatabase:
             make_directory(self._path.parent)
         except OSError as error:
             raise StorageError(
-                f"Cannot make the directory {self._path.parent} of the database: {error.strerror}."
+                f"Cannot make the directory {self._path.parent} of the database: {error.strerror}. "
+                f"{advice(error)}"
             ) from error
         connection = sqlite3.connect(
             self._path,

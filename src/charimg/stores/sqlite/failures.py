@@ -15,9 +15,12 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _ADVICE = {
     sqlite3.SQLITE_NOTADB: "Is it the right path? Move the file away, or give another path.",
     sqlite3.SQLITE_CORRUPT: "The file is damaged; restore it from a backup.",
+    sqlite3.SQLITE_IOERR: "The disk is full or fails: look at its free space and into the system's "
+    "log, then try again.",
     sqlite3.SQLITE_FULL: "Free some disk space and try again.",
     sqlite3.SQLITE_READONLY: "Give this process the right to write the file and its directory.",
-    sqlite3.SQLITE_CANTOPEN: "Give this process the right to make files in the directory.",
+    sqlite3.SQLITE_CANTOPEN: "Give this process the right to make files in the directory, or "
+    "choose another path.",
 }
 _LOCKED = (
     "Another process or thread kept writing for longer than busy_timeout. Try again; if this "

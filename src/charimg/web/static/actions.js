@@ -91,18 +91,41 @@ export const actions = {
 
   async view(image) {
     if (!can.view(image)) return;
-    const shown = store.view.filter(({ media }) => media !== null);
-    await opened('./viewer.js', ({ openViewer }) =>
-      openViewer({
-        images: shown.includes(image) ? shown : [image],
+    // What the filter hides, such as a panel's reference, is looked at alone.
+    const alone = !store.view.includes(image);
+    await opened('./viewer.js', async ({ openViewer }) => {
+      const viewer = await openViewer({
+        images: () => (alone ? [store.images.get(image.id)].filter(Boolean) : viewable()),
         startId: image.id,
         store,
-        api,
-        actions,
-      }),
-    );
+        actions: offered(),
+      });
+      const last = await viewer.closed;
+      // The focus follows to the card of what was seen last.
+      if (last && last.id !== image.id) {
+        document.dispatchEvent(new CustomEvent('charimg:show', { detail: last.id }));
+      }
+    });
   },
 };
+
+const viewable = () => store.view.filter((image) => can.view(image));
+
+/** What the viewer offers, with the words and keys of the menu. */
+function offered() {
+  const offer = (name, labelKey, rest = {}) => ({
+    labelKey,
+    available: can[name],
+    run: (image) => actions[name](image),
+    ...rest,
+  });
+  return [
+    offer('download', 'download', { shortcut: 'd' }),
+    offer('copyLink', 'copy_link', { shortcut: 'c' }),
+    offer('restore', 'restore'),
+    offer('remove', 'delete', { shortcut: 'Delete', danger: true }),
+  ];
+}
 
 /** Load a module when it is first used, and tell when that fails. */
 export async function opened(module, use) {

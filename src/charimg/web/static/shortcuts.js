@@ -96,7 +96,9 @@ function keys(key) {
 /** Open the sheet of all keys that are bound now. */
 export function openSheet() {
   const groups = [];
-  const scopes = [...new Set([...SCOPES, ...bindings.map(({ scope }) => scope)])];
+  // What holds now comes first.
+  const top = [...document.querySelectorAll('dialog:modal')].at(-1)?.dataset.scope;
+  const scopes = [...new Set([...(top ? [top] : []), ...SCOPES, ...bindings.map(({ scope }) => scope)])];
   for (const scope of scopes) {
     const rows = new Map();
     for (const { key, labelKey, scope: of } of bindings) {

@@ -1,6 +1,6 @@
 // Filter, search, order, and what is done with a selection.
 
-import { opened } from './actions.js';
+import { actions, opened } from './actions.js';
 import { fmt, t } from './config.js';
 import { $, button, h } from './dom.js';
 import { removeAndMove } from './grid.js';
@@ -101,38 +101,44 @@ function showSelection() {
   const files = images.filter(({ media }) => media !== null);
   const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
   const act = (name, props, run) => button({ 'data-act': name, kind: 'small', ...props }, run);
-  bar.replaceChildren(
+  const shown = [
     h('p', { class: 'ci-selection-count' }, h('strong', { text: t('selected', { count: images.length }) }), h('span', { class: 'ci-muted', text: fmt.size(bytes) })),
     act('all', { text: t('select_all'), icon: 'all' }, selectAll),
     act('zip', { text: t('zip'), icon: 'download', 'aria-disabled': files.length ? null : 'true' }, () => zip(files)),
     files.length === 2
-      ? act('compare', { text: t('compare'), icon: 'compare' }, () => opened('./viewer.js', ({ openCompare }) => openCompare(files[0], files[1])))
+      ? act('compare', { text: t('compare'), icon: 'compare' }, () => opened('./viewer.js', ({ openCompare }) => openCompare(files[0], files[1], { images: store.view })))
       : null,
     act('delete', { text: t('delete'), icon: 'trash', kind: 'small danger-quiet' }, () => removeAndMove(images.map(({ id }) => id))),
     act('clear', { label: t('select_none'), icon: 'close', kind: 'small quiet' }, clear),
-  );
+  ];
+  bar.replaceChildren(...shown.filter(Boolean));
   if (focused) (bar.querySelector(`[data-act="${focused}"]`) ?? bar.querySelector('button')).focus();
 }
 
 async function zip(files) {
-  if (files.length) await opened('./zip.js', ({ downloadArchive }) => downloadArchive(files.map(({ id }) => id)));
+  if (!files.length) return;
+  const bytes = files.reduce((sum, { media }) => sum + (media.filesize ?? 0), 0);
+  await opened('./zip.js', ({ downloadArchive }) =>
+    downloadArchive(files.map(({ id }) => id), { bytes, name: store.character?.name }),
+  );
 }
 
 async function turntable() {
-  const images = await everyShot();
-  await opened('./turntable.js', ({ openTurntable }) => openTurntable({ images }));
-}
-
-/** All shots of the character: those at hand, and more when there are more. */
-async function everyShot() {
-  return store.shots.filter(({ id, media }) => media !== null && !store.hidden.has(id));
+  await opened('./turntable.js', ({ openTurntable }) =>
+    openTurntable({
+      // Failed shots, too: they are marked places of the ring.
+      images: () => store.shots.filter(({ id }) => !store.hidden.has(id)),
+      store,
+      retry: (image) => actions.retry(image),
+    }),
+  );
 }
 
 async function sheet() {
   await store.loadAll();
   const images = selected.size ? chosen() : store.view;
   await opened('./sheet.js', ({ openContactSheet }) =>
-    openContactSheet({ images: images.filter(({ media }) => media !== null), character: store.character }),
+    openContactSheet({ images, character: store.character }),
   );
 }
 

@@ -1,0 +1,138 @@
+"""The combinations of stores that hosts have, for worlds to stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charimg import CharacterReference
+from charimg.stores import (
+    AsyncDiskMediaStore,
+    AsyncPayloadCharacterDirectory,
+    AsyncPayloadClient,
+    AsyncPayloadMediaStore,
+    AsyncPayloadMetadataRepository,
+    AsyncPostgresCharacterDirectory,
+    AsyncPostgresDatabase,
+    AsyncPostgresGenerationLedger,
+    AsyncPostgresMetadataRepository,
+    AsyncS3MediaStore,
+    AsyncSqliteCharacterDirectory,
+    AsyncSqliteGenerationLedger,
+    AsyncSqliteMetadataRepository,
+    SqliteDatabase,
+)
+
+from ..servers.rooms import Bucket, PayloadRoom, PostgresRoom
+from ..servers.s3 import credentials
+from .world import AsyncStores, Clock
+
+__all__ = ["COMBINATIONS", "AsyncPlace"]
+
+
+class AsyncPlace:
+    """Where the worlds of one test stand. Each of them is new; what they open goes with `opened`.
+
+    Attributes:
+        request: The test's, which starts the servers that it needs.
+        work: A directory of the test's own.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest, work: Path, opened: AsyncExitStack) -> None:
+        self.request = request
+        self.work = work
+        self.opened = opened
+        self._homes = 0
+
+    def home(self) -> Path:
+        """Make a new directory."""
+        self._homes += 1
+        home = self.work / str(self._homes)
+        home.mkdir()
+        return home
+
+    def sqlite(self, home: Path) -> SqliteDatabase:
+        """Open a new database."""
+        database = SqliteDatabase(home / "charimg.sqlite")
+        self.opened.callback(database.close)
+        return database
+
+
+class AsyncDiskAndSqlite(AsyncStores):
+    """One machine: what `AsyncCharacterImageService.local` makes."""
+
+    costs = 10
+
+    def __init__(self, place: AsyncPlace) -> None:
+        home = place.home()
+        database = place.sqlite(home)
+        self._files = home / "media"
+        self.clock = Clock()
+        self.directory = AsyncSqliteCharacterDirectory(database)
+        self.media = AsyncDiskMediaStore(self._files, base_url="/media")
+        self.metadata = AsyncSqliteMetadataRepository(database)
+        self.ledger = AsyncSqliteGenerationLedger(database, clock=self.clock)
+
+    def keys(self) -> set[str]:
+        return {path.parent.name for path in self._files.rglob("*") if path.is_file()}
+
+
+class AsyncS3AndPostgres(AsyncStores):
+    """Many machines."""
+
+    costs = 10
+
+    def __init__(self, place: AsyncPlace) -> None:
+        credentials(place.request.getfixturevalue("monkeypatch"))
+        self._bucket = Bucket(place.request.getfixturevalue("rclone_server"))
+        self._room: PostgresRoom = place.request.getfixturevalue("postgres_room")
+        self._room.empty()
+        database = AsyncPostgresDatabase(self._room.url)
+        place.opened.push_async_callback(database.aclose)
+        self.clock = Clock()
+        self.directory = AsyncPostgresCharacterDirectory(database)
+        self.media = AsyncS3MediaStore.from_url(self._bucket.url)
+        self.metadata = AsyncPostgresMetadataRepository(database)
+        self.ledger = AsyncPostgresGenerationLedger(database)
+
+    async def later(self, seconds: float) -> None:
+        self._room.later(seconds)
+
+    def keys(self) -> set[str]:
+        return self._bucket.keys()
+
+
+class AsyncInPayload(AsyncStores):
+    """A CMS, and the ledger in SQLite. No record there stands without a file."""
+
+    costs = 100
+    stride = 4
+
+    def __init__(self, place: AsyncPlace) -> None:
+        self._room: PayloadRoom = place.request.getfixturevalue("payload_room")
+        self._room.empty()
+        server = self._room.server
+        client = AsyncPayloadClient(server.url, api_key=server.api_key)
+        place.opened.push_async_callback(client.aclose)
+        self.clock = Clock()
+        self.directory = AsyncPayloadCharacterDirectory(client)
+        self.media = AsyncPayloadMediaStore(client)
+        self.metadata = AsyncPayloadMetadataRepository(client)
+        self.ledger = AsyncSqliteGenerationLedger(place.sqlite(place.home()), clock=self.clock)
+
+    async def put(self, character: CharacterReference) -> None:
+        self._room.put(character)
+
+    def keys(self) -> set[str]:
+        return self._room.keys()
+
+
+COMBINATIONS: dict[str, Callable[[AsyncPlace], Any]] = {
+    "disk_and_sqlite": AsyncDiskAndSqlite,
+    "s3_and_postgres": AsyncS3AndPostgres,
+    "payload": AsyncInPayload,
+}

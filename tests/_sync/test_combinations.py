@@ -1,0 +1,68 @@
+# Generated from tests/_async/test_combinations.py by tools/unasync.py. Do not edit.
+"""The whole suite of the service again, over every combination of real stores.
+
+The modules beside this one run in memory. Here each of their tests runs over disk and SQLite, over
+S3 and PostgreSQL, and in Payload, and expects the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..servers.patience import quick as quick
+from ..servers.rooms import payload_room as payload_room
+from ..servers.rooms import postgres_room as postgres_room
+from ..servers.rooms import postgres_server as postgres_server
+from ..servers.rooms import rclone_server as rclone_server
+from ..stores.exclusions import left_out
+from . import world
+from .combinations import COMBINATIONS, Place
+
+
+def suite() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Give every test of the modules beside this one that stands on a world."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        if path.name == Path(__file__).name:
+            continue
+        module = importlib.import_module(f"{__package__}.{path.stem}")
+        if not hasattr(module, "World") and not hasattr(module, "rigged"):
+            continue
+        for name, function in vars(module).items():
+            if name.startswith("test_") and function.__module__ == module.__name__:
+                yield f"{path.stem}__{name.removeprefix('test_')}", function
+
+
+SUITE = dict(suite())
+SOAK = bool(os.environ.get("CHARIMG_SOAK"))
+_BOTH = "disk_and_sqlite"
+# A server's stores do the same in both modes, in the same code but for the calls themselves.
+_ONE = "s3_and_postgres" if inspect.iscoroutinefunction(world.World.link) else "payload"
+RUN = tuple(COMBINATIONS) if SOAK else (_BOTH, _ONE)
+globals().update(SUITE)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.definition.originalname
+    metafunc.parametrize("combination", [each for each in RUN if not left_out(name, each)])
+
+
+@pytest.fixture(autouse=True)
+def _stands_on(
+    combination: str,
+    quick: None,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    with ExitStack() as opened:
+        place = Place(request, tmp_path, opened)
+        monkeypatch.setattr(world, "chosen", lambda: COMBINATIONS[combination](place))
+        yield

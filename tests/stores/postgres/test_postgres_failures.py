@@ -1,0 +1,29 @@
+"""Errors of PostgreSQL that no test can bring about in a real server say what to do, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from charimg import StorageError
+from charimg.stores.postgres.failures import translated
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (psycopg.errors.DiskFull, "Free some disk space on the server and try again."),
+        (psycopg.errors.TooManyConnections, "Try again, or raise its limits."),
+        (psycopg.errors.IoError, "look into the server's log."),
+        (psycopg.errors.DataCorrupted, "restore from a backup if need be."),
+    ],
+)
+def test_the_next_step_is_told(error: type[psycopg.Error], told: str) -> None:
+    with pytest.raises(StorageError) as caught, translated("studio on db"):
+        raise error("It failed.")
+    assert str(caught.value).startswith("PostgreSQL studio on db: It failed. ")
+    assert str(caught.value).endswith(told)
+    cause: Any = caught.value.__cause__
+    assert isinstance(cause, error)

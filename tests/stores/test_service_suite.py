@@ -1,0 +1,78 @@
+"""What the suite of the service runs over each combination of stores, and what it does not.
+
+The tests are run by ``test_combinations.py`` in ``_async`` and ``_sync``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .._async import test_combinations as in_async
+from .._sync import test_combinations as in_sync
+from ..figures import Figure
+from .exclusions import LEFT_OUT, left_out
+
+ALL = {"disk_and_sqlite", "s3_and_postgres", "payload"}
+MODES = pytest.mark.parametrize("module", [in_async, in_sync], ids=["async", "sync"])
+
+
+def cases(test: Callable[..., Any]) -> int:
+    """Return how many cases a test has."""
+    marks = [each for each in getattr(test, "pytestmark", ()) if each.name == "parametrize"]
+    return math.prod(len(each.args[1]) for each in marks)
+
+
+@MODES
+def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
+    parts = {name.partition("__")[0] for name in module.SUITE}
+    assert parts == {
+        *("test_adoption", "test_crashes", "test_generate_portfolio", "test_generate_reference"),
+        *("test_generate_scene", "test_interrupted_removal", "test_looking_again"),
+        *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
+        *("test_recovery", "test_refusals", "test_retry_fallback", "test_settling"),
+        "test_unrecorded",
+    }
+    assert {name: vars(module)[name] for name in module.SUITE} == module.SUITE
+    kinds = {inspect.iscoroutinefunction(test) for test in module.SUITE.values()}
+    assert kinds == {module is in_async}
+
+
+def test_both_modes_have_the_same_tests() -> None:
+    assert in_async.SUITE.keys() == in_sync.SUITE.keys()
+
+
+def test_what_is_left_out_exists_and_is_no_more_than_these() -> None:
+    assert LEFT_OUT.keys() <= ALL
+    assert all(names.keys() <= in_async.SUITE.keys() for names in LEFT_OUT.values())
+    assert {name: len(names) for name, names in LEFT_OUT.items()} == {
+        "s3_and_postgres": 2,
+        "payload": 19,
+    }
+
+
+def test_each_combination_runs_in_a_mode_and_all_in_both_when_soaked() -> None:
+    assert set(in_async.COMBINATIONS) == set(in_sync.COMBINATIONS) == ALL
+    assert {*in_async.RUN, *in_sync.RUN} == ALL
+    for module in (in_async, in_sync):
+        assert "disk_and_sqlite" in module.RUN
+        assert not module.SOAK or set(module.RUN) == ALL
+
+
+def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
+    for combination in sorted(ALL):
+        modes = {"async": in_async, "sync": in_sync}
+        run_in = [name for name, module in modes.items() if combination in module.RUN]
+        run = [
+            cases(test) for name, test in in_async.SUITE.items() if not left_out(name, combination)
+        ]
+        assert sum(run) > 300
+        figure(
+            f"service suite over {combination}",
+            f"{len(run)} tests, {sum(run)} cases, {' and '.join(run_in)}; "
+            f"{len(in_async.SUITE) - len(run)} tests left out with a reason",
+        )

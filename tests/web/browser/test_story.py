@@ -1,0 +1,112 @@
+"""The whole story of a character's images, told in a browser on each host."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from .studio import Studio, screenshot
+
+
+def card(page: Page, name: str) -> Any:
+    return page.get_by_role("gridcell").filter(has_text=name)
+
+
+def test_the_whole_story(studio: Studio, page: Page) -> None:
+    switches = studio.simulator.switches
+    counters = studio.simulator.counters
+
+    # Empty
+    page.goto(studio.page_url)
+    expect(page.get_by_role("heading", name="Mara Voss", level=1)).to_be_visible()
+    expect(page.get_by_text("No images yet", exact=True)).to_be_visible()
+    prompt = page.get_by_label("Prompt", exact=True)
+    suggestion = studio.fetch("initial-image-prompt")["prompt"]
+    expect(prompt).to_have_value(suggestion)
+    screenshot(page, "01-empty")
+
+    # Edit, blank, reset
+    generate = page.get_by_role("button", name="Generate Reference")
+    prompt.fill("   ")
+    expect(page.get_by_text("a blank one cannot be sent")).to_be_visible()
+    generate.click(force=True)
+    screenshot(page, "02-blank")
+    prompt.fill("My own words.")
+    page.get_by_role("button", name="Reset Prompt").click()
+    expect(prompt).to_have_value(suggestion)
+    assert counters.initial_image_posts == 0, "a blank prompt was sent"
+    own = f"{suggestion} A scar on the chin."
+    prompt.fill(own)
+
+    # The reference
+    generate.click()
+    expect(page.get_by_role("gridcell")).to_have_count(1)
+    expect(page.locator("#ci-latest img")).to_be_visible()
+    assert studio.fetch("images")["images"][0]["prompt"] == own
+    screenshot(page, "03-reference")
+
+    # The portfolio, of which two files are no images
+    switches.change({"html_files": 2, "job_seconds": 2.0})
+    page.get_by_role("button", name="Start Portfolio").click()
+    expect(page.get_by_text("/27").first).to_be_visible()
+    screenshot(page, "04-portfolio-running")
+    expect(page.get_by_text("2 shots could not be stored").first).to_be_visible(timeout=60_000)
+    screenshot(page, "05-two-failed")
+    failed = studio.fetch("images", status="failed")
+    assert failed["count"] == 2
+
+    # Retry
+    page.get_by_role("button", name="Retry 2 failed").click()
+    expect(page.get_by_text("27/27 stored")).to_be_visible()
+    expect(page.locator("#ci-count")).to_contain_text("28")
+    assert studio.fetch("images", status="failed")["count"] == 0
+    assert counters.set360_posts == 1
+
+    # A scene
+    page.get_by_label("What happens").fill("Mara reads a letter at the window.")
+    page.get_by_label("Mood").fill("quiet")
+    page.get_by_role("button", name="Generate Scene").click()
+    expect(page.locator("#ci-count")).to_contain_text("29")
+    screenshot(page, "06-all")
+
+    # Delete, undo, delete
+    first = page.get_by_role("gridcell").first
+    first.focus()
+    page.keyboard.press("Delete")
+    expect(page.locator("#ci-count")).to_contain_text("28")
+    page.get_by_role("button", name="Undo").first.click()
+    expect(page.locator("#ci-count")).to_contain_text("29")
+    assert studio.fetch("images")["count"] == 29
+
+    # Several at once: as a file, then away
+    toolbar = page.get_by_role("toolbar", name="Selection")
+    page.get_by_role("gridcell").nth(1).focus()
+    page.keyboard.press("Space")
+    expect(toolbar).to_contain_text("1 selected")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(toolbar).to_contain_text("2 selected")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(toolbar).to_contain_text("3 selected")
+    screenshot(page, "07-selected")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download zip").click()
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        names = archive.namelist()
+        assert len(names) == 3
+        assert all(archive.read(name) for name in names)
+    toolbar.get_by_role("button", name="Delete").click()
+    expect(page.locator("#ci-count")).to_contain_text("26")
+
+    # Replaced by a new one, which deletes the rest
+    prompt.fill("Another face.")
+    generate.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("deleted here, before the new one is drawn")
+    screenshot(page, "08-replace")
+    dialog.get_by_role("button", name="Replace and generate").click()
+    expect(page.locator("#ci-count")).to_have_text("1", timeout=30_000)
+    images = studio.fetch("images")["images"]
+    assert [image["prompt"] for image in images] == ["Another face."]
+    assert counters.initial_image_posts == 2
