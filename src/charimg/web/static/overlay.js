@@ -50,17 +50,15 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   );
   const unbind = bindAll([...keys, ["?", "shortcuts", openSheet]], name);
   const closed = new Promise((resolve) => {
-    dialog.addEventListener("close", (event) => {
-      // A dialog upon this one closes, too, and its event may come by.
-      if (event.target !== dialog) return;
+    const onClose = () => {
       keeper.disconnect();
       unbind();
       moveNotices();
       dialog.remove();
-      const back = opener?.isConnected && opener !== document.body ? opener : returnFocus?.();
-      back?.focus?.({ preventScroll: back === opener });
+      giveFocus(opener, returnFocus);
       resolve();
-    });
+    };
+    dialog.addEventListener("close", onClose, { once: true });
   });
   root().append(dialog);
   dialog.showModal();
@@ -93,6 +91,21 @@ function moveNotices() {
   if (!notices) return;
   const top = topmost(".ov") ?? root();
   if (notices.parentElement !== top) top.append(notices);
+}
+
+/** Lead the focus back to the opener, or to the best place that is still there. */
+function giveFocus(opener, returnFocus) {
+  if (opener?.isConnected && opener !== document.body) {
+    opener.focus({ preventScroll: true });
+    // It may be there and yet hidden.
+    if (document.activeElement === opener) return;
+  }
+  const back =
+    returnFocus?.() ??
+    topmost(".ov")?.querySelector(".ov-title") ??
+    document.querySelector('[role="gridcell"][tabindex="0"]') ??
+    document.getElementById("ci-images-title");
+  back?.focus();
 }
 
 function bindAll(keys, scope) {

@@ -268,15 +268,15 @@ class Turntable {
 
   #drawSets() {
     const { sets, setId } = this.#at;
-    this.setChoice.hidden = sets.length < 2;
-    this.setChoice.replaceChildren(
-      ...sets.map(({ id, createdAt, images }) =>
-        h("option", {
-          value: id,
-          text: t("turntable_set_of", { count: images.length, date: fmt.date(createdAt) }),
-        }),
-      ),
+    const texts = sets.map(({ createdAt, images }) =>
+      t("turntable_set_of", { count: images.length, date: fmt.date(createdAt) }),
     );
+    this.setChoice.hidden = sets.length < 2;
+    // Made anew, a list that is open would close.
+    if (texts.join() !== [...this.setChoice.options].map(({ text }) => text).join()) {
+      const options = sets.map(({ id }, index) => h("option", { value: id, text: texts[index] }));
+      this.setChoice.replaceChildren(...options);
+    }
     if (setId !== null) this.setChoice.value = setId;
   }
 
