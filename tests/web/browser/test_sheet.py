@@ -66,9 +66,14 @@ def test_every_image_is_on_it_in_groups(chromium: Any) -> None:
         first = sheet.get_by_role("listitem").first
         expect(first).to_contain_text("Current reference")
         expect(first.get_by_role("img")).to_have_attribute("alt", images[-2]["media"]["alt"])
+        captions = sheet.locator(".cs-group").nth(4).locator("figcaption > *").all_text_contents()
+        assert captions[0] == "Scene"
+        assert [re.sub(r"\d+", "0", each) for each in captions[1:]] == ["Nov 0, 0, 0:0 AM"]
+        captions = sheet.locator(".cs-group").nth(1).locator("figcaption > *").all_text_contents()
+        assert captions[:2] == ["35mm 45° LEFT 3Q (Enhanced)", "45° to the character’s left, level"]
         # The failed shot is a slot with its reason, where it belongs.
         expect(sheet.locator(".cs-slot")).to_have_text(images[2]["error"])
-        names = sheet.locator(".cs-group").nth(2).locator("strong").all_inner_texts()
+        names = sheet.locator(".cs-group").nth(2).locator("strong").all_text_contents()
         assert names[-3:] == [
             "50mm 25° RIGHT MCU (Enhanced)",
             "50mm 3Q RIGHT CU (Enhanced)",

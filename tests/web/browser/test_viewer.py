@@ -112,7 +112,7 @@ def test_by_the_keyboard_alone(chromium: Any) -> None:
         page.keyboard.press("Escape")
         expect(viewer).to_have_count(0)
         expect(page.locator("#opener")).to_be_focused()
-        assert page.evaluate("seen") == images[0]["id"]
+        page.wait_for_function("(id) => seen === id", arg=images[0]["id"])
         # Its keys went with it.
         page.keyboard.press("d")
         assert len(page.evaluate("ran")) == 1
@@ -354,6 +354,8 @@ def test_a_failed_shot_says_why(chromium: Any) -> None:
     with looking(chromium) as (page, _):
         viewer = opened(page, images, startId=images[4]["id"])
         expect(viewer.locator(".zp-note")).to_contain_text(images[4]["error"])
+        page.keyboard.press("+")
+        expect(viewer.locator(".ov-level")).to_have_text("")
         expect(viewer.get_by_role("button", name="Compare")).to_have_attribute(
             "aria-disabled", "true"
         )
@@ -425,6 +427,7 @@ def test_notices_are_within_reach_and_take_no_focus_away(chromium: Any) -> None:
             """() => {
               const undo = document.createElement("button");
               undo.textContent = "Undo";
+              undo.className = "ci-toast";
               undo.addEventListener("click", () => undo.remove());
               document.getElementById("ci-toasts").append(undo);
             }"""
@@ -432,7 +435,9 @@ def test_notices_are_within_reach_and_take_no_focus_away(chromium: Any) -> None:
         viewer.get_by_role("button", name="Undo").click()
         expect(viewer.get_by_role("heading", level=2)).to_be_focused()
         page.keyboard.press("Escape")
-        assert page.evaluate("document.getElementById('ci-toasts').parentElement.id") == "charimg"
+        page.wait_for_function(
+            "document.getElementById('ci-toasts').parentElement.id === 'charimg'"
+        )
 
 
 def test_the_sheet_of_keys_begins_with_those_that_hold(chromium: Any) -> None:
