@@ -58,6 +58,24 @@ def test_disk_and_sqlite_move_to_s3_and_postgresql(
     assert [each["key"] for each in world.images()] == [each["key"] for each in before]
 
 
+def test_another_name_of_the_same_database_is_seen(
+    run: Any, postgres_server: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres_server.new_database()
+    other = url.replace("127.0.0.1", "localhost")
+    assert other != url
+    monkeypatch.setenv("CHARIMG_DIR", str(tmp_path))
+    monkeypatch.setenv("CHARIMG_METADATA", url)
+    assert run("characters", "add", "Mara").code == 0
+    refused = run("migrate", "--to-metadata", other)
+    assert refused.code == 2
+    assert "source and target are the same" in refused.err
+    moved = run("migrate", "--to-metadata", f"{other}?schema=studio")
+    assert moved.code == 0, moved.err
+    assert "?schema=studio" in moved.err.splitlines()[0]
+    assert "postgres@" not in moved.err
+
+
 def test_doctor_says_in_one_line_what_is_wrong(
     world: Any, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

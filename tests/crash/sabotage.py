@@ -57,7 +57,7 @@ def row_before_media() -> Iterator[None]:
 def media_before_row() -> Iterator[None]:
     """Remove the files, and their records then."""
 
-    def sweep(run: Any) -> None:
+    def sweep(run: Any, *, images: Any = ()) -> None:
         for doomed in run.op.doomed:
             run.parts.media.delete(doomed.media_key)
         removed = sum(run.parts.metadata.delete(doomed.image_id) for doomed in run.op.doomed)

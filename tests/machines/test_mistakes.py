@@ -51,7 +51,7 @@ def restored_here_alone() -> Iterator[None]:
 def tombstones_too_early() -> Iterator[None]:
     """Forget what is to be removed before it is removed."""
 
-    def sweep(run: Any) -> None:
+    def sweep(run: Any, *, images: Any = ()) -> None:
         doomed = run.op.doomed
         run.write(doomed=(), removed=run.op.removed + len(doomed))
         for each in doomed:

@@ -163,10 +163,10 @@ class Stage:
 
 
 @contextmanager
-def hosted(kind: str) -> Iterator[Stage]:
+def hosted(kind: str, **options: Any) -> Iterator[Stage]:
     """Start the server of one kind."""
     stage = Stage(kind)
-    given: dict[str, Any] = {"authorize": stage.authorize, **OPTIONS}
+    given: dict[str, Any] = {"authorize": stage.authorize, **OPTIONS, **options}
     with _HOSTS[kind](lambda: stage.service, given) as url:
         stage.url = url + PREFIX
         yield stage

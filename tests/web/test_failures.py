@@ -1,4 +1,4 @@
-"""Every status of an error, over HTTP, in each framework: what failed, cost and is left."""
+"""Every status of an error, over HTTP, in each framework: what it tells, what it cost."""
 
 from __future__ import annotations
 
@@ -104,6 +104,9 @@ def test_405_tells_what_is_allowed(stage: Stage) -> None:
     refused(answer, 405, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == "POST"
     assert stage("HEAD", GENERATE).status_code == 405
+    answer = stage("GET", f"{MARA}/images/archive")
+    refused(answer, 405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "POST"
     assert stage.asked == []
 
 

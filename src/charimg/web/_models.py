@@ -31,8 +31,8 @@ _TIME = "2026-11-25T10:21:15.513Z"
 _PROMPT = "Photorealistic master reference photograph of Mara Voss. Age: 34. Hair: auburn."
 
 
-_Filled = Annotated[str, Field(pattern=r"\S")]
-"""Not blank."""
+_Filled = Annotated[str, Field(pattern=r"[\p{L}\p{M}\p{N}\p{P}\p{S}]")]
+"""With something that can be seen."""
 
 
 class _Json(BaseModel):
@@ -402,4 +402,4 @@ class IdsBody(_Json):
 
     model_config = ConfigDict(json_schema_extra={"example": {"ids": [_IMAGE]}})
 
-    ids: list[str] = Field(min_length=1, max_length=500)
+    ids: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1, max_length=500)

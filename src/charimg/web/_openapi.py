@@ -122,7 +122,6 @@ DOCUMENTS: dict[str, Document] = {
             ("kind", {"type": "string"}, "Only this kind."),
             ("status", {"type": "string"}, "Only this status."),
         ),
-        links={"image": "images/0/id", "restore": "images/0/id", "retry": "images/0/id"},
     ),
     "remove_many": Document(
         summary="Delete several images",
@@ -161,7 +160,6 @@ DOCUMENTS: dict[str, Document] = {
         answer=models.OperationsAnswer,
         statuses=(*_READ, 422),
         query=(_limit(20, 200), _CURSOR),
-        links={"operation": "operations/0/id"},
     ),
     "operation": Document(
         summary="Get one operation",

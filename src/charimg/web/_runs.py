@@ -246,7 +246,8 @@ class AsyncRuns:
 
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _spawn(self, coroutine: Any) -> None:
         trio = sys.modules.get("trio")

@@ -223,7 +223,7 @@ def _endpoint(
 def _place(request: Request, route: Route) -> tuple[str, str]:
     """Return where we are mounted and what follows."""
     base, path = split_path(request.scope["path"], route.path)
-    root = request.scope.get("root_path", "").rstrip("/")
+    root = request.scope.get("root_path", "")
     if not f"{base}/".startswith(f"{root}/"):
         # Told by the host alone, because a proxy has taken it off the path.
         base = root + base

@@ -75,11 +75,14 @@ def match(method: str, path: str) -> Found:
     """
     wanted = "GET" if method == "HEAD" else method
     parts = path.split("/")
+    meant: str | None = None
     allowed: list[str] = []
     for route, pattern in _SPLIT:
         ids = _fits(pattern, parts)
-        if ids is None:
+        # The first that fits tells which path is meant: images/archive is no image.
+        if ids is None or (meant is not None and route.path != meant):
             continue
+        meant = route.path
         if route.method == wanted:
             return Found(route=route, **ids)
         allowed.append(route.method)

@@ -65,18 +65,13 @@ TEXTS: dict[str, str] = {
     "policy_delete_after": "Delete them once the new one is stored",
     "policy_keep": "Keep them",
     "will_not_delete": "Nothing will be deleted: there are no images yet.",
-    "will_delete_one": "Deletes the {count} image here, and the reference on the Character "
-    "Library, before the new one is drawn.",
-    "will_delete_other": "Deletes all {count} images here, and the reference on the Character "
-    "Library, before the new one is drawn.",
-    "will_delete_after_one": "Deletes the reference on the Character Library, and the {count} "
-    "image here once the new one is stored.",
-    "will_delete_after_other": "Deletes the reference on the Character Library, and all {count} "
-    "images here once the new one is stored.",
-    "will_keep_one": "Keeps the {count} image here. The Character Library's own reference is "
-    "replaced.",
-    "will_keep_other": "Keeps all {count} images here. The Character Library's own reference is "
-    "replaced.",
+    "will_delete_one": "Deletes the {count} image here before the new one is drawn.",
+    "will_delete_other": "Deletes all {count} images here before the new one is drawn.",
+    "will_delete_after_one": "Deletes the {count} image here once the new one is stored.",
+    "will_delete_after_other": "Deletes all {count} images here once the new one is stored.",
+    "will_keep_one": "Keeps the {count} image here.",
+    "will_keep_other": "Keeps all {count} images here.",
+    "will_delete_remote": "The reference on the Character Library is deleted in any case.",
     "replace_title": "Replace the reference?",
     "replace_lead": "Generating a new reference cannot be undone:",
     "replace_yes": "Replace and generate",
@@ -103,6 +98,7 @@ TEXTS: dict[str, str] = {
     "running_reference": "Drawing the reference…",
     "running_portfolio": "Drawing the portfolio…",
     "running_scene": "Drawing the scene…",
+    "sending": "Sending…",
     "running_elsewhere": "Started in another tab, or before this page was loaded.",
     "progress_drawing": "{current}/{total} shots drawn",
     "progress_storing": "{current}/{total} shots stored",
@@ -122,9 +118,9 @@ TEXTS: dict[str, str] = {
     "pick_reference": "Reference to draw from",
     "no_reference_yet": "Generate a reference first.",
     "start_portfolio": "Start Portfolio",
-    "portfolio_what": "27 shots around the character",
     "slots": "Shots of the latest portfolio",
     "slots_stored": "{current}/{total} stored",
+    "slots_none": "27 shots around the character",
     "shot_number": "Shot {number}",
     "slot_drawn": "drawn",
     "slot_now": "being drawn",
@@ -203,6 +199,8 @@ TEXTS: dict[str, str] = {
     "retry": "Retry",
     "retrying": "Fetching the image again…",
     "retried": "The image is stored now.",
+    "retried_all_one": "{count} image is stored now.",
+    "retried_all_other": "{count} images are stored now.",
     "retry_failed": "The image could not be stored.",
     "restore": "Make current",
     "restored": "This reference is the current one now.",

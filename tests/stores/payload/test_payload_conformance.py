@@ -127,16 +127,20 @@ class _Records(_OnPayload, RecordHooks):
     """What Payload takes as a record."""
 
     closed_values = True
-    saved: Media | None = None
+
+    @pytest.fixture(autouse=True)
+    def _no_files(self, _server: None) -> None:
+        self.saved: dict[str, Media] = {}
 
     def character(self) -> str:
         return self.server.character()
 
     def media(self, key: str, **urls: str) -> Media:
-        # One file for all records of a test; each record has a key of its own.
-        if self.saved is None:
-            self.saved = PayloadMediaStore(self.client).save(upload(key))
-        saved = self.saved
+        # One file for all records of a test, or of a sequence of calls.
+        group = key.rpartition("-")[0]
+        if group not in self.saved:
+            self.saved[group] = PayloadMediaStore(self.client).save(upload(key))
+        saved = self.saved[group]
         name = saved.filename.removesuffix(".png")
         located = evolve(
             saved, url=f"{self.server.url}/api/media/file/{name}.png", thumbnail_url=None
@@ -144,8 +148,7 @@ class _Records(_OnPayload, RecordHooks):
         return evolve(located, **urls)
 
     def rows(self, key: str) -> int:
-        assert self.saved is not None
-        where = f"where[media][equals]={self.saved.id}"
+        where = f"where[media][equals]={self.media(key).id}"
         query = f"/character-image-metadata?depth=0&limit=0&{where}"
         documents = self.server.ask("GET", query)["docs"]
         return sum(each["metrics"]["key"] == key for each in documents)

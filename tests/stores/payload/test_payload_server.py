@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,25 @@ def test_a_token_signs_in(server: PayloadServer) -> None:
     with PayloadClient(server.url, token=answer["token"]) as client:
         client.check()
         assert PayloadMediaStore(client).get(key()) is None
+
+
+def test_a_record_is_found_among_many_of_its_media(
+    server: PayloadServer, media: PayloadMediaStore, records: PayloadMetadataRepository
+) -> None:
+    last = evolve(record(server, media), created_at=datetime(2100, 1, 1, tzinfo=UTC))
+    assert last.media is not None
+    fields = {
+        "characterReference": int(last.character_id),
+        "media": int(last.media.id),
+        "kind": "scene",
+        "status": "succeeded",
+        "metrics": {"key": "another"},
+    }
+    for _ in range(101):
+        server.ask("POST", "/character-image-metadata?depth=0", fields)
+    added = records.add(last)
+    assert records.add(last) == added
+    assert records.list(last.character_id).total == 102
 
 
 def test_validation_errors_name_the_field_and_not_the_value(

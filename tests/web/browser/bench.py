@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -126,6 +128,9 @@ class Bench:
     Attributes:
         url: Its origin.
         requests: The path of each request, as they came.
+        held: While it is not set, no image is answered.
+        media_origin: Another origin from which the page may load images.
+        archive: How a zip is answered: ``whole``, ``cut`` or ``refused``.
     """
 
     def __init__(self, texts: Mapping[str, str], *, allow_reading: bool = True) -> None:
@@ -133,6 +138,8 @@ class Bench:
         self.held = threading.Event()
         self.held.set()
         self.media_origin = ""
+        self.archive = "whole"
+        self.asked_for: list[str] = []
         self._texts = dict(texts)
         self._allow_reading = allow_reading
         bench = self
@@ -140,6 +147,9 @@ class Bench:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 bench.answer(self)
+
+            def do_POST(self) -> None:
+                bench.pack(self)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -173,6 +183,31 @@ class Bench:
         else:
             handler.send_error(404)
 
+    def pack(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer with a zip of what was asked for, in pieces, as the route does."""
+        body = handler.rfile.read(int(handler.headers["Content-Length"]))
+        self.asked_for = json.loads(body)["ids"]
+        if self.archive == "refused":
+            error = {"success": False, "error": "There are no such images.", "code": "NOT_FOUND"}
+            self._send(handler, json.dumps(error).encode(), "application/json", status=404)
+            return
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for each in self.asked_for:
+                archive.writestr(f"{len(archive.namelist())}.bin", each * 1000)
+        data = packed.getvalue()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/zip")
+        # It promises more than it sends when it is to break off.
+        promised = len(data) + (self.archive == "cut")
+        handler.send_header("Content-Length", str(promised))
+        handler.end_headers()
+        for start in range(0, len(data), 4096):
+            self.held.wait(30)
+            handler.wfile.write(data[start : start + 4096])
+            handler.wfile.flush()
+        handler.close_connection = True
+
     def _page(self) -> str:
         config = {
             "base": "",
@@ -194,8 +229,9 @@ class Bench:
             + '</script><script type="module" src="bench.js"></script></head><body>'
             '<div id="charimg" class="charimg"><main id="ci-main"><h1>Bench</h1>'
             '<button id="opener" disabled>Open</button></main>'
-            '<div id="ci-toasts"></div>'
-            '<p id="ci-status" role="status"></p><p id="ci-alert" role="alert"></p></div>'
+            '<section class="ci-toasts" id="ci-toasts" aria-label="Notices"></section>'
+            '<p class="ci-hidden" id="ci-status" role="status"></p>'
+            '<p class="ci-hidden" id="ci-alert" role="alert"></p></div>'
             "</body></html>"
         )
 
@@ -205,8 +241,9 @@ class Bench:
         body: bytes,
         kind: str,
         headers: Mapping[str, str] | None = None,
+        status: int = 200,
     ) -> None:
-        handler.send_response(200)
+        handler.send_response(status)
         handler.send_header("Content-Type", kind)
         handler.send_header("Content-Length", str(len(body)))
         for name, value in (headers or {}).items():

@@ -1,4 +1,4 @@
-"""Chromium, one per worker; each test has a context of its own."""
+"""Chromium, one per module; each test has a context of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from .studio import ARGUMENTS, Studio, Watched, browser_path, served
 
 
-@pytest.fixture(scope="session")
+# Of a module: while it is up, no other event loop may run in this thread, and the suite has many.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     path = browser_path()
     from playwright.sync_api import sync_playwright

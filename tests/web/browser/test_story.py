@@ -64,12 +64,23 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     assert studio.fetch("images", status="failed")["count"] == 0
     assert counters.set360_posts == 1
 
+    # Around the character
+    page.get_by_role("button", name="Turntable").first.click()
+    turntable = page.get_by_role("dialog")
+    slider = turntable.get_by_role("slider").first
+    before = slider.get_attribute("aria-valuetext")
+    slider.press("ArrowRight")
+    expect(slider).not_to_have_attribute("aria-valuetext", before or "")
+    screenshot(page, "06-turntable")
+    page.keyboard.press("Escape")
+    expect(turntable).to_be_hidden()
+
     # A scene
     page.get_by_label("What happens").fill("Mara reads a letter at the window.")
     page.get_by_label("Mood").fill("quiet")
     page.get_by_role("button", name="Generate Scene").click()
     expect(page.locator("#ci-count")).to_contain_text("29")
-    screenshot(page, "06-all")
+    screenshot(page, "07-all")
 
     # Delete, undo, delete
     first = page.get_by_role("gridcell").first
@@ -89,7 +100,7 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     expect(toolbar).to_contain_text("2 selected")
     page.keyboard.press("Shift+ArrowRight")
     expect(toolbar).to_contain_text("3 selected")
-    screenshot(page, "07-selected")
+    screenshot(page, "08-selected")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download zip").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
@@ -104,9 +115,90 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     generate.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("deleted here, before the new one is drawn")
-    screenshot(page, "08-replace")
+    screenshot(page, "09-replace")
     dialog.get_by_role("button", name="Replace and generate").click()
     expect(page.locator("#ci-count")).to_have_text("1", timeout=30_000)
     images = studio.fetch("images")["images"]
     assert [image["prompt"] for image in images] == ["Another face."]
     assert counters.initial_image_posts == 2
+
+
+def tab_to(page: Page, name: str, *, most: int = 60) -> None:
+    """Press Tab until the element with that accessible name has the focus."""
+    seen: list[object] = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        told = page.evaluate(
+            "(() => { const e = document.activeElement;"
+            " return [e.ariaLabel, e.labels?.[0]?.innerText, e.innerText].filter(Boolean); })()"
+        )
+        seen.append(told)
+        if any(name in each for each in told):
+            return
+    raise AssertionError(f"{name!r} is out of the keyboard's reach: {seen}")
+
+
+def test_the_story_by_the_keyboard_alone(studio: Studio, page: Page) -> None:
+    page.goto(studio.page_url)
+    expect(page.get_by_label("Prompt", exact=True)).not_to_have_value("")
+    tab_to(page, "Prompt")
+    page.keyboard.press("End")
+    page.keyboard.type(" She smiles.")
+    tab_to(page, "Generate Reference")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("gridcell")).to_have_count(1)
+    tab_to(page, "What happens")
+    page.keyboard.type("Mara waits for the night train.")
+    tab_to(page, "Generate Scene")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("gridcell")).to_have_count(2)
+    tab_to(page, ", Stored")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("gridcell").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    viewer = page.get_by_role("dialog")
+    expect(viewer.get_by_role("img").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    expect(page.get_by_role("gridcell").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("gridcell")).to_have_count(1)
+    page.keyboard.press("Control+z")
+    expect(page.get_by_role("gridcell")).to_have_count(2)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
+    page.keyboard.press("Escape")
+    prompts = {image["prompt"] for image in studio.fetch("images")["images"]}
+    assert "Mara waits for the night train." in prompts
+    assert any(prompt.endswith(" She smiles.") for prompt in prompts)
+
+
+def test_a_slow_network_changes_nothing_but_the_time(studio: Studio, page: Page) -> None:
+    slow = page.context.new_cdp_session(page)
+    slow.send(
+        "Network.emulateNetworkConditions",
+        {
+            "offline": False,
+            "latency": 400,
+            "downloadThroughput": 100_000,
+            "uploadThroughput": 50_000,
+        },
+    )
+    page.goto(studio.page_url)
+    page.evaluate(
+        "window.moved = 0; new PerformanceObserver((list) => { for (const e of list.getEntries())"
+        " if (!e.hadRecentInput) window.moved += e.value; })"
+        ".observe({ type: 'layout-shift', buffered: true })"
+    )
+    page.get_by_label("Prompt", exact=True).fill("Typed before anything had arrived.")
+    page.get_by_role("button", name="Generate Reference").click()
+    expect(page.get_by_role("gridcell")).to_have_count(1, timeout=30_000)
+    expect(page.locator("#ci-latest img")).to_be_visible(timeout=30_000)
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value(
+        "Typed before anything had arrived."
+    )
+    assert studio.fetch("images")["images"][0]["prompt"] == "Typed before anything had arrived."
+    assert studio.simulator.counters.initial_image_posts == 1
+    assert page.evaluate("window.moved") < 0.1

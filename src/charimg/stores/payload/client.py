@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self, TypeVar
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from ..._http.cms import AsyncCmsTransport, CmsTransport
 from ..._library.urls import check_base_url
@@ -16,39 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["AsyncPayloadClient", "PayloadClient"]
 
 T = TypeVar("T")
+HttpClient = TypeVar("HttpClient")
+Transport = TypeVar("Transport")
 
 
-def _site(
-    base_url: str, options: PayloadOptions | None, api_key: str | None, token: str | None
-) -> Site:
-    options = options or PayloadOptions()
-    if api_key and token:
-        raise ConfigurationError("Give Payload's api_key or a token, not both.")
-    secret = api_key or token or ""
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise ConfigurationError("The API key or token of Payload cannot be sent.")
-    authorization = f"{options.users} API-Key {api_key}" if api_key else ""
-    return Site(
-        base_url=check_base_url(base_url),
-        options=options,
-        authorization=f"JWT {token}" if token else authorization,
-    )
-
-
-class PayloadClient:
-    """Talks to one Payload CMS; give it to the stores. Safe for several threads.
-
-    Args:
-        base_url: Where Payload is, without ``/api``.
-        api_key: The API key of a user; sent to this origin alone, and never shown.
-        token: A JWT instead.
-        options: Collections and fields, where they are not the defaults.
-        timeout: Seconds for each of connecting, sending and receiving.
-        http_client: An `httpx.Client` of yours; it is never closed here.
-
-    Raises:
-        ConfigurationError: The URL or the key cannot be used.
-    """
+class _Client(ABC, Generic[HttpClient, Transport]):
+    """What `PayloadClient` and its async twin share; see there."""
 
     def __init__(
         self,
@@ -58,10 +32,25 @@ class PayloadClient:
         token: str | None = None,
         options: PayloadOptions | None = None,
         timeout: float = 60.0,
-        http_client: httpx.Client | None = None,
+        http_client: HttpClient | None = None,
     ) -> None:
-        self.site: Site = _site(base_url, options, api_key, token)
-        self._transport = CmsTransport(timeout=timeout, client=http_client)
+        options = options or PayloadOptions()
+        if api_key and token:
+            raise ConfigurationError("Give Payload's api_key or a token, not both.")
+        secret = api_key or token or ""
+        if not secret.isascii() or not secret.isprintable() or " " in secret:
+            raise ConfigurationError("The API key or token of Payload cannot be sent.")
+        authorization = f"{options.users} API-Key {api_key}" if api_key else ""
+        self.site: Site = Site(
+            base_url=check_base_url(base_url),
+            options=options,
+            authorization=f"JWT {token}" if token else authorization,
+        )
+        self._transport: Transport = self._over(timeout, http_client)
+
+    @abstractmethod
+    def _over(self, timeout: float, http_client: HttpClient | None) -> Transport:
+        """Return what sends the requests."""
 
     @classmethod
     def from_url(
@@ -72,7 +61,7 @@ class PayloadClient:
         token: str | None = None,
         options: PayloadOptions | None = None,
         timeout: float = 60.0,
-        http_client: httpx.Client | None = None,
+        http_client: HttpClient | None = None,
     ) -> Self:
         """Make a client from ``payload+https://host?media=…&metadata=…&characters=…&cdn=…``.
 
@@ -89,8 +78,32 @@ class PayloadClient:
             http_client=http_client,
         )
 
+    @property
+    def transport(self) -> Transport:
+        """What sends the requests."""
+        return self._transport
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.site.base_url!r})"
+
+
+class PayloadClient(_Client["httpx.Client", CmsTransport]):
+    """Talks to one Payload CMS; give it to the stores. Safe for several threads.
+
+    Args:
+        base_url: Where Payload is, without ``/api``.
+        api_key: The API key of a user; sent to this origin alone, and never shown.
+        token: A JWT instead.
+        options: Collections and fields, where they are not the defaults.
+        timeout: Seconds for each of connecting, sending and receiving.
+        http_client: An `httpx.Client` of yours; it is never closed here.
+
+    Raises:
+        ConfigurationError: The URL or the key cannot be used.
+    """
+
+    def _over(self, timeout: float, http_client: httpx.Client | None) -> CmsTransport:
+        return CmsTransport(timeout=timeout, client=http_client)
 
     def run(self, steps: Steps[T]) -> T:
         """Carry out the steps of one call."""
@@ -104,11 +117,6 @@ class PayloadClient:
             return result
         finally:
             steps.close()
-
-    @property
-    def transport(self) -> CmsTransport:
-        """What sends the requests."""
-        return self._transport
 
     def check(self) -> None:
         """Check that Payload answers and accepts the key.
@@ -129,46 +137,11 @@ class PayloadClient:
         self.close()
 
 
-class AsyncPayloadClient:
+class AsyncPayloadClient(_Client["httpx.AsyncClient", AsyncCmsTransport]):
     """The async twin of `PayloadClient`, for one event loop of asyncio or trio."""
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        api_key: str | None = None,
-        token: str | None = None,
-        options: PayloadOptions | None = None,
-        timeout: float = 60.0,
-        http_client: httpx.AsyncClient | None = None,
-    ) -> None:
-        self.site: Site = _site(base_url, options, api_key, token)
-        self._transport = AsyncCmsTransport(timeout=timeout, client=http_client)
-
-    @classmethod
-    def from_url(
-        cls,
-        url: str,
-        *,
-        api_key: str | None = None,
-        token: str | None = None,
-        options: PayloadOptions | None = None,
-        timeout: float = 60.0,
-        http_client: httpx.AsyncClient | None = None,
-    ) -> Self:
-        """See `PayloadClient.from_url`."""
-        base_url, options = PayloadOptions.from_url(url, options or PayloadOptions())
-        return cls(
-            base_url,
-            api_key=api_key,
-            token=token,
-            options=options,
-            timeout=timeout,
-            http_client=http_client,
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.site.base_url!r})"
+    def _over(self, timeout: float, http_client: httpx.AsyncClient | None) -> AsyncCmsTransport:
+        return AsyncCmsTransport(timeout=timeout, client=http_client)
 
     async def run(self, steps: Steps[T]) -> T:
         """See `PayloadClient.run`."""
@@ -182,11 +155,6 @@ class AsyncPayloadClient:
             return result
         finally:
             steps.close()
-
-    @property
-    def transport(self) -> AsyncCmsTransport:
-        """What sends the requests."""
-        return self._transport
 
     async def check(self) -> None:
         """See `PayloadClient.check`."""

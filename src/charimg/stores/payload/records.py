@@ -74,7 +74,8 @@ def _first(site: Site, image: CharacterImage) -> Steps[CharacterImage | None]:
 
 
 def _finding(site: Site, where: dict[str, Any], what: str) -> CmsRequest:
-    query = (*wire.flatten(where), ("sort", "createdAt,id"), ("limit", "100"), ("depth", "1"))
+    # No limit: the one that is looked for may be the last of many that share their media.
+    query = (*wire.flatten(where), ("sort", "createdAt,id"), ("limit", "0"), ("depth", "1"))
     return CmsRequest(method="POST", url=site.url(site.options.metadata), what=what, query=query)
 
 

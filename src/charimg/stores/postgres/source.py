@@ -11,19 +11,20 @@ from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, place_of, split
 
 __all__ = ["Source", "is_idle"]
 
-P = TypeVar("P")
-C = TypeVar("C")
+# The reference shows these names.
+Pool = TypeVar("Pool")
+Connection = TypeVar("Connection")
 
 
-class Source(ABC, Generic[P, C]):
+class Source(ABC, Generic[Pool, Connection]):
     """What `PostgresDatabase` and its async twin share; see there."""
 
     def __init__(
         self,
         conninfo: str | None = None,
         *,
-        pool: P | None = None,
-        connection: C | None = None,
+        pool: Pool | None = None,
+        connection: Connection | None = None,
         schema: str = DEFAULT_SCHEMA,
         max_connections: int = 10,
         timeout: float = 10.0,
@@ -81,7 +82,7 @@ class Source(ABC, Generic[P, C]):
         if self._closed:
             raise StorageError(f"The database {self._place} is closed. Open a new one.")
 
-    def _check_idle(self, connection: C) -> None:
+    def _check_idle(self, connection: Connection) -> None:
         """Refuse what must hold at once on a connection of the host's inside a transaction."""
         if not is_idle(connection):
             raise StorageError(

@@ -7,67 +7,23 @@ thread finishes first, and the cancellation arrives then.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Self
+from typing import Self
 
 from ...models import Media, Upload
 from .._threads import in_thread
-from .bucket import Body
-from .store import S3MediaStore, open_body, read_body
+from .objects import S3Objects
 
 __all__ = ["AsyncS3MediaStore"]
 
 
-class AsyncS3MediaStore:
+class AsyncS3MediaStore(S3Objects):
     """The async twin of `S3MediaStore`, for asyncio and trio. See there for everything."""
-
-    concurrent_safe = True
-
-    def __init__(
-        self,
-        bucket: str,
-        *,
-        prefix: str = "",
-        endpoint: str | None = None,
-        region: str | None = None,
-        public_url: str | None = None,
-        url_ttl: float = 3600.0,
-        thumbnail_px: int = 320,
-        cache_control: str = "public, max-age=31536000, immutable",
-        checksum: str = "sha256",
-        timeout: float = 60.0,
-        retries: int = 3,
-        credential_provider: Any = None,
-    ) -> None:
-        self._store = S3MediaStore(
-            bucket,
-            prefix=prefix,
-            endpoint=endpoint,
-            region=region,
-            public_url=public_url,
-            url_ttl=url_ttl,
-            thumbnail_px=thumbnail_px,
-            cache_control=cache_control,
-            checksum=checksum,
-            timeout=timeout,
-            retries=retries,
-            credential_provider=credential_provider,
-        )
-
-    @classmethod
-    def from_url(cls, url: str, **options: Any) -> Self:
-        """See `S3MediaStore.from_url`."""
-        made = cls.__new__(cls)
-        made._store = S3MediaStore.from_url(url, **options)  # noqa: SLF001 - of this class
-        return made
-
-    def __repr__(self) -> str:
-        return f"Async{self._store!r}"
 
     async def save(self, upload: Upload, /) -> Media:
         """See `S3MediaStore.save`."""
-        return await in_thread(lambda: self._store.save(upload))
+        return await in_thread(lambda: self._save(upload))
 
     def open(self, key: str, /) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """See `S3MediaStore.open`."""
@@ -75,35 +31,29 @@ class AsyncS3MediaStore:
 
     @asynccontextmanager
     async def _open(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
-        media, body = await in_thread(lambda: open_body(self._store, key))
-        yield _Chunks(self._store, media, body)
+        media, body = await in_thread(lambda: self._begin(key))
+        yield _Chunks(lambda: self._next(media, body))
 
     async def get(self, key: str, /) -> Media | None:
         """See `S3MediaStore.get`."""
-        return await in_thread(lambda: self._store.get(key))
+        return await in_thread(lambda: self._get(key))
 
     async def delete(self, key: str, /) -> bool:
         """See `S3MediaStore.delete`."""
-        return await in_thread(lambda: self._store.delete(key))
-
-    def locate(self, media: Media, /) -> Media:
-        """See `S3MediaStore.locate`."""
-        return self._store.locate(media)
+        return await in_thread(lambda: self._delete(key))
 
 
 class _Chunks:
     """An iterator that may be left half read: unlike a generator, it needs no closing."""
 
-    def __init__(self, store: S3MediaStore, media: Media, body: Body) -> None:
-        self._store = store
-        self._media = media
-        self._body = body
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read = read
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        chunk = await in_thread(lambda: read_body(self._store, self._media, self._body))
+        chunk = await in_thread(self._read)
         if not chunk:
             raise StopAsyncIteration
         return chunk

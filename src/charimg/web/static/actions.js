@@ -1,12 +1,12 @@
 // What can be done with an image, from the grid, a menu, a panel or the viewer.
 
-import { api } from './api.js';
-import { t } from './config.js';
-import { copy, h, root } from './dom.js';
-import { remove } from './deletes.js';
-import { tell } from './operations.js';
-import { store } from './state.js';
-import { failed, toast } from './toast.js';
+import { api } from "./api.js";
+import { t } from "./config.js";
+import { copy, h, root } from "./dom.js";
+import { remove } from "./deletes.js";
+import { tell } from "./operations.js";
+import { store } from "./state.js";
+import { failed, toast } from "./toast.js";
 
 const absolute = (url) => new URL(url, location.href).href;
 
@@ -37,18 +37,18 @@ export const can = {
   view: (image) => image.media !== null,
   download: (image) => Boolean(image.media?.url),
   copyLink: (image) => Boolean(image.media?.url),
-  retry: (image) => image.status === 'failed',
+  retry: (image) => image.status === "failed",
   restore: (image) =>
-    image.kind === 'reference' && image.status === 'succeeded' && !isCurrent(image),
+    image.kind === "reference" && image.status === "succeeded" && !isCurrent(image),
   remove: () => true,
-  reuse: (image) => image.prompt !== '',
-  copyPrompt: (image) => image.prompt !== '',
+  reuse: (image) => image.prompt !== "",
+  copyPrompt: (image) => image.prompt !== "",
 };
 
 export const actions = {
   download(image) {
     if (!can.download(image)) return;
-    const link = h('a', { href: image.media.url, download: image.media.filename, hidden: true });
+    const link = h("a", { href: image.media.url, download: image.media.filename, hidden: true });
     root().append(link);
     link.click();
     link.remove();
@@ -57,32 +57,40 @@ export const actions = {
   async copyLink(image) {
     if (!can.copyLink(image)) return;
     const done = await copy(absolute(image.media.url));
-    toast({ text: t(done ? 'link_copied' : 'copy_failed'), kind: done ? 'ok' : 'error', seconds: 4 });
+    toast({
+      text: t(done ? "link_copied" : "copy_failed"),
+      kind: done ? "ok" : "error",
+      seconds: 4,
+    });
   },
 
   async copyPrompt(image) {
     const done = await copy(image.prompt);
-    toast({ text: t(done ? 'prompt_copied' : 'copy_failed'), kind: done ? 'ok' : 'error', seconds: 4 });
+    toast({
+      text: t(done ? "prompt_copied" : "copy_failed"),
+      kind: done ? "ok" : "error",
+      seconds: 4,
+    });
   },
 
   /** Put the prompt where it can be used again: a scene's into the scene, others' above. */
   reuse(image) {
-    document.dispatchEvent(new CustomEvent('charimg:reuse', { detail: image }));
+    document.dispatchEvent(new CustomEvent("charimg:reuse", { detail: image }));
   },
 
-  retry: (image) =>
-    during(image, 'retry', async () => {
+  retry: (image, { quiet = false } = {}) =>
+    during(image, "retry", async () => {
       const { image: next, warnings = [] } = await api.retry(image.id);
       store.upsert(next);
-      for (const { message } of warnings) toast({ text: message, kind: 'warn', seconds: 0 });
-      toast({ text: t('retried'), kind: 'ok' });
+      for (const { message } of warnings) toast({ text: message, kind: "warn", seconds: 0 });
+      if (!quiet) toast({ text: t("retried"), kind: "ok" });
     }),
 
   restore: (image) =>
-    during(image, 'restore', async () => {
+    during(image, "restore", async () => {
       const { image: next } = await api.restore(image.id);
       store.upsert(next);
-      toast({ text: t('restored'), kind: 'ok' });
+      toast({ text: t("restored"), kind: "ok" });
     }),
 
   remove(image) {
@@ -93,7 +101,7 @@ export const actions = {
     if (!can.view(image)) return;
     // What the filter hides, such as a panel's reference, is looked at alone.
     const alone = !store.view.includes(image);
-    await opened('./viewer.js', async ({ openViewer }) => {
+    await opened("./viewer.js", async ({ openViewer }) => {
       const viewer = await openViewer({
         images: () => (alone ? [store.images.get(image.id)].filter(Boolean) : viewable()),
         startId: image.id,
@@ -103,7 +111,7 @@ export const actions = {
       const last = await viewer.closed;
       // The focus follows to the card of what was seen last.
       if (last && last.id !== image.id) {
-        document.dispatchEvent(new CustomEvent('charimg:show', { detail: last.id }));
+        document.dispatchEvent(new CustomEvent("charimg:show", { detail: last.id }));
       }
     });
   },
@@ -120,10 +128,10 @@ function offered() {
     ...rest,
   });
   return [
-    offer('download', 'download', { shortcut: 'd' }),
-    offer('copyLink', 'copy_link', { shortcut: 'c' }),
-    offer('restore', 'restore'),
-    offer('remove', 'delete', { shortcut: 'Delete', danger: true }),
+    offer("download", "download", { shortcut: "d" }),
+    offer("copyLink", "copy_link", { shortcut: "c" }),
+    offer("restore", "restore"),
+    offer("remove", "delete", { shortcut: "Delete", danger: true }),
   ];
 }
 
@@ -132,6 +140,6 @@ export async function opened(module, use) {
   try {
     return await use(await import(module));
   } catch (error) {
-    return failed(t('module_failed'), error);
+    return failed(t("module_failed"), error);
   }
 }

@@ -1,11 +1,11 @@
 // The routes: JSON, and the streams of events of a running operation.
 
-import { config, t } from './config.js';
+import { config, t } from "./config.js";
 
 const PATHS = {
-  reference: 'generate-initial-image',
-  portfolio: 'generate-360-set',
-  scene: 'generate-scene-image',
+  reference: "generate-initial-image",
+  portfolio: "generate-360-set",
+  scene: "generate-scene-image",
 };
 
 const place = `${config.base}/v1/characters/${encodeURIComponent(config.characterId)}`;
@@ -14,10 +14,10 @@ const part = encodeURIComponent;
 /** What a route refused or failed with, in words for people. */
 export class ApiError extends Error {
   constructor(said) {
-    super(said.error || t('error_unknown'));
-    this.name = 'ApiError';
+    super(said.error || t("error_unknown"));
+    this.name = "ApiError";
     this.status = said.status ?? 0;
-    this.code = said.code ?? 'UNKNOWN';
+    this.code = said.code ?? "UNKNOWN";
     this.imageId = said.imageId ?? null;
     this.operationId = said.operationId ?? null;
     this.retryAfter = said.retryAfter ?? null;
@@ -26,24 +26,28 @@ export class ApiError extends Error {
   }
 }
 
-async function send(method, path, { body, accept = 'application/json', headers = {}, ...rest } = {}) {
+async function send(
+  method,
+  path,
+  { body, accept = "application/json", headers = {}, ...rest } = {},
+) {
   const given = { Accept: accept, ...headers };
-  if (method !== 'GET') {
-    given['Content-Type'] = 'application/json';
+  if (method !== "GET") {
+    given["Content-Type"] = "application/json";
     if (config.csrf) given[config.csrf.header] = config.csrf.token;
   }
   try {
     return await fetch(place + path, {
       method,
       headers: given,
-      body: method === 'GET' ? undefined : JSON.stringify(body ?? {}),
-      credentials: 'same-origin',
-      cache: 'no-store',
+      body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
+      credentials: "same-origin",
+      cache: "no-store",
       ...rest,
     });
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new ApiError({ code: 'OFFLINE', error: t('error_offline') });
+    if (error.name === "AbortError") throw error;
+    throw new ApiError({ code: "OFFLINE", error: t("error_offline") });
   }
 }
 
@@ -52,12 +56,12 @@ async function read(response) {
   try {
     said = await response.json();
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (error.name === "AbortError") throw error;
     // A sign-in page of the host, or an error page of a proxy.
-    const key = response.ok || response.status === 401 ? 'error_signed_out' : 'error_status';
+    const key = response.ok || response.status === 401 ? "error_signed_out" : "error_status";
     throw new ApiError({
       status: response.status,
-      code: 'NOT_JSON',
+      code: "NOT_JSON",
       error: t(key, { status: String(response.status) }),
     });
   }
@@ -70,14 +74,14 @@ async function read(response) {
 const json = async (method, path, options) => read(await send(method, path, options));
 
 const isStream = (response) =>
-  response.ok && (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
+  response.ok && (response.headers.get("content-type") ?? "").startsWith("text/event-stream");
 
 /** Read a stream's events; gives `{end, lastId}`, with `end` null when it broke off. */
 async function consume(response, onEvent) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
+  let rest = "";
   let lastId = null;
-  let event = { name: 'message', data: [] };
+  let event = { name: "message", data: [] };
   try {
     for (;;) {
       const { value, done } = await reader.read();
@@ -86,27 +90,27 @@ async function consume(response, onEvent) {
       const lines = rest.split(/\r\n|\n|\r(?!$)/);
       rest = lines.pop();
       for (const line of lines) {
-        if (line === '') {
+        if (line === "") {
           if (event.data.length) {
-            const data = JSON.parse(event.data.join('\n'));
+            const data = JSON.parse(event.data.join("\n"));
             const { name } = event;
-            event = { name: 'message', data: [] };
-            if (name === 'done' || name === 'error') return { end: { name, data }, lastId };
+            event = { name: "message", data: [] };
+            if (name === "done" || name === "error") return { end: { name, data }, lastId };
             onEvent(name, data);
           }
-          event = { name: 'message', data: [] };
-        } else if (!line.startsWith(':')) {
-          const at = line.indexOf(':');
+          event = { name: "message", data: [] };
+        } else if (!line.startsWith(":")) {
+          const at = line.indexOf(":");
           const field = at < 0 ? line : line.slice(0, at);
-          const text = at < 0 ? '' : line.slice(at + 1).replace(/^ /, '');
-          if (field === 'event') event.name = text;
-          else if (field === 'data') event.data.push(text);
-          else if (field === 'id') lastId = text;
+          const text = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
+          if (field === "event") event.name = text;
+          else if (field === "data") event.data.push(text);
+          else if (field === "id") lastId = text;
         }
       }
     }
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (error.name === "AbortError") throw error;
     return { end: null, lastId };
   } finally {
     reader.cancel().catch(() => {});
@@ -114,14 +118,14 @@ async function consume(response, onEvent) {
 }
 
 function finish({ name, data }) {
-  if (name === 'error') throw new ApiError(data);
+  if (name === "error") throw new ApiError(data);
   return data;
 }
 
 const wait = (ms, signal) =>
   new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal?.addEventListener('abort', () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     });
@@ -133,13 +137,13 @@ async function follow(operationId, onEvent, { lastId = null, signal } = {}) {
   for (;;) {
     let response = null;
     try {
-      response = await send('GET', `/operations/${part(operationId)}`, {
-        accept: 'text/event-stream, application/json;q=0.5',
-        headers: last ? { 'Last-Event-ID': last } : {},
+      response = await send("GET", `/operations/${part(operationId)}`, {
+        accept: "text/event-stream, application/json;q=0.5",
+        headers: last ? { "Last-Event-ID": last } : {},
         signal,
       });
     } catch (error) {
-      if (error.code !== 'OFFLINE') throw error;
+      if (error.code !== "OFFLINE") throw error;
     }
     if (response && isStream(response)) {
       let heard = false;
@@ -153,7 +157,7 @@ async function follow(operationId, onEvent, { lastId = null, signal } = {}) {
     } else if (response && response.status < 500) {
       // A host that does not stream: ask again and again.
       const { operation } = await read(response);
-      onEvent('operation', { operation });
+      onEvent("operation", { operation });
       if (!operation.running) return { success: true, operation };
       pause = 1000;
     }
@@ -167,22 +171,22 @@ export const api = {
   images(query = {}, { signal } = {}) {
     const asked = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) {
-      if (value !== null && value !== undefined && value !== '') asked.set(name, value);
+      if (value !== null && value !== undefined && value !== "") asked.set(name, value);
     }
-    return json('GET', `/images?${asked}`, { signal });
+    return json("GET", `/images?${asked}`, { signal });
   },
 
   /** The latest suggestion: prompt, template, facts. */
-  suggest: () => json('GET', '/initial-image-prompt'),
+  suggest: () => json("GET", "/initial-image-prompt"),
 
   /**
    * Generate, and tell each event as it comes. Resolves with what `done` says. A stream that breaks
    * off is taken up again; the request itself is never sent a second time.
    */
   async generate(kind, body, onEvent = () => {}) {
-    const response = await send('POST', `/${PATHS[kind]}`, {
+    const response = await send("POST", `/${PATHS[kind]}`, {
       body,
-      accept: 'text/event-stream, application/json;q=0.5',
+      accept: "text/event-stream, application/json;q=0.5",
     });
     if (!isStream(response)) return read(response);
     let operationId = null;
@@ -192,28 +196,28 @@ export const api = {
     });
     if (end) return finish(end);
     if (operationId) return follow(operationId, onEvent, { lastId });
-    throw new ApiError({ code: 'OFFLINE', error: t('error_broken_off'), outcomeUnknown: true });
+    throw new ApiError({ code: "OFFLINE", error: t("error_broken_off"), outcomeUnknown: true });
   },
 
   follow,
 
-  operations: (query = {}) => json('GET', `/operations?${new URLSearchParams(query)}`),
-  operation: (id) => json('GET', `/operations/${part(id)}`),
-  retry: (id) => json('POST', `/images/${part(id)}/retry`),
-  restore: (id) => json('POST', `/images/${part(id)}/restore`),
+  operations: (query = {}) => json("GET", `/operations?${new URLSearchParams(query)}`),
+  operation: (id) => json("GET", `/operations/${part(id)}`),
+  retry: (id) => json("POST", `/images/${part(id)}/retry`),
+  restore: (id) => json("POST", `/images/${part(id)}/restore`),
 
   /** Delete one image. `keepalive` lets the request outlive the page. */
-  remove: (id, { keepalive = false } = {}) => json('DELETE', `/images/${part(id)}`, { keepalive }),
+  remove: (id, { keepalive = false } = {}) => json("DELETE", `/images/${part(id)}`, { keepalive }),
 
   /** Delete up to 500 images; what failed is told one by one. */
   removeMany: (ids, { keepalive = false } = {}) =>
-    json('DELETE', '/images', { body: { ids }, keepalive }),
+    json("DELETE", "/images", { body: { ids }, keepalive }),
 
   /** The files of these images as one zip: the response, whose body can be streamed. */
   async archive(ids, { signal } = {}) {
-    const response = await send('POST', '/images/archive', {
+    const response = await send("POST", "/images/archive", {
       body: { ids },
-      accept: 'application/zip, application/json;q=0.5',
+      accept: "application/zip, application/json;q=0.5",
       signal,
     });
     if (!response.ok) await read(response);

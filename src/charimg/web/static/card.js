@@ -1,11 +1,11 @@
 // One card of the grid: a picture or a failed slot, and what is to be known of it.
 
-import { actions, can, isCurrent } from './actions.js';
-import { fmt, kindText, statusText, t } from './config.js';
-import { button, h, icon } from './dom.js';
-import { openMenu } from './menu.js';
-import { selected } from './selection.js';
-import { store } from './state.js';
+import { actions, can, isCurrent } from "./actions.js";
+import { brief, fmt, kindText, statusText, t } from "./config.js";
+import { button, h, icon } from "./dom.js";
+import { openMenu } from "./menu.js";
+import { selected } from "./selection.js";
+import { store } from "./state.js";
 
 const open = new Set();
 
@@ -21,30 +21,30 @@ export const stamp = (image) =>
     store.busy.get(image.id),
     store.troubles.get(image.id),
     open.has(image.id),
-  ].join('\n');
+  ].join("\n");
 
 const nameOf = (image) => image.metrics?.shot?.name ?? kindText(image.kind);
 
 /** Cards whose shape is near that of the box fill it; others are shown whole. */
 function fit({ width, height }) {
   const ratio = width && height ? width / height : 0.8;
-  return ratio > 0.64 && ratio < 1 ? 'fill' : 'whole';
+  return ratio > 0.64 && ratio < 1 ? "fill" : "whole";
 }
 
 function picture(image, index) {
   const { media } = image;
   return h(
-    'button',
-    { type: 'button', class: `ci-thumb ${fit(media)}`, tabindex: -1, dataset: { part: 'view' } },
-    h('img', {
+    "button",
+    { type: "button", class: `ci-thumb ${fit(media)}`, tabindex: -1, dataset: { part: "view" } },
+    h("img", {
       src: media.thumbnailURL ?? media.url,
-      alt: media.alt || t('alt', { kind: kindText(image.kind), name: store.character?.name ?? '' }),
+      alt: media.alt || t("alt", { kind: kindText(image.kind), name: store.character?.name ?? "" }),
       width: media.width,
       height: media.height,
       // The first rows are what the reader waits for.
-      loading: index < 12 ? 'eager' : 'lazy',
-      decoding: 'async',
-      draggable: 'false',
+      loading: index < 12 ? "eager" : "lazy",
+      decoding: "async",
+      draggable: "false",
       onerror: onBroken,
     }),
   );
@@ -52,32 +52,59 @@ function picture(image, index) {
 
 function onBroken({ target }) {
   const { alt } = target;
-  target.replaceWith(h('span', { class: 'ci-broken' }, icon('broken'), h('span', { text: t('broken', { alt }) })));
+  target.replaceWith(
+    h("span", { class: "ci-broken" }, icon("broken"), h("span", { text: t("broken", { alt }) })),
+  );
 }
 
 function slot(image) {
-  const busy = store.busy.get(image.id) === 'retry';
+  const busy = store.busy.get(image.id) === "retry";
   return h(
-    'div',
-    { class: 'ci-thumb failed' },
-    icon(busy ? 'spinner' : 'broken'),
-    h('p', { class: 'ci-reason', text: busy ? t('retrying') : (image.error ?? t('status_failed')) }),
+    "div",
+    { class: "ci-thumb failed" },
+    icon(busy ? "spinner" : "broken"),
+    h("p", {
+      class: "ci-reason",
+      text: busy ? t("retrying") : (image.error ?? t("status_failed")),
+    }),
     can.retry(image)
-      ? button({ text: t('retry'), icon: 'retry', kind: 'small', tabindex: -1, 'data-part': 'retry', 'aria-disabled': busy ? 'true' : null }, () => actions.retry(image))
+      ? button(
+          {
+            text: t("retry"),
+            icon: "retry",
+            kind: "small",
+            tabindex: -1,
+            "data-part": "retry",
+            "aria-disabled": busy ? "true" : null,
+          },
+          () => actions.retry(image),
+        )
       : null,
   );
 }
 
 function promptOver(image) {
   return h(
-    'div',
-    { class: 'ci-prompt-over', id: `ci-p-${image.id}` },
-    h('p', { text: image.prompt, tabindex: -1 }),
+    "div",
+    { class: "ci-prompt-over", id: `ci-p-${image.id}` },
+    h("p", { text: image.prompt, tabindex: -1 }),
     h(
-      'div',
-      { class: 'ci-row' },
-      button({ text: t('copy'), icon: 'copy', kind: 'small', tabindex: -1, 'data-part': 'copy-prompt' }, () => actions.copyPrompt(image)),
-      button({ text: t('reuse_short'), icon: 'reuse', kind: 'small', tabindex: -1, 'data-part': 'reuse' }, () => actions.reuse(image)),
+      "div",
+      { class: "ci-row" },
+      button(
+        { text: t("copy"), icon: "copy", kind: "small", tabindex: -1, "data-part": "copy-prompt" },
+        () => actions.copyPrompt(image),
+      ),
+      button(
+        {
+          text: t("reuse_short"),
+          icon: "reuse",
+          kind: "small",
+          tabindex: -1,
+          "data-part": "reuse",
+        },
+        () => actions.reuse(image),
+      ),
     ),
   );
 }
@@ -92,82 +119,98 @@ export function togglePrompt(image) {
 
 /** Build a card. `index` is its place in the grid. */
 export function card(image, index, { onSelect, onRemove }) {
-  const isFailed = image.status === 'failed' || image.media === null;
+  const isFailed = image.status === "failed" || image.media === null;
   const isOpen = open.has(image.id);
   const trouble = store.troubles.get(image.id);
   const isSelected = selected.has(image.id);
   const name = nameOf(image);
   const date = fmt.date(image.createdAt);
   const status = statusText(image.status);
-  const states = [isCurrent(image) ? t('current') : null, status, trouble].filter(Boolean);
+  const states = [isCurrent(image) ? t("current") : null, status, trouble].filter(Boolean);
   return h(
-    'div',
+    "div",
     {
-      role: 'gridcell',
-      class: `ci-card${isSelected ? ' selected' : ''}${store.busy.has(image.id) ? ' busy' : ''}`,
+      role: "gridcell",
+      class: `ci-card${isSelected ? " selected" : ""}${store.busy.has(image.id) ? " busy" : ""}`,
       tabindex: -1,
-      'aria-selected': String(isSelected),
-      'aria-label': `${name}, ${date}, ${states.join(', ')}`,
+      "aria-selected": String(isSelected),
+      "aria-label": `${name}, ${date}, ${states.join(", ")}`,
       dataset: { id: image.id, stamp: stamp(image) },
     },
     h(
-      'div',
-      { class: 'ci-media' },
+      "div",
+      { class: "ci-media" },
       isFailed ? slot(image) : picture(image, index),
       isOpen ? promptOver(image) : null,
       h(
-        'label',
-        { class: 'ci-pick' },
-        h('input', {
-          type: 'checkbox',
+        "label",
+        { class: "ci-pick" },
+        h("input", {
+          type: "checkbox",
           tabindex: -1,
           checked: isSelected,
-          'aria-label': t('select_of', { name: `${name}, ${date}` }),
+          "aria-label": t("select_of", { name: `${name}, ${date}` }),
           onclick: (event) => onSelect(image, event),
         }),
       ),
-      isCurrent(image) ? h('span', { class: 'ci-badge over' }, icon('star'), t('current')) : null,
+      trouble
+        ? h("p", { class: "ci-trouble" }, icon("warning"), h("span", { text: trouble }))
+        : null,
+      isCurrent(image) ? h("span", { class: "ci-badge over" }, icon("star"), t("current")) : null,
     ),
     h(
-      'div',
-      { class: 'ci-caption' },
+      "div",
+      { class: "ci-caption" },
       h(
-        'div',
-        { class: 'ci-caption-head' },
-        h('span', { class: 'ci-name', text: name, title: name }),
-        button({ label: t('actions'), icon: 'more', kind: 'quiet small', tabindex: -1, 'aria-haspopup': 'menu', 'aria-expanded': 'false' }, ({ currentTarget }) =>
-          openMenu(image, currentTarget, { onRemove }),
+        "div",
+        { class: "ci-caption-head" },
+        h("span", { class: "ci-name", text: name, title: name }),
+        button(
+          {
+            label: t("actions"),
+            icon: "more",
+            kind: "quiet small",
+            tabindex: -1,
+            "aria-haspopup": "menu",
+            "aria-expanded": "false",
+          },
+          ({ currentTarget }) => openMenu(image, currentTarget, { onRemove }),
         ),
       ),
-      trouble
-        ? h('p', { class: 'ci-trouble' }, icon('warning'), h('span', { text: trouble, title: trouble }))
-        : h(
-            'button',
-            {
-              type: 'button',
-              class: 'ci-prompt-line',
-              tabindex: -1,
-              'aria-expanded': String(isOpen),
-              'aria-controls': isOpen ? `ci-p-${image.id}` : null,
-              'aria-label': t(isOpen ? 'prompt_hide' : 'prompt_show', { prompt: image.prompt.slice(0, 80) }),
-              onclick: () => togglePrompt(image),
-            },
-            h('span', { text: image.prompt }),
-          ),
       h(
-        'p',
-        { class: 'ci-facts' },
+        "button",
+        {
+          type: "button",
+          class: "ci-prompt-line",
+          tabindex: -1,
+          "aria-expanded": String(isOpen),
+          "aria-controls": isOpen ? `ci-p-${image.id}` : null,
+          "aria-label": t(isOpen ? "prompt_hide" : "prompt_show", {
+            prompt: brief(image.prompt),
+          }),
+          onclick: () => togglePrompt(image),
+        },
+        h("span", { text: image.prompt }),
+      ),
+      h(
+        "p",
+        { class: "ci-facts" },
         h(
-          'span',
+          "span",
           null,
-          h('span', { class: `ci-status ${isFailed ? 'failed' : 'succeeded'}` }, icon(isFailed ? 'error' : 'check'), status),
-          h('span', { text: kindText(image.kind) }),
+          h(
+            "span",
+            { class: `ci-status ${isFailed ? "failed" : "succeeded"}` },
+            icon(isFailed ? "error" : "check"),
+            status,
+          ),
+          h("span", { text: kindText(image.kind) }),
         ),
         h(
-          'span',
+          "span",
           null,
-          image.media ? h('span', { text: fmt.size(image.media.filesize) }) : null,
-          h('time', { datetime: image.createdAt, text: fmt.moment(image.createdAt), title: date }),
+          image.media ? h("span", { text: fmt.size(image.media.filesize) }) : null,
+          h("time", { datetime: image.createdAt, text: fmt.moment(image.createdAt), title: date }),
         ),
       ),
     ),

@@ -15,7 +15,7 @@ export function groupsOf(images) {
     const entries = images
       .filter((image) => image.kind === kind)
       .sort(newestFirst)
-      .map(entryOf);
+      .map((image) => entryOf(image));
     return { title: kindText(kind), entries };
   };
   return [

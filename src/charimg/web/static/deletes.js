@@ -1,10 +1,10 @@
 // Deleting: gone from the page at once, undone until it is sent, back with the reason if it fails.
 
-import { api } from './api.js';
-import { t } from './config.js';
-import { store } from './state.js';
-import { failed, toast } from './toast.js';
-import { tell } from './operations.js';
+import { api } from "./api.js";
+import { t } from "./config.js";
+import { store } from "./state.js";
+import { failed, toast } from "./toast.js";
+import { tell } from "./operations.js";
 
 const SECONDS = 8;
 const AT_ONCE = 500;
@@ -19,7 +19,7 @@ const counted = () => waiting.reduce((sum, ids) => sum + ids.length, 0);
 function textOf() {
   const count = counted();
   const only = count === 1 ? store.images.get(waiting[0][0]) : null;
-  return only && only === store.current ? t('deleted_current') : t('deleted', { count });
+  return only && only === store.current ? t("deleted_current") : t("deleted", { count });
 }
 
 /** Delete images: they leave the page now, and the server is told when the time is over. */
@@ -38,7 +38,7 @@ export function remove(ids) {
   notice = toast({
     text,
     seconds: SECONDS,
-    action: { text: t('undo'), run: undo, keys: 'Control+Z' },
+    action: { text: t("undo"), run: undo, keys: "Control+Z" },
     onEnd: flush,
   });
 }
@@ -52,13 +52,15 @@ export function undo() {
   for (const id of ids) store.hidden.delete(id);
   store.changed();
   const restored = ids[0];
-  requestAnimationFrame(() => document.dispatchEvent(new CustomEvent('charimg:show', { detail: restored })));
-  toast({ text: t('undone', { count: ids.length }), kind: 'ok', seconds: 4 });
+  requestAnimationFrame(() =>
+    document.dispatchEvent(new CustomEvent("charimg:show", { detail: restored })),
+  );
+  toast({ text: t("undone", { count: ids.length }), kind: "ok", seconds: 4 });
   if (waiting.length) {
     notice = toast({
-      text: t('deleted', { count: counted() }),
+      text: t("deleted", { count: counted() }),
       seconds: SECONDS,
-      action: { text: t('undo'), run: undo, keys: 'Control+Z' },
+      action: { text: t("undo"), run: undo, keys: "Control+Z" },
       onEnd: flush,
     });
   }
@@ -91,7 +93,7 @@ async function deliver(ids) {
       gone.push(...said.removed);
       failures.push(...said.failures);
       for (const warning of said.warnings ?? []) {
-        toast({ text: warning.message, kind: 'warn', seconds: 0 });
+        toast({ text: warning.message, kind: "warn", seconds: 0 });
       }
     } catch (error) {
       failures.push(...some.map((id) => ({ id, error: error.message })));
@@ -99,13 +101,13 @@ async function deliver(ids) {
   }
   for (const { id, error } of failures) {
     store.hidden.delete(id);
-    store.troubles.set(id, t('not_deleted', { reason: error }));
+    store.troubles.set(id, t("not_deleted", { reason: error }));
   }
   store.drop(gone);
   if (failures.length) {
     const again = failures.map(({ id }) => id);
-    failed(t('delete_failed', { count: failures.length }), new Error(failures[0].error), {
-      text: t('try_again'),
+    failed(t("delete_failed", { count: failures.length }), new Error(failures[0].error), {
+      text: t("try_again"),
       run: () => remove(again),
     });
   }
@@ -126,4 +128,4 @@ async function sent(ids) {
 }
 
 // A page that goes away takes nothing back any more.
-addEventListener('pagehide', () => flush({ keepalive: true }));
+addEventListener("pagehide", () => flush({ keepalive: true }));

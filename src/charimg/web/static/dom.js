@@ -1,13 +1,13 @@
 // Building elements without markup in strings; announcements; dialogs.
 
-import { t } from './config.js';
+import { t } from "./config.js";
 
-const SVG = 'http://www.w3.org/2000/svg';
+const SVG = "http://www.w3.org/2000/svg";
 
 export const $ = (id) => document.getElementById(id);
 
 /** The element that holds everything of ours: layers are put inside, so that our styles reach. */
-export const root = () => $('charimg') ?? document.body;
+export const root = () => $("charimg") ?? document.body;
 
 /**
  * Build an element. `props`: `class`, `text`, `dataset`, `on<event>` functions, properties
@@ -18,64 +18,68 @@ export function h(tag, props, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === 'class') element.className = value;
-    else if (name === 'text') element.textContent = value;
-    else if (name === 'dataset') Object.assign(element.dataset, value);
-    else if (typeof value === 'function') element.addEventListener(name.slice(2), value);
-    else if (name === 'value' || name === 'checked' || name === 'disabled' || name === 'hidden') {
+    if (name === "class") element.className = value;
+    else if (name === "text") element.textContent = value;
+    else if (name === "dataset") Object.assign(element.dataset, value);
+    else if (typeof value === "function") element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked" || name === "disabled" || name === "hidden") {
       element[name] = value;
-    } else element.setAttribute(name, value === true ? '' : value);
+    } else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children
+      .flat(Infinity)
+      .filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
 /** A drawing from the shell's sprite; it says nothing to a screen reader. */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('class', 'ci-icon');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('focusable', 'false');
-  const use = document.createElementNS(SVG, 'use');
-  use.setAttribute('href', `#ci-i-${name}`);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", `ci-icon ${name}`);
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("focusable", "false");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `#ci-i-${name}`);
   svg.append(use);
   return svg;
 }
 
 /** A button with an icon, a text, or both; with an icon alone, `label` names it. */
-export function button({ label, icon: drawing, text, kind = '', ...props }, onclick) {
+export function button({ label, icon: drawing, text, kind = "", ...props }, onclick) {
   return h(
-    'button',
+    "button",
     {
-      type: 'button',
+      type: "button",
       class: `ci-button ${kind}`.trim(),
-      'aria-label': text ? null : label,
+      "aria-label": text ? null : label,
       title: text ? null : label,
       onclick,
       ...props,
     },
     drawing ? icon(drawing) : null,
-    text ? h('span', { text }) : null,
+    text ? h("span", { text }) : null,
   );
 }
 
 /** Say that a button cannot be used now, and keep it in reach of the keyboard. */
 export function setOff(element, off) {
-  if (off) element.setAttribute('aria-disabled', 'true');
-  else element.removeAttribute('aria-disabled');
+  if (off) element.setAttribute("aria-disabled", "true");
+  else element.removeAttribute("aria-disabled");
 }
 
-export const isOff = (element) => element.getAttribute('aria-disabled') === 'true';
+export const isOff = (element) => element.getAttribute("aria-disabled") === "true";
 
 let said = 0;
 
 /** Tell a screen reader. The same words again are told again. */
 export function announce(text, assertive = false) {
-  const region = $(assertive ? 'ci-alert' : 'ci-status');
+  const region = $(assertive ? "ci-alert" : "ci-status");
   if (!region) return;
   // A changing end, which nobody hears, makes a repeated text a new one.
   said += 1;
-  region.textContent = text + (said % 2 ? '\u00a0' : '');
+  region.textContent = text + (said % 2 ? "\u00a0" : "");
 }
 
 /** Write a text to the clipboard, and tell whether that worked. */
@@ -85,12 +89,12 @@ export async function copy(text) {
     return true;
   } catch {
     // Without a secure context there is no clipboard; the old way still works there.
-    const field = h('textarea', { class: 'ci-hidden', 'aria-hidden': 'true', tabindex: -1 });
+    const field = h("textarea", { class: "ci-hidden", "aria-hidden": "true", tabindex: -1 });
     field.value = text;
     const before = document.activeElement;
-    (document.querySelector('dialog[open]') ?? root()).append(field);
+    (document.querySelector("dialog[open]") ?? root()).append(field);
     field.select();
-    const done = document.execCommand('copy');
+    const done = document.execCommand("copy");
     field.remove();
     before?.focus?.();
     return done;
@@ -102,27 +106,31 @@ export const dialog = {
    * Open a modal dialog, and give it. `body` is a node or several; it closes on Escape and by its
    * close button, and the focus goes back to where it was.
    */
-  open({ title, body, footer = [], className = '', onClose, scope }) {
+  open({ title, body, footer = [], className = "", onClose, scope }) {
     const before = document.activeElement;
     const id = `ci-dialog-${(said += 1)}`;
     const element = h(
-      'dialog',
-      { class: `ci-dialog ${className}`.trim(), 'aria-labelledby': id, dataset: scope ? { scope } : {} },
+      "dialog",
+      {
+        class: `ci-dialog ${className}`.trim(),
+        "aria-labelledby": id,
+        dataset: scope ? { scope } : {},
+      },
       h(
-        'header',
-        { class: 'ci-dialog-head' },
-        h('h2', { id, text: title }),
-        button({ label: t('close'), icon: 'close', kind: 'quiet' }, () => element.close()),
+        "header",
+        { class: "ci-dialog-head" },
+        h("h2", { id, text: title }),
+        button({ label: t("close"), icon: "close", kind: "quiet" }, () => element.close()),
       ),
-      h('div', { class: 'ci-dialog-body' }, body),
-      footer.length ? h('footer', { class: 'ci-dialog-foot' }, footer) : null,
+      h("div", { class: "ci-dialog-body" }, body),
+      footer.length ? h("footer", { class: "ci-dialog-foot" }, footer) : null,
     );
-    element.addEventListener('close', () => {
+    element.addEventListener("close", () => {
       element.remove();
       if (before?.isConnected) before.focus({ preventScroll: true });
       onClose?.(element.returnValue);
     });
-    element.addEventListener('click', (event) => {
+    element.addEventListener("click", (event) => {
       if (event.target === element) element.close();
     });
     root().append(element);
@@ -137,10 +145,10 @@ export const dialog = {
         title,
         body,
         footer: [
-          button({ text: t('cancel'), autofocus: true }, () => element.close()),
-          button({ text: yes, kind: danger ? 'danger' : 'primary' }, () => element.close('yes')),
+          button({ text: t("cancel"), autofocus: true }, () => element.close()),
+          button({ text: yes, kind: danger ? "danger" : "primary" }, () => element.close("yes")),
         ],
-        onClose: (value) => resolve(value === 'yes'),
+        onClose: (value) => resolve(value === "yes"),
       });
     });
   },

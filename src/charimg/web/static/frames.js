@@ -12,12 +12,10 @@ export class Frames {
     this.element = h('div', { class: 'fr' });
   }
 
-  /** Fetch and decode these, and forget all others. */
+  /** Fetch and decode these, and forget all others; what is shown stays until the next is. */
   keep(urls) {
-    for (const [url, frame] of this.#frames) {
-      if (urls.includes(url)) continue;
-      frame.image.remove();
-      this.#frames.delete(url);
+    for (const url of this.#frames.keys()) {
+      if (!urls.includes(url)) this.#frames.delete(url);
     }
     for (const url of urls) this.#frame(url);
   }

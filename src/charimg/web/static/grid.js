@@ -1,16 +1,27 @@
 // The grid: only the rows near the window are in the document, whatever the number of images.
 
-import { actions, can } from './actions.js';
-import { card, stamp, togglePrompt } from './card.js';
+import { actions, can } from "./actions.js";
+import { card, stamp, togglePrompt } from "./card.js";
 import { t } from "./config.js";
-import { $, announce, button, h, icon } from './dom.js';
-import { remove } from './deletes.js';
-import { openMenu } from './menu.js';
-import { anchorAt, chosen, clear, extendTo, prune, selectAll, selected, subscribe, toggle } from './selection.js';
-import { bind } from './shortcuts.js';
-import { store } from './state.js';
+import { $, announce, h } from "./dom.js";
+import { remove } from "./deletes.js";
+import { openMenu } from "./menu.js";
+import {
+  anchorAt,
+  chosen,
+  clear,
+  extendTo,
+  prune,
+  selectAll,
+  selected,
+  subscribe,
+  toggle,
+} from "./selection.js";
+import { showFoot } from "./foot.js";
+import { bind } from "./shortcuts.js";
+import { store } from "./state.js";
 
-const grid = $('ci-grid');
+const grid = $("ci-grid");
 
 let columns = 1;
 let rowHeight = 320;
@@ -21,32 +32,39 @@ const rows = new Map();
 let activeId = null;
 let activeIndex = 0;
 let drawing = 0;
+/** While the focus is put back on a card that was drawn anew. */
+let restoring = false;
 
 const hooks = { onSelect, onRemove: (image) => removeAndMove([image.id]) };
 const hasFocus = () => grid.contains(document.activeElement);
 
-/** Columns and row height follow from the width, and from the height of a caption's text. */
+/**
+ * Columns and row height follow from the width, and from the height of a caption's text. Styles
+ * are touched only when they change: that would cost every card.
+ */
 function measure() {
   const style = getComputedStyle(grid);
-  gap = Number.parseFloat(style.getPropertyValue('--grid-gap')) || 12;
-  const least = Number.parseFloat(style.getPropertyValue('--card-min')) || 180;
-  const width = grid.clientWidth;
+  gap = Number.parseFloat(style.getPropertyValue("--grid-gap")) || 12;
+  const least = Number.parseFloat(style.getPropertyValue("--card-min")) || 180;
+  const width = $("ci-foot").clientWidth;
+  const before = `${columns} ${rowHeight}`;
   columns = Math.max(1, Math.floor((width + gap) / (least + gap)));
   const cell = (width - gap * (columns - 1)) / columns;
-  const caption = $('ci-probe').getBoundingClientRect().height;
+  const caption = $("ci-probe").getBoundingClientRect().height;
   rowHeight = Math.ceil(cell / 0.8 + caption) + gap;
-  grid.style.setProperty('--columns', columns);
-  grid.style.setProperty('--row-height', `${rowHeight - gap}px`);
-  grid.setAttribute('aria-colcount', columns);
+  if (before === `${columns} ${rowHeight}` && grid.style.getPropertyValue("--columns")) return;
+  grid.style.setProperty("--columns", columns);
+  grid.style.setProperty("--row-height", `${rowHeight - gap}px`);
+  grid.setAttribute("aria-colcount", columns);
 }
 
 function show() {
   drawing = 0;
   const { view } = store;
   const count = Math.ceil(view.length / columns);
-  $('ci-space').style.height = `${Math.max(0, count * rowHeight - gap)}px`;
+  $("ci-space").style.height = `${Math.max(0, count * rowHeight - gap)}px`;
   const isWhole = store.cursor === null || store.isFiltered;
-  grid.setAttribute('aria-rowcount', isWhole && store.cursor === null ? count : -1);
+  grid.setAttribute("aria-rowcount", isWhole && store.cursor === null ? count : -1);
   follow(view);
   const top = grid.getBoundingClientRect().top;
   const first = Math.max(0, Math.floor((-top - innerHeight * 0.6) / rowHeight));
@@ -65,8 +83,11 @@ function show() {
   for (const at of wanted) draw(at, view);
   if (held && !hasFocus()) {
     const cell = cellOf(held) ?? cellOf(activeId);
-    const inner = part && cell?.dataset.id === held ? cell.querySelector(`[data-part="${part}"]`) : null;
+    const inner =
+      part && cell?.dataset.id === held ? cell.querySelector(`[data-part="${part}"]`) : null;
+    restoring = true;
     (inner ?? cell)?.focus({ preventScroll: true });
+    restoring = false;
   }
   if (store.cursor !== null && last >= count - 2) store.loadMore();
 }
@@ -87,11 +108,13 @@ function follow(view) {
 function draw(at, view) {
   let row = rows.get(at);
   if (!row) {
-    row = h('div', { role: 'row', class: 'ci-grid-row', 'aria-rowindex': at + 1 });
+    row = h("div", { role: "row", class: "ci-grid-row", "aria-rowindex": at + 1 });
     rows.set(at, row);
     // In the order of reading, also for a screen reader's own cursor.
-    const next = [...rows.keys()].filter((other) => other > at).reduce((a, b) => Math.min(a, b), Infinity);
-    $('ci-space').insertBefore(row, rows.get(next) ?? null);
+    const next = [...rows.keys()]
+      .filter((other) => other > at)
+      .reduce((a, b) => Math.min(a, b), Infinity);
+    $("ci-space").insertBefore(row, rows.get(next) ?? null);
   }
   row.style.transform = `translateY(${at * rowHeight}px)`;
   const images = view.slice(at * columns, (at + 1) * columns);
@@ -103,7 +126,7 @@ function draw(at, view) {
       else row.append(fresh);
       cell = fresh;
     }
-    cell.setAttribute('aria-colindex', column + 1);
+    cell.setAttribute("aria-colindex", column + 1);
     cell.tabIndex = image.id === activeId ? 0 : -1;
   });
   while (row.children.length > images.length) row.lastElementChild.remove();
@@ -126,7 +149,7 @@ function activate(index, { focus = true } = {}) {
   const cell = cellOf(activeId);
   if (!focus || !cell) return;
   cell.focus({ preventScroll: true });
-  cell.scrollIntoView({ block: 'nearest' });
+  cell.scrollIntoView({ block: "nearest" });
 }
 
 function onSelect(image, event) {
@@ -141,15 +164,20 @@ function onSelect(image, event) {
 export function removeAndMove(ids) {
   const gone = new Set(ids);
   const { view } = store;
-  const from = Math.max(0, view.findIndex(({ id }) => gone.has(id)));
-  const next = view.slice(from).find(({ id }) => !gone.has(id)) ?? view.slice(0, from).findLast(({ id }) => !gone.has(id));
+  const from = Math.max(
+    0,
+    view.findIndex(({ id }) => gone.has(id)),
+  );
+  const next =
+    view.slice(from).find(({ id }) => !gone.has(id)) ??
+    view.slice(0, from).findLast(({ id }) => !gone.has(id));
   remove(ids);
   for (const id of ids) selected.delete(id);
   clear();
   if (next) activate(store.view.findIndex(({ id }) => id === next.id));
   else {
     show();
-    $('ci-images-title').focus();
+    $("ci-images-title").focus();
   }
 }
 
@@ -166,10 +194,10 @@ function onClick(event) {
   const index = store.view.findIndex(({ id }) => id === cell.dataset.id);
   const image = store.view[index];
   if (!image) return;
-  if (event.target.closest('.ci-pick')) return;
+  if (event.target.closest(".ci-pick")) return;
   const onPicture = event.target.closest('[data-part="view"]');
   if (event.shiftKey || event.ctrlKey || event.metaKey) {
-    if (event.target.closest('button') && !onPicture) return;
+    if (event.target.closest("button") && !onPicture) return;
     event.preventDefault();
     activate(index);
     if (event.shiftKey) extendTo(image.id);
@@ -178,7 +206,7 @@ function onClick(event) {
   }
   if (activeId !== image.id) {
     anchorAt(image.id);
-    activate(index, { focus: !event.target.closest('button') });
+    activate(index, { focus: !event.target.closest("button") });
   }
   if (onPicture) actions.view(image);
 }
@@ -192,7 +220,7 @@ function bindKeys() {
     activate(activeIndex + delta());
     extendTo(activeId);
   };
-  const isRtl = () => (getComputedStyle(grid).direction === 'rtl' ? -1 : 1);
+  const isRtl = () => (getComputedStyle(grid).direction === "rtl" ? -1 : 1);
   const steps = {
     ArrowRight: () => isRtl(),
     ArrowLeft: () => -isRtl(),
@@ -200,36 +228,42 @@ function bindKeys() {
     ArrowUp: () => (activeIndex >= columns ? -columns : 0),
   };
   for (const [key, step] of Object.entries(steps)) {
-    bind(key, 'key_move', move(step), 'grid');
-    bind(`Shift+${key}`, 'key_extend', extend(step), 'grid');
+    bind(key, "key_move", move(step), "grid");
+    bind(`Shift+${key}`, "key_extend", extend(step), "grid");
   }
   const page = () => Math.max(1, Math.floor(innerHeight / rowHeight) - 1) * columns;
   const start = () => activeIndex - (activeIndex % columns);
-  bind('Home', 'key_row', () => activate(start()), 'grid');
-  bind('End', 'key_row', () => activate(Math.min(start() + columns - 1, store.view.length - 1)), 'grid');
-  bind('PageDown', 'key_page', () => activate(activeIndex + page()), 'grid');
-  bind('PageUp', 'key_page', () => activate(activeIndex - page()), 'grid');
-  bind('Mod+Home', 'key_ends', () => activate(0), 'grid');
-  bind('Mod+End', 'key_ends', () => activate(store.view.length - 1), 'grid');
+  bind("Home", "key_row", () => activate(start()), "grid");
+  bind(
+    "End",
+    "key_row",
+    () => activate(Math.min(start() + columns - 1, store.view.length - 1)),
+    "grid",
+  );
+  bind("PageDown", "key_page", () => activate(activeIndex + page()), "grid");
+  bind("PageUp", "key_page", () => activate(activeIndex - page()), "grid");
+  bind("Mod+Home", "key_ends", () => activate(0), "grid");
+  bind("Mod+End", "key_ends", () => activate(store.view.length - 1), "grid");
   const one = (name) => () => {
     const image = store.view[activeIndex];
     if (image && can[name](image)) actions[name](image);
   };
-  bind('Enter', 'view', one('view'), 'grid');
-  bind(' ', 'key_select', () => activeId !== null && toggle(activeId), 'grid');
-  bind('Shift+ ', 'key_extend', () => activeId !== null && extendTo(activeId), 'grid');
-  bind('x', 'key_select', () => activeId !== null && toggle(activeId), 'grid');
-  bind('Mod+a', 'select_all', selectAll, 'grid');
-  bind('Escape', 'key_back', onEscape, 'grid');
-  for (const key of ['Delete', 'Backspace']) {
-    bind(key, 'delete', () => removeAndMove(meant().map(({ id }) => id)), 'grid');
+  bind("Enter", "view", one("view"), "grid");
+  bind(" ", "key_select", () => activeId !== null && toggle(activeId), "grid");
+  bind("Shift+ ", "key_extend", () => activeId !== null && extendTo(activeId), "grid");
+  bind("x", "key_select", () => activeId !== null && toggle(activeId), "grid");
+  bind("Mod+a", "select_all", selectAll, "grid");
+  bind("Escape", "key_back", onEscape, "grid");
+  for (const key of ["Delete", "Backspace"]) {
+    bind(key, "delete", () => removeAndMove(meant().map(({ id }) => id)), "grid");
   }
-  bind('d', 'download', one('download'), 'grid');
-  bind('c', 'copy_link', one('copyLink'), 'grid');
-  bind('r', 'retry', one('retry'), 'grid');
-  bind('u', 'reuse', one('reuse'), 'grid');
-  bind('p', 'key_prompt', () => togglePrompt(store.view[activeIndex]), 'grid');
-  for (const key of ['F2', 'ContextMenu', 'Shift+F10', 'm']) bind(key, 'key_actions', onMenuKey, 'grid');
+  bind("d", "download", one("download"), "grid");
+  bind("c", "copy_link", one("copyLink"), "grid");
+  bind("r", "retry", one("retry"), "grid");
+  bind("u", "reuse", one("reuse"), "grid");
+  bind("p", "key_prompt", () => togglePrompt(store.view[activeIndex]), "grid");
+  for (const key of ["F2", "ContextMenu", "Shift+F10", "m"])
+    bind(key, "key_actions", onMenuKey, "grid");
 }
 
 function onEscape(event) {
@@ -255,44 +289,6 @@ function onContextMenu(event) {
   openMenu(image, cell.querySelector('[aria-haspopup="menu"]'), hooks);
 }
 
-let foot = '';
-
-/** What stands in the place of the grid, and at its end. */
-function showFoot() {
-  const { phase, view, count, cursor, loadingMore, moreError } = store;
-  const signature = [phase, view.length, count, cursor === null, loadingMore, moreError?.message, store.error?.message, store.isFiltered].join('\n');
-  if (signature === foot) return;
-  foot = signature;
-  const box = $('ci-foot');
-  $('ci-skeleton').hidden = phase !== 'loading';
-  grid.setAttribute('aria-busy', String(phase === 'loading'));
-  grid.hidden = !view.length;
-  if (phase === 'failed') {
-    box.replaceChildren(
-      h('div', { class: 'ci-empty' }, icon('error'), h('p', { text: t('list_failed') }), h('p', { class: 'ci-muted', text: store.error.message }), button({ text: t('try_again') }, () => store.refetch())),
-    );
-  } else if (moreError) {
-    box.replaceChildren(
-      h('p', { class: 'ci-more-error' }, icon('error'), h('span', { text: moreError.message })),
-      button({ text: t('try_again'), kind: 'small' }, () => (store.wantsAll ? store.loadMore().then(() => store.loadAll()) : store.loadMore())),
-    );
-  } else if (phase === 'ready' && !view.length && cursor === null) {
-    box.replaceChildren(
-      h(
-        'div',
-        { class: 'ci-empty' },
-        icon(store.isFiltered ? 'search' : 'frames'),
-        h('p', { text: t(store.isFiltered ? 'none_match' : 'no_images') }),
-        store.isFiltered
-          ? button({ text: t('clear_filter') }, () => document.dispatchEvent(new Event('charimg:clear-filter')))
-          : h('p', { class: 'ci-muted', text: t('no_images_hint') }),
-      ),
-    );
-  } else if (cursor !== null && phase === 'ready') {
-    box.replaceChildren(h('p', { class: 'ci-muted', text: t('shown_of', { shown: store.ids.length, count: count ?? 0 }) }), icon('spinner'));
-  } else box.replaceChildren();
-}
-
 /** Bring an image into view, and the focus to it. */
 export function showImage(id) {
   const index = store.view.findIndex((image) => image.id === id);
@@ -301,33 +297,36 @@ export function showImage(id) {
 
 /** Wire the grid. */
 export function mountGrid() {
-  grid.dataset.scope = 'grid';
-  grid.addEventListener('click', onClick);
-  grid.addEventListener('contextmenu', onContextMenu);
-  grid.addEventListener('focusin', ({ target }) => {
+  grid.dataset.scope = "grid";
+  grid.addEventListener("click", onClick);
+  grid.addEventListener("contextmenu", onContextMenu);
+  grid.addEventListener("focusin", ({ target }) => {
     const id = target.closest('[role="gridcell"]')?.dataset.id;
-    if (!id || id === activeId) return;
-    cellOf(activeId)?.setAttribute('tabindex', '-1');
+    if (!id || id === activeId || restoring) return;
+    cellOf(activeId)?.setAttribute("tabindex", "-1");
     activeId = id;
     activeIndex = store.view.findIndex((image) => image.id === id);
-    cellOf(id)?.setAttribute('tabindex', '0');
+    cellOf(id)?.setAttribute("tabindex", "0");
   });
-  document.addEventListener('charimg:show', ({ detail }) => showImage(detail));
+  document.addEventListener("charimg:show", ({ detail }) => showImage(detail));
   bindKeys();
   measure();
-  addEventListener('scroll', soon, { passive: true });
-  new ResizeObserver(() => {
+  addEventListener("scroll", soon, { passive: true });
+  const sizes = new ResizeObserver(() => {
     measure();
     soon();
-  }).observe($('ci-images'));
+  });
+  for (const watched of ["ci-foot", "ci-probe"]) sizes.observe($(watched));
+  document.addEventListener("charimg:card-size", () => {
+    measure();
+    soon();
+  });
   let before = null;
   store.subscribe(() => {
     prune();
     showFoot();
-    if (!grid.hidden && !grid.clientWidth) return;
-    measure();
-    show();
-    if (store.phase === 'ready' && before !== null && before !== store.view.length) {
+    soon();
+    if (store.phase === "ready" && before !== null && before !== store.view.length) {
       announceCount();
     }
     before = store.view.length;
@@ -339,6 +338,13 @@ export function mountGrid() {
 let counting = 0;
 function announceCount() {
   clearTimeout(counting);
-  counting = setTimeout(() => announce(t('shown_now', { count: store.isFiltered ? store.view.length : (store.total ?? store.view.length) })), 1200);
+  counting = setTimeout(
+    () =>
+      announce(
+        t("shown_now", {
+          count: store.isFiltered ? store.view.length : (store.total ?? store.view.length),
+        }),
+      ),
+    1200,
+  );
 }
-

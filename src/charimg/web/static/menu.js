@@ -1,25 +1,26 @@
 // The menu of a card's actions: one element, filled when it is opened.
 
-import { actions, can } from './actions.js';
-import { t } from './config.js';
-import { h, icon, root } from './dom.js';
+import { actions, can } from "./actions.js";
+import { brief, t } from "./config.js";
+import { h, icon, root } from "./dom.js";
 
 const ITEMS = [
-  ['view', 'view', 'expand', 'Enter'],
-  ['download', 'download', 'download', 'D'],
-  ['copyLink', 'copy_link', 'link', 'C'],
-  ['copyPrompt', 'copy_prompt', 'copy', ''],
-  ['reuse', 'reuse', 'reuse', 'U'],
-  ['retry', 'retry', 'retry', 'R'],
-  ['restore', 'restore', 'star', ''],
-  ['remove', 'delete', 'trash', 'Del'],
+  ["view", "view", "expand", "Enter"],
+  ["download", "download", "download", "D"],
+  ["copyLink", "copy_link", "link", "C"],
+  ["copyPrompt", "copy_prompt", "copy", ""],
+  ["reuse", "reuse", "reuse", "U"],
+  ["retry", "retry", "retry", "R"],
+  ["restore", "restore", "star", ""],
+  ["remove", "delete", "trash", "Del"],
 ];
 
 let menu = null;
+let openedAt = 0;
 
 /** Close the menu, if one is open. */
 export function closeMenu() {
-  if (menu?.matches(':popover-open')) menu.hidePopover();
+  if (menu?.matches(":popover-open")) menu.hidePopover();
 }
 
 /** Open the menu of an image at its button. `onRemove` deletes with care for the focus. */
@@ -28,42 +29,50 @@ export function openMenu(image, opener, { onRemove }) {
   const back = opener.closest('[role="gridcell"]') ?? opener;
   const choose = (name) => {
     menu.hidePopover();
-    if (name === 'remove') onRemove(image);
+    if (name === "remove") onRemove(image);
     else actions[name](image);
   };
   const items = ITEMS.filter(([name]) => can[name](image)).map(([name, key, drawing, sign]) =>
     h(
-      'button',
+      "button",
       {
-        type: 'button',
-        role: 'menuitem',
+        type: "button",
+        role: "menuitem",
         tabindex: -1,
-        class: name === 'remove' ? 'danger' : null,
+        class: name === "remove" ? "danger" : null,
         onclick: () => choose(name),
       },
       icon(drawing),
-      h('span', { text: t(key) }),
-      sign ? h('kbd', { 'aria-hidden': 'true', text: sign }) : null,
+      h("span", { text: t(key) }),
+      sign ? h("kbd", { "aria-hidden": "true", text: sign }) : null,
     ),
   );
   const element = h(
-    'div',
-    { class: 'ci-menu', role: 'menu', popover: 'auto', 'aria-label': t('actions_of', { name: image.media?.alt || image.prompt.slice(0, 60) }) },
+    "div",
+    {
+      class: "ci-menu",
+      role: "menu",
+      popover: "auto",
+      "aria-label": t("actions_of", { name: image.media?.alt || brief(image.prompt) }),
+    },
     items,
   );
   menu = element;
-  element.addEventListener('keydown', (event) => onKey(event, items));
-  element.addEventListener('toggle', (event) => {
-    if (event.newState !== 'closed') return;
-    opener.setAttribute('aria-expanded', 'false');
-    const inside = element.contains(document.activeElement) || document.activeElement === document.body;
+  element.addEventListener("keydown", (event) => onKey(event, items));
+  element.addEventListener("toggle", (event) => {
+    if (event.newState !== "closed") return;
+    opener.setAttribute("aria-expanded", "false");
+    const inside =
+      element.contains(document.activeElement) || document.activeElement === document.body;
     element.remove();
     if (inside && back.isConnected) back.focus({ preventScroll: true });
   });
-  root().append(element);
+  // Within the landmark of its images; the popover itself is above everything.
+  (opener.closest("section") ?? root()).append(element);
   element.showPopover();
-  opener.setAttribute('aria-expanded', 'true');
+  opener.setAttribute("aria-expanded", "true");
   place(element, opener.getBoundingClientRect());
+  openedAt = scrollY;
   items[0].focus({ preventScroll: true });
 }
 
@@ -85,14 +94,14 @@ function onKey(event, items) {
     End: items.length - 1,
   };
   let next = moves[event.key];
-  if (next === undefined && event.key.length === 1 && event.key !== ' ') {
+  if (next === undefined && event.key.length === 1 && event.key !== " ") {
     const letter = event.key.toLowerCase();
     const found = [...items.slice(at + 1), ...items.slice(0, at + 1)].find((item) =>
       item.textContent.trim().toLowerCase().startsWith(letter),
     );
     next = found ? items.indexOf(found) : undefined;
   }
-  if (event.key === 'Tab') {
+  if (event.key === "Tab") {
     event.preventDefault();
     closeMenu();
     return;
@@ -102,5 +111,8 @@ function onKey(event, items) {
   items[next].focus();
 }
 
-addEventListener('scroll', closeMenu, { passive: true });
-addEventListener('resize', closeMenu, { passive: true });
+// The end of a scroll that brought the card into view is none of the reader's own.
+addEventListener("scroll", () => Math.abs(scrollY - openedAt) > 40 && closeMenu(), {
+  passive: true,
+});
+addEventListener("resize", closeMenu, { passive: true });

@@ -1,13 +1,15 @@
 // The work that runs for this character, started here, in another tab, or before a reload.
 
-import { api } from './api.js';
-import { config, t } from './config.js';
-import { store } from './state.js';
-import { toast } from './toast.js';
+import { api } from "./api.js";
+import { config, t } from "./config.js";
+import { store } from "./state.js";
+import { toast } from "./toast.js";
 
 const LOOK_SECONDS = 12;
 const SILENT_MS = 1500;
-export const GENERATIONS = ['reference', 'portfolio', 'scene'];
+/** The key of a job whose request is sent and not answered yet. */
+const UNNAMED = "unnamed";
+export const GENERATIONS = ["reference", "portfolio", "scene"];
 
 const subscribers = new Set();
 const followed = new Set();
@@ -34,13 +36,13 @@ export const running = () => jobs.values().next().value ?? null;
 
 // Other tabs of this browser learn of a change at once.
 const channel =
-  'BroadcastChannel' in globalThis
+  "BroadcastChannel" in globalThis
     ? new BroadcastChannel(`charimg:${config.base}:${config.characterId}`)
     : null;
-channel?.addEventListener('message', () => discover({ refetch: true }));
+channel?.addEventListener("message", () => discover({ refetch: true }));
 
 /** Tell the other tabs that something changed. */
-export const tell = () => channel?.postMessage('changed');
+export const tell = () => channel?.postMessage("changed");
 
 function job(operationId, kind, own) {
   let found = jobs.get(operationId);
@@ -50,7 +52,7 @@ function job(operationId, kind, own) {
       kind,
       own,
       current: 0,
-      total: kind === 'portfolio' ? 27 : 1,
+      total: kind === "portfolio" ? 27 : 1,
       task: null,
       storing: false,
       failed: 0,
@@ -63,28 +65,32 @@ function job(operationId, kind, own) {
 }
 
 function hear(found, name, data) {
-  if (name === 'progress') {
+  found.isSent = true;
+  if (name === "started") {
+    // The images that it deletes first are gone now.
+    if (found.kind === "reference") refetchSoon();
+  } else if (name === "progress") {
     found.current = data.current ?? found.current;
     found.total = data.total || found.total;
     found.task = data.task ?? found.task;
-  } else if (name === 'image' || name === 'failure') {
+  } else if (name === "image" || name === "failure") {
     found.storing = true;
     found.current = data.done ?? found.current;
     found.total = data.total || found.total;
     found.landed.set(data.image.key, data.image);
-    found.failed = [...found.landed.values()].filter(({ status }) => status === 'failed').length;
+    found.failed = [...found.landed.values()].filter(({ status }) => status === "failed").length;
     store.upsert(data.image);
-  } else if (name === 'warning') {
-    toast({ text: data.message, kind: 'warn', seconds: 0 });
-  } else if (name === 'reference-retried') {
-    toast({ text: t('reference_retried') });
-  } else if (name === 'operation') {
+  } else if (name === "warning") {
+    toast({ text: data.message, kind: "warn", seconds: 0 });
+  } else if (name === "reference-retried") {
+    toast({ text: t("reference_retried") });
+  } else if (name === "operation") {
     const { progress, failed } = data.operation;
     if (progress?.total) found.total = progress.total;
     found.current = progress?.current ?? found.current;
     found.task = progress?.task ?? progress?.shot ?? found.task;
     found.failed = failed ?? found.failed;
-    if (data.operation.stored > found.landed.size) refetchSoon();
+    if (data.operation.stored > found.landed.size || data.operation.removed) refetchSoon();
     found.since = Math.min(found.since, Date.parse(data.operation.createdAt) || Date.now());
   }
   changed();
@@ -113,6 +119,8 @@ async function settle(operationId) {
 export async function run(kind, body) {
   let operationId = null;
   posting += 1;
+  const waiting = job(UNNAMED, kind, true);
+  changed();
   // A host that does not stream says nothing until the end; then it is found among the running.
   const silent = setTimeout(discover, SILENT_MS);
   try {
@@ -121,7 +129,8 @@ export async function run(kind, body) {
         operationId = data.operationId ?? data.operation?.id;
         clearTimeout(silent);
         followed.add(operationId);
-        job(operationId, kind, true);
+        jobs.delete(UNNAMED);
+        job(operationId, kind, true).since = waiting.since;
         tell();
       }
       hear(jobs.get(operationId), name, data);
@@ -129,28 +138,37 @@ export async function run(kind, body) {
   } finally {
     clearTimeout(silent);
     posting -= 1;
+    jobs.delete(UNNAMED);
     await settle(operationId);
   }
 }
 
 async function watch(operation) {
   followed.add(operation.id);
+  if (posting) jobs.delete(UNNAMED);
   const shown = GENERATIONS.includes(operation.kind);
   const found = shown ? job(operation.id, operation.kind, posting > 0) : null;
   const told = shown && !found.own;
-  if (found) hear(found, 'operation', { operation });
+  if (found) hear(found, "operation", { operation });
   try {
     const said = await api.follow(operation.id, (name, data) => found && hear(found, name, data));
     if (told) {
       const failures = said.failures?.length ?? said.operation?.failed ?? 0;
       const ended = said.operation?.state;
-      if (ended === 'failed' || ended === 'unknown') {
-        toast({ text: t(`job_ended_${ended}`), detail: said.operation.error ?? '', kind: 'error', seconds: 0 });
-      } else if (failures) toast({ text: t('portfolio_failures', { count: failures }), kind: 'warn', seconds: 0 });
-      else toast({ text: t(`done_${operation.kind}`), kind: 'ok' });
+      if (ended === "failed" || ended === "unknown") {
+        toast({
+          text: t(`job_ended_${ended}`),
+          detail: said.operation.error ?? "",
+          kind: "error",
+          seconds: 0,
+        });
+      } else if (failures)
+        toast({ text: t("portfolio_failures", { count: failures }), kind: "warn", seconds: 12 });
+      else toast({ text: t(`done_${operation.kind}`), kind: "ok" });
     }
   } catch (error) {
-    if (told) toast({ text: t('job_ended_failed'), detail: error.message, kind: 'error', seconds: 0 });
+    if (told)
+      toast({ text: t("job_ended_failed"), detail: error.message, kind: "error", seconds: 0 });
   }
   await settle(operation.id);
 }
@@ -164,7 +182,7 @@ export async function discover({ refetch = false } = {}) {
     // The list of images tells what is wrong; this is asked again later.
     return;
   }
-  latest.portfolio = operations.find(({ kind }) => kind === 'portfolio') ?? latest.portfolio;
+  latest.portfolio = operations.find(({ kind }) => kind === "portfolio") ?? latest.portfolio;
   const state = operations.map(({ id, state: at, updatedAt }) => `${id}${at}${updatedAt}`).join();
   const news = seen !== null && seen !== state;
   seen = state;
@@ -178,10 +196,10 @@ export async function discover({ refetch = false } = {}) {
 /** Begin to look after the work of others. */
 export function keepLooking() {
   const look = () => {
-    if (document.visibilityState === 'visible') discover();
+    if (document.visibilityState === "visible") discover();
   };
-  document.addEventListener('visibilitychange', look);
-  addEventListener('online', look);
+  document.addEventListener("visibilitychange", look);
+  addEventListener("online", look);
   setInterval(look, LOOK_SECONDS * 1000);
   return discover();
 }

@@ -136,22 +136,31 @@ export function textButton(text, onclick, { sign = null, ...props } = {}) {
   );
 }
 
-/** A button that copies a text and says so in its own label. */
+/** A button that copies a text and says so in its own words. */
 export function copyButton(label, textOf) {
-  const says = h('span', { role: 'status', text: t('viewer_copy') });
+  const words = h('span', { text: t('viewer_copy') });
+  const live = h('span', { class: 'ov-unseen', role: 'status' });
   let timer = 0;
   const onclick = async () => {
-    says.textContent = t((await copy(textOf())) ? 'viewer_copied' : 'viewer_copy_failed');
+    const said = t((await copy(textOf())) ? 'viewer_copied' : 'viewer_copy_failed');
+    words.textContent = said;
+    live.textContent = said;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      says.textContent = t('viewer_copy');
+      words.textContent = t('viewer_copy');
+      live.textContent = '';
     }, 2000);
   };
   return h(
-    'button',
-    { type: 'button', class: 'ov-button ov-small', onclick },
-    icon('copy'),
-    says,
-    h('span', { class: 'ov-unseen', text: ` ${label}` }),
+    'span',
+    { class: 'ov-copy' },
+    h(
+      'button',
+      { type: 'button', class: 'ov-button ov-small', onclick },
+      icon('copy'),
+      words,
+      h('span', { class: 'ov-unseen', text: ` ${label}` }),
+    ),
+    live,
   );
 }

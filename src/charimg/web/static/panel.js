@@ -1,7 +1,7 @@
 // What the three panels share: progress, errors, folding.
 
-import { fmt, t } from './config.js';
-import { announce, button, h, icon } from './dom.js';
+import { fmt, t } from "./config.js";
+import { announce, button, h, icon } from "./dom.js";
 
 const spoken = new WeakMap();
 
@@ -13,29 +13,38 @@ export function progressOf(place, job, extra = null) {
     spoken.delete(place);
     return;
   }
-  const isSet = job.kind === 'portfolio';
+  const isSet = job.kind === "portfolio";
   let parts = place.parts;
   if (!place.firstChild) {
     parts = {
-      words: h('span', { class: 'ci-progress-words' }),
-      time: h('span', { class: 'ci-progress-time', 'aria-hidden': 'true' }),
-      bar: h('progress', { max: 1, 'aria-label': t(`running_${job.kind}`) }),
-      task: h('p', { class: 'ci-progress-task' }),
+      words: h("span", { class: "ci-progress-words" }),
+      time: h("span", { class: "ci-progress-time", "aria-hidden": "true" }),
+      bar: h("progress", { max: 1, "aria-label": t(`running_${job.kind}`) }),
+      task: h("p", { class: "ci-progress-task" }),
     };
     place.parts = parts;
     place.hidden = false;
-    place.replaceChildren(h('div', { class: 'ci-progress-head' }, parts.words, parts.time), parts.bar, parts.task);
+    place.replaceChildren(
+      h("div", { class: "ci-progress-head" }, parts.words, parts.time),
+      parts.bar,
+      parts.task,
+    );
     tick(place, job);
   }
   const { current, total } = job;
-  parts.words.textContent = isSet
-    ? t(job.storing ? 'progress_storing' : 'progress_drawing', { current, total })
-    : t(job.storing ? 'progress_one_storing' : `running_${job.kind}`);
-  parts.task.textContent = (isSet && !job.storing && job.task) || extra || (job.own ? '' : t('running_elsewhere'));
-  if (isSet) {
+  parts.words.textContent = !job.isSent
+    ? t("sending")
+    : isSet
+      ? t(job.storing ? "progress_storing" : "progress_drawing", { current, total })
+      : t(job.storing ? "progress_one_storing" : `running_${job.kind}`);
+  const task = (isSet && !job.storing && job.task) || extra;
+  parts.task.textContent = [task, job.own ? null : t("running_elsewhere")]
+    .filter(Boolean)
+    .join(" · ");
+  if (isSet && job.isSent) {
     parts.bar.max = total;
     parts.bar.value = current;
-  } else parts.bar.removeAttribute('value');
+  } else parts.bar.removeAttribute("value");
   // Each shot would be too much to listen to.
   const step = isSet ? `${job.storing}${Math.floor((current * 4) / total)}` : `${job.storing}`;
   if (spoken.get(place) !== step) {
@@ -45,10 +54,14 @@ export function progressOf(place, job, extra = null) {
 }
 
 function tick(place, job) {
+  const { parts } = place;
   const show = () => {
-    if (place.hidden || !place.isConnected) return;
+    if (place.hidden || !place.isConnected || place.parts !== parts) return;
     const seconds = Math.max(0, Math.floor((Date.now() - job.since) / 1000));
-    place.parts.time.textContent = seconds < 60 ? `${fmt.number(seconds)} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+    parts.time.textContent =
+      seconds < 60
+        ? `${fmt.number(seconds)} s`
+        : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
     setTimeout(show, 1000);
   };
   show();
@@ -60,25 +73,25 @@ export function showError(place, error, again = null) {
   place.hidden = !error;
   if (!error) return;
   const hints = [];
-  if (error.status === 409) hints.push(t('hint_in_progress'));
-  else if (error.outcomeUnknown) hints.push(t('hint_unknown'));
-  else if (error.status === 502 || error.status === 504) hints.push(t('hint_library'));
-  if (error.recoverable) hints.push(t('hint_recoverable'));
+  if (error.status === 409) hints.push(t("hint_in_progress"));
+  else if (error.outcomeUnknown) hints.push(t("hint_unknown"));
+  else if (error.status === 502 || error.status === 504) hints.push(t("hint_library"));
+  if (error.recoverable) hints.push(t("hint_recoverable"));
   place.append(
-    icon('error'),
+    icon("error"),
     h(
-      'div',
+      "div",
       null,
-      h('p', { class: 'ci-error-text', text: error.message }),
-      hints.map((text) => h('p', { class: 'ci-error-hint', text })),
-      h('p', { class: 'ci-error-code', text: t('error_code', { code: error.code }) }),
+      h("p", { class: "ci-error-text", text: error.message }),
+      hints.map((text) => h("p", { class: "ci-error-hint", text })),
+      h("p", { class: "ci-error-code", text: t("error_code", { code: error.code }) }),
       h(
-        'div',
-        { class: 'ci-row' },
+        "div",
+        { class: "ci-row" },
         again && error.status !== 409 && error.status !== 400
-          ? button({ text: t('try_again'), kind: 'small' }, again)
+          ? button({ text: t("try_again"), kind: "small" }, again)
           : null,
-        button({ text: t('dismiss'), kind: 'small quiet' }, () => showError(place, null)),
+        button({ text: t("dismiss"), kind: "small quiet" }, () => showError(place, null)),
       ),
     ),
   );
@@ -86,13 +99,13 @@ export function showError(place, error, again = null) {
 
 /** Make a panel's heading fold it away. On a narrow page, what is not needed first starts folded. */
 export function folding(section, startsOpen) {
-  const toggle = section.querySelector('.ci-fold');
-  const body = section.querySelector('.ci-panel-body');
+  const toggle = section.querySelector(".ci-fold");
+  const body = section.querySelector(".ci-panel-body");
   const set = (open) => {
-    toggle.setAttribute('aria-expanded', String(open));
+    toggle.setAttribute("aria-expanded", String(open));
     body.hidden = !open;
   };
-  toggle.addEventListener('click', () => set(body.hidden));
+  toggle.addEventListener("click", () => set(body.hidden));
   set(startsOpen);
   return set;
 }

@@ -1,6 +1,6 @@
 // Which images are selected, one by one or as a range.
 
-import { store } from './state.js';
+import { store } from "./state.js";
 
 const subscribers = new Set();
 
@@ -46,7 +46,9 @@ export function anchorAt(id) {
   if (!selected.size) anchor = id;
 }
 
-export function selectAll() {
+/** Select every image that the filter lets through, also those that are not read yet. */
+export async function selectAll() {
+  await store.loadAll();
   for (const { id } of store.view) selected.add(id);
   changed();
 }

@@ -1,14 +1,23 @@
 // Keys and what they do. The sheet on `?` is made of the bindings themselves.
 
-import { config, t } from './config.js';
-import { button, dialog, h } from './dom.js';
+import { config, t } from "./config.js";
+import { button, dialog, h } from "./dom.js";
 
-const SWITCH = 'charimg:single-keys';
-const SCOPES = ['page', 'grid', 'viewer', 'turntable', 'sheet'];
+const SWITCH = "charimg:single-keys";
+const SCOPES = ["page", "grid", "viewer", "turntable", "sheet"];
 const NAMED = {
-  ArrowLeft: '←', ArrowRight: '→', ArrowUp: '↑', ArrowDown: '↓', ' ': 'key_space',
-  Enter: 'key_enter', Escape: 'key_escape', Delete: 'key_delete', Home: 'key_home',
-  End: 'key_end', PageUp: 'key_page_up', PageDown: 'key_page_down',
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  " ": "key_space",
+  Enter: "key_enter",
+  Escape: "key_escape",
+  Delete: "key_delete",
+  Home: "key_home",
+  End: "key_end",
+  PageUp: "key_page_up",
+  PageDown: "key_page_down",
 };
 const isMac = /Mac|iP(ad|hone)/.test(navigator.platform);
 
@@ -16,7 +25,7 @@ const bindings = [];
 
 function stored() {
   try {
-    return localStorage.getItem(SWITCH) !== 'off';
+    return localStorage.getItem(SWITCH) !== "off";
   } catch {
     return true;
   }
@@ -28,7 +37,7 @@ let singleKeys = stored();
  * `scope` is `page`, or the `data-scope` of the element that must hold the focus. `labelKey` names
  * the text of the sheet; without one the binding is not told there. Gives a function that unbinds.
  */
-export function bind(key, labelKey, handler, scope = 'page') {
+export function bind(key, labelKey, handler, scope = "page") {
   const binding = { key, labelKey, handler, scope };
   bindings.push(binding);
   return () => {
@@ -38,10 +47,15 @@ export function bind(key, labelKey, handler, scope = 'page') {
 }
 
 function keyOf(event) {
-  const mod = event.ctrlKey || event.metaKey ? 'Mod+' : '';
-  const alt = event.altKey ? 'Alt+' : '';
+  const mod = event.ctrlKey || event.metaKey ? "Mod+" : "";
+  const alt = event.altKey ? "Alt+" : "";
   // The shift that makes a character, such as `?`, is no modifier of ours.
-  const shift = event.shiftKey && event.key.length > 1 ? 'Shift+' : event.shiftKey && event.key === ' ' ? 'Shift+' : '';
+  const shift =
+    event.shiftKey && event.key.length > 1
+      ? "Shift+"
+      : event.shiftKey && event.key === " "
+        ? "Shift+"
+        : "";
   const name = event.key.length === 1 && mod ? event.key.toLowerCase() : event.key;
   return mod + alt + shift + name;
 }
@@ -58,20 +72,24 @@ function onKey(event) {
   const single = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
   // A checkbox takes no text, so keys other than its own still work upon it.
   const writes = isField(target) && !/^(checkbox|radio|range)$/.test(target.type);
-  if (writes && key !== 'Escape') return;
-  if ((key === 'Enter' || key === ' ') && (isPressed(target) || isField(target))) return;
-  if (isField(target) && event.key.startsWith('Arrow')) return;
+  if (writes && key !== "Escape") return;
+  if ((key === "Enter" || key === " ") && (isPressed(target) || isField(target))) return;
+  if (isField(target) && event.key.startsWith("Arrow")) return;
   const scopes = [];
-  for (let at = target.closest('[data-scope]'); at; at = at.parentElement?.closest('[data-scope]')) {
+  for (
+    let at = target.closest("[data-scope]");
+    at;
+    at = at.parentElement?.closest("[data-scope]")
+  ) {
     scopes.push(at.dataset.scope);
   }
-  const modal = document.querySelector('dialog:modal');
-  if (!modal) scopes.push('page');
+  const modal = document.querySelector("dialog:modal");
+  if (!modal) scopes.push("page");
   for (const scope of scopes) {
     // Latest first, so that an overlay may take a key over.
     for (const binding of bindings.toReversed()) {
       if (binding.scope !== scope || binding.key !== key) continue;
-      if (single && scope === 'page' && !singleKeys) continue;
+      if (single && scope === "page" && !singleKeys) continue;
       if (binding.handler(event) === false) continue;
       event.preventDefault();
       return;
@@ -80,25 +98,31 @@ function onKey(event) {
 }
 
 const keyText = (part) => {
-  if (part === 'Mod') return isMac ? '⌘' : t('key_ctrl');
-  if (part === 'Shift') return t('key_shift');
-  if (part === 'Alt') return t('key_alt');
+  if (part === "Mod") return isMac ? "⌘" : t("key_ctrl");
+  if (part === "Shift") return t("key_shift");
+  if (part === "Alt") return t("key_alt");
   const name = NAMED[part];
   if (!name) return part.length === 1 ? part.toUpperCase() : part;
-  return name.startsWith('key_') ? t(name) : name;
+  return name.startsWith("key_") ? t(name) : name;
 };
 
 function keys(key) {
-  const parts = key === '+' ? ['+'] : key.split('+');
-  return h('span', { class: 'ci-keys' }, parts.map((part) => h('kbd', { text: keyText(part) })));
+  const parts = key === "+" ? ["+"] : key.split("+");
+  return h(
+    "span",
+    { class: "ci-keys" },
+    parts.map((part) => h("kbd", { text: keyText(part) })),
+  );
 }
 
 /** Open the sheet of all keys that are bound now. */
 export function openSheet() {
   const groups = [];
   // What holds now comes first.
-  const top = [...document.querySelectorAll('dialog:modal')].at(-1)?.dataset.scope;
-  const scopes = [...new Set([...(top ? [top] : []), ...SCOPES, ...bindings.map(({ scope }) => scope)])];
+  const top = [...document.querySelectorAll("dialog:modal")].at(-1)?.dataset.scope;
+  const scopes = [
+    ...new Set([...(top ? [top] : []), ...SCOPES, ...bindings.map(({ scope }) => scope)]),
+  ];
   for (const scope of scopes) {
     const rows = new Map();
     for (const { key, labelKey, scope: of } of bindings) {
@@ -109,26 +133,26 @@ export function openSheet() {
     if (!rows.size) continue;
     groups.push(
       h(
-        'section',
-        { class: 'ci-sheet-group' },
-        h('h3', { text: t(`scope_${scope}`) }),
+        "section",
+        { class: "ci-sheet-group" },
+        h("h3", { text: t(`scope_${scope}`) }),
         h(
-          'dl',
+          "dl",
           null,
           [...rows].map(([labelKey, list]) =>
-            h('div', null, h('dt', null, [...list].map(keys)), h('dd', { text: t(labelKey) })),
+            h("div", null, h("dt", null, [...list].map(keys)), h("dd", { text: t(labelKey) })),
           ),
         ),
       ),
     );
   }
-  const toggle = h('input', { type: 'checkbox', checked: singleKeys, onchange: onSwitch });
+  const toggle = h("input", { type: "checkbox", checked: singleKeys, onchange: onSwitch });
   dialog.open({
-    title: t('shortcuts'),
-    className: 'ci-shortcuts',
+    title: t("shortcuts"),
+    className: "ci-shortcuts",
     body: [
       ...groups,
-      h('label', { class: 'ci-check' }, toggle, h('span', { text: t('shortcuts_single') })),
+      h("label", { class: "ci-check" }, toggle, h("span", { text: t("shortcuts_single") })),
     ],
   });
 }
@@ -136,7 +160,7 @@ export function openSheet() {
 function onSwitch(event) {
   singleKeys = event.target.checked;
   try {
-    localStorage.setItem(SWITCH, singleKeys ? 'on' : 'off');
+    localStorage.setItem(SWITCH, singleKeys ? "on" : "off");
   } catch {
     // Without storage the choice holds for this page.
   }
@@ -144,6 +168,6 @@ function onSwitch(event) {
 
 /** Begin to listen. */
 export function listen() {
-  document.addEventListener('keydown', onKey);
-  bind('?', 'shortcuts', () => openSheet());
+  document.addEventListener("keydown", onKey);
+  bind("?", "shortcuts", () => openSheet());
 }

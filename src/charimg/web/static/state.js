@@ -1,7 +1,7 @@
 // What the page knows of the images: the list under the filter, the references, the counts.
 
-import { api } from './api.js';
-import { config } from './config.js';
+import { api } from "./api.js";
+import { config } from "./config.js";
 
 /** Images per request when the whole list is read: few requests, and no long parsing. */
 const MANY = 500;
@@ -24,12 +24,11 @@ const byShot = (a, b) => {
 const SORTS = {
   newest: null,
   oldest: (a, b) => newestFirst(b, a),
-  largest: (a, b) =>
-    (b.media?.filesize ?? -1) - (a.media?.filesize ?? -1) || newestFirst(a, b),
+  largest: (a, b) => (b.media?.filesize ?? -1) - (a.media?.filesize ?? -1) || newestFirst(a, b),
   shot: byShot,
 };
 
-const EMPTY = { kind: '', status: '', search: '', sort: 'newest' };
+const EMPTY = { kind: "", status: "", search: "", sort: "newest" };
 
 class Store {
   /** Every image that was read, by id. */
@@ -43,7 +42,7 @@ class Store {
   /** How many images the character has. */
   total = null;
   character = null;
-  phase = 'loading';
+  phase = "loading";
   error = null;
   moreError = null;
   loadingMore = false;
@@ -55,6 +54,8 @@ class Store {
   busy = new Map();
   references = [];
   shots = [];
+  /** Whether the character has more portfolio shots than those. */
+  hasMoreShots = false;
 
   #subscribers = new Set();
   #told = true;
@@ -103,7 +104,7 @@ class Store {
     if (!words.length) return true;
     let text = this.#words.get(image);
     if (text === undefined) {
-      text = `${image.prompt} ${image.metrics?.shot?.name ?? ''}`.toLocaleLowerCase();
+      text = `${image.prompt} ${image.metrics?.shot?.name ?? ""}`.toLocaleLowerCase();
       this.#words.set(image, text);
     }
     return words.every((word) => text.includes(word));
@@ -111,7 +112,9 @@ class Store {
 
   /** Whether search or order need every image, and not all are here yet. */
   get wantsAll() {
-    return this.cursor !== null && (this.query.search.trim() !== '' || this.query.sort !== 'newest');
+    return (
+      this.cursor !== null && (this.query.search.trim() !== "" || this.query.sort !== "newest")
+    );
   }
 
   get isFiltered() {
@@ -121,9 +124,9 @@ class Store {
 
   /** The reference that is the remote master now, among those that were read. */
   get current() {
-    const since = (image) => image.metrics?.masterSince ?? '';
+    const since = (image) => image.metrics?.masterSince ?? "";
     return this.references
-      .filter((image) => image.status === 'succeeded' && !this.hidden.has(image.id))
+      .filter((image) => image.status === "succeeded" && !this.hidden.has(image.id))
       .reduce((best, image) => (!best || since(image) > since(best) ? image : best), null);
   }
 
@@ -135,7 +138,7 @@ class Store {
       this.ids = [];
       this.cursor = null;
       this.count = null;
-      this.phase = 'loading';
+      this.phase = "loading";
       this.refetch();
     } else if (this.wantsAll) this.loadAll();
     this.changed();
@@ -165,7 +168,11 @@ class Store {
     try {
       do {
         const left = depth - ids.size;
-        const page = await this.#page(Math.min(Math.max(left, config.pageSize), MANY), cursor, signal);
+        const page = await this.#page(
+          Math.min(Math.max(left, config.pageSize), MANY),
+          cursor,
+          signal,
+        );
         if (turn !== this.#turn) return;
         this.#keep(page.images);
         for (const image of page.images) ids.add(image.id);
@@ -175,7 +182,7 @@ class Store {
       } while (cursor !== null && ids.size < depth);
       this.ids = [...ids];
       this.cursor = cursor;
-      this.phase = 'ready';
+      this.phase = "ready";
       this.error = null;
       this.moreError = null;
       this.changed();
@@ -183,9 +190,9 @@ class Store {
       this.#forget();
       if (this.wantsAll) this.loadAll();
     } catch (error) {
-      if (error.name === 'AbortError' || turn !== this.#turn) return;
+      if (error.name === "AbortError" || turn !== this.#turn) return;
       this.error = error;
-      if (this.phase === 'loading') this.phase = 'failed';
+      if (this.phase === "loading") this.phase = "failed";
       this.changed();
     }
   }
@@ -196,12 +203,16 @@ class Store {
     if (!kind && !status && this.cursor === null) {
       const all = this.ids.map((id) => this.images.get(id));
       this.total = this.count;
-      this.references = all.filter((image) => image.kind === 'reference');
-      this.shots = all.filter((image) => image.kind === 'portfolioItem');
+      this.references = all.filter((image) => image.kind === "reference");
+      this.shots = all.filter((image) => image.kind === "portfolioItem");
+      this.hasMoreShots = false;
     } else {
       const [references, shots, total] = await Promise.all([
-        api.images({ kind: 'reference', limit: 100 }, { signal }),
-        api.images({ kind: 'portfolioItem', limit: 100 }, { signal }),
+        api.images({ kind: "reference", limit: 100 }, { signal }),
+        api.images(
+          { kind: "portfolioItem", limit: Math.min(1000, this.shots.length || 100) },
+          { signal },
+        ),
         kind || status ? api.images({ limit: 1 }, { signal }) : { count: this.count },
       ]);
       if (turn !== this.#turn) return;
@@ -210,6 +221,7 @@ class Store {
       this.total = total.count;
       this.references = references.images;
       this.shots = shots.images;
+      this.hasMoreShots = shots.nextCursor !== null;
     }
     this.changed();
   }
@@ -223,7 +235,7 @@ class Store {
 
   /** Read the next page, if there is one and none is being read. */
   loadMore(limit = config.pageSize) {
-    if (this.cursor === null || this.phase !== 'ready') return Promise.resolve();
+    if (this.cursor === null || this.phase !== "ready") return Promise.resolve();
     this.#reading ??= this.#readMore(limit).finally(() => {
       this.#reading = null;
     });
@@ -254,12 +266,29 @@ class Store {
   /** Read every page that is left. */
   async loadAll() {
     const turn = this.#turn;
-    while (this.cursor !== null && !this.moreError && turn === this.#turn) await this.loadMore(MANY);
+    while (this.cursor !== null && !this.moreError && turn === this.#turn)
+      await this.loadMore(MANY);
+  }
+
+  /** Read every shot of the character, beyond those that the panel needs. */
+  async loadShots() {
+    if (!this.hasMoreShots) return;
+    const shots = [];
+    let cursor = null;
+    do {
+      const page = await api.images({ kind: "portfolioItem", limit: MANY, cursor });
+      shots.push(...page.images);
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    this.#keep(shots);
+    this.shots = shots;
+    this.hasMoreShots = false;
+    this.changed();
   }
 
   /** How many images of each kind the character has, asked anew where it must be. */
   async counts() {
-    const kinds = ['reference', 'portfolioItem', 'scene'];
+    const kinds = ["reference", "portfolioItem", "scene"];
     const answers = await Promise.all(
       [{}, ...kinds.map((kind) => ({ kind }))].map((query) => api.images({ ...query, limit: 1 })),
     );
@@ -286,8 +315,8 @@ class Store {
       this.count = (this.count ?? 0) + 1;
     }
     if (isNew && this.total !== null) this.total += 1;
-    for (const name of ['references', 'shots']) {
-      const wanted = name === 'references' ? 'reference' : 'portfolioItem';
+    for (const name of ["references", "shots"]) {
+      const wanted = name === "references" ? "reference" : "portfolioItem";
       if (image.kind !== wanted) continue;
       this[name] = [image, ...this[name].filter(({ id }) => id !== image.id)].sort(newestFirst);
     }

@@ -70,7 +70,8 @@ export async function openViewer({
   const level = h('span', { class: 'ov-level' });
   const pane = new ZoomPane({
     onView: () => {
-      level.textContent = t('viewer_percent', { percent: pane.percent });
+      const { percent } = pane;
+      level.textContent = percent === null ? '' : t('viewer_percent', { percent });
     },
     onSwipe: (by) => go(at + by),
   });

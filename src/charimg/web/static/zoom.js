@@ -64,8 +64,9 @@ export class ZoomPane {
     return this.#view;
   }
 
-  /** How many pixels of the screen one pixel of the file takes, in percent. */
+  /** How many pixels of the page one pixel of the file takes, in percent; null without an image. */
   get percent() {
+    if (this.#image === null) return null;
     return Math.round(this.#fit * this.#view.zoom * 100);
   }
 
@@ -171,6 +172,7 @@ export class ZoomPane {
   }
 
   #change(view) {
+    if (this.#image === null) return;
     this.#view = this.#within(view);
     this.#draw();
     this.onView(this.#view);
@@ -229,6 +231,7 @@ export class ZoomPane {
     this.#image = image;
     this.holder.replaceChildren(...(image ? [image] : []));
     this.#draw();
+    this.onView(this.#view);
   }
 
   #showPlaceholder(thumbnailURL, alt, sized) {
