@@ -8,28 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from charimg.web.texts_viewer import VIEWER_TEXTS
-
-from .bench import STATIC, image, portfolio
+from .bench import image, portfolio
 from .looking import HOSTILE, accessible, looking
 from .studio import screenshot
 
-OURS = (
-    "compare",
-    "contents",
-    "describe",
-    "details",
-    "overlay",
-    "ring",
-    "sheet",
-    "sheethtml",
-    "sheetpng",
-    "turntable",
-    "turntableparts",
-    "viewer",
-    "zip",
-    "zoom",
-)
 OPEN = """async ({ images, options }) => {
   window.list = images;
   window.ran = [];
@@ -76,18 +58,6 @@ def view(page: Page, nth: int = 0) -> dict[str, float]:
     box = page.locator(".zp-image").nth(nth).bounding_box()
     assert box is not None
     return dict(box)
-
-
-def test_every_text_is_there_and_none_is_left_over() -> None:
-    used: set[str] = set()
-    for name in OURS:
-        source = (STATIC / f"{name}.js").read_text()
-        used |= set(re.findall(r'"((?:viewer|compare|turntable|sheet|zip)_\w+)"', source))
-        for start in re.findall(r"`((?:turntable|viewer)_\w+_)\$\{", source):
-            used |= {key for key in VIEWER_TEXTS if key.startswith(start)}
-    known = {re.sub(r"_(one|other)$", "", key) for key in VIEWER_TEXTS}
-    assert used - known == set()
-    assert known - used == {"scope_compare"}
 
 
 def test_by_the_keyboard_alone(chromium: Any) -> None:
