@@ -93,19 +93,20 @@ function moveNotices() {
   if (notices.parentElement !== top) top.append(notices);
 }
 
-/** Lead the focus back to the opener, or to the best place that is still there. */
+/** Lead the focus back to the opener, or to the best place that is there and not hidden. */
 function giveFocus(opener, returnFocus) {
-  if (opener?.isConnected && opener !== document.body) {
-    opener.focus({ preventScroll: true });
-    // It may be there and yet hidden.
-    if (document.activeElement === opener) return;
+  const places = [
+    () => (opener === document.body ? null : opener),
+    () => returnFocus?.(),
+    () => topmost(".ov")?.querySelector(".ov-title"),
+    () => document.querySelector('[role="gridcell"][tabindex="0"]'),
+    () => document.getElementById("ci-images-title"),
+  ];
+  for (const placeOf of places) {
+    const place = placeOf();
+    place?.focus({ preventScroll: place === opener });
+    if (place && document.activeElement === place) return;
   }
-  const back =
-    returnFocus?.() ??
-    topmost(".ov")?.querySelector(".ov-title") ??
-    document.querySelector('[role="gridcell"][tabindex="0"]') ??
-    document.getElementById("ci-images-title");
-  back?.focus();
 }
 
 function bindAll(keys, scope) {

@@ -69,7 +69,8 @@ export class Stage {
   #say(sign, text, failed = null) {
     this.#frames.hide();
     this.#slot.replaceChildren(icon(sign), h("p", { text }));
-    if (failed && this.#retry) this.#slot.append(this.#retryButton(failed));
+    // What was never drawn has no source that could be read again.
+    if (failed?.sourceUrl && this.#retry) this.#slot.append(this.#retryButton(failed));
     this.#slot.hidden = false;
   }
 
