@@ -314,18 +314,18 @@ def test_many_images_are_laid_out_on_sheets_that_a_canvas_can_hold(chromium: Any
             assert sheet["tops"][-1] < sheet["height"]
 
 
-@pytest.mark.parametrize(
-    ("words", "name"),
-    [
-        ("Mira Kestrel contact sheet", "mira-kestrel-contact-sheet-2026-03-09.png"),
-        ("../../etc/passwd\x00", "etc-passwd-2026-03-09.png"),
-        ("Äöü Çé", "aou-ce-2026-03-09.png"),
-        ("日本 語", "日本-語-2026-03-09.png"),
-        ('💥 /\\:*?"<>|', "images-2026-03-09.png"),
-        ("x" * 300, "x" * 80 + "-2026-03-09.png"),
-    ],
-)
-def test_a_file_name_is_one_that_every_system_takes(chromium: Any, words: str, name: str) -> None:
+def test_a_file_name_is_one_that_every_system_takes(chromium: Any) -> None:
+    names = {
+        "Mira Kestrel contact sheet": "mira-kestrel-contact-sheet-2026-03-09.png",
+        "../../etc/passwd\x00": "etc-passwd-2026-03-09.png",
+        "Äöü Çé": "aou-ce-2026-03-09.png",
+        "日本 語": "日本-語-2026-03-09.png",
+        '💥 /\\:*?"<>|': "images-2026-03-09.png",
+        "x" * 300: "x" * 80 + "-2026-03-09.png",
+    }
     with looking(chromium) as (page, _):
-        made = page.evaluate("(words) => ours.fileName(words, 'png', new Date(2026, 2, 9))", words)
-        assert made == name
+        made = page.evaluate(
+            "(all) => all.map((words) => ours.fileName(words, 'png', new Date(2026, 2, 9)))",
+            list(names),
+        )
+        assert made == list(names.values())

@@ -363,17 +363,23 @@ def test_details_tell_everything_and_copy_it(chromium: Any) -> None:
         expect(page.get_by_role("complementary", name="Details")).to_have_count(0)
 
 
-@pytest.mark.parametrize("prompt", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_prompt_is_shown_as_it_is(chromium: Any, prompt: str) -> None:
-    hostile = image(0, "scene", prompt=prompt, error=prompt, createdBy=prompt, provider=prompt)
-    hostile["media"]["alt"] = hostile["media"]["filename"] = prompt
-    hostile["metrics"]["shot"] = {"name": prompt, "lensMm": 50, "cameraAzimuthDeg": 1}
+def test_hostile_texts_are_shown_as_they_are(chromium: Any) -> None:
+    images = []
+    for number, text in enumerate(HOSTILE):
+        hostile = image(number, "scene", prompt=text, error=text, createdBy=text, provider=text)
+        hostile["media"]["alt"] = hostile["media"]["filename"] = text
+        hostile["metrics"]["shot"] = {"name": text, "lensMm": 50, "cameraAzimuthDeg": 1}
+        images.append(hostile)
     with looking(chromium) as (page, _):
-        opened(page, [hostile])
-        expect(page.locator(".dt-prompt")).to_have_count(1)
-        assert page.locator(".dt-prompt").evaluate("(each) => each.textContent") == prompt
+        viewer = opened(page, images)
+        for number, text in enumerate(HOSTILE, start=1):
+            expect(viewer.get_by_role("heading", level=2)).to_have_text(
+                f"Scene, {number} of {len(HOSTILE)}"
+            )
+            assert page.locator(".dt-prompt").evaluate("(each) => each.textContent") == text
+            page.keyboard.press("ArrowRight")
         assert page.evaluate("window.hurt") is None
-        assert page.locator("dialog :is(script, iframe, b, style)").count() == 0
+        assert page.locator("dialog :is(script, iframe, b, style, a)").count() == 0
 
 
 def test_buttons_follow_what_can_be_done_now(chromium: Any) -> None:
