@@ -13,6 +13,7 @@ import pytest
 from charimg import CharacterLibrary
 from charimg.testing import serve
 
+from ..servers.django import set_up
 from ..servers.model import KEY, serve_model
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
@@ -55,14 +56,11 @@ def _postgres(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture
 def _django() -> Iterator[None]:
     """A Django project: settings, and a migrated database."""
-    import django
-    from django.conf import settings
+    set_up()
+    from django.core.management import call_command
     from django.db import connection
 
-    if not settings.configured:
-        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-        settings.configure(DATABASES={"default": database})
-        django.setup()
+    call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE studio_character (id integer PRIMARY KEY AUTOINCREMENT, name text, "

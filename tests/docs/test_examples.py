@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from charimg.testing import serve
 
+from ..servers.hosts import csrf, host_process
 from .documents import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -96,6 +98,54 @@ def test_host_app(tmp_path: Path) -> None:
         EXAMPLES / "test_host_app.py", cwd=tmp_path,
     )  # fmt: skip
     assert re.search(r"\b5 passed\b", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])
+def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
+    """From the character's page over its link to an image, and nothing of it without a sign-in."""
+    images = "/studio/v1/characters/mara/images"
+    with serve() as server, host_process(name, server.url, tmp_path / "host") as host:
+        server.simulator.switches.change({"shots": 2})
+        assert httpx.get(f"{host.url}{images}").status_code == 401
+        with host.signed_in() as client:
+            link = re.search(r'href="([^"]+)">Images', client.get("/characters/mara").text)
+            assert link is not None
+            page = client.get(link[1])
+            assert page.status_code == 200
+            assert "/characters/mara" in page.text
+            script = re.search(r'src="([^"]+page\.js[^"]*)"', page.text)
+            assert script is not None
+            assert client.get(script[1]).headers["content-type"].startswith("text/javascript")
+            headers = {"Sec-Fetch-Site": "same-origin", **csrf(page.text)}
+            at = "/studio/v1/characters/mara"
+            drawn = client.post(f"{at}/generate-initial-image", json={}, headers=headers).json()
+            assert drawn["image"]["createdBy"] == "ada"
+            headers["Accept"] = "text/event-stream"
+            told = client.post(f"{at}/generate-360-set", json={}, headers=headers).text
+            assert told.count("event: image") == 2
+            listed = client.get(images).json()
+            assert listed["count"] == 3
+            media = listed["images"][0]["media"]
+            for url in (media["url"], media["thumbnailURL"]):
+                file = client.get(url)
+                assert file.headers["content-type"].startswith("image/"), url
+                assert file.headers["content-security-policy"] == "default-src 'none'; sandbox"
+                assert "image/" not in httpx.get(f"{host.url}{url}").headers["content-type"]
+            assert client.get("/media/aa/bb/cc.png").status_code == 404
+        # As another site's page would.
+        with host.signed_in() as client:
+            foreign = {**headers, "Sec-Fetch-Site": "cross-site"}
+            refused = client.post(f"{at}/generate-initial-image", json={}, headers=foreign)
+            assert refused.status_code == 403
+        assert server.simulator.counters.initial_image_posts == 1
+
+
+@pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])
+def test_a_host_is_short_and_brings_a_library(name: str, tmp_path: Path) -> None:
+    assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 80
+    with host_process(name, None, tmp_path / "host") as host, host.signed_in() as client:
+        answer = client.get("/studio/v1/characters/mara/initial-image-prompt")
+        assert "Mara Voss" in answer.json()["prompt"]
 
 
 def test_every_example_is_tested_listed_and_says_how_to_run_it() -> None:

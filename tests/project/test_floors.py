@@ -100,6 +100,7 @@ EXTRAS = {
     "fastapi": {"web"},
     "flask": {"web"},
     "flask_login": {"web"},
+    "flask_wtf": {"web"},
     "pydantic": {"web"},
     "starlette": {"web"},
     "werkzeug": {"web"},

@@ -8,13 +8,13 @@ from typing import Any
 import flask_login
 import pytest
 from flask import Flask, current_app, request, session, url_for
-from flask_wtf.csrf import CSRFProtect, generate_csrf
+from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from charimg import ConfigurationError
-from charimg.web import Action, Csrf
+from charimg.web import Action
 from charimg.web.flask import blueprint, signed_in
 
 from .stages import Stage
@@ -184,10 +184,7 @@ def test_the_contexts_hold_in_the_thread_of_a_stream_up_to_its_end(hall: Stage) 
 
 
 def test_flask_wtf_protects_and_its_token_is_sent(hall: Stage) -> None:
-    def csrf(native: Any) -> Csrf:
-        return Csrf(header="X-CSRFToken", token=generate_csrf())
-
-    app = studio(hall, authorize=lambda *_: True, csrf=csrf)
+    app = studio(hall, authorize=lambda *_: True)
     CSRFProtect(app)
     client = app.test_client()
     page = client.get(f"/studio{PAGE}").text

@@ -25,10 +25,11 @@ from .access import AccessDenied, Action, Authorize, sign_in_first
 from .bodies import read_body
 from .exchange import WebRequest, WebResponse
 from .failures import BadRequest, failure_response
+from .media import MediaApp
 from .options import Csrf, WorkspaceOptions
 from .routing import ROUTES, split_path
 
-__all__ = ["signed_in", "urlpatterns"]
+__all__ = ["media_view", "signed_in", "urlpatterns"]
 
 
 def urlpatterns(
@@ -108,6 +109,28 @@ def signed_in(
         return str(user.get_username())
 
     return authorize
+
+
+def media_view(media: MediaApp) -> Callable[..., HttpResponseBase]:
+    """Return a view that serves files, for a pattern of the host's behind its own sign-in.
+
+    ``path("media/<path:path>", login_required(media_view(media)))``
+
+    Args:
+        media: The files of a disk store.
+    """
+
+    def view(request: Any, path: str) -> HttpResponseBase:
+        told: list[Any] = []
+        # WSGI hands a path over as Latin-1.
+        below = f"/{path}".encode().decode("latin-1")
+        chunks = media.wsgi(
+            {**request.META, "REQUEST_METHOD": request.method, "PATH_INFO": below},
+            lambda status, headers: told.extend((int(status[:3]), dict(headers))),
+        )
+        return StreamingHttpResponse(chunks, status=told[0], headers=told[1])
+
+    return view
 
 
 def _csrf(request: Any) -> Csrf:

@@ -26,11 +26,12 @@ from .access import AccessDenied, Action, Authorize, judged, sign_in_first
 from .asgi import asgi_app, send_response
 from .exchange import WebRequest, WebResponse
 from .failures import BadRequest, failure_response
+from .media import MediaApp
 from .options import WorkspaceOptions
 from .page import sign_in
 from .routing import ROUTES, Route, match, split_path
 
-__all__ = ["asgi_app", "from_dependency", "images_url", "router"]
+__all__ = ["asgi_app", "from_dependency", "images_url", "media_view", "router"]
 
 _USER = "charimg.user"
 _ADDRESS = "charimg.address"
@@ -93,6 +94,30 @@ def images_url(request: Request, character_id: str, *, name: str = "charimg") ->
         name: That of the router.
     """
     return str(request.url_for(f"{name}-page", character_id=quote(character_id, safe="")))
+
+
+def media_view(media: MediaApp) -> Callable[..., Awaitable[Response]]:
+    """Return an endpoint that serves files, for a route of the host's behind its own sign-in.
+
+    ``app.get("/media/{path:path}", dependencies=[Depends(get_current_user)])(media_view(media))``
+
+    Args:
+        media: The files of a disk store.
+    """
+
+    async def view(path: str) -> Response:
+        return _File(media, path)
+
+    return view
+
+
+class _File(Response):
+    def __init__(self, media: MediaApp, path: str) -> None:
+        super().__init__()
+        self._media, self._path = media, f"/{path}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._media({**scope, "path": self._path, "root_path": ""}, receive, send)
 
 
 def from_dependency(

@@ -7,7 +7,7 @@ below any prefix. They work with the sync service, in the thread and the context
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 from urllib.parse import quote
 
 from flask import Blueprint, Request, Response, current_app, request
@@ -19,10 +19,11 @@ from .access import Action, Authorize, judged, sign_in_first
 from .bodies import read_body
 from .exchange import WebRequest, WebResponse
 from .failures import BadRequest, failure_response
-from .options import WorkspaceOptions
+from .media import MediaApp
+from .options import Csrf, WorkspaceOptions
 from .routing import ROUTES, split_path
 
-__all__ = ["blueprint", "signed_in"]
+__all__ = ["blueprint", "media_view", "signed_in"]
 
 _BELOW = "/v1/characters/<character_id>/<path:rest>"
 
@@ -42,11 +43,13 @@ def blueprint(
         service: The host's service, or a function that returns it (when it is made later).
         authorize: See `Authorize`; it gets Flask's request. Or `signed_in`.
         name: The blueprint's.
-        **options: See `WorkspaceOptions`.
+        **options: See `WorkspaceOptions`. By default the page sends the token of Flask-WTF where
+            its ``CSRFProtect`` is used.
 
     Raises:
         ConfigurationError: ``authorize`` is no function, or an option makes no sense.
     """
+    options.setdefault("csrf", _csrf)
     workspace = Workspace(service, authorize=authorize, **options)
     result = Blueprint(name, __name__)
     for route in ROUTES:
@@ -91,6 +94,24 @@ def signed_in(
     return authorize
 
 
+def media_view(media: MediaApp) -> Callable[[str], Response]:
+    """Return a view that serves files, for a rule of the host's behind its own sign-in.
+
+    ``app.add_url_rule("/media/<path:path>", "media", login_required(media_view(media)))``
+
+    Args:
+        media: The files of a disk store.
+    """
+
+    def view(path: str) -> Response:
+        # WSGI hands a path over as Latin-1.
+        below = f"/{path}".encode().decode("latin-1")
+        environ = {**request.environ, "PATH_INFO": below}
+        return cast("Response", Response.from_app(media.wsgi, environ))
+
+    return view
+
+
 def _flask_login_user() -> Any:
     import flask_login
 
@@ -110,6 +131,14 @@ def _login_view() -> str | None:
 def _name(user: Any) -> str:
     told = getattr(user, "username", None)
     return told if isinstance(told, str) else str(user.get_id())
+
+
+def _csrf(_request: Any) -> Csrf | None:
+    if "csrf" not in current_app.extensions:
+        return None
+    from flask_wtf.csrf import generate_csrf
+
+    return Csrf(header=current_app.config["WTF_CSRF_HEADERS"][0], token=generate_csrf())
 
 
 def _view(workspace: Workspace, pattern: str | None) -> Callable[..., Response]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from .studio import ARGUMENTS, Studio, Watched, browser_path, served
+from ...servers.hosts import NAME, PASSWORD
+from .studio import ARGUMENTS, Studio, Watched, browser_path, hosted, served
 
 
 # Of a module: while it is up, no other event loop may run in this thread, and the suite has many.
@@ -24,8 +25,14 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Iterator[Studio]:
-    with served(tmp_path) as running:
+def host() -> str:
+    """Who serves the page: the command, or one of the examples."""
+    return "serve"
+
+
+@pytest.fixture
+def studio(tmp_path: Path, host: str) -> Iterator[Studio]:
+    with served(tmp_path) if host == "serve" else hosted(host, tmp_path / "host") as running:
         yield running
 
 
@@ -33,7 +40,10 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 def page(chromium: Any, studio: Studio) -> Iterator[Any]:
     """A page that fails the test if a script fails, or the remote server is asked by it."""
     context = chromium.new_context(
-        viewport={"width": 1440, "height": 900}, reduced_motion="reduce", accept_downloads=True
+        viewport={"width": 1440, "height": 900},
+        reduced_motion="reduce",
+        accept_downloads=True,
+        http_credentials={"username": NAME, "password": PASSWORD},
     )
     context.set_default_timeout(20_000)
     shown = context.new_page()

@@ -21,6 +21,7 @@ from charimg._assembly.embedded import embedded
 from charimg.testing import Simulator, serve
 
 from ...cli.process import COMMAND, environment
+from ...servers.hosts import NAME, PASSWORD, host_process
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = (
@@ -50,24 +51,26 @@ class Studio:
 
     Attributes:
         url: Of the server.
-        page_url: Of the character's images page.
+        prefix: Where the routes are mounted.
+        client: Asks the routes, signed in.
         simulator: What draws; its switches make it fail.
-        directory: Of the embedded stores.
     """
 
     url: str
-    page_url: str
     simulator: Simulator
-    directory: Path
+    client: httpx.Client
+    prefix: str = ""
 
     @property
-    def api(self) -> str:
-        """Where the character's routes begin."""
-        return f"{self.url}/v1/characters/{CHARACTER}"
+    def page_url(self) -> str:
+        """Of the character's images page."""
+        return f"{self.url}{self.prefix}/screenplay/characters/{CHARACTER}/images"
 
     def fetch(self, path: str, **query: Any) -> Any:
         """Ask a route for JSON."""
-        answer = httpx.get(f"{self.api}/{path}", params=query, timeout=60, trust_env=False)
+        answer = self.client.get(
+            f"{self.url}{self.prefix}/v1/characters/{CHARACTER}/{path}", params=query
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -103,18 +106,32 @@ def served(directory: Path, **changes: Any) -> Iterator[Studio]:
             env=environment(CHARACTER_LIBRARY_API_URL=library.url),
         )
         try:
-            url = _told_url(process)
-            yield Studio(
-                url=url,
-                page_url=f"{url}/screenplay/characters/{CHARACTER}/images",
-                simulator=library.simulator,
-                directory=directory,
-            )
+            with httpx.Client(timeout=60, trust_env=False) as client:
+                yield Studio(url=_told_url(process), simulator=library.simulator, client=client)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
             assert process.stdout is not None
             process.stdout.close()
+
+
+@contextmanager
+def hosted(name: str, directory: Path) -> Iterator[Studio]:
+    """Run one of the examples, which mount the page below a prefix and behind a sign-in."""
+    with (
+        serve(Simulator()) as library,
+        host_process(name, library.url, directory) as host,
+        host.signed_in() as client,
+    ):
+        yield Studio(url=host.url, simulator=library.simulator, client=client, prefix="/studio")
+
+
+def sign_in(page: Any) -> None:
+    """Fill in the form that a host shows instead of the page, if it shows one."""
+    if page.locator("input[name=password]").count():
+        page.locator("input[name=username]").fill(NAME)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
 
 
 def _told_url(process: subprocess.Popen[str]) -> str:

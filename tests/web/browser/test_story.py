@@ -5,34 +5,38 @@ from __future__ import annotations
 import zipfile
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
-from .studio import Studio, screenshot
+from ...servers.hosts import HOSTS
+from .studio import Studio, screenshot, sign_in
 
 
 def card(page: Page, name: str) -> Any:
     return page.get_by_role("gridcell").filter(has_text=name)
 
 
-def test_the_whole_story(studio: Studio, page: Page) -> None:
+@pytest.mark.parametrize("host", ["serve", *HOSTS])
+def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     switches = studio.simulator.switches
     counters = studio.simulator.counters
 
     # Empty
     page.goto(studio.page_url)
+    sign_in(page)
     expect(page.get_by_role("heading", name="Mara Voss", level=1)).to_be_visible()
     expect(page.get_by_text("No images yet", exact=True)).to_be_visible()
     prompt = page.get_by_label("Prompt", exact=True)
     suggestion = studio.fetch("initial-image-prompt")["prompt"]
     expect(prompt).to_have_value(suggestion)
-    screenshot(page, "01-empty")
+    screenshot(page, f"{host}-01-empty")
 
     # Edit, blank, reset
     generate = page.get_by_role("button", name="Generate Reference")
     prompt.fill("   ")
     expect(page.get_by_text("a blank one cannot be sent")).to_be_visible()
     generate.click(force=True)
-    screenshot(page, "02-blank")
+    screenshot(page, f"{host}-02-blank")
     prompt.fill("My own words.")
     page.get_by_role("button", name="Reset Prompt").click()
     expect(prompt).to_have_value(suggestion)
@@ -45,15 +49,15 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     expect(page.get_by_role("gridcell")).to_have_count(1)
     expect(page.locator("#ci-latest img")).to_be_visible()
     assert studio.fetch("images")["images"][0]["prompt"] == own
-    screenshot(page, "03-reference")
+    screenshot(page, f"{host}-03-reference")
 
     # The portfolio, of which two files are no images
     switches.change({"html_files": 2, "job_seconds": 2.0})
     page.get_by_role("button", name="Start Portfolio").click()
     expect(page.get_by_text("/27").first).to_be_visible()
-    screenshot(page, "04-portfolio-running")
+    screenshot(page, f"{host}-04-portfolio-running")
     expect(page.get_by_text("2 shots could not be stored").first).to_be_visible(timeout=60_000)
-    screenshot(page, "05-two-failed")
+    screenshot(page, f"{host}-05-two-failed")
     failed = studio.fetch("images", status="failed")
     assert failed["count"] == 2
 
@@ -71,7 +75,7 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     before = slider.get_attribute("aria-valuetext")
     slider.press("ArrowRight")
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
-    screenshot(page, "06-turntable")
+    screenshot(page, f"{host}-06-turntable")
     page.keyboard.press("Escape")
     expect(turntable).to_be_hidden()
 
@@ -80,7 +84,7 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     page.get_by_label("Mood").fill("quiet")
     page.get_by_role("button", name="Generate Scene").click()
     expect(page.locator("#ci-count")).to_contain_text("29")
-    screenshot(page, "07-all")
+    screenshot(page, f"{host}-07-all")
 
     # Delete, undo, delete
     first = page.get_by_role("gridcell").first
@@ -100,7 +104,7 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     expect(toolbar).to_contain_text("2 selected")
     page.keyboard.press("Shift+ArrowRight")
     expect(toolbar).to_contain_text("3 selected")
-    screenshot(page, "08-selected")
+    screenshot(page, f"{host}-08-selected")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download zip").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
@@ -115,7 +119,7 @@ def test_the_whole_story(studio: Studio, page: Page) -> None:
     generate.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("deleted here, before the new one is drawn")
-    screenshot(page, "09-replace")
+    screenshot(page, f"{host}-09-replace")
     dialog.get_by_role("button", name="Replace and generate").click()
     expect(page.locator("#ci-count")).to_have_text("1", timeout=30_000)
     images = studio.fetch("images")["images"]
