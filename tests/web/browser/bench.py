@@ -234,6 +234,7 @@ class Bench:
             + json.dumps(config).replace("<", "\\u003c")
             + '</script><script type="module" src="bench.js"></script></head><body>'
             '<div id="charimg" class="charimg"><main id="ci-main"><h1>Bench</h1>'
+            '<h2 id="ci-images-title" tabindex="-1">Images</h2>'
             '<button id="opener" disabled>Open</button></main>'
             '<section class="ci-toasts" id="ci-toasts" aria-label="Notices"></section>'
             '<p class="ci-hidden" id="ci-status" role="status"></p>'

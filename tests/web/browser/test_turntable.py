@@ -151,6 +151,38 @@ def test_what_failed_and_what_is_missing_keeps_its_place(chromium: Any) -> None:
         screenshot(page, "turntable-missing")
 
 
+def test_a_retry_takes_its_time_and_keeps_the_focus(chromium: Any) -> None:
+    images = portfolio(failed=(0,))
+    with looking(chromium) as (page, _):
+        page.evaluate(
+            """(images) => {
+              window.list = images;
+              window.retries = 0;
+              ours.openTurntable({
+                images: () => window.list,
+                startId: images[0].id,
+                store: { subscribe: (fn) => { window.changed = fn; } },
+                retry: () => new Promise((done) => { window.retries += 1; window.end = done; }),
+              });
+            }""",
+            images,
+        )
+        button = page.get_by_role("button", name="Retry")
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        # The page tells that it is busy; nothing is drawn anew for that.
+        page.evaluate("changed()")
+        expect(button).to_be_focused()
+        page.keyboard.press("Enter")
+        assert page.evaluate("retries") == 1
+        page.evaluate("end()")
+        expect(button).not_to_have_attribute("aria-disabled", "true")
+        page.evaluate("(list) => { window.list = list; changed(); }", portfolio())
+        expect(picture(page)).to_have_count(1)
+        expect(page.get_by_role("heading", name="Turntable")).to_be_focused()
+
+
 def test_wide_arcs_without_a_picture_are_drawn_and_told(chromium: Any) -> None:
     with looking(chromium) as (page, _):
         table = opened(page, portfolio())

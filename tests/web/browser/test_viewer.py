@@ -8,28 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from charimg.web.texts_viewer import VIEWER_TEXTS
-
-from .bench import STATIC, image, portfolio
+from .bench import image, portfolio
 from .looking import HOSTILE, accessible, looking
 from .studio import screenshot
 
-OURS = (
-    "compare",
-    "contents",
-    "describe",
-    "details",
-    "overlay",
-    "ring",
-    "sheet",
-    "sheethtml",
-    "sheetpng",
-    "turntable",
-    "turntableparts",
-    "viewer",
-    "zip",
-    "zoom",
-)
 OPEN = """async ({ images, options }) => {
   window.list = images;
   window.ran = [];
@@ -76,18 +58,6 @@ def view(page: Page, nth: int = 0) -> dict[str, float]:
     box = page.locator(".zp-image").nth(nth).bounding_box()
     assert box is not None
     return dict(box)
-
-
-def test_every_text_is_there_and_none_is_left_over() -> None:
-    used: set[str] = set()
-    for name in OURS:
-        source = (STATIC / f"{name}.js").read_text()
-        used |= set(re.findall(r'"((?:viewer|compare|turntable|sheet|zip)_\w+)"', source))
-        for start in re.findall(r"`((?:turntable|viewer)_\w+_)\$\{", source):
-            used |= {key for key in VIEWER_TEXTS if key.startswith(start)}
-    known = {re.sub(r"_(one|other)$", "", key) for key in VIEWER_TEXTS}
-    assert used - known == set()
-    assert known - used == {"scope_compare"}
 
 
 def test_by_the_keyboard_alone(chromium: Any) -> None:
@@ -175,6 +145,9 @@ def test_zoom_by_keys_and_buttons(chromium: Any) -> None:
         stage = page.locator(".vw-stage").bounding_box()
         assert stage is not None
         assert fitted["height"] == pytest.approx(stage["height"], abs=1)
+        foot = page.locator(".vw-foot").bounding_box()
+        assert foot is not None
+        assert foot["y"] + foot["height"] == pytest.approx(900, abs=1)
         page.keyboard.press("+")
         assert view(page)["width"] == pytest.approx(fitted["width"] * 1.4, rel=0.01)
         page.keyboard.press("-")
@@ -403,6 +376,29 @@ def test_a_hostile_prompt_is_shown_as_it_is(chromium: Any, prompt: str) -> None:
         assert page.locator("dialog :is(script, iframe, b, style)").count() == 0
 
 
+def test_buttons_follow_what_can_be_done_now(chromium: Any) -> None:
+    images = mixed()
+    with looking(chromium) as (page, _):
+        page.evaluate(
+            """(images) => {
+              window.can = false;
+              const available = () => window.can;
+              ours.openViewer({
+                images,
+                startId: images[0].id,
+                store: { subscribe: (fn) => { window.changed = fn; } },
+                actions: [{ labelKey: "restore", available, run: () => {} }],
+              });
+            }""",
+            images,
+        )
+        viewer = page.get_by_role("dialog")
+        expect(viewer).to_be_visible()
+        expect(viewer.locator(".vw-actions button")).to_have_count(0)
+        page.evaluate("window.can = true; changed()")
+        expect(viewer.locator(".vw-actions button")).to_have_count(1)
+
+
 def test_it_follows_what_is_deleted_and_added(chromium: Any) -> None:
     images = mixed()
     with looking(chromium) as (page, _):
@@ -528,3 +524,56 @@ def test_the_viewer_compares_with_the_latest_reference(chromium: Any) -> None:
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
         expect(page.get_by_role("heading", name="Portfolio shot, 3 of 6")).to_be_visible()
+
+
+OPENERS = {
+    "viewer": "(images) => ours.openViewer({ images, startId: images[2].id })",
+    "compare": "(images) => ours.openCompare(images[0], images[1], { images })",
+    "turntable": "(images) => ours.openTurntable({ images })",
+    "sheet": "(images) => ours.openContactSheet({ images, character: { name: 'Mira' } })",
+}
+
+
+@pytest.mark.parametrize("name", OPENERS)
+@pytest.mark.parametrize("size", [(320, 256), (640, 360), (320, 568), (2560, 1300)])
+def test_every_window_has_room_for_it(chromium: Any, name: str, size: tuple[int, int]) -> None:
+    """Nothing is scrolled sideways, and what closes it is always there, at 400 % zoom, too."""
+    with looking(chromium, size=size) as (page, _):
+        page.evaluate(OPENERS[name], mixed())
+        dialog = page.get_by_role("dialog")
+        wide = dialog.evaluate(
+            """(dialog) => [...dialog.querySelectorAll("*")]
+              .filter((each) => !each.closest(".zp, .rg, .ov-unseen"))
+              .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5)
+              .map((each) => each.className)"""
+        )
+        assert wide == []
+        title = dialog.get_by_role("heading", level=2).bounding_box()
+        close = dialog.get_by_role("button", name="Close").bounding_box()
+        assert title is not None
+        assert close is not None
+        # In one line, at the end of it.
+        assert abs(close["y"] + close["height"] / 2 - title["y"] - title["height"] / 2) < 6
+        assert close["x"] > title["x"]
+        picture = dialog.locator(".vw-stage, .cm-side, .tt-stage, .cs-sheet").first.bounding_box()
+        assert picture is not None
+        assert picture["height"] > 70
+
+
+def test_the_viewer_can_be_left_behind_by_what_opens_upon_it(chromium: Any) -> None:
+    """Viewer, turntable, viewer: each step back finds the focus where it can be used."""
+    images = portfolio()
+    with looking(chromium) as (page, _):
+        page.evaluate(OPENERS["viewer"], images)
+        expect(page.get_by_role("dialog")).to_have_count(1)
+        page.evaluate(OPENERS["turntable"], images)
+        expect(page.get_by_role("dialog", name="Turntable")).to_be_visible()
+        page.keyboard.press("e")
+        viewer = page.get_by_role("heading", name=re.compile("Portfolio shot, . of 10"))
+        expect(viewer).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("heading", name="Turntable")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        # The first viewer gave way to the second, and its heading with it.
+        expect(page.locator("#ci-images-title")).to_be_focused()

@@ -92,7 +92,7 @@ export async function copy(text) {
     const field = h("textarea", { class: "ci-hidden", "aria-hidden": "true", tabindex: -1 });
     field.value = text;
     const before = document.activeElement;
-    (document.querySelector("dialog[open]") ?? root()).append(field);
+    ([...document.querySelectorAll("dialog:modal")].at(-1) ?? root()).append(field);
     field.select();
     const done = document.execCommand("copy");
     field.remove();

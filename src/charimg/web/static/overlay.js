@@ -50,17 +50,15 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   );
   const unbind = bindAll([...keys, ["?", "shortcuts", openSheet]], name);
   const closed = new Promise((resolve) => {
-    dialog.addEventListener("close", (event) => {
-      // A dialog upon this one closes, too, and its event may come by.
-      if (event.target !== dialog) return;
+    const onClose = () => {
       keeper.disconnect();
       unbind();
       moveNotices();
       dialog.remove();
-      const back = opener?.isConnected && opener !== document.body ? opener : returnFocus?.();
-      back?.focus?.({ preventScroll: back === opener });
+      giveFocus(opener, returnFocus);
       resolve();
-    });
+    };
+    dialog.addEventListener("close", onClose, { once: true });
   });
   root().append(dialog);
   dialog.showModal();
@@ -93,6 +91,22 @@ function moveNotices() {
   if (!notices) return;
   const top = topmost(".ov") ?? root();
   if (notices.parentElement !== top) top.append(notices);
+}
+
+/** Lead the focus back to the opener, or to the best place that is there and not hidden. */
+function giveFocus(opener, returnFocus) {
+  const places = [
+    () => (opener === document.body ? null : opener),
+    () => returnFocus?.(),
+    () => topmost(".ov")?.querySelector(".ov-title"),
+    () => document.querySelector('[role="gridcell"][tabindex="0"]'),
+    () => document.getElementById("ci-images-title"),
+  ];
+  for (const placeOf of places) {
+    const place = placeOf();
+    place?.focus({ preventScroll: place === opener });
+    if (place && document.activeElement === place) return;
+  }
 }
 
 function bindAll(keys, scope) {

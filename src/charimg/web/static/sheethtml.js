@@ -86,7 +86,7 @@ export async function writeSheet({
 
 function head({ title, subtitle, lang }) {
   return `<!doctype html>
-<html lang="${escaped(lang || "en")}">
+<html lang="${escaped(lang || "en")}" dir="${escaped(document.documentElement.dir || "ltr")}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">

@@ -175,7 +175,7 @@ async function zip(files) {
   );
 }
 
-async function turntable() {
+async function turntable({ type, detail }) {
   if (isOff($("ci-turntable"))) return;
   await opened("./turntable.js", async ({ openTurntable }) => {
     await store.loadShots();
@@ -183,6 +183,8 @@ async function turntable() {
       // Failed shots, too: they are marked places of the ring.
       images: () => store.shots.filter(({ id }) => !store.hidden.has(id)),
       store,
+      // The viewer asks for the place of its image; a click's detail is a count.
+      startId: type === "charimg:turntable" ? (detail ?? null) : null,
       retry: (image) => actions.retry(image),
     });
   });

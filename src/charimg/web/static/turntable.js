@@ -2,18 +2,16 @@
 
 import { fmt, t } from "./config.js";
 import { h, isOff, setOff } from "./dom.js";
-import { altOf, cameraText, failureText, poseText } from "./describe.js";
-import { Frames } from "./frames.js";
+import { cameraText, poseText } from "./describe.js";
 import { icon } from "./icons.js";
 import { iconButton, openOverlay, textButton } from "./overlay.js";
 import { Position } from "./position.js";
 import { heights, ring } from "./ring.js";
-import { MISSING, SHOWN } from "./spin.js";
+import { SHOWN } from "./spin.js";
 import { drawLenses, drawViews, legend, notes, ticks, viewText } from "./turntableparts.js";
+import { Stage } from "./turntablestage.js";
 
 const SECONDS_PER_STOP = 0.7;
-/** A drag over the whole stage turns the character so far. */
-const DEGREES_PER_STAGE = 300;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
@@ -62,20 +60,23 @@ export async function openTurntable({
 
 class Turntable {
   #images;
-  #retry;
   #overlay = null;
   #at = new Position();
-  #frames = new Frames();
   #timer = 0;
-  #drag = null;
   #onStill = () => this.#drawPlay();
   #onHidden = () => document.hidden && this.#pause();
 
   constructor({ images, retry }) {
     this.#images = typeof images === "function" ? images : () => images;
-    this.#retry = retry;
-    this.slot = h("div", { class: "tt-slot", hidden: true });
-    this.stage = h("div", { class: "tt-stage" }, this.#frames.element, this.slot);
+    this.stage = new Stage({
+      retry,
+      onGrab: () => {
+        this.#pause();
+        return this.#at.stop?.azimuth ?? null;
+      },
+      onTurn: (azimuth) => this.turnTo(azimuth, { quiet: true }),
+      onRelease: () => this.#tell(),
+    });
     this.where = h("p", { class: "tt-where" });
     this.name = h("p", { class: "tt-name" });
     this.ticks = h("div", { class: "tt-ticks", "aria-hidden": "true" });
@@ -114,7 +115,7 @@ class Turntable {
       h(
         "div",
         { class: "tt-main" },
-        this.stage,
+        this.stage.element,
         h("div", { class: "tt-caption" }, this.where, this.name),
         h("div", { class: "tt-controls" }, this.play, back, track, forth),
       ),
@@ -130,7 +131,6 @@ class Turntable {
         this.notes,
       ),
     );
-    this.#listen();
     still.addEventListener("change", this.#onStill);
     document.addEventListener("visibilitychange", this.#onHidden);
     this.read({ startId });
@@ -138,7 +138,7 @@ class Turntable {
 
   close() {
     this.#pause();
-    this.#frames.clear();
+    this.stage.close();
     still.removeEventListener("change", this.#onStill);
     document.removeEventListener("visibilitychange", this.#onHidden);
   }
@@ -221,7 +221,7 @@ class Turntable {
   async #onBeat() {
     const timer = this.#timer;
     this.#moved(this.#at.step(1), { quiet: true });
-    await this.#frames.shown;
+    await this.stage.settled;
     // Paused, or closed, meanwhile.
     if (timer === this.#timer) this.#start();
   }
@@ -243,40 +243,17 @@ class Turntable {
     event.preventDefault();
   }
 
-  #listen() {
-    const { stage } = this;
-    stage.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || event.target.closest("button") || !this.#at.stop) return;
-      this.#pause();
-      this.#drag = { id: event.pointerId, x: event.clientX, from: this.#at.stop.azimuth };
-      stage.setPointerCapture(event.pointerId);
-    });
-    stage.addEventListener("pointermove", (event) => {
-      if (this.#drag?.id !== event.pointerId) return;
-      // Pushed to the right, the character turns so that its own right side comes to the front.
-      const share = (event.clientX - this.#drag.x) / stage.clientWidth;
-      this.turnTo(this.#drag.from + share * DEGREES_PER_STAGE, { quiet: true });
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      stage.addEventListener(end, (event) => {
-        if (this.#drag?.id !== event.pointerId) return;
-        this.#drag = null;
-        this.#tell();
-      });
-    }
-  }
-
   #drawSets() {
     const { sets, setId } = this.#at;
-    this.setChoice.hidden = sets.length < 2;
-    this.setChoice.replaceChildren(
-      ...sets.map(({ id, createdAt, images }) =>
-        h("option", {
-          value: id,
-          text: t("turntable_set_of", { count: images.length, date: fmt.date(createdAt) }),
-        }),
-      ),
+    const texts = sets.map(({ createdAt, images }) =>
+      t("turntable_set_of", { count: images.length, date: fmt.date(createdAt) }),
     );
+    this.setChoice.hidden = sets.length < 2;
+    // Made anew, a list that is open would close.
+    if (texts.join() !== [...this.setChoice.options].map(({ text }) => text).join()) {
+      const options = sets.map(({ id }, index) => h("option", { value: id, text: texts[index] }));
+      this.setChoice.replaceChildren(...options);
+    }
     if (setId !== null) this.setChoice.value = setId;
   }
 
@@ -289,10 +266,7 @@ class Turntable {
     this.#drawSlider();
     this.#drawStop();
     this.#drawPlay();
-    const views = this.#at.stops.flatMap((stop) => stop.views);
-    this.#frames.keep(
-      views.filter(({ state }) => state === SHOWN).map(({ image }) => image.media.url),
-    );
+    this.stage.prepare(this.#at.stops.flatMap(({ views }) => views));
   }
 
   #drawStop() {
@@ -315,46 +289,14 @@ class Turntable {
     }
     drawViews(this.views, this.#at, (index) => this.#pick(index));
     setOff(this.bigger, view?.state !== SHOWN);
-    this.#drawPicture(view);
-  }
-
-  #drawPicture(view) {
-    if (!view) this.#showSlot("image", t("turntable_empty"));
-    else if (view.state === MISSING) this.#showSlot("image", t("turntable_missing"));
-    else if (view.state === SHOWN) this.#showImage(view.image);
-    else {
-      const reason = failureText(view.image);
-      this.#showSlot("warn", t("turntable_failed", { reason }), view.image);
-    }
-  }
-
-  async #showImage(image) {
-    this.slot.hidden = true;
-    const loaded = await this.#frames.show(image.media.url, altOf(image));
-    if (!loaded && this.#at.view?.image === image) this.#showSlot("warn", t("viewer_load_failed"));
-  }
-
-  #showSlot(sign, text, failed = null) {
-    this.#frames.hide();
-    this.slot.replaceChildren(icon(sign), h("p", { text }));
-    if (failed && this.#retry) this.slot.append(this.#retryButton(failed));
-    this.slot.hidden = false;
-  }
-
-  #retryButton(failed) {
-    const button = textButton(t("turntable_retry"), async () => {
-      if (isOff(button)) return;
-      setOff(button, true);
-      await this.#retry(failed);
-      setOff(button, false);
-    });
-    return button;
+    this.stage.show(view);
   }
 
   #drawSlider() {
     const { stop } = this.#at;
     this.slider.disabled = !stop;
-    this.slider.value = String(stop?.azimuth ?? 0);
+    // Who holds it moves it alone.
+    if (!this.slider.matches(":active")) this.slider.value = String(stop?.azimuth ?? 0);
   }
 
   #drawPlay() {

@@ -43,6 +43,8 @@ export async function openViewer({
     0,
   );
   let shown = null;
+  /** The actions whose buttons are there. */
+  let offered = [];
   const current = () => list[at] ?? null;
 
   const overlay = await openOverlay({
@@ -135,6 +137,7 @@ export async function openViewer({
     setOff(previous, at === 0);
     setOff(next, at === list.length - 1);
     setOff(comparing, !canCompare(image));
+    renderButtons(image);
     if (image !== shown) renderWords(image);
     if (image.id !== shown?.id || image.media?.url !== shown.media?.url) renderImage(image);
     shown = image;
@@ -153,8 +156,15 @@ export async function openViewer({
       h("strong", { text: nameOf(image) }),
       h("time", { datetime: image.createdAt, text: fmt.date(image.createdAt) }),
     );
-    const focused = [...buttons.children].indexOf(document.activeElement);
+    panel.replaceChildren(...details(image));
+  }
+
+  function renderButtons(image) {
     const usable = actions.filter((action) => isUsable(action, image));
+    if (usable.length === offered.length && usable.every((each, index) => each === offered[index]))
+      return;
+    offered = usable;
+    const focused = [...buttons.children].indexOf(document.activeElement);
     buttons.replaceChildren(
       ...usable.map((action) =>
         textButton(t(action.labelKey), () => perform(action), {
@@ -163,7 +173,6 @@ export async function openViewer({
       ),
     );
     if (focused >= 0) (buttons.children[focused] ?? overlay.title).focus();
-    panel.replaceChildren(...details(image));
   }
 
   const isUsable = ({ available }, image) => available?.(image) ?? true;

@@ -5,29 +5,26 @@
 
 import { t } from "./config.js";
 import { h } from "./dom.js";
+import { ZoomMap } from "./zoommap.js";
 
 const FIT = Object.freeze({ zoom: 1, x: 0.5, y: 0.5 });
 const STEP = 1.4;
 const SWIPE_PX = 60;
 /** A small file is not blown up more than this to fill the pane. */
 const LARGEST_FIT = 2;
-const CACHED = 8;
+const AHEAD = 8;
 
-const cache = new Map();
+/** The latest images that were fetched ahead; held, so that the browser does not drop them. */
+const ahead = new Map();
 
-/** Fetch and decode an image ahead of its use; the browser keeps it. */
+/** Fetch and decode an image ahead of its use. */
 export function preload(url) {
-  if (!url || cache.has(url)) return cache.get(url);
+  if (!url || ahead.has(url)) return;
   const image = new Image();
   image.src = url;
-  const ready = image.decode().then(
-    () => true,
-    () => false,
-  );
-  cache.set(url, ready);
-  // Held only so that the browser does not drop what is about to be shown.
-  if (cache.size > CACHED) cache.delete(cache.keys().next().value);
-  return ready;
+  image.decode().catch(() => ahead.delete(url));
+  ahead.set(url, image);
+  if (ahead.size > AHEAD) ahead.delete(ahead.keys().next().value);
 }
 
 export class ZoomPane {
@@ -41,13 +38,13 @@ export class ZoomPane {
   #resize;
   #map;
 
-  /** onView(view) tells a view that the user made; onSwipe(±1) a swipe over a fitting image. */
+  /** `onView(view)` tells each new view, `onSwipe(±1)` a swipe over an image that fits. */
   constructor({ onView = () => {}, onSwipe = () => {} } = {}) {
     this.onView = onView;
     this.onSwipe = onSwipe;
     this.holder = h("div", { class: "zp-holder" });
     this.note = h("p", { class: "zp-note", hidden: true });
-    this.#map = this.#navigator();
+    this.#map = new ZoomMap((x, y) => this.#change({ ...this.#view, x, y }));
     this.element = h("div", { class: "zp" }, this.holder, this.note, this.#map.element);
     this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     this.element.addEventListener("dblclick", (event) => this.#onDoubleClick(event));
@@ -246,40 +243,6 @@ export class ZoomPane {
     image.className = "zp-image zp-thumbnail";
     image.src = thumbnailURL;
     this.#put(image);
-  }
-
-  /** A small map of the whole image: a click goes there, so nobody has to drag. */
-  #navigator() {
-    const picture = new Image();
-    picture.alt = "";
-    picture.draggable = false;
-    const frame = h("span", { class: "zp-frame" });
-    const element = h(
-      "div",
-      { class: "zp-map", title: t("viewer_map"), "aria-hidden": "true" },
-      picture,
-      frame,
-    );
-    element.addEventListener("pointerdown", (event) => event.stopPropagation());
-    element.addEventListener("dblclick", (event) => event.stopPropagation());
-    element.addEventListener("click", (event) => {
-      const box = picture.getBoundingClientRect();
-      const x = (event.clientX - box.left) / box.width;
-      const y = (event.clientY - box.top) / box.height;
-      this.#change({ ...this.#view, x, y });
-    });
-    return {
-      element,
-      show: (url) => {
-        picture.src = url;
-      },
-      draw: ({ x, y }, seen) => {
-        frame.style.left = `${(x - seen.width / 2) * 100}%`;
-        frame.style.top = `${(y - seen.height / 2) * 100}%`;
-        frame.style.width = `${seen.width * 100}%`;
-        frame.style.height = `${seen.height * 100}%`;
-      },
-    };
   }
 
   #fromMiddle({ clientX, clientY }) {
