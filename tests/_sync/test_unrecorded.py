@@ -11,12 +11,13 @@ from charimg import (
     ImageNotFound,
     IngestionError,
     InvalidArgument,
+    OperationItem,
     OperationPage,
     OperationState,
     ReferencePolicy,
 )
 
-from .mishaps import Crash, Rigged, break_once, outcomes, prompts, rigged, settled
+from .mishaps import Crash, Rigged, break_once, left_behind, outcomes, prompts, rigged, settled
 from .world import LENA, World
 
 
@@ -281,3 +282,14 @@ def test_the_latest_error_is_shown() -> None:
         world.service.retry_ingestion(LENA, failed.id)
     (again,) = failures(world)
     assert again.error == str(caught.value) != failed.error
+
+
+def test_how_long_it_took_is_not_told_where_nobody_saw_it() -> None:
+    world, _ = picky()
+    item = OperationItem(key=f"{'f' * 32}-000", index=0, state="failed", error="dark")
+    adopted = left_behind(
+        world, id="f" * 32, kind="scene", state=OperationState.DONE, items=(item,)
+    )
+    (failed,) = failures(world)
+    assert failed.metrics.generation_ms is None
+    assert failed.created_at == adopted.created_at

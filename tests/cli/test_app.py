@@ -22,6 +22,7 @@ from .process import finish, on_terminal, start, wait_until, without_escapes
 
 COMMANDS = {
     "demo",
+    "serve",
     "simulate",
     "characters add",
     "characters list",
@@ -62,7 +63,7 @@ def test_the_commands_are_these_and_each_has_json() -> None:
 
 
 def test_every_command_prints_one_json_object(world: Any) -> None:
-    """Also when it says things on stderr; simulate and demo have tests of their own."""
+    """Also when it says things on stderr; simulate, demo and serve have tests of their own."""
     reference = world.reference()["id"]
     world.read("characters", "add", "Bo")
     world.switch(html_files=1)
@@ -82,7 +83,7 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
         "migrate": (0, world.read("migrate", "--to-directory", world.directory / "x", "--json")),
         "doctor": (0, world.run("doctor", "--json")),
     }
-    assert set(calls) == COMMANDS - {"simulate", "demo"}
+    assert set(calls) == COMMANDS - {"simulate", "demo", "serve"}
     for name, (code, answer) in calls.items():
         assert answer.code == code, (name, answer.err)
         assert isinstance(answer.json, dict), name

@@ -7,6 +7,7 @@ __all__ = ["LEFT_OUT", "left_out"]
 _CLOCK = "it moves the ledger's clock to the millisecond; this ledger goes by the server's own"
 _READS_ONLY = "the host keeps its characters in Payload itself; charimg's directory only reads them"
 _NO_ORPHANS = "Payload refuses to delete a character that records name"
+_NOT_TAKEN_AWAY = "Payload refuses to delete a file that a record names"
 _NO_FAILED_RECORD = "it begins with a failed record, and none stands in Payload without a file"
 _ONE_BY_ONE = "it is about stores that may save from workers, and this one may not"
 _COUNTED = "it counts the failed record among the copied ones, and none stands in Payload"
@@ -28,6 +29,13 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_manage_images__a_media_id_that_the_library_does_not_know_fails_again": (
             _NO_FAILED_RECORD
         ),
+        "test_manage_images__a_new_reference_tells_of_files_that_are_not_in_this_store": (
+            _NOT_TAKEN_AWAY
+        ),
+        "test_manage_images__files_that_are_not_in_this_store_are_told_when_all_go": (
+            _NOT_TAKEN_AWAY
+        ),
+        "test_manage_images__a_file_that_is_not_in_this_store_is_told": _NOT_TAKEN_AWAY,
         "test_own_thread__a_store_that_says_so_may_be_asked_to_save_from_workers": _ONE_BY_ONE,
         "test_retry_fallback__a_failed_record_that_a_crash_left_is_made_good": _NO_FAILED_RECORD,
         "test_retry_fallback__a_failed_record_that_a_crash_left_may_fail_again": (

@@ -15,7 +15,7 @@ from charimg.errors import StorageError
 from charimg.stores.disk import DiskMediaStore
 from charimg.testing.conformance.media import make_upload
 
-from .test_disk import KEY, content_of, empty_sidecar, files_below, home_of, image_bytes
+from .disk_files import KEY, content_of, empty_sidecar, files_below, home_of, image_bytes
 
 CONTENT = image_bytes(64, 64)
 # Everything that changes the disk. Path methods call these.

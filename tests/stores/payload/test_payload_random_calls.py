@@ -17,7 +17,7 @@ from charimg.testing import MediaStoreMachine, MetadataRepositoryMachine
 
 from .test_payload_conformance import _Files, _Records
 
-EXAMPLES = 100 if os.environ.get("CHARIMG_SOAK") else 8
+EXAMPLES = 100 if os.environ.get("CHARIMG_SOAK") else 6
 
 
 class TestMedia(_Files, MediaStoreMachine):

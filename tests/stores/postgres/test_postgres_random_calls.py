@@ -17,7 +17,7 @@ from charimg.testing import GenerationLedgerMachine, MetadataRepositoryMachine
 
 from .test_postgres_conformance import _Postgres
 
-EXAMPLES = 100 if os.environ.get("CHARIMG_SOAK") else 40
+EXAMPLES = 100 if os.environ.get("CHARIMG_SOAK") else 25
 
 
 class TestMetadata(_Postgres, MetadataRepositoryMachine):

@@ -17,7 +17,7 @@ from ...servers.s3 import S3Server
 
 
 class TestS3Media(MediaStoreMachine):
-    examples = 100 if os.environ.get("CHARIMG_SOAK") else 30
+    examples = 100 if os.environ.get("CHARIMG_SOAK") else 25
 
     @pytest.fixture(autouse=True)
     def _place(self, rclone_server: S3Server, prefix: str) -> None:

@@ -8,7 +8,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,11 @@ class Bench:
         self._server.server_close()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer a GET; who has gone meanwhile misses it."""
+        with suppress(ConnectionError):
+            self._answer(handler)
+
+    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = unquote(urlsplit(handler.path).path)
         self.requests.append(path)
         if path == "/":
@@ -202,11 +207,12 @@ class Bench:
         promised = len(data) + (self.archive == "cut")
         handler.send_header("Content-Length", str(promised))
         handler.end_headers()
-        for start in range(0, len(data), 4096):
-            self.held.wait(30)
-            handler.wfile.write(data[start : start + 4096])
-            handler.wfile.flush()
         handler.close_connection = True
+        with suppress(ConnectionError):
+            for start in range(0, len(data), 4096):
+                self.held.wait(30)
+                handler.wfile.write(data[start : start + 4096])
+                handler.wfile.flush()
 
     def _page(self) -> str:
         config = {

@@ -82,7 +82,7 @@ def test_every_text_is_there_and_none_is_left_over() -> None:
     used: set[str] = set()
     for name in OURS:
         source = (STATIC / f"{name}.js").read_text()
-        used |= set(re.findall(r"'((?:viewer|compare|turntable|sheet|zip)_\w+)'", source))
+        used |= set(re.findall(r'"((?:viewer|compare|turntable|sheet|zip)_\w+)"', source))
         for start in re.findall(r"`((?:turntable|viewer)_\w+_)\$\{", source):
             used |= {key for key in VIEWER_TEXTS if key.startswith(start)}
     known = {re.sub(r"_(one|other)$", "", key) for key in VIEWER_TEXTS}

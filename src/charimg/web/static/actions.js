@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { t } from "./config.js";
-import { copy, h, root } from "./dom.js";
+import { $, copy, h, root } from "./dom.js";
 import { remove } from "./deletes.js";
 import { tell } from "./operations.js";
 import { store } from "./state.js";
@@ -107,6 +107,8 @@ export const actions = {
         startId: image.id,
         store,
         actions: offered(),
+        returnFocus: () =>
+          document.querySelector('[role="gridcell"][tabindex="0"]') ?? $("ci-images-title"),
       });
       const last = await viewer.closed;
       // The focus follows to the card of what was seen last.

@@ -44,7 +44,6 @@ function picture(image, index) {
       // The first rows are what the reader waits for.
       loading: index < 12 ? "eager" : "lazy",
       decoding: "async",
-      draggable: "false",
       onerror: onBroken,
     }),
   );
@@ -107,6 +106,13 @@ function promptOver(image) {
       ),
     ),
   );
+}
+
+/** Hide the whole prompt of a card again; gives whether it was shown. */
+export function hidePrompt(image) {
+  if (!image || !open.delete(image.id)) return false;
+  store.changed();
+  return true;
 }
 
 /** Show or hide the whole prompt on a card. */

@@ -1,21 +1,21 @@
 // Two images side by side; zooming and moving one does the same to the other.
 
-import { fmt, kindText, t } from './config.js';
-import { h } from './dom.js';
-import { altOf, nameOf } from './describe.js';
-import { PAN_KEYS, arrow, iconButton, openOverlay } from './overlay.js';
-import { ZoomPane } from './zoom.js';
+import { fmt, kindText, t } from "./config.js";
+import { h } from "./dom.js";
+import { altOf, nameOf } from "./describe.js";
+import { PAN_KEYS, arrow, iconButton, openOverlay } from "./overlay.js";
+import { ZoomPane } from "./zoom.js";
 
 const PAN_PX = 80;
 /** A longer list to choose from would be slow to open; the nearest ones are offered. */
-const LISTED = 400;
+const LISTED = 200;
 
 /** What an image is best compared with: the latest other reference, else its neighbour. */
 export function partner(image, images) {
   const shown = images.filter(({ id, media }) => media?.url && id !== image.id);
-  const since = ({ metrics }) => metrics?.masterSince ?? '';
+  const since = ({ metrics }) => metrics?.masterSince ?? "";
   const references = shown
-    .filter(({ kind }) => kind === 'reference')
+    .filter(({ kind }) => kind === "reference")
     .sort((a, b) => (since(a) < since(b) ? 1 : -1));
   const next = images.slice(images.indexOf(image) + 1).find(({ media }) => media?.url);
   return references[0] ?? next ?? shown.at(-1) ?? null;
@@ -33,21 +33,21 @@ export async function openCompare(a, b, { images = [a, b], returnFocus = null } 
   let together = true;
   let telling = false;
   const overlay = await openOverlay({
-    name: 'compare',
-    title: t('compare_title'),
+    name: "compare",
+    title: t("compare_title"),
     returnFocus,
     keys: [
-      ['ArrowLeft', 'compare_previous', () => right.move(-1)],
-      ['ArrowRight', 'compare_next', () => right.move(1)],
-      [['+', '='], 'viewer_zoom_in', () => left.pane.zoomIn()],
-      ['-', 'viewer_zoom_out', () => left.pane.zoomOut()],
-      ['0', 'viewer_fit', fit],
-      [PAN_KEYS, 'viewer_pan', (event) => pan(arrow(event))],
-      ['x', 'compare_swap', swap],
+      ["ArrowLeft", "compare_previous", () => right.move(-1)],
+      ["ArrowRight", "compare_next", () => right.move(1)],
+      [["+", "="], "viewer_zoom_in", () => left.pane.zoomIn()],
+      ["-", "viewer_zoom_out", () => left.pane.zoomOut()],
+      ["0", "viewer_fit", fit],
+      [PAN_KEYS, "viewer_pan", (event) => pan(arrow(event))],
+      ["x", "compare_swap", swap],
     ],
   });
-  const left = new Side('compare_left', choices, { onView: () => follow(right, left), overlay });
-  const right = new Side('compare_right', choices, { onView: () => follow(left, right), overlay });
+  const left = new Side("compare_left", choices, { onView: () => follow(right, left), overlay });
+  const right = new Side("compare_right", choices, { onView: () => follow(left, right), overlay });
 
   function follow(one, other) {
     // A side that follows tells its own view in turn.
@@ -72,8 +72,8 @@ export async function openCompare(a, b, { images = [a, b], returnFocus = null } 
     right.show(one);
   }
 
-  const lock = h('input', {
-    type: 'checkbox',
+  const lock = h("input", {
+    type: "checkbox",
     checked: true,
     onchange: () => {
       together = lock.checked;
@@ -81,15 +81,15 @@ export async function openCompare(a, b, { images = [a, b], returnFocus = null } 
     },
   });
   overlay.tools.append(
-    h('label', { class: 'ov-check' }, lock, h('span', { text: t('compare_together') })),
+    h("label", { class: "ov-check" }, lock, h("span", { text: t("compare_together") })),
     h(
-      'div',
-      { class: 'ov-group', role: 'group', 'aria-label': t('viewer_zoom') },
-      iconButton('zoomout', t('viewer_zoom_out'), () => left.pane.zoomOut(), { shortcut: '-' }),
-      iconButton('zoomin', t('viewer_zoom_in'), () => left.pane.zoomIn(), { shortcut: '+' }),
-      iconButton('fit', t('viewer_fit'), fit, { shortcut: '0' }),
+      "div",
+      { class: "ov-group", role: "group", "aria-label": t("viewer_zoom") },
+      iconButton("zoomout", t("viewer_zoom_out"), () => left.pane.zoomOut(), { shortcut: "-" }),
+      iconButton("zoomin", t("viewer_zoom_in"), () => left.pane.zoomIn(), { shortcut: "+" }),
+      iconButton("fit", t("viewer_fit"), fit, { shortcut: "0" }),
     ),
-    iconButton('swap', t('compare_swap'), swap, { shortcut: 'x' }),
+    iconButton("swap", t("compare_swap"), swap, { shortcut: "x" }),
   );
   overlay.body.append(left.element, right.element);
   left.show(a);
@@ -119,21 +119,21 @@ class Side {
     this.choices = choices;
     this.overlay = overlay;
     this.pane = new ZoomPane({ onView });
-    this.facts = h('p', { class: 'cm-facts' });
+    this.facts = h("p", { class: "cm-facts" });
     this.select = h(
-      'select',
+      "select",
       {
-        class: 'cm-select',
-        'aria-label': t(labelKey),
+        class: "cm-select",
+        "aria-label": t(labelKey),
         onchange: () => this.show(choices.find(({ id }) => id === this.select.value)),
       },
-      choices.map((image) => h('option', { value: image.id, text: optionText(image) })),
+      choices.map((image) => h("option", { value: image.id, text: optionText(image) })),
     );
     this.element = h(
-      'section',
-      { class: 'cm-side', 'aria-label': t(labelKey) },
+      "section",
+      { class: "cm-side", "aria-label": t(labelKey) },
       this.pane.element,
-      h('div', { class: 'cm-foot' }, this.select, this.facts),
+      h("div", { class: "cm-foot" }, this.select, this.facts),
     );
   }
 
@@ -142,7 +142,7 @@ class Side {
     this.image = image;
     this.select.value = image.id;
     const told = [fmt.pixels(media.width, media.height), fmt.size(media.filesize)];
-    this.facts.textContent = told.filter(Boolean).join(' · ');
+    this.facts.textContent = told.filter(Boolean).join(" · ");
     this.pane.show({ ...media, alt: altOf(image) }, { keepView: true });
   }
 
@@ -158,5 +158,5 @@ class Side {
 function optionText(image) {
   const name = nameOf(image);
   const kind = kindText(image.kind);
-  return [name === kind ? null : kind, name, fmt.date(image.createdAt)].filter(Boolean).join(' · ');
+  return [name === kind ? null : kind, name, fmt.date(image.createdAt)].filter(Boolean).join(" · ");
 }

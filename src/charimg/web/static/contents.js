@@ -1,10 +1,10 @@
 // What stands on a contact sheet: every image once, in groups, each with its caption.
 
-import { fmt, kindText, t } from './config.js';
-import { azimuthText, elevationText, lensText, nameOf } from './describe.js';
-import { cameraOf, setsOf } from './spin.js';
+import { fmt, kindText, t } from "./config.js";
+import { azimuthText, elevationText, lensText, nameOf } from "./describe.js";
+import { cameraOf, setsOf } from "./spin.js";
 
-const KINDS = ['reference', 'portfolioItem', 'scene'];
+const KINDS = ["reference", "portfolioItem", "scene"];
 
 /** Group images: references, portfolios by lens and azimuth, scenes, and whatever else there is. */
 export function groupsOf(images) {
@@ -21,33 +21,31 @@ export function groupsOf(images) {
   return [
     references(images),
     ...portfolios(images),
-    plain('scene'),
+    plain("scene"),
     ...others.sort().map(plain),
   ].filter(({ entries }) => entries.length > 0);
 }
 
 function references(images) {
-  const since = ({ status, metrics }) => (status === 'succeeded' && metrics?.masterSince) || '';
+  const since = ({ status, metrics }) => (status === "succeeded" && metrics?.masterSince) || "";
   const found = images
-    .filter(({ kind }) => kind === 'reference')
+    .filter(({ kind }) => kind === "reference")
     .sort((a, b) => compare(since(b), since(a)) || newestFirst(a, b));
-  const entries = found.map((image, index) => {
-    const entry = entryOf(image);
-    if (index === 0 && since(image)) entry.lines.unshift(t('sheet_current'));
-    return entry;
-  });
-  return { title: kindText('reference'), entries };
+  const entries = found.map((image, index) =>
+    entryOf(image, { isCurrent: index === 0 && since(image) !== "" }),
+  );
+  return { title: kindText("reference"), entries };
 }
 
 function portfolios(images) {
   const sets = setsOf(images);
   return sets.flatMap((set) => {
-    const title = [t('sheet_portfolio'), sets.length > 1 && fmt.date(set.createdAt)].filter(
+    const title = [t("sheet_portfolio"), sets.length > 1 && fmt.date(set.createdAt)].filter(
       Boolean,
     );
     return byLens(set.images).map(([lens, found]) => ({
-      title: [...title, lens].join(' · '),
-      entries: found.map(({ image, camera }) => entryOf(image, camera)),
+      title: [...title, lens].join(" · "),
+      entries: found.map(({ image, camera }) => entryOf(image, { camera })),
     }));
   });
 }
@@ -58,7 +56,7 @@ function byLens(images) {
     .sort((a, b) => byCamera(a.camera, b.camera) || compare(nameOf(a.image), nameOf(b.image)));
   const lenses = new Map();
   for (const each of placed) {
-    const lens = each.camera ? lensText(each.camera.lensMm) : t('sheet_no_camera');
+    const lens = each.camera ? lensText(each.camera.lensMm) : t("sheet_no_camera");
     if (!lenses.has(lens)) lenses.set(lens, []);
     lenses.get(lens).push(each);
   }
@@ -74,16 +72,19 @@ function byCamera(a, b) {
   );
 }
 
-function entryOf(image, camera = null) {
-  const name = nameOf(image);
+function entryOf(image, { camera = null, isCurrent = false } = {}) {
   return {
     image,
-    title: name,
-    lines: [
-      camera && `${azimuthText(camera.azimuth)}, ${elevationText(camera.elevation)}`,
-      fmt.date(image.createdAt),
-    ].filter(Boolean),
+    title: nameOf(image),
     failed: !image.media?.url,
+    // Worked out when it is shown: dates in words take their time with thousands of images.
+    get lines() {
+      return [
+        isCurrent && t("sheet_current"),
+        camera && `${azimuthText(camera.azimuth)}, ${elevationText(camera.elevation)}`,
+        fmt.date(image.createdAt),
+      ].filter(Boolean);
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { t } from "./config.js";
 import { store } from "./state.js";
 import { failed, toast } from "./toast.js";
-import { tell } from "./operations.js";
+import { beforeRun, tell } from "./operations.js";
 
 const SECONDS = 8;
 const AT_ONCE = 500;
@@ -128,4 +128,17 @@ async function sent(ids) {
 }
 
 // A page that goes away takes nothing back any more.
-addEventListener("pagehide", () => flush({ keepalive: true }));
+addEventListener("pagehide", () => {
+  notice?.close(false);
+  flush({ keepalive: true });
+});
+// One that comes back from the browser's memory shows what became of it.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  store.hidden.clear();
+  store.refetch();
+});
+beforeRun.push(() => {
+  notice?.close(false);
+  return flush();
+});

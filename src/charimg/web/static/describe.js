@@ -1,6 +1,6 @@
 // An image and its camera in words; shared by viewer, turntable and contact sheet.
 
-import { fmt, kindText, t } from './config.js';
+import { fmt, kindText, t } from "./config.js";
 
 /** A short name: the shot's, or the kind. */
 export function nameOf(image) {
@@ -14,17 +14,17 @@ export function altOf(image) {
 
 /** Where the camera stands around the character: "front", "35° to the character's left". */
 export function azimuthText(azimuth) {
-  if (azimuth === 0) return t('turntable_front');
-  if (azimuth === 180) return t('turntable_back');
-  return t(azimuth > 0 ? 'turntable_right' : 'turntable_left', {
+  if (azimuth === 0) return t("turntable_front");
+  if (azimuth === 180) return t("turntable_back");
+  return t(azimuth > 0 ? "turntable_right" : "turntable_left", {
     degrees: degrees(Math.abs(azimuth)),
   });
 }
 
 /** How high it stands: "level", "15° from above". */
 export function elevationText(elevation) {
-  if (elevation === 0) return t('turntable_level');
-  return t(elevation > 0 ? 'turntable_above' : 'turntable_below', {
+  if (elevation === 0) return t("turntable_level");
+  return t(elevation > 0 ? "turntable_above" : "turntable_below", {
     degrees: degrees(Math.abs(elevation)),
   });
 }
@@ -32,8 +32,8 @@ export function elevationText(elevation) {
 /** A lens: "85 mm". */
 export function lensText(lensMm) {
   return lensMm === null || lensMm === undefined
-    ? t('turntable_lens_unknown')
-    : t('turntable_lens', { mm: lensMm });
+    ? t("turntable_lens_unknown")
+    : t("turntable_lens", { mm: lensMm });
 }
 
 /** A whole camera in one line. */
@@ -42,15 +42,15 @@ export function cameraText(camera) {
     lensText(camera.lensMm),
     azimuthText(camera.azimuth),
     elevationText(camera.elevation),
-  ].join(' · ');
+  ].join(" · ");
 }
 
 /** What a view shows besides its camera: "close-up, thoughtful". */
 export function poseText(camera) {
-  return [camera.crop && cropText(camera.crop), camera.expression].filter(Boolean).join(', ');
+  return [camera.crop && cropText(camera.crop), camera.expression].filter(Boolean).join(", ");
 }
 
-const CROPS = ['cu', 'mcu', '3q', 'full', 'hands'];
+const CROPS = ["cu", "mcu", "3q", "full", "hands"];
 const cropText = (crop) => (CROPS.includes(crop) ? t(`turntable_crop_${crop}`) : crop);
 
 /** A signed angle in figures: "−35°". */
@@ -60,5 +60,5 @@ export function degrees(value) {
 
 /** Why there is no picture. */
 export function failureText(image) {
-  return image.error || t('viewer_failed_unknown');
+  return image.error || t("viewer_failed_unknown");
 }

@@ -1,44 +1,44 @@
 // All that a record tells of an image, as a list with buttons to copy.
 
-import { fmt, kindText, statusText, t } from './config.js';
-import { h } from './dom.js';
-import { azimuthText, elevationText, failureText, lensText, poseText } from './describe.js';
-import { copyButton } from './overlay.js';
-import { cameraOf } from './spin.js';
+import { fmt, kindText, statusText, t } from "./config.js";
+import { h } from "./dom.js";
+import { azimuthText, elevationText, failureText, lensText, poseText } from "./describe.js";
+import { copyButton } from "./overlay.js";
+import { cameraOf } from "./spin.js";
 
 /** Build the details of an image as a list of sections. */
 export function details(image) {
   return [
-    image.status === 'failed' &&
-      section('viewer_error', h('p', { class: 'dt-error' }, failureText(image))),
+    image.status === "failed" &&
+      section("viewer_error", h("p", { class: "dt-error" }, failureText(image))),
     promptOf(image),
-    section('viewer_image', facts(imageFacts(image))),
-    section('viewer_camera', facts(cameraFacts(image))),
-    section('viewer_timing', facts(timingFacts(image.metrics ?? {}))),
-    section('viewer_origin', facts(originFacts(image))),
+    section("viewer_image", facts(imageFacts(image))),
+    section("viewer_camera", facts(cameraFacts(image))),
+    section("viewer_timing", facts(timingFacts(image.metrics ?? {}))),
+    section("viewer_origin", facts(originFacts(image))),
   ].filter(Boolean);
 }
 
 function section(key, content) {
-  return content && h('section', { class: 'dt' }, h('h3', null, t(key)), content);
+  return content && h("section", { class: "dt" }, h("h3", null, t(key)), content);
 }
 
 function promptOf(image) {
   if (!image.prompt) return null;
-  return section('viewer_prompt', [
-    h('p', { class: 'dt-prompt', dir: 'auto' }, image.prompt),
-    copyButton(t('viewer_prompt'), () => image.prompt),
+  return section("viewer_prompt", [
+    h("p", { class: "dt-prompt", dir: "auto" }, image.prompt),
+    copyButton(t("viewer_prompt"), () => image.prompt),
   ]);
 }
 
 function facts(rows) {
-  const told = rows.filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const told = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
   if (told.length === 0) return null;
   return h(
-    'dl',
-    { class: 'dt-facts' },
+    "dl",
+    { class: "dt-facts" },
     told.map(([key, value, extra]) =>
-      h('div', null, h('dt', null, t(key)), h('dd', null, value, extra ?? null)),
+      h("div", null, h("dt", null, t(key)), h("dd", null, value, extra ?? null)),
     ),
   );
 }
@@ -50,20 +50,20 @@ function imageFacts(image) {
   const bytes = media?.filesize ?? metrics?.bytes;
   const sha256 = media?.sha256 ?? metrics?.sha256;
   return [
-    ['viewer_kind', kindText(image.kind)],
-    ['viewer_status', statusText(image.status)],
-    ['viewer_pixels', fmt.pixels(width, height)],
-    ['viewer_bytes', fmt.size(bytes)],
-    ['viewer_type', media?.mimeType],
-    ['viewer_filename', media?.filename],
+    ["viewer_kind", kindText(image.kind)],
+    ["viewer_status", statusText(image.status)],
+    ["viewer_pixels", fmt.pixels(width, height)],
+    ["viewer_bytes", fmt.size(bytes)],
+    ["viewer_type", media?.mimeType],
+    ["viewer_filename", media?.filename],
     [
-      'viewer_sha256',
+      "viewer_sha256",
       sha256 && code(sha256),
-      sha256 && copyButton(t('viewer_sha256'), () => sha256),
+      sha256 && copyButton(t("viewer_sha256"), () => sha256),
     ],
-    ['viewer_created', image.createdAt && time(image.createdAt)],
-    ['viewer_created_by', image.createdBy],
-    ['viewer_master_since', metrics?.masterSince && time(metrics.masterSince)],
+    ["viewer_created", image.createdAt && time(image.createdAt)],
+    ["viewer_created_by", image.createdBy],
+    ["viewer_master_since", metrics?.masterSince && time(metrics.masterSince)],
   ];
 }
 
@@ -72,44 +72,44 @@ function cameraFacts(image) {
   if (!shot) return [];
   const camera = cameraOf(image);
   return [
-    ['viewer_shot', shot.name],
-    ['viewer_lens', camera && lensText(camera.lensMm)],
-    ['viewer_azimuth', camera && azimuthText(camera.azimuth)],
-    ['viewer_elevation', camera && elevationText(camera.elevation)],
+    ["viewer_shot", shot.name],
+    ["viewer_lens", camera && lensText(camera.lensMm)],
+    ["viewer_azimuth", camera && azimuthText(camera.azimuth)],
+    ["viewer_elevation", camera && elevationText(camera.elevation)],
     [
-      'viewer_distance',
-      camera?.cameraDistanceM && t('viewer_metres', { metres: camera.cameraDistanceM }),
+      "viewer_distance",
+      camera?.cameraDistanceM && t("viewer_metres", { metres: camera.cameraDistanceM }),
     ],
-    ['viewer_pose', camera && poseText(camera)],
+    ["viewer_pose", camera && poseText(camera)],
   ];
 }
 
 function timingFacts(metrics) {
-  const spent = (ms) => (typeof ms === 'number' ? fmt.duration(ms) : null);
+  const spent = (ms) => (typeof ms === "number" ? fmt.duration(ms) : null);
   return [
-    ['viewer_generation', spent(metrics.generationMs)],
-    ['viewer_download', spent(metrics.downloadMs)],
-    ['viewer_inspection', spent(metrics.inspectionMs)],
-    ['viewer_storing', spent(metrics.storingMs)],
+    ["viewer_generation", spent(metrics.generationMs)],
+    ["viewer_download", spent(metrics.downloadMs)],
+    ["viewer_inspection", spent(metrics.inspectionMs)],
+    ["viewer_storing", spent(metrics.storingMs)],
   ];
 }
 
 function originFacts(image) {
   const { sourceUrl } = image;
   return [
-    ['viewer_provider', image.provider],
+    ["viewer_provider", image.provider],
     [
-      'viewer_source',
+      "viewer_source",
       sourceUrl && code(sourceUrl),
-      sourceUrl && copyButton(t('viewer_source'), () => sourceUrl),
+      sourceUrl && copyButton(t("viewer_source"), () => sourceUrl),
     ],
-    ['viewer_external_id', image.externalId && code(image.externalId)],
-    ['viewer_id', code(image.id), copyButton(t('viewer_id'), () => image.id)],
+    ["viewer_external_id", image.externalId && code(image.externalId)],
+    ["viewer_id", code(image.id), copyButton(t("viewer_id"), () => image.id)],
   ];
 }
 
-const code = (text) => h('code', { class: 'dt-code', dir: 'ltr' }, text);
+const code = (text) => h("code", { class: "dt-code", dir: "ltr" }, text);
 
 function time(iso) {
-  return h('time', { datetime: iso }, fmt.date(iso));
+  return h("time", { datetime: iso }, fmt.date(iso));
 }

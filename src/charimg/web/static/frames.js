@@ -1,6 +1,6 @@
 // Pictures that follow each other without a flicker: each is decoded before it is shown.
 
-import { h } from './dom.js';
+import { h } from "./dom.js";
 
 export class Frames {
   #frames = new Map();
@@ -9,7 +9,7 @@ export class Frames {
   shown = Promise.resolve(true);
 
   constructor() {
-    this.element = h('div', { class: 'fr' });
+    this.element = h("div", { class: "fr" });
   }
 
   /** Fetch and decode these, and forget all others; what is shown stays until the next is. */
@@ -24,7 +24,7 @@ export class Frames {
   show(url, alt) {
     const turn = ++this.#turn;
     const frame = this.#frame(url);
-    this.element.classList.add('fr-busy');
+    this.element.classList.add("fr-busy");
     this.shown = this.#appear(frame, alt, turn);
     return this.shown;
   }
@@ -34,7 +34,7 @@ export class Frames {
     // An image that failed stays failed; the next time it is asked for anew.
     if (!loaded) this.#frames.delete(frame.url);
     if (turn !== this.#turn) return true;
-    this.element.classList.remove('fr-busy');
+    this.element.classList.remove("fr-busy");
     if (!loaded) return false;
     frame.image.alt = alt;
     // In one go, so that there is no moment without a picture.
@@ -45,7 +45,7 @@ export class Frames {
   /** Show none. */
   hide() {
     this.#turn += 1;
-    this.element.classList.remove('fr-busy');
+    this.element.classList.remove("fr-busy");
     this.element.replaceChildren();
     this.shown = Promise.resolve(true);
   }
@@ -60,7 +60,7 @@ export class Frames {
     if (frame) return frame;
     const image = new Image();
     image.draggable = false;
-    image.decoding = 'sync';
+    image.decoding = "sync";
     image.src = url;
     const decode = () =>
       image.decode().then(

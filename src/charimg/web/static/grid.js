@@ -1,7 +1,7 @@
 // The grid: only the rows near the window are in the document, whatever the number of images.
 
 import { actions, can } from "./actions.js";
-import { card, stamp, togglePrompt } from "./card.js";
+import { card, hidePrompt, stamp, togglePrompt } from "./card.js";
 import { t } from "./config.js";
 import { $, announce, h } from "./dom.js";
 import { remove } from "./deletes.js";
@@ -269,7 +269,7 @@ function bindKeys() {
 function onEscape(event) {
   const cell = event.target.closest('[role="gridcell"]');
   if (cell && cell !== event.target) cell.focus();
-  else if (!clear()) return false;
+  else if (!hidePrompt(store.view[activeIndex]) && !clear()) return false;
   return true;
 }
 
@@ -282,8 +282,8 @@ function onMenuKey() {
 function onContextMenu(event) {
   const cell = event.target.closest('[role="gridcell"]');
   const image = cell && store.images.get(cell.dataset.id);
-  // The browser's own menu stays in reach with Shift.
-  if (!image || event.shiftKey) return;
+  // The browser's own menu stays in reach with Shift, and for a finger.
+  if (!image || event.shiftKey || event.pointerType === "touch") return;
   event.preventDefault();
   activate(store.view.indexOf(image));
   openMenu(image, cell.querySelector('[aria-haspopup="menu"]'), hooks);
@@ -300,6 +300,7 @@ export function mountGrid() {
   grid.dataset.scope = "grid";
   grid.addEventListener("click", onClick);
   grid.addEventListener("contextmenu", onContextMenu);
+  grid.addEventListener("dragstart", onDrag);
   grid.addEventListener("focusin", ({ target }) => {
     const id = target.closest('[role="gridcell"]')?.dataset.id;
     if (!id || id === activeId || restoring) return;
@@ -333,6 +334,17 @@ export function mountGrid() {
   });
   subscribe(soon);
   showFoot();
+}
+
+/** A picture that is dragged to another program is the file, not its thumbnail. */
+function onDrag(event) {
+  const image = store.images.get(event.target.closest('[role="gridcell"]')?.dataset.id);
+  if (!image?.media?.url) return;
+  const { mimeType, filename } = image.media;
+  const url = new URL(image.media.url, location.href).href;
+  event.dataTransfer.setData("DownloadURL", `${mimeType}:${filename}:${url}`);
+  event.dataTransfer.setData("text/uri-list", url);
+  event.dataTransfer.setData("text/plain", url);
 }
 
 let counting = 0;

@@ -22,6 +22,9 @@ export const jobs = new Map();
 /** The latest portfolio operation, for its slots. */
 export const latest = { portfolio: null };
 
+/** What is done before a generation is asked for: the server does one thing at a time. */
+export const beforeRun = [];
+
 export function subscribe(subscriber) {
   subscribers.add(subscriber);
   return () => subscribers.delete(subscriber);
@@ -121,6 +124,7 @@ export async function run(kind, body) {
   posting += 1;
   const waiting = job(UNNAMED, kind, true);
   changed();
+  await Promise.all(beforeRun.map((first) => first()));
   // A host that does not stream says nothing until the end; then it is found among the running.
   const silent = setTimeout(discover, SILENT_MS);
   try {

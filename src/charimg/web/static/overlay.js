@@ -1,23 +1,23 @@
 // A full-screen dialog with keys of its own: the frame of viewer, comparison, turntable and sheet.
 
-import { t } from './config.js';
-import { copy, h, root } from './dom.js';
-import { icon } from './icons.js';
-import { bind, openSheet } from './shortcuts.js';
+import { t } from "./config.js";
+import { copy, h, root } from "./dom.js";
+import { icon } from "./icons.js";
+import { bind, openSheet } from "./shortcuts.js";
 
 let styles = null;
 
 /** Load viewer.css once; without it everything still works. */
 export function loadStyles() {
   styles ??= new Promise((resolve) => {
-    const link = document.createElement('link');
-    link.rel = 'stylesheet';
-    link.href = new URL('./viewer.css', import.meta.url).href;
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL("./viewer.css", import.meta.url).href;
     // A host's policy may allow only what carries its nonce.
-    const { nonce } = document.querySelector('script[nonce], link[nonce]') ?? {};
+    const { nonce } = document.querySelector("script[nonce], link[nonce]") ?? {};
     if (nonce) link.nonce = nonce;
-    link.addEventListener('load', resolve, { once: true });
-    link.addEventListener('error', resolve, { once: true });
+    link.addEventListener("load", resolve, { once: true });
+    link.addEventListener("error", resolve, { once: true });
     document.head.append(link);
   });
   return styles;
@@ -35,22 +35,22 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   await loadStyles();
   document.querySelector(`dialog.ov-${name}`)?.close();
   const id = `ov-${name}-title`;
-  const heading = h('h2', { id, class: 'ov-title', tabindex: '-1', text: title });
-  const live = h('p', { class: 'ov-unseen', role: 'status' });
-  const tools = h('div', { class: 'ov-tools' });
-  const body = h('div', { class: 'ov-body' });
-  const close = iconButton('close', t('viewer_close'), () => dialog.close());
-  const help = iconButton('keys', t('shortcuts'), openSheet, { shortcut: '?' });
+  const heading = h("h2", { id, class: "ov-title", tabindex: "-1", text: title });
+  const live = h("p", { class: "ov-unseen", role: "status" });
+  const tools = h("div", { class: "ov-tools" });
+  const body = h("div", { class: "ov-body" });
+  const close = iconButton("close", t("viewer_close"), () => dialog.close());
+  const help = iconButton("keys", t("shortcuts"), openSheet, { shortcut: "?" });
   const dialog = h(
-    'dialog',
-    { class: `ov ov-${name}`, 'aria-labelledby': id, dataset: { scope: name } },
-    h('header', { class: 'ov-head' }, heading, tools, help, close),
+    "dialog",
+    { class: `ov ov-${name}`, "aria-labelledby": id, dataset: { scope: name } },
+    h("header", { class: "ov-head" }, heading, tools, help, close),
     body,
     live,
   );
-  const unbind = bindAll([...keys, ['?', 'shortcuts', openSheet]], name);
+  const unbind = bindAll([...keys, ["?", "shortcuts", openSheet]], name);
   const closed = new Promise((resolve) => {
-    dialog.addEventListener('close', (event) => {
+    dialog.addEventListener("close", (event) => {
       // A dialog upon this one closes, too, and its event may come by.
       if (event.target !== dialog) return;
       keeper.disconnect();
@@ -85,13 +85,13 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   };
 }
 
-const topmost = (which = '') => [...document.querySelectorAll(`dialog${which}:modal`)].at(-1);
+const topmost = (which = "") => [...document.querySelectorAll(`dialog${which}:modal`)].at(-1);
 
 /** Notices, with their Undo, go to where they can be seen and used: into the topmost dialog. */
 function moveNotices() {
-  const notices = document.getElementById('ci-toasts');
+  const notices = document.getElementById("ci-toasts");
   if (!notices) return;
-  const top = topmost('.ov') ?? root();
+  const top = topmost(".ov") ?? root();
   if (notices.parentElement !== top) top.append(notices);
 }
 
@@ -107,16 +107,16 @@ export function arrow({ key }) {
   return { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
 }
 
-export const PAN_KEYS = ['Shift+ArrowLeft', 'Shift+ArrowRight', 'Shift+ArrowUp', 'Shift+ArrowDown'];
+export const PAN_KEYS = ["Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown"];
 
 /** A button that shows a sign and is named by its label. */
 export function iconButton(sign, label, onclick, { shortcut = null, ...props } = {}) {
   return h(
-    'button',
+    "button",
     {
-      type: 'button',
-      class: 'ov-icon',
-      'aria-label': label,
+      type: "button",
+      class: "ov-icon",
+      "aria-label": label,
       title: shortcut ? `${label} (${shortcut})` : label,
       // Not the event: what is called takes arguments of its own.
       onclick: () => onclick(),
@@ -129,37 +129,37 @@ export function iconButton(sign, label, onclick, { shortcut = null, ...props } =
 /** A button with a text, and a sign before it where one is named. */
 export function textButton(text, onclick, { sign = null, ...props } = {}) {
   return h(
-    'button',
-    { type: 'button', class: 'ov-button', onclick: () => onclick(), ...props },
+    "button",
+    { type: "button", class: "ov-button", onclick: () => onclick(), ...props },
     sign && icon(sign),
-    h('span', { text }),
+    h("span", { text }),
   );
 }
 
 /** A button that copies a text and says so in its own words. */
 export function copyButton(label, textOf) {
-  const words = h('span', { text: t('viewer_copy') });
-  const live = h('span', { class: 'ov-unseen', role: 'status' });
+  const words = h("span", { text: t("viewer_copy") });
+  const live = h("span", { class: "ov-unseen", role: "status" });
   let timer = 0;
   const onclick = async () => {
-    const said = t((await copy(textOf())) ? 'viewer_copied' : 'viewer_copy_failed');
+    const said = t((await copy(textOf())) ? "viewer_copied" : "viewer_copy_failed");
     words.textContent = said;
     live.textContent = said;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      words.textContent = t('viewer_copy');
-      live.textContent = '';
+      words.textContent = t("viewer_copy");
+      live.textContent = "";
     }, 2000);
   };
   return h(
-    'span',
-    { class: 'ov-copy' },
+    "span",
+    { class: "ov-copy" },
     h(
-      'button',
-      { type: 'button', class: 'ov-button ov-small', onclick },
-      icon('copy'),
+      "button",
+      { type: "button", class: "ov-button ov-small", onclick },
+      icon("copy"),
       words,
-      h('span', { class: 'ov-unseen', text: ` ${label}` }),
+      h("span", { class: "ov-unseen", text: ` ${label}` }),
     ),
     live,
   );

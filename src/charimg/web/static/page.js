@@ -51,6 +51,30 @@ function header() {
   });
 }
 
+/** The tab tells how far the work is, and that it is done while the reader was elsewhere. */
+function tabTitle() {
+  const { title } = document;
+  let done = false;
+  const show = () => {
+    const job = running();
+    if (job) done = document.hidden;
+    const sign = job
+      ? job.kind === "portfolio"
+        ? `${job.current}/${job.total}`
+        : "…"
+      : done
+        ? "✓"
+        : "";
+    const wanted = sign ? `${sign} ${title}` : title;
+    if (document.title !== wanted) document.title = wanted;
+  };
+  subscribe(show);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) done = false;
+    show();
+  });
+}
+
 const folds = {};
 
 function panels() {
@@ -86,6 +110,7 @@ function notices() {
 listen();
 bind("Mod+z", "undo_delete", () => undo());
 header();
+tabTitle();
 panels();
 notices();
 mountToolbar();

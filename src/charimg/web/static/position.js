@@ -1,8 +1,8 @@
 // Where the turntable stands: which portfolio, lens, place on the ring, and shot. Without DOM.
 
-import { SHOWN, around, likest, nearest, setsOf, spinOf } from './spin.js';
+import { SHOWN, around, likest, nearest, setsOf, spinOf } from "./spin.js";
 
-const NEUTRAL = Object.freeze({ elevation: 0, expression: 'neutral', crop: null });
+const NEUTRAL = Object.freeze({ elevation: 0, expression: "neutral", crop: null });
 
 export class Position {
   /** Portfolio runs, the newest first. */
@@ -106,7 +106,7 @@ export class Position {
   }
 
   #want({ elevation, expression, crop }) {
-    this.#wanted = { elevation, expression: expression ?? 'neutral', crop: crop ?? null };
+    this.#wanted = { elevation, expression: expression ?? "neutral", crop: crop ?? null };
   }
 }
 

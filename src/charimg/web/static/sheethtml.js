@@ -1,8 +1,8 @@
 // The contact sheet as one HTML file: images and styles inside, no script, nothing from outside.
 
-import { fmt, t } from './config.js';
-import { altOf, failureText } from './describe.js';
-import { CONTENT, decode, inParallel, readFile } from './save.js';
+import { fmt, t } from "./config.js";
+import { altOf, failureText } from "./describe.js";
+import { CONTENT, decode, inParallel, readFile } from "./save.js";
 
 /** The longest side of an image that is not embedded whole. */
 const SMALL_PX = 640;
@@ -32,19 +32,19 @@ summary{cursor:pointer;color:var(--faint)}
 `;
 
 const MARKS = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-  '\r': '&#13;',
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+  "\r": "&#13;",
 };
 
 /** A text as HTML that reads back as the same text, line ends too. NUL cannot be written at all. */
 export function escaped(text) {
   return String(text)
     .toWellFormed()
-    .replaceAll('\0', '\ufffd')
+    .replaceAll("\0", "\ufffd")
     .replace(/[&<>"'\r]/g, (mark) => MARKS[mark]);
 }
 
@@ -78,15 +78,15 @@ export async function writeSheet({
   for (const group of groups) {
     parts.push(`<section>\n<h2>${escaped(group.title)}</h2>\n<ul>\n`);
     for (const entry of group.entries) parts.push(...item(entry, pictures.get(entry)));
-    parts.push('</ul>\n</section>\n');
+    parts.push("</ul>\n</section>\n");
   }
-  parts.push('</main>\n</body>\n</html>\n');
-  return { blob: new Blob(parts, { type: 'text/html' }), unread };
+  parts.push("</main>\n</body>\n</html>\n");
+  return { blob: new Blob(parts, { type: "text/html" }), unread };
 }
 
 function head({ title, subtitle, lang }) {
   return `<!doctype html>
-<html lang="${escaped(lang || 'en')}">
+<html lang="${escaped(lang || "en")}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
@@ -108,17 +108,17 @@ function head({ title, subtitle, lang }) {
 function item({ image, title, lines, failed }, picture) {
   const told = [
     ...lines,
-    [picture?.told, fmt.size(image.media?.filesize)].filter(Boolean).join(' · '),
+    [picture?.told, fmt.size(image.media?.filesize)].filter(Boolean).join(" · "),
   ];
   return [
-    '<li>\n<figure>\n',
+    "<li>\n<figure>\n",
     ...(picture?.uri
       ? img(image, picture)
-      : [slot(failed ? failureText(image) : t('sheet_unread'))]),
+      : [slot(failed ? failureText(image) : t("sheet_unread"))]),
     `<figcaption>\n<p class="name">${escaped(title)}</p>\n`,
     ...told.filter(Boolean).map((line) => `<p>${escaped(line)}</p>\n`),
-    image.prompt ? prompt(image.prompt) : '',
-    '</figcaption>\n</figure>\n</li>\n',
+    image.prompt ? prompt(image.prompt) : "",
+    "</figcaption>\n</figure>\n</li>\n",
   ];
 }
 
@@ -131,7 +131,7 @@ const img = (image, { uri, width, height }) => [
 ];
 
 const prompt = (text) =>
-  `<details>\n<summary>${escaped(t('viewer_prompt'))}</summary>\n<p class="prompt" dir="auto">${escaped(text)}</p>\n</details>\n`;
+  `<details>\n<summary>${escaped(t("viewer_prompt"))}</summary>\n<p class="prompt" dir="auto">${escaped(text)}</p>\n</details>\n`;
 
 async function pictureOf({ media }, { full, signal }) {
   const { blob, problem } = await readFile(media.url, signal);
@@ -149,16 +149,16 @@ async function pictureOf({ media }, { full, signal }) {
 
 async function smaller(bitmap, blob) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  canvas.getContext('2d').drawImage(bitmap, 0, 0);
-  const drawn = await canvas.convertToBlob({ type: 'image/webp', quality: 0.86 });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  const drawn = await canvas.convertToBlob({ type: "image/webp", quality: 0.86 });
   return drawn.size < blob.size ? drawn : blob;
 }
 
 function dataUri(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.addEventListener('load', () => resolve(reader.result));
-    reader.addEventListener('error', () => reject(reader.error));
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(reader.error));
     reader.readAsDataURL(blob);
   });
 }

@@ -1,13 +1,13 @@
 // The contact sheet as a picture, drawn with canvas; white, so that it can be printed.
 
-import { t } from './config.js';
-import { CONTENT, decode, inParallel, readFile } from './save.js';
+import { t } from "./config.js";
+import { CONTENT, decode, inParallel, readFile } from "./save.js";
 
-const PAPER = '#ffffff';
-const INK = '#18181b';
-const FAINT = '#52525b';
-const EMPTY = '#f4f4f5';
-const EDGE = '#a1a1aa';
+const PAPER = "#ffffff";
+const INK = "#18181b";
+const FAINT = "#52525b";
+const EMPTY = "#f4f4f5";
+const EDGE = "#a1a1aa";
 const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
 /** In pixels at scale 1. */
@@ -88,13 +88,13 @@ export async function drawSheets({ groups, title, subtitle, signal, onProgress =
       Math.round(sheet.width * scale),
       Math.round(sheet.height * scale),
     );
-    const pen = canvas.getContext('2d', { alpha: false });
+    const pen = canvas.getContext("2d", { alpha: false });
     pen.scale(scale, scale);
     pen.fillStyle = PAPER;
     pen.fillRect(0, 0, sheet.width, sheet.height);
     const part =
-      sheets.length > 1 ? t('sheet_part', { index: index + 1, total: sheets.length }) : '';
-    drawHeader(pen, sheet, title, [subtitle, part].filter(Boolean).join(' · '));
+      sheets.length > 1 ? t("sheet_part", { index: index + 1, total: sheets.length }) : "";
+    drawHeader(pen, sheet, title, [subtitle, part].filter(Boolean).join(" · "));
     for (const row of sheet.rows.filter(({ heading }) => heading)) drawHeading(pen, sheet, row);
     const cells = sheet.rows.flatMap(({ top, entries = [] }) =>
       entries.map((entry, column) => ({ entry, top, left: MARGIN + column * (BOX.width + GAP) })),
@@ -104,7 +104,7 @@ export async function drawSheets({ groups, title, subtitle, signal, onProgress =
       if (problem) unread.push({ entry: cell.entry, problem });
       if (!cell.entry.failed) onProgress((done += 1), total);
     });
-    blobs.push(await canvas.convertToBlob({ type: 'image/png' }));
+    blobs.push(await canvas.convertToBlob({ type: "image/png" }));
   }
   return { blobs, unread };
 }
@@ -142,7 +142,7 @@ async function drawCell(pen, { entry, left, top }, { scale, small, signal }) {
     problem = bitmap ? null : (read.problem ?? CONTENT);
   }
   if (bitmap) drawPicture(pen, bitmap, left, top);
-  else drawSlot(pen, t(failed ? 'sheet_failed' : 'sheet_unread'), left, top);
+  else drawSlot(pen, t(failed ? "sheet_failed" : "sheet_unread"), left, top);
   drawCaption(pen, entry, left, top + BOX.height + 8);
   return problem;
 }
@@ -150,7 +150,7 @@ async function drawCell(pen, { entry, left, top }, { scale, small, signal }) {
 function drawPicture(pen, bitmap, left, top) {
   const share = Math.min(BOX.width / bitmap.width, BOX.height / bitmap.height);
   const [width, height] = [bitmap.width * share, bitmap.height * share];
-  pen.imageSmoothingQuality = 'high';
+  pen.imageSmoothingQuality = "high";
   pen.drawImage(
     bitmap,
     left + (BOX.width - width) / 2,
@@ -168,12 +168,12 @@ function drawSlot(pen, text, left, top) {
   pen.setLineDash([6, 5]);
   pen.strokeRect(left + 0.5, top + 0.5, BOX.width - 1, BOX.height - 1);
   pen.setLineDash([]);
-  pen.textAlign = 'center';
+  pen.textAlign = "center";
   write(pen, text, left + BOX.width / 2, top + BOX.height / 2, BOX.width - 24, {
     size: 14,
     ink: FAINT,
   });
-  pen.textAlign = 'left';
+  pen.textAlign = "left";
 }
 
 function drawCaption(pen, { title, lines }, left, top) {
@@ -196,8 +196,8 @@ function fitted(pen, text, width) {
   let [fits, tooLong] = [0, letters.length];
   while (tooLong - fits > 1) {
     const middle = Math.floor((fits + tooLong) / 2);
-    if (pen.measureText(`${letters.slice(0, middle).join('')}…`).width <= width) fits = middle;
+    if (pen.measureText(`${letters.slice(0, middle).join("")}…`).width <= width) fits = middle;
     else tooLong = middle;
   }
-  return `${letters.slice(0, fits).join('').trimEnd()}…`;
+  return `${letters.slice(0, fits).join("").trimEnd()}…`;
 }

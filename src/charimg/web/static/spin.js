@@ -4,17 +4,17 @@
 // per true camera azimuth, -180 exclusive to 180) and a stop into views (elevation, expression).
 // What failed or never came keeps its place, and wide arcs without a picture are told.
 
-import { CORE_SHOTS } from './shots.js';
+import { CORE_SHOTS } from "./shots.js";
 
-export const SHOWN = 'shown';
-export const FAILED = 'failed';
-export const MISSING = 'missing';
-export const PARTIAL = 'partial';
+export const SHOWN = "shown";
+export const FAILED = "failed";
+export const MISSING = "missing";
+export const PARTIAL = "partial";
 
 /** A wider arc between two pictures is a gap, in degrees. */
 export const GAP_DEG = 45;
 
-const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 /** Bring an angle into (-180, 180]; null when it is no finite number. */
 export function azimuth(degrees) {
@@ -60,7 +60,7 @@ function knownShot(shot, known) {
 
 /** Which portfolio run drew an image: its key without the trailing number. */
 export function runOf(image) {
-  const cut = image.key.lastIndexOf('-');
+  const cut = image.key.lastIndexOf("-");
   return cut > 0 ? image.key.slice(0, cut) : image.key;
 }
 
@@ -68,7 +68,7 @@ export function runOf(image) {
 export function setsOf(images) {
   const sets = new Map();
   for (const image of images) {
-    if (image.kind !== 'portfolioItem') continue;
+    if (image.kind !== "portfolioItem") continue;
     const id = runOf(image);
     if (!sets.has(id)) sets.set(id, { id, images: [], createdAt: image.createdAt });
     const set = sets.get(id);
@@ -113,7 +113,7 @@ function place(images, known) {
   return { placed: [...byShot.values()], unplaced };
 }
 
-const isShown = (image) => image.status === 'succeeded' && Boolean(image.media?.url);
+const isShown = (image) => image.status === "succeeded" && Boolean(image.media?.url);
 
 function supersedes(view, other) {
   if (view.state !== other.state) return view.state === SHOWN;
@@ -159,12 +159,12 @@ function stopOf(at, views) {
     (a, b) =>
       b.camera.elevation - a.camera.elevation ||
       plainness(a.camera) - plainness(b.camera) ||
-      compare(a.camera.name ?? '', b.camera.name ?? ''),
+      compare(a.camera.name ?? "", b.camera.name ?? ""),
   );
   return { azimuth: at, state: stateOf(views), views };
 }
 
-const plainness = (camera) => (camera.expression === 'neutral' || !camera.expression ? 0 : 1);
+const plainness = (camera) => (camera.expression === "neutral" || !camera.expression ? 0 : 1);
 
 /** The state of several views: all the same, or partly shown, or failed. */
 export function stateOf(views) {
@@ -214,7 +214,7 @@ export function likest(stop, wanted) {
     state === SHOWN ? 0 : 1,
     Math.abs(camera.elevation - wanted.elevation),
     camera.expression === wanted.expression ? 0 : 1,
-    camera.crop === wanted.crop ? 0 : camera.crop === 'hands' ? 2 : 1,
+    camera.crop === wanted.crop ? 0 : camera.crop === "hands" ? 2 : 1,
   ];
   let best = 0;
   stop.views.forEach((view, index) => {

@@ -1,20 +1,20 @@
 // The portfolio as a spin: true azimuths, lens by lens; what is missing keeps its place.
 
-import { fmt, t } from './config.js';
-import { h, isOff, setOff } from './dom.js';
-import { altOf, cameraText, failureText, poseText } from './describe.js';
-import { Frames } from './frames.js';
-import { icon } from './icons.js';
-import { iconButton, openOverlay, textButton } from './overlay.js';
-import { Position } from './position.js';
-import { heights, ring } from './ring.js';
-import { MISSING, SHOWN } from './spin.js';
-import { drawLenses, drawViews, legend, notes, ticks, viewText } from './turntableparts.js';
+import { fmt, t } from "./config.js";
+import { h, isOff, setOff } from "./dom.js";
+import { altOf, cameraText, failureText, poseText } from "./describe.js";
+import { Frames } from "./frames.js";
+import { icon } from "./icons.js";
+import { iconButton, openOverlay, textButton } from "./overlay.js";
+import { Position } from "./position.js";
+import { heights, ring } from "./ring.js";
+import { MISSING, SHOWN } from "./spin.js";
+import { drawLenses, drawViews, legend, notes, ticks, viewText } from "./turntableparts.js";
 
 const SECONDS_PER_STOP = 0.7;
 /** A drag over the whole stage turns the character so far. */
 const DEGREES_PER_STAGE = 300;
-const still = matchMedia('(prefers-reduced-motion: reduce)');
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /**
  * Open the turntable.
@@ -36,19 +36,19 @@ export async function openTurntable({
 }) {
   const table = new Turntable({ images, retry });
   const overlay = await openOverlay({
-    name: 'turntable',
-    title: t('turntable_title'),
+    name: "turntable",
+    title: t("turntable_title"),
     returnFocus,
     keys: [
-      ['ArrowLeft', 'turntable_turn_left', () => table.step(-1)],
-      ['ArrowRight', 'turntable_turn_right', () => table.step(1)],
-      ['ArrowUp', 'turntable_view_up', () => table.stepView(-1)],
-      ['ArrowDown', 'turntable_view_down', () => table.stepView(1)],
-      ['Home', 'turntable_to_front', () => table.turnTo(0)],
-      ['End', 'turntable_to_back', () => table.turnTo(180)],
-      ['l', 'turntable_next_lens', () => table.nextLens()],
-      ['p', still.matches ? null : 'turntable_play', () => table.toggle()],
-      ['e', 'turntable_enlarge', () => table.enlarge()],
+      ["ArrowLeft", "turntable_turn_left", () => table.step(-1)],
+      ["ArrowRight", "turntable_turn_right", () => table.step(1)],
+      ["ArrowUp", "turntable_view_up", () => table.stepView(-1)],
+      ["ArrowDown", "turntable_view_down", () => table.stepView(1)],
+      ["Home", "turntable_to_front", () => table.turnTo(0)],
+      ["End", "turntable_to_back", () => table.turnTo(180)],
+      ["l", "turntable_next_lens", () => table.nextLens()],
+      ["p", still.matches ? null : "turntable_play", () => table.toggle()],
+      ["e", "turntable_enlarge", () => table.enlarge()],
     ],
   });
   table.open(overlay, startId);
@@ -72,55 +72,55 @@ class Turntable {
   #onHidden = () => document.hidden && this.#pause();
 
   constructor({ images, retry }) {
-    this.#images = typeof images === 'function' ? images : () => images;
+    this.#images = typeof images === "function" ? images : () => images;
     this.#retry = retry;
-    this.slot = h('div', { class: 'tt-slot', hidden: true });
-    this.stage = h('div', { class: 'tt-stage' }, this.#frames.element, this.slot);
-    this.where = h('p', { class: 'tt-where' });
-    this.name = h('p', { class: 'tt-name' });
-    this.ticks = h('div', { class: 'tt-ticks', 'aria-hidden': 'true' });
-    this.slider = h('input', {
-      type: 'range',
-      class: 'tt-slider',
-      min: '-180',
-      max: '180',
-      step: 'any',
-      'aria-label': t('turntable_azimuth'),
+    this.slot = h("div", { class: "tt-slot", hidden: true });
+    this.stage = h("div", { class: "tt-stage" }, this.#frames.element, this.slot);
+    this.where = h("p", { class: "tt-where" });
+    this.name = h("p", { class: "tt-name" });
+    this.ticks = h("div", { class: "tt-ticks", "aria-hidden": "true" });
+    this.slider = h("input", {
+      type: "range",
+      class: "tt-slider",
+      min: "-180",
+      max: "180",
+      step: "any",
+      "aria-label": t("turntable_azimuth"),
       oninput: () => this.turnTo(Number(this.slider.value), { snap: false }),
       onchange: () => this.#drawSlider(),
       onkeydown: (event) => this.#onSliderKey(event),
     });
-    this.play = iconButton('play', t('turntable_play'), () => this.toggle());
-    this.setChoice = h('select', {
-      class: 'cm-select',
-      'aria-label': t('turntable_set'),
+    this.play = iconButton("play", t("turntable_play"), () => this.toggle());
+    this.setChoice = h("select", {
+      class: "cm-select",
+      "aria-label": t("turntable_set"),
       onchange: () => this.#takeSet(this.setChoice.value),
     });
-    this.lenses = h('fieldset', { class: 'tt-choice' });
-    this.views = h('fieldset', { class: 'tt-choice tt-views' });
-    this.drawings = h('div', { class: 'tt-drawings' });
-    this.notes = h('ul', { class: 'tt-notes' });
-    this.bigger = textButton(t('turntable_enlarge'), () => this.enlarge(), { sign: 'zoomin' });
+    this.lenses = h("fieldset", { class: "tt-choice tt-lenses" });
+    this.views = h("fieldset", { class: "tt-choice tt-views" });
+    this.drawings = h("div", { class: "tt-drawings" });
+    this.notes = h("ul", { class: "tt-notes" });
+    this.bigger = textButton(t("turntable_enlarge"), () => this.enlarge(), { sign: "zoomin" });
   }
 
   open(overlay, startId) {
     this.#overlay = overlay;
     const [back, forth] = [
-      iconButton('back', t('turntable_turn_left'), () => this.step(-1), { shortcut: '←' }),
-      iconButton('forward', t('turntable_turn_right'), () => this.step(1), { shortcut: '→' }),
+      iconButton("back", t("turntable_turn_left"), () => this.step(-1), { shortcut: "←" }),
+      iconButton("forward", t("turntable_turn_right"), () => this.step(1), { shortcut: "→" }),
     ];
-    const track = h('div', { class: 'tt-track' }, this.slider, this.ticks);
+    const track = h("div", { class: "tt-track" }, this.slider, this.ticks);
     overlay.body.append(
       h(
-        'div',
-        { class: 'tt-main' },
+        "div",
+        { class: "tt-main" },
         this.stage,
-        h('div', { class: 'tt-caption' }, this.where, this.name),
-        h('div', { class: 'tt-controls' }, this.play, back, track, forth),
+        h("div", { class: "tt-caption" }, this.where, this.name),
+        h("div", { class: "tt-controls" }, this.play, back, track, forth),
       ),
       h(
-        'div',
-        { class: 'tt-side' },
+        "div",
+        { class: "tt-side" },
         this.setChoice,
         this.lenses,
         this.drawings,
@@ -131,16 +131,16 @@ class Turntable {
       ),
     );
     this.#listen();
-    still.addEventListener('change', this.#onStill);
-    document.addEventListener('visibilitychange', this.#onHidden);
+    still.addEventListener("change", this.#onStill);
+    document.addEventListener("visibilitychange", this.#onHidden);
     this.read({ startId });
   }
 
   close() {
     this.#pause();
     this.#frames.clear();
-    still.removeEventListener('change', this.#onStill);
-    document.removeEventListener('visibilitychange', this.#onHidden);
+    still.removeEventListener("change", this.#onStill);
+    document.removeEventListener("visibilitychange", this.#onHidden);
   }
 
   /** Take in the images as they are now. */
@@ -179,7 +179,7 @@ class Turntable {
     const { view, stops } = this.#at;
     if (view?.state !== SHOWN) return;
     this.#pause();
-    const { openViewer } = await import('./viewer.js');
+    const { openViewer } = await import("./viewer.js");
     const images = stops.flatMap(({ views }) => views.map(({ image }) => image)).filter(Boolean);
     openViewer({ images, startId: view.image.id });
   }
@@ -237,27 +237,27 @@ class Turntable {
     const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -2, PageUp: 2 };
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in by) this.step(by[event.key]);
-    else if (event.key === 'Home') this.#moved(this.#at.goTo(0));
-    else if (event.key === 'End') this.#moved(this.#at.goTo(this.#at.stops.length - 1));
+    else if (event.key === "Home") this.#moved(this.#at.goTo(0));
+    else if (event.key === "End") this.#moved(this.#at.goTo(this.#at.stops.length - 1));
     else return;
     event.preventDefault();
   }
 
   #listen() {
     const { stage } = this;
-    stage.addEventListener('pointerdown', (event) => {
-      if (event.button !== 0 || event.target.closest('button') || !this.#at.stop) return;
+    stage.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || event.target.closest("button") || !this.#at.stop) return;
       this.#pause();
       this.#drag = { id: event.pointerId, x: event.clientX, from: this.#at.stop.azimuth };
       stage.setPointerCapture(event.pointerId);
     });
-    stage.addEventListener('pointermove', (event) => {
+    stage.addEventListener("pointermove", (event) => {
       if (this.#drag?.id !== event.pointerId) return;
       // Pushed to the right, the character turns so that its own right side comes to the front.
       const share = (event.clientX - this.#drag.x) / stage.clientWidth;
       this.turnTo(this.#drag.from + share * DEGREES_PER_STAGE, { quiet: true });
     });
-    for (const end of ['pointerup', 'pointercancel']) {
+    for (const end of ["pointerup", "pointercancel"]) {
       stage.addEventListener(end, (event) => {
         if (this.#drag?.id !== event.pointerId) return;
         this.#drag = null;
@@ -271,9 +271,9 @@ class Turntable {
     this.setChoice.hidden = sets.length < 2;
     this.setChoice.replaceChildren(
       ...sets.map(({ id, createdAt, images }) =>
-        h('option', {
+        h("option", {
           value: id,
-          text: t('turntable_set_of', { count: images.length, date: fmt.date(createdAt) }),
+          text: t("turntable_set_of", { count: images.length, date: fmt.date(createdAt) }),
         }),
       ),
     );
@@ -298,11 +298,11 @@ class Turntable {
   #drawStop() {
     const { lens, stop, stops, stopIndex, view } = this.#at;
     const camera = view?.camera;
-    this.where.textContent = camera ? cameraText(camera) : '';
+    this.where.textContent = camera ? cameraText(camera) : "";
     this.name.textContent = camera
-      ? [camera.name, poseText(camera)].filter(Boolean).join(' · ')
-      : '';
-    this.slider.setAttribute('aria-valuetext', viewText(view));
+      ? [camera.name, poseText(camera)].filter(Boolean).join(" · ")
+      : "";
+    this.slider.setAttribute("aria-valuetext", viewText(view));
     this.drawings.replaceChildren();
     if (stop) {
       this.drawings.append(
@@ -311,7 +311,7 @@ class Turntable {
       );
     }
     for (const [index, tick] of [...this.ticks.children].entries()) {
-      tick.classList.toggle('tt-here', index === stopIndex);
+      tick.classList.toggle("tt-here", index === stopIndex);
     }
     drawViews(this.views, this.#at, (index) => this.#pick(index));
     setOff(this.bigger, view?.state !== SHOWN);
@@ -319,28 +319,36 @@ class Turntable {
   }
 
   #drawPicture(view) {
-    if (!view) this.#showSlot('image', t('turntable_empty'));
-    else if (view.state === MISSING) this.#showSlot('image', t('turntable_missing'));
+    if (!view) this.#showSlot("image", t("turntable_empty"));
+    else if (view.state === MISSING) this.#showSlot("image", t("turntable_missing"));
     else if (view.state === SHOWN) this.#showImage(view.image);
     else {
       const reason = failureText(view.image);
-      this.#showSlot('warn', t('turntable_failed', { reason }), view.image);
+      this.#showSlot("warn", t("turntable_failed", { reason }), view.image);
     }
   }
 
   async #showImage(image) {
     this.slot.hidden = true;
     const loaded = await this.#frames.show(image.media.url, altOf(image));
-    if (!loaded && this.#at.view?.image === image) this.#showSlot('warn', t('viewer_load_failed'));
+    if (!loaded && this.#at.view?.image === image) this.#showSlot("warn", t("viewer_load_failed"));
   }
 
   #showSlot(sign, text, failed = null) {
     this.#frames.hide();
-    this.slot.replaceChildren(icon(sign), h('p', { text }));
-    if (failed && this.#retry) {
-      this.slot.append(textButton(t('turntable_retry'), () => this.#retry(failed)));
-    }
+    this.slot.replaceChildren(icon(sign), h("p", { text }));
+    if (failed && this.#retry) this.slot.append(this.#retryButton(failed));
     this.slot.hidden = false;
+  }
+
+  #retryButton(failed) {
+    const button = textButton(t("turntable_retry"), async () => {
+      if (isOff(button)) return;
+      setOff(button, true);
+      await this.#retry(failed);
+      setOff(button, false);
+    });
+    return button;
   }
 
   #drawSlider() {
@@ -352,11 +360,11 @@ class Turntable {
   #drawPlay() {
     if (still.matches && this.#timer) this.#pause();
     const playing = this.#timer !== 0;
-    const label = t(playing ? 'turntable_pause' : 'turntable_play');
+    const label = t(playing ? "turntable_pause" : "turntable_play");
     this.play.hidden = still.matches;
-    this.play.setAttribute('aria-label', label);
+    this.play.setAttribute("aria-label", label);
     this.play.title = `${label} (p)`;
-    this.play.replaceChildren(icon(playing ? 'pause' : 'play'));
+    this.play.replaceChildren(icon(playing ? "pause" : "play"));
     setOff(this.play, this.#at.stops.length < 2);
   }
 }

@@ -1,14 +1,14 @@
 // The large view of one image among its neighbours, with zoom, details and a way to compare.
 
-import { fmt, kindText, t } from './config.js';
-import { h, setOff } from './dom.js';
-import { altOf, failureText, nameOf } from './describe.js';
-import { details } from './details.js';
-import { PAN_KEYS, arrow, iconButton, openOverlay, textButton } from './overlay.js';
-import { openCompare, partner } from './compare.js';
-import { ZoomPane, preload } from './zoom.js';
+import { fmt, kindText, t } from "./config.js";
+import { h, setOff } from "./dom.js";
+import { altOf, failureText, nameOf } from "./describe.js";
+import { details } from "./details.js";
+import { PAN_KEYS, arrow, iconButton, openOverlay, textButton } from "./overlay.js";
+import { openCompare, partner } from "./compare.js";
+import { ZoomPane, preload } from "./zoom.js";
 
-export { openCompare } from './compare.js';
+export { openCompare } from "./compare.js";
 
 const PAN_PX = 80;
 /** So many images before the end the next page is asked for. */
@@ -36,7 +36,7 @@ export async function openViewer({
   actions = [],
   returnFocus = null,
 }) {
-  const read = typeof images === 'function' ? images : () => images;
+  const read = typeof images === "function" ? images : () => images;
   let list = read();
   let at = Math.max(
     list.findIndex(({ id }) => id === startId),
@@ -46,64 +46,64 @@ export async function openViewer({
   const current = () => list[at] ?? null;
 
   const overlay = await openOverlay({
-    name: 'viewer',
-    title: '',
+    name: "viewer",
+    title: "",
     returnFocus: () => shown && returnFocus?.(shown),
     keys: [
-      ['ArrowLeft', 'viewer_previous', () => go(at - 1)],
-      ['ArrowRight', 'viewer_next', () => go(at + 1)],
-      ['Home', 'viewer_first', (event) => !inPanel(event) && go(0)],
-      ['End', 'viewer_last', (event) => !inPanel(event) && go(list.length - 1)],
-      [['+', '='], 'viewer_zoom_in', () => pane.zoomIn()],
-      ['-', 'viewer_zoom_out', () => pane.zoomOut()],
-      ['0', 'viewer_fit', () => pane.fit()],
-      ['1', 'viewer_actual', () => pane.actual()],
-      [PAN_KEYS, 'viewer_pan', (event) => pan(arrow(event))],
-      ['i', 'viewer_details', () => showDetails(panel.hidden)],
-      ['v', 'viewer_compare', () => compare()],
+      ["ArrowLeft", "viewer_previous", () => go(at - 1)],
+      ["ArrowRight", "viewer_next", () => go(at + 1)],
+      ["Home", "viewer_first", (event) => !inPanel(event) && go(0)],
+      ["End", "viewer_last", (event) => !inPanel(event) && go(list.length - 1)],
+      [["+", "="], "viewer_zoom_in", () => pane.zoomIn()],
+      ["-", "viewer_zoom_out", () => pane.zoomOut()],
+      ["0", "viewer_fit", () => pane.fit()],
+      ["1", "viewer_actual", () => pane.actual()],
+      [PAN_KEYS, "viewer_pan", (event) => pan(arrow(event))],
+      ["i", "viewer_details", () => showDetails(panel.hidden)],
+      ["v", "viewer_compare", () => compare()],
       ...actions
         .filter(({ shortcut }) => shortcut)
         .map((action) => [action.shortcut, action.labelKey, () => perform(action)]),
     ],
   });
 
-  const level = h('span', { class: 'ov-level' });
+  const level = h("span", { class: "ov-level" });
   const pane = new ZoomPane({
     onView: () => {
       const { percent } = pane;
-      level.textContent = percent === null ? '' : t('viewer_percent', { percent });
+      level.textContent = percent === null ? "" : t("viewer_percent", { percent });
     },
     onSwipe: (by) => go(at + by),
   });
-  const previous = iconButton('back', t('viewer_previous'), () => go(at - 1), {
-    shortcut: '←',
-    class: 'ov-icon vw-previous',
+  const previous = iconButton("back", t("viewer_previous"), () => go(at - 1), {
+    shortcut: "←",
+    class: "ov-icon vw-previous",
   });
-  const next = iconButton('forward', t('viewer_next'), () => go(at + 1), {
-    shortcut: '→',
-    class: 'ov-icon vw-next',
+  const next = iconButton("forward", t("viewer_next"), () => go(at + 1), {
+    shortcut: "→",
+    class: "ov-icon vw-next",
   });
-  const caption = h('p', { class: 'vw-caption' });
-  const buttons = h('div', { class: 'vw-actions' });
+  const caption = h("p", { class: "vw-caption" });
+  const buttons = h("div", { class: "vw-actions" });
   // Scrolled by the keyboard, so it takes the focus.
-  const panel = h('aside', {
-    class: 'vw-details',
-    id: 'vw-details',
-    'aria-label': t('viewer_details'),
-    tabindex: '0',
+  const panel = h("aside", {
+    class: "vw-details",
+    id: "vw-details",
+    "aria-label": t("viewer_details"),
+    tabindex: "0",
   });
-  const comparing = iconButton('compare', t('viewer_compare'), compare, { shortcut: 'v' });
-  const detailing = iconButton('info', t('viewer_details'), () => showDetails(panel.hidden), {
-    shortcut: 'i',
-    'aria-controls': 'vw-details',
+  const comparing = iconButton("compare", t("viewer_compare"), compare, { shortcut: "v" });
+  const detailing = iconButton("info", t("viewer_details"), () => showDetails(panel.hidden), {
+    shortcut: "i",
+    "aria-controls": "vw-details",
   });
   overlay.tools.append(zoomButtons(pane, level), comparing, detailing);
   overlay.body.append(
     h(
-      'div',
-      { class: 'vw-main' },
-      h('div', { class: 'vw-stage' }, pane.element, previous, next),
-      h('div', { class: 'vw-foot' }, caption, buttons),
+      "div",
+      { class: "vw-main" },
+      h("div", { class: "vw-stage" }, pane.element, previous, next),
+      h("div", { class: "vw-foot" }, caption, buttons),
     ),
     panel,
   );
@@ -118,7 +118,7 @@ export async function openViewer({
     if (index < 0 || index >= list.length || index === at) return;
     at = index;
     render();
-    overlay.announce(t('viewer_now', { index: at + 1, total: list.length, alt: altOf(current()) }));
+    overlay.announce(t("viewer_now", { index: at + 1, total: list.length, alt: altOf(current()) }));
   }
 
   function render() {
@@ -127,7 +127,7 @@ export async function openViewer({
       overlay.close();
       return;
     }
-    overlay.title.textContent = t('viewer_title', {
+    overlay.title.textContent = t("viewer_title", {
       index: at + 1,
       total: list.length,
       kind: kindText(image.kind),
@@ -145,20 +145,20 @@ export async function openViewer({
   function renderImage(image) {
     panel.scrollTop = 0;
     if (image.media?.url) pane.show({ ...image.media, alt: altOf(image) });
-    else pane.say(t('viewer_no_image', { reason: failureText(image) }));
+    else pane.say(t("viewer_no_image", { reason: failureText(image) }));
   }
 
   function renderWords(image) {
     caption.replaceChildren(
-      h('strong', { text: nameOf(image) }),
-      h('time', { datetime: image.createdAt, text: fmt.date(image.createdAt) }),
+      h("strong", { text: nameOf(image) }),
+      h("time", { datetime: image.createdAt, text: fmt.date(image.createdAt) }),
     );
     const focused = [...buttons.children].indexOf(document.activeElement);
     const usable = actions.filter((action) => isUsable(action, image));
     buttons.replaceChildren(
       ...usable.map((action) =>
         textButton(t(action.labelKey), () => perform(action), {
-          class: action.danger ? 'ov-button ov-danger' : 'ov-button',
+          class: action.danger ? "ov-button ov-danger" : "ov-button",
         }),
       ),
     );
@@ -183,7 +183,7 @@ export async function openViewer({
   function showDetails(show) {
     detailsWanted = show;
     panel.hidden = !show;
-    detailing.setAttribute('aria-expanded', String(show));
+    detailing.setAttribute("aria-expanded", String(show));
   }
 
   function refresh() {
@@ -200,7 +200,7 @@ export async function openViewer({
     return shown;
   });
   const wanted = detailsWanted;
-  showDetails(wanted ?? matchMedia('(min-width: 64rem)').matches);
+  showDetails(wanted ?? matchMedia("(min-width: 64rem)").matches);
   detailsWanted = wanted;
   render();
   return {
@@ -213,12 +213,12 @@ export async function openViewer({
 /** The group of buttons that zoom, and the place where the size is told. */
 function zoomButtons(pane, level) {
   return h(
-    'div',
-    { class: 'ov-group', role: 'group', 'aria-label': t('viewer_zoom') },
-    iconButton('zoomout', t('viewer_zoom_out'), () => pane.zoomOut(), { shortcut: '-' }),
+    "div",
+    { class: "ov-group", role: "group", "aria-label": t("viewer_zoom") },
+    iconButton("zoomout", t("viewer_zoom_out"), () => pane.zoomOut(), { shortcut: "-" }),
     level,
-    iconButton('zoomin', t('viewer_zoom_in'), () => pane.zoomIn(), { shortcut: '+' }),
-    iconButton('fit', t('viewer_fit'), () => pane.fit(), { shortcut: '0' }),
-    iconButton('actual', t('viewer_actual'), () => pane.actual(), { shortcut: '1' }),
+    iconButton("zoomin", t("viewer_zoom_in"), () => pane.zoomIn(), { shortcut: "+" }),
+    iconButton("fit", t("viewer_fit"), () => pane.fit(), { shortcut: "0" }),
+    iconButton("actual", t("viewer_actual"), () => pane.actual(), { shortcut: "1" }),
   );
 }

@@ -1,9 +1,9 @@
 // The files of many images as one zip, with progress while it comes.
 
-import { api } from './api.js';
-import { config, fmt, t } from './config.js';
-import { fileName, save } from './save.js';
-import { failed, toast } from './toast.js';
+import { api } from "./api.js";
+import { config, fmt, t } from "./config.js";
+import { fileName, save } from "./save.js";
+import { failed, toast } from "./toast.js";
 
 /** So many bytes are handed to the browser at once, which may keep them on disk. */
 const FOLD_BYTES = 16_000_000;
@@ -21,28 +21,28 @@ export async function downloadArchive(ids, { bytes = null, name = config.charact
   const aborter = new AbortController();
   const words = (received) =>
     bytes
-      ? t('zip_progress_of', {
+      ? t("zip_progress_of", {
           received: fmt.size(received),
           total: fmt.size(Math.max(bytes, received)),
         })
-      : t('zip_progress', { received: fmt.size(received) });
+      : t("zip_progress", { received: fmt.size(received) });
   const notice = toast({
-    text: t('zip_started', { count: ids.length }),
+    text: t("zip_started", { count: ids.length }),
     seconds: 0,
-    action: { text: t('viewer_cancel'), run: () => aborter.abort() },
+    action: { text: t("viewer_cancel"), run: () => aborter.abort() },
   });
   try {
     const response = await api.archive(ids, { signal: aborter.signal });
     const blob = await receive(response, (received) => notice.update(words(received)));
-    save(blob, fileName(name, 'zip'));
+    save(blob, fileName(name, "zip"));
     notice.close();
-    toast({ text: t('zip_saved', { count: ids.length, size: fmt.size(blob.size) }), kind: 'ok' });
+    toast({ text: t("zip_saved", { count: ids.length, size: fmt.size(blob.size) }), kind: "ok" });
     return true;
   } catch (error) {
     notice.close();
     if (aborter.signal.aborted) return false;
     // A stream that breaks off says nothing to people.
-    failed(t('zip_failed'), error.code ? error : new Error(t('zip_broken_off')));
+    failed(t("zip_failed"), error.code ? error : new Error(t("zip_broken_off")));
     return false;
   }
 }
@@ -74,5 +74,5 @@ export async function receive(response, onProgress) {
   }
   fold();
   onProgress(received);
-  return new Blob(parts, { type: 'application/zip' });
+  return new Blob(parts, { type: "application/zip" });
 }

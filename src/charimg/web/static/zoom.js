@@ -3,8 +3,8 @@
 // The view is {zoom, x, y}: how many times larger than when it fits, and which point of the image
 // (0 to 1 each way) is in the middle of the pane; so two panes with images of any size can share it.
 
-import { t } from './config.js';
-import { h } from './dom.js';
+import { t } from "./config.js";
+import { h } from "./dom.js";
 
 const FIT = Object.freeze({ zoom: 1, x: 0.5, y: 0.5 });
 const STEP = 1.4;
@@ -45,15 +45,15 @@ export class ZoomPane {
   constructor({ onView = () => {}, onSwipe = () => {} } = {}) {
     this.onView = onView;
     this.onSwipe = onSwipe;
-    this.holder = h('div', { class: 'zp-holder' });
-    this.note = h('p', { class: 'zp-note', hidden: true });
+    this.holder = h("div", { class: "zp-holder" });
+    this.note = h("p", { class: "zp-note", hidden: true });
     this.#map = this.#navigator();
-    this.element = h('div', { class: 'zp' }, this.holder, this.note, this.#map.element);
-    this.element.addEventListener('wheel', (event) => this.#onWheel(event), { passive: false });
-    this.element.addEventListener('dblclick', (event) => this.#onDoubleClick(event));
-    this.element.addEventListener('pointerdown', (event) => this.#onDown(event));
-    this.element.addEventListener('pointermove', (event) => this.#onMove(event));
-    for (const end of ['pointerup', 'pointercancel']) {
+    this.element = h("div", { class: "zp" }, this.holder, this.note, this.#map.element);
+    this.element.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    this.element.addEventListener("dblclick", (event) => this.#onDoubleClick(event));
+    this.element.addEventListener("pointerdown", (event) => this.#onDown(event));
+    this.element.addEventListener("pointermove", (event) => this.#onMove(event));
+    for (const end of ["pointerup", "pointercancel"]) {
       this.element.addEventListener(end, (event) => this.#onUp(event));
     }
     this.#resize = new ResizeObserver(() => this.#measure());
@@ -88,8 +88,8 @@ export class ZoomPane {
     const image = new Image();
     image.alt = alt;
     image.draggable = false;
-    image.className = 'zp-image';
-    image.decoding = 'sync';
+    image.className = "zp-image";
+    image.decoding = "sync";
     image.src = url;
     const slow = setTimeout(() => {
       if (turn === this.#turn) this.#showPlaceholder(thumbnailURL, alt, Boolean(width && height));
@@ -99,12 +99,12 @@ export class ZoomPane {
     } catch {
       clearTimeout(slow);
       if (turn !== this.#turn) return true;
-      this.say(t('viewer_load_failed'));
+      this.say(t("viewer_load_failed"));
       return false;
     }
     clearTimeout(slow);
     if (turn !== this.#turn) return true;
-    this.element.classList.remove('zp-busy');
+    this.element.classList.remove("zp-busy");
     this.#setSize(image.naturalWidth, image.naturalHeight);
     this.#put(image);
     this.#map.show(thumbnailURL || url);
@@ -115,7 +115,7 @@ export class ZoomPane {
   say(text) {
     this.#turn += 1;
     this.#view = FIT;
-    this.element.classList.remove('zp-busy');
+    this.element.classList.remove("zp-busy");
     this.#put(null);
     this.note.textContent = text;
     this.note.hidden = false;
@@ -220,7 +220,7 @@ export class ZoomPane {
     const left = clientWidth / 2 - x * drawn.width;
     const top = clientHeight / 2 - y * drawn.height;
     style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
-    this.element.classList.toggle('zp-zoomed', zoom > 1.001);
+    this.element.classList.toggle("zp-zoomed", zoom > 1.001);
     this.#map.draw(this.#view, {
       width: Math.min(clientWidth / drawn.width, 1),
       height: Math.min(clientHeight / drawn.height, 1),
@@ -235,7 +235,7 @@ export class ZoomPane {
   }
 
   #showPlaceholder(thumbnailURL, alt, sized) {
-    this.element.classList.add('zp-busy');
+    this.element.classList.add("zp-busy");
     if (!thumbnailURL || !sized) {
       this.#put(null);
       return;
@@ -243,7 +243,7 @@ export class ZoomPane {
     const image = new Image();
     image.alt = alt;
     image.draggable = false;
-    image.className = 'zp-image zp-thumbnail';
+    image.className = "zp-image zp-thumbnail";
     image.src = thumbnailURL;
     this.#put(image);
   }
@@ -251,18 +251,18 @@ export class ZoomPane {
   /** A small map of the whole image: a click goes there, so nobody has to drag. */
   #navigator() {
     const picture = new Image();
-    picture.alt = '';
+    picture.alt = "";
     picture.draggable = false;
-    const frame = h('span', { class: 'zp-frame' });
+    const frame = h("span", { class: "zp-frame" });
     const element = h(
-      'div',
-      { class: 'zp-map', title: t('viewer_map'), 'aria-hidden': 'true' },
+      "div",
+      { class: "zp-map", title: t("viewer_map"), "aria-hidden": "true" },
       picture,
       frame,
     );
-    element.addEventListener('pointerdown', (event) => event.stopPropagation());
-    element.addEventListener('dblclick', (event) => event.stopPropagation());
-    element.addEventListener('click', (event) => {
+    element.addEventListener("pointerdown", (event) => event.stopPropagation());
+    element.addEventListener("dblclick", (event) => event.stopPropagation());
+    element.addEventListener("click", (event) => {
       const box = picture.getBoundingClientRect();
       const x = (event.clientX - box.left) / box.width;
       const y = (event.clientY - box.top) / box.height;
@@ -312,7 +312,7 @@ export class ZoomPane {
       startY: event.clientY,
     });
     this.element.setPointerCapture(event.pointerId);
-    this.element.classList.add('zp-held');
+    this.element.classList.add("zp-held");
   }
 
   #onMove(event) {
@@ -337,11 +337,11 @@ export class ZoomPane {
     const held = this.#pointers.get(event.pointerId);
     if (!held) return;
     this.#pointers.delete(event.pointerId);
-    if (this.#pointers.size === 0) this.element.classList.remove('zp-held');
+    if (this.#pointers.size === 0) this.element.classList.remove("zp-held");
     const dx = held.x - held.startX;
     const swiped = Math.abs(dx) > SWIPE_PX && Math.abs(dx) > 2 * Math.abs(held.y - held.startY);
-    const alone = this.#pointers.size === 0 && !this.#moved && event.type === 'pointerup';
-    if (swiped && alone && event.pointerType === 'touch' && this.#view.zoom <= 1.001) {
+    const alone = this.#pointers.size === 0 && !this.#moved && event.type === "pointerup";
+    if (swiped && alone && event.pointerType === "touch" && this.#view.zoom <= 1.001) {
       this.onSwipe(dx < 0 ? 1 : -1);
     }
   }

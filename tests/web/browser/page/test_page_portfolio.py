@@ -138,3 +138,32 @@ def test_a_reused_prompt_goes_where_it_belongs_and_can_be_taken_back(drawn: Page
     expect(drawn.get_by_label("What happens")).to_be_focused()
     drawn.get_by_role("button", name="Undo").click()
     expect(drawn.get_by_label("What happens")).to_have_value("Something else.")
+
+
+def test_a_connection_that_breaks_off_is_taken_up_again(drawn: Page, studio: Studio) -> None:
+    studio.switch(job_seconds=5.0, shots=5)
+    start(drawn).click()
+    expect(panel(drawn, "360° Portfolio")).to_contain_text("1/5 shots drawn")
+    assert drawn.title() == "1/5 Images of Mara Voss"
+    drawn.context.set_offline(True)
+    drawn.wait_for_timeout(1500)
+    drawn.context.set_offline(False)
+    expect(panel(drawn, "360° Portfolio")).to_contain_text("5/5 stored")
+    expect(notice(drawn, "The portfolio is here.")).to_be_visible()
+    expect(cards(drawn)).to_have_count(6)
+    assert drawn.title() == "Images of Mara Voss"
+    assert studio.counters.set360_posts == 1
+
+
+def test_a_delete_that_is_waiting_is_sent_before_a_generation(drawn: Page, studio: Studio) -> None:
+    studio.switch(shots=3)
+    start(drawn).click()
+    expect(cards(drawn)).to_have_count(4)
+    cards(drawn).first.focus()
+    drawn.keyboard.press("Delete")
+    expect(cards(drawn)).to_have_count(3)
+    drawn.get_by_label("What happens").fill("She waits.")
+    drawn.get_by_role("button", name="Generate Scene").click()
+    expect(notice(drawn, "The scene is here.")).to_be_visible()
+    expect(cards(drawn)).to_have_count(4)
+    assert studio.stores.metadata.list("mara-voss", limit=50).total == 4
