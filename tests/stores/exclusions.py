@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["LEFT_OUT", "left_out"]
 
 _CLOCK = "it moves the ledger's clock to the millisecond; this ledger goes by the server's own"
+_FORKED = "it says that it is another process, and such a one leaves open connections to its parent"
 _READS_ONLY = "the host keeps its characters in Payload itself; charimg's directory only reads them"
 _NO_ORPHANS = "Payload refuses to delete a character that records name"
 _NOT_TAKEN_AWAY = "Payload refuses to delete a file that a record names"
@@ -15,6 +16,7 @@ _BOTH_IN_PAYLOAD = "records in Payload need their files in Payload, and it moves
 
 LEFT_OUT: dict[str, dict[str, str]] = {
     "s3_and_postgres": {
+        "test_generate_reference__the_lease_names_the_process_that_works": _FORKED,
         "test_looking_again__each_operation_is_looked_at_under_a_lease_with_its_full_life": _CLOCK,
         "test_one_run__a_lease_is_renewed_when_a_quarter_of_its_life_has_gone": _CLOCK,
     },

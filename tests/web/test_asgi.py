@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
+from charimg import Operation
 from charimg.web import AsyncWorkspace, asgi_app
 from charimg.web.asgi import workspace_app
 
@@ -111,6 +112,41 @@ async def test_a_stream_ends_when_its_client_leaves_and_the_work_goes_on(hall: S
     with anyio.fail_after(60):
         while not (await hall.service.list_images("mara")).images:
             await anyio.sleep(0.02)
+    assert hall.posts == 1
+
+
+async def test_an_operation_of_another_process_is_followed(hall: Stage) -> None:
+    async def write(state: str) -> None:
+        lease = await hall.service.ledger.acquire("mara", owner="elsewhere", ttl=60)
+        operation = Operation(id="01a2", kind="scene", character_id="mara", state=state)
+        await hall.service.ledger.write(operation, lease=lease)
+        await hall.service.ledger.release(lease)
+
+    app = asgi_app(hall.service, authorize=hall.authorize, heartbeat=0.05)
+    client = Client(whole())
+    await write("posting")
+    async with nursery() as group:
+        asked = scope("GET", "/v1/characters/mara/operations/01a2", EVENTS)
+        group.start_soon(app, asked, client.receive, client.send)
+        await client.arrived.wait()
+        while b": still here" not in client.body:
+            await anyio.sleep(0.01)
+        await write("done")
+    names = [line for line in client.body.decode().splitlines() if line.startswith("event: ")]
+    assert names == ["event: operation", "event: operation", "event: done"]
+    assert hall.posts == 0
+
+
+async def test_who_comes_back_hears_the_rest_and_pays_once(hall: Stage) -> None:
+    app = asgi_app(hall.service, authorize=hall.authorize)
+    first = Client(whole())
+    await app(scope("POST", GENERATE, EVENTS), first.receive, first.send)
+    last = first.body.split(b"\n")[0].removeprefix(b"id: ")
+    assert last.endswith(b".1")
+    again = Client(whole())
+    back = scope("POST", GENERATE, EVENTS, (b"last-event-id", last))
+    await app(back, again.receive, again.send)
+    assert again.body == first.body[first.body.index(b"id: " + last[:-1] + b"2") :]
     assert hall.posts == 1
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,13 +15,15 @@ import httpx
 import pytest
 
 from charimg import ConfigurationError
-from charimg.web import Action
+from charimg.stores import DiskMediaStore
+from charimg.web import Action, MediaApp
 
 from ..servers.django import set_up
 from .stages import Stage
 
 set_up()
 
+from django.contrib.auth.decorators import login_required  # noqa: E402
 from django.contrib.auth.models import AnonymousUser, User  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
 from django.db import connection, connections  # noqa: E402
@@ -28,7 +31,7 @@ from django.template import Context, Engine  # noqa: E402
 from django.test import AsyncClient, Client, override_settings  # noqa: E402
 from django.urls import include, path  # noqa: E402
 
-from charimg.web.django import signed_in, urlpatterns  # noqa: E402
+from charimg.web.django import media_view, signed_in, urlpatterns  # noqa: E402
 
 IMAGES = "/studio/v1/characters/mara/images"
 PAGE = "/studio/screenplay/characters/mara/images"
@@ -68,13 +71,18 @@ def users(get_response: Any) -> Any:
 
 @contextmanager
 def project(
-    hall: Stage, *, middleware: tuple[str, ...] = (), prefix: str = "studio/", **options: Any
+    hall: Stage,
+    *,
+    middleware: tuple[str, ...] = (),
+    prefix: str = "studio/",
+    more: Sequence[Any] = (),
+    **options: Any,
 ) -> Iterator[Client]:
     """A project with the workspace; CSRF is left to those who test it."""
     options.setdefault("authorize", signed_in())
     patterns = urlpatterns(lambda: hall.service, **options)
     urls = ModuleType(f"charimg_urls_{id(patterns)}")
-    urls.urlpatterns = [path(prefix, include(patterns))]  # type: ignore[attr-defined]
+    urls.urlpatterns = [path(prefix, include(patterns)), *more]  # type: ignore[attr-defined]
     urls.users = users  # type: ignore[attr-defined]
     sys.modules[urls.__name__] = urls
     chain = [f"{urls.__name__}.users", *middleware]
@@ -265,6 +273,31 @@ def test_under_asgi_over_http(hall: Stage) -> None:
 
     with project(hall):
         assert anyio.run(main) == "Rain."
+
+
+def test_files_behind_a_sign_in(hall: Stage, tmp_path: Path) -> None:
+    hall.change(media=DiskMediaStore(tmp_path, base_url="/media"))
+    hall.service.generate_reference("mara")
+    media = hall.service.list_images("mara").images[0].media
+    view = login_required(media_view(MediaApp(tmp_path)))
+    with project(hall, more=[path("media/<path:path>", view)]) as client:
+        assert client.get(media.url).status_code == 302
+        file = client.get(media.url, headers=ADA)
+        assert len(b"".join(file.streaming_content)) == media.size  # type: ignore[attr-defined]
+        assert (file.status_code, file["Content-Type"]) == (200, media.mime_type)
+        assert file["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        again = client.get(media.url, headers={**ADA, "if-none-match": file["ETag"]})
+        assert again.status_code == 304
+        head = client.head(media.url, headers=ADA)
+        assert b"".join(head.streaming_content) == b""  # type: ignore[attr-defined]
+        assert client.get("/media/ü/b/c", headers=ADA).status_code == 404
+
+        async def under_asgi() -> bytes:
+            answer = await AsyncClient().get(media.url, headers=ADA)
+            chunks = answer.streaming_content  # type: ignore[attr-defined]
+            return b"".join([chunk async for chunk in chunks])
+
+        assert len(anyio.run(under_asgi)) == media.size
 
 
 def test_without_authorize_there_are_no_patterns(hall: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -11,8 +12,9 @@ from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
 from charimg import ConfigurationError
-from charimg.web import Action
-from charimg.web.fastapi import asgi_app, from_dependency, images_url, router
+from charimg.stores import AsyncDiskMediaStore, DiskMediaStore
+from charimg.web import Action, MediaApp
+from charimg.web.fastapi import asgi_app, from_dependency, images_url, media_view, router
 
 from .stages import Stage
 
@@ -265,6 +267,25 @@ async def test_a_body_that_the_host_has_read(hall: Stage) -> None:
     post = "/v1/characters/mara/generate-initial-image"
     answer = await ask(app, "POST", post, json={"prompt": "Rain."})
     assert answer.json()["image"]["prompt"] == "Rain."
+
+
+async def test_files_behind_a_sign_in(hall: Stage, tmp_path: Path) -> None:
+    """The view of each framework serves the same bytes, with the same headers."""
+    store = DiskMediaStore(tmp_path, base_url="/media")
+    hall.change(media=AsyncDiskMediaStore(tmp_path, base_url="/media"))
+    await hall.service.generate_reference("mara")
+    media = (await hall.service.list_images("mara")).images[0].media
+    app = FastAPI()
+    view = media_view(MediaApp(tmp_path))
+    app.get("/media/{path:path}", dependencies=[Depends(current_user)])(view)
+    assert (await ask(app, "GET", media.url)).status_code == 401
+    file = await ask(app, "GET", media.url, headers=bearer("ada"))
+    with store.open(media.key) as chunks:
+        assert file.content == b"".join(chunks)
+    assert file.headers["content-type"] == media.mime_type
+    assert file.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    none = await ask(app, "GET", "/media/%C3%BC/b/c", headers=bearer("ada"))
+    assert none.status_code == 404
 
 
 def test_without_authorize_there_is_no_router(hall: Stage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import flask_login
@@ -14,8 +15,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from charimg import ConfigurationError
-from charimg.web import Action
-from charimg.web.flask import blueprint, signed_in
+from charimg.stores import DiskMediaStore
+from charimg.web import Action, MediaApp
+from charimg.web.flask import blueprint, media_view, signed_in
 
 from .stages import Stage
 
@@ -207,6 +209,24 @@ def test_a_form_that_the_host_has_read(hall: Stage) -> None:
     app.before_request(lambda: request.form.get("token"))
     answer = app.test_client().post(f"/studio{POST}", data={"prompt": (b"", "a.txt")})
     assert (answer.status_code, answer.json["code"]) == (415, "NOT_JSON")
+
+
+def test_files_behind_a_sign_in(hall: Stage, tmp_path: Path) -> None:
+    hall.change(media=DiskMediaStore(tmp_path, base_url="/media"))
+    hall.service.generate_reference("mara")
+    media = hall.service.list_images("mara").images[0].media
+    app = studio(hall)
+    view = flask_login.login_required(media_view(MediaApp(tmp_path)))
+    app.add_url_rule("/media/<path:path>", "media", view)
+    client = app.test_client()
+    assert client.get(media.url).status_code == 302
+    client.get("/login?user=ada")
+    file = client.get(media.url)
+    assert (file.status_code, len(file.data)) == (200, media.size)
+    assert file.content_type == media.mime_type
+    assert file.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert client.head(media.url).data == b""
+    assert client.get("/media/ü/b/c").status_code == 404
 
 
 def test_without_authorize_there_is_no_blueprint(hall: Stage) -> None:

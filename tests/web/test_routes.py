@@ -191,6 +191,19 @@ def test_an_archive_holds_the_files(stage: Stage) -> None:
         assert failed["imageId"] in archive.read("NOT-INCLUDED.txt").decode()
 
 
+def test_an_archive_tells_of_files_that_are_gone(stage: Stage) -> None:
+    kept, gone = keep(stage), keep(stage)
+    stage.call(lambda service: service.media.delete(gone["media"]["key"]))
+    ids = [kept["id"], gone["id"]]
+    response = stage("POST", f"{MARA}/images/archive", json={"ids": ids})
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert archive.namelist() == [kept["media"]["filename"], "NOT-INCLUDED.txt"]
+        assert archive.read("NOT-INCLUDED.txt").decode() == f"{gone['id']}: its file is gone\n"
+    one = stage("POST", f"{MARA}/images/archive", json={"ids": [kept["id"]]})
+    with zipfile.ZipFile(io.BytesIO(one.content)) as archive:
+        assert archive.namelist() == [kept["media"]["filename"]]
+
+
 def test_operations_are_listed_and_paged(stage: Stage) -> None:
     drawn(stage)
     ok(stage("POST", f"{MARA}/generate-360-set", json={}))

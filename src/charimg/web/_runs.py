@@ -71,22 +71,15 @@ class _Run:
 
     def state(self) -> dict[str, Any] | None:
         """Return how far it has come, or ``None`` while there is nothing to count."""
-        task = shot = None
         for event in reversed(self.events):
+            data = event.data
             if event.name in ("image", "failure"):
-                data = event.data
                 camera = data["image"]["metrics"]["shot"]
                 shot = None if camera is None else camera["name"]
-                return {"current": data["done"], "total": data["total"], "task": task, "shot": shot}
+                return {"current": data["done"], "total": data["total"], "task": None, "shot": shot}
             if event.name == "progress":
-                data = event.data
-                task = data["task"]
-                return {
-                    "current": data["current"],
-                    "total": data["total"],
-                    "task": task,
-                    "shot": shot,
-                }
+                named = ("current", "total", "task")
+                return {**{name: data[name] for name in named}, "shot": None}
         return None
 
     def _tell(self, event: Told) -> None:
@@ -99,7 +92,7 @@ class _Run:
         self._notify()
 
     def _notify(self) -> None:
-        raise NotImplementedError
+        """Wake whoever listens."""
 
 
 class Run(_Run):

@@ -7,7 +7,7 @@ connections and middleware, its CSRF protection among them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any, Unpack
 
 from asgiref.sync import sync_to_async
@@ -128,7 +128,7 @@ def media_view(media: MediaApp) -> Callable[..., HttpResponseBase]:
             {**request.META, "REQUEST_METHOD": request.method, "PATH_INFO": below},
             lambda status, headers: told.extend((int(status[:3]), dict(headers))),
         )
-        return StreamingHttpResponse(chunks, status=told[0], headers=told[1])
+        return StreamingHttpResponse(_streamed(request, chunks), status=told[0], headers=told[1])
 
     return view
 
@@ -172,8 +172,11 @@ def _sent(request: Any, answer: WebResponse) -> HttpResponseBase:
         return HttpResponse(status=answer.status, headers=headers)
     # Keeps GZipMiddleware from holding events back until there is enough to compress.
     headers["Content-Encoding"] = "identity"
-    chunks = _in_threads(stream) if isinstance(request, ASGIRequest) else stream
-    return StreamingHttpResponse(chunks, status=answer.status, headers=headers)
+    return StreamingHttpResponse(_streamed(request, stream), status=answer.status, headers=headers)
+
+
+def _streamed(request: Any, chunks: Iterable[bytes]) -> Iterable[bytes] | AsyncIterator[bytes]:
+    return _in_threads(iter(chunks)) if isinstance(request, ASGIRequest) else chunks
 
 
 async def _in_threads(stream: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -203,7 +203,8 @@ class _Route(APIRoute):
             await super().handle(scope, receive, send)
         except HTTPException as error:
             # Raised by the router itself: what is below it has been answered.
-            _, path = split_path(scope["path"], self.path_format)
+            pattern: str = self.endpoint.pattern  # type: ignore[attr-defined]
+            _, path = split_path(scope["path"], pattern)
             try:
                 match(scope["method"], path)
             except BadRequest as ours:
@@ -241,7 +242,8 @@ def _endpoint(
             denied = AccessDenied(error.detail, headers=headers)
         return _Answer(sign_in(denied) if route.name == "page" else failure_response(denied))
 
-    endpoint.refuse = refuse  # type: ignore[attr-defined]
+    # For `_Route`: what FastAPI makes of its own path differs between its versions.
+    endpoint.refuse, endpoint.pattern = refuse, route.path  # type: ignore[attr-defined]
     return endpoint
 
 

@@ -221,6 +221,9 @@ TEXTS: dict[str, str] = {
     "deleted_one": "{count} image deleted.",
     "deleted_other": "{count} images deleted.",
     "deleted_current": "The current reference is deleted, here and on the Character Library.",
+    "deleted_with_current_one": "{count} image deleted, the current reference.",
+    "deleted_with_current_other": "{count} images deleted; the current reference among them goes "
+    "on the Character Library, too.",
     "undone_one": "{count} image is back.",
     "undone_other": "{count} images are back.",
     "not_deleted": "Not deleted: {reason}",

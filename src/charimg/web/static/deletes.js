@@ -12,31 +12,40 @@ const AT_ONCE = 500;
 /** What was deleted and is not sent yet, the latest last. */
 let waiting = [];
 let notice = null;
+/** The current reference, if it is among them. */
+let currentId = null;
 let sending = Promise.resolve();
 
 const counted = () => waiting.reduce((sum, ids) => sum + ids.length, 0);
 
+/** What is waiting, in words; the current reference goes on the Character Library, too. */
 function textOf() {
   const count = counted();
-  const only = count === 1 ? store.images.get(waiting[0][0]) : null;
-  return only && only === store.current ? t("deleted_current") : t("deleted", { count });
+  const isLinked = Boolean(store.character?.libraryDbId);
+  const withCurrent = isLinked && waiting.some((ids) => ids.includes(currentId));
+  if (!withCurrent) return t("deleted", { count });
+  return count === 1 ? t("deleted_current") : t("deleted_with_current", { count });
 }
 
 /** Delete images: they leave the page now, and the server is told when the time is over. */
 export function remove(ids) {
   const fresh = ids.filter((id) => !store.hidden.has(id));
   if (!fresh.length) return;
-  // The text is about the current reference only while it still is one.
+  // Asked before it is hidden: then another one, or none, would be the current one.
+  if (fresh.includes(store.current?.id)) currentId = store.current.id;
   waiting.push(fresh);
-  const text = textOf();
   for (const id of fresh) {
     store.hidden.add(id);
     store.troubles.delete(id);
   }
   store.changed();
   notice?.close(false);
+  tellWaiting();
+}
+
+function tellWaiting() {
   notice = toast({
-    text,
+    text: textOf(),
     seconds: SECONDS,
     action: { text: t("undo"), run: undo, keys: "Control+Z" },
     onEnd: flush,
@@ -56,14 +65,7 @@ export function undo() {
     document.dispatchEvent(new CustomEvent("charimg:show", { detail: restored })),
   );
   toast({ text: t("undone", { count: ids.length }), kind: "ok", seconds: 4 });
-  if (waiting.length) {
-    notice = toast({
-      text: t("deleted", { count: counted() }),
-      seconds: SECONDS,
-      action: { text: t("undo"), run: undo, keys: "Control+Z" },
-      onEnd: flush,
-    });
-  }
+  if (waiting.length) tellWaiting();
   return true;
 }
 

@@ -19,8 +19,12 @@ let posting = 0;
 /** The generations that run now, by operation id. */
 export const jobs = new Map();
 
-/** The latest portfolio operation, for its slots. */
-export const latest = { portfolio: null };
+/**
+ * The latest portfolio operation, for its slots; and the latest generation, if its end is open: it
+ * may have been drawn and paid for, and nothing is at work on it.
+ */
+export const latest = { portfolio: null, open: null };
+const OPEN = ["posting", "received", "unknown"];
 
 /** What is done before a generation is asked for: the server does one thing at a time. */
 export const beforeRun = [];
@@ -90,7 +94,7 @@ function hear(found, name, data) {
   } else if (name === "operation") {
     const { progress, failed } = data.operation;
     if (progress?.total) found.total = progress.total;
-    found.current = progress?.current ?? found.current;
+    if (!found.storing) found.current = Math.max(found.current, progress?.current ?? 0);
     found.task = progress?.task ?? progress?.shot ?? found.task;
     found.failed = failed ?? found.failed;
     if (data.operation.stored > found.landed.size || data.operation.removed) refetchSoon();
@@ -186,12 +190,18 @@ export async function discover({ refetch = false } = {}) {
     // The list of images tells what is wrong; this is asked again later.
     return;
   }
+  // What may have been paid for must not be forgotten with the page that asked for it.
+  const [newest] = operations.filter(({ kind }) => GENERATIONS.includes(kind));
+  latest.open = newest && !newest.running && OPEN.includes(newest.state) ? newest : null;
   latest.portfolio = operations.find(({ kind }) => kind === "portfolio") ?? latest.portfolio;
   const state = operations.map(({ id, state: at, updatedAt }) => `${id}${at}${updatedAt}`).join();
   const news = seen !== null && seen !== state;
   seen = state;
   for (const operation of operations) {
-    if (operation.running && !followed.has(operation.id)) watch(operation);
+    if (!operation.running) continue;
+    if (!followed.has(operation.id)) watch(operation);
+    // Also where a proxy holds the stream back, it is seen to go on.
+    else if (jobs.has(operation.id)) hear(jobs.get(operation.id), "operation", { operation });
   }
   changed();
   if (refetch || (news && !jobs.size)) await store.refetch();

@@ -4,8 +4,8 @@ import { t } from "./config.js";
 import { undo } from "./deletes.js";
 import { $, copy, h, icon } from "./dom.js";
 import { mountGrid } from "./grid.js";
-import { jobs, keepLooking, running, subscribe } from "./operations.js";
-import { folding } from "./panel.js";
+import { jobs, keepLooking, latest, running, subscribe } from "./operations.js";
+import { folding, showError } from "./panel.js";
 import { mountPortfolio } from "./portfolio.js";
 import { mountReference } from "./reference.js";
 import { mountScene } from "./scene.js";
@@ -88,6 +88,26 @@ function panels() {
   });
 }
 
+/** Tell of a generation whose end is open, in its panel, also after a reload. */
+function openEnd() {
+  const told = new Set();
+  subscribe(() => {
+    const operation = latest.open;
+    if (!operation || told.has(operation.id)) return;
+    told.add(operation.id);
+    folds[operation.kind](true);
+    const place = $(`ci-${operation.kind}-error`);
+    // The answer of this page's own request tells more.
+    if (!place.hidden) return;
+    showError(place, {
+      message: operation.error ?? t("job_ended_unknown"),
+      code: operation.state.toUpperCase(),
+      outcomeUnknown: operation.state !== "received",
+      recoverable: operation.state === "received",
+    });
+  });
+}
+
 function notices() {
   let told = "";
   store.subscribe(() => {
@@ -113,6 +133,7 @@ header();
 tabTitle();
 panels();
 notices();
+openEnd();
 mountToolbar();
 mountGrid();
 mountReference((open) => folds.reference(open));

@@ -128,10 +128,11 @@ class Studio:
 
 
 @contextmanager
-def studio_in(directory: Path) -> Iterator[Studio]:
-    """Run a studio whose files lie in a directory."""
+def studio_in(directory: Path, **options: Any) -> Iterator[Studio]:
+    """Run a studio whose files lie in a directory, with options of the workspace."""
     with serve() as library:
-        app = Standalone(_service(directory, library.url), media_directory=directory / "media")
+        service = _service(directory, library.url)
+        app = Standalone(service, media_directory=directory / "media", **options)
         config = uvicorn.Config(
             app,
             lifespan="on",

@@ -176,6 +176,20 @@ def test_a_delete_that_fails_brings_the_card_back_with_the_reason(filled: Page) 
     expect(cards(page)).to_have_count(11)
 
 
+def test_deleting_the_current_reference_says_that_it_goes_remotely_too(filled: Page) -> None:
+    cards(filled).last.focus()
+    filled.keyboard.press("Delete")
+    expect(notice(filled, "The current reference is deleted, here and on")).to_be_visible()
+    cards(filled).last.focus()
+    filled.keyboard.press("Delete")
+    expect(notice(filled, "2 images deleted; the current reference among them")).to_be_visible()
+    filled.keyboard.press("Control+z")
+    filled.keyboard.press("Control+z")
+    cards(filled).first.focus()
+    filled.keyboard.press("Delete")
+    expect(notice(filled, "1 image deleted.")).to_be_visible()
+
+
 def test_many_are_deleted_in_one_request(filled: Page, studio: Studio) -> None:
     page = filled
     sent: list[str] = []
