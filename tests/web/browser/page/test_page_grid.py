@@ -231,9 +231,7 @@ def test_filter_search_and_order_stand_in_the_address(filled: Page) -> None:
     expect(cards(page)).to_have_count(12)
 
 
-def test_pages_are_read_as_one_scrolls_and_search_reads_them_all(
-    open_page: OpenPage, studio: Studio
-) -> None:
+def test_pages_are_read_as_one_scrolls(open_page: OpenPage, studio: Studio) -> None:
     studio.fill(200, files=4)
     page = open_page()
     expect(count(page)).to_have_text("200")
@@ -247,10 +245,21 @@ def test_pages_are_read_as_one_scrolls_and_search_reads_them_all(
         if len(seen) == 200:
             break
     assert len(seen) == 200
-    page.get_by_role("searchbox").fill("prompt 199.")
-    expect(cards(page)).to_have_count(1)
+
+
+def test_an_order_and_a_search_read_what_is_not_read_yet(
+    open_page: OpenPage, studio: Studio
+) -> None:
+    studio.fill(200, files=4)
+    page = open_page()
+    expect(cards(page).first).to_contain_text("Prompt 199.")
+    page.get_by_label("Order").select_option("oldest")
+    expect(cards(page).first).to_contain_text("Prompt 0.")
     page.reload()
-    expect(cards(page)).to_have_count(1)
+    expect(cards(page).first).to_contain_text("Prompt 0.")
+    page.get_by_role("searchbox").fill("prompt 7.")
+    expect(count(page)).to_have_text("20")
+    expect(cards(page).first).to_contain_text("Prompt 7.")
 
 
 def test_the_whole_prompt_is_shown_copied_and_reused(filled: Page) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
 from .conftest import OpenPage
 from .house import Studio
 from .parts import cards, generate, holding, notice, panel, starting
+from .wire import wire_to
 
 
 @pytest.fixture
@@ -140,19 +141,35 @@ def test_a_reused_prompt_goes_where_it_belongs_and_can_be_taken_back(drawn: Page
     expect(drawn.get_by_label("What happens")).to_have_value("Something else.")
 
 
-def test_a_connection_that_breaks_off_is_taken_up_again(drawn: Page, studio: Studio) -> None:
-    studio.switch(job_seconds=5.0, shots=5)
-    start(drawn).click()
-    expect(panel(drawn, "360° Portfolio")).to_contain_text("1/5 shots drawn")
-    assert drawn.title() == "1/5 Images of Mara Voss"
-    drawn.context.set_offline(True)
-    drawn.wait_for_timeout(1500)
-    drawn.context.set_offline(False)
-    expect(panel(drawn, "360° Portfolio")).to_contain_text("5/5 stored")
-    expect(notice(drawn, "The portfolio is here.")).to_be_visible()
-    expect(cards(drawn)).to_have_count(6)
-    assert drawn.title() == "Images of Mara Voss"
-    assert studio.counters.set360_posts == 1
+def test_a_connection_that_breaks_off_is_taken_up_again(
+    open_page: OpenPage, studio: Studio
+) -> None:
+    with wire_to(studio.url) as wire:
+        page = open_page(studio.page_of().replace(studio.url, wire.url))
+        generate(page).click()
+        expect(cards(page)).to_have_count(1)
+        streams: list[str] = []
+
+        def on_request(request: Request) -> None:
+            if "text/event-stream" in request.headers.get("accept", ""):
+                after = request.headers.get("last-event-id", "")
+                streams.append(f"{request.method} {after.partition('.')[2]}".strip())
+
+        page.on("request", on_request)
+        studio.switch(job_seconds=5.0, shots=5)
+        start(page).click()
+        for shots in (1, 3):
+            expect(panel(page, "360° Portfolio")).to_contain_text(f"{shots}/5 shots drawn")
+            assert page.title() == f"{shots}/5 Images of Mara Voss"
+            wire.cut()
+        expect(panel(page, "360° Portfolio")).to_contain_text("5/5 stored")
+        expect(notice(page, "The portfolio is here.")).to_be_visible()
+        expect(cards(page)).to_have_count(6)
+        assert page.title() == "Images of Mara Voss"
+        # Asked for once; then followed from where it broke off.
+        assert [each.split()[0] for each in streams] == ["POST", "GET", "GET"]
+        assert all(int(each.split()[1]) > 0 for each in streams[1:])
+        assert studio.counters.set360_posts == 1
 
 
 def test_a_delete_that_is_waiting_is_sent_before_a_generation(drawn: Page, studio: Studio) -> None:
