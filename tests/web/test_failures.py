@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import threading
@@ -24,6 +25,8 @@ from charimg.stores import (
     MemoryCharacterDirectory,
     MemoryMetadataRepository,
 )
+from charimg.web.bodies import read_body
+from charimg.web.failures import BadRequest
 
 from .stages import PREFIX, Stage
 from .test_routes import MARA, drawn, keep, ok
@@ -272,6 +275,14 @@ def test_a_body_without_a_length(stage: Stage) -> None:
         nothing_paid(stage)
     else:
         assert ok(answer)["image"]["prompt"] == "A red coat"
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "²", "+4", "0x4", "9" * 5000])
+def test_a_length_that_is_no_number(length: str) -> None:
+    headers = {"content-length": length}
+    with pytest.raises(BadRequest) as refusal:
+        read_body(io.BytesIO(b"body").read, headers, 100)
+    assert (refusal.value.status, refusal.value.code) == (400, "BAD_LENGTH")
 
 
 class _Broken(MemoryCharacterDirectory):

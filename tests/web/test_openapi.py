@@ -39,9 +39,18 @@ include-path-regex = "/(images|operations)$"
 include-method = "GET"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 
+# A blank prompt is refused, and only the description says so.
+[[operations]]
+include-path-regex = "/generate-(initial|scene)-image$"
+include-method = "POST"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
+
 # Answer 404 for the images that the body names, not for the character that was just made.
 [[operations]]
 include-name = "DELETE /v1/characters/{character_id}/images"
+checks.ensure_resource_availability.enabled = false
+[[operations]]
+include-name = "POST /v1/characters/{character_id}/generate-360-set"
 checks.ensure_resource_availability.enabled = false
 [[operations]]
 include-name = "POST /v1/characters/{character_id}/images/archive"

@@ -131,6 +131,13 @@ def test_images_are_paged_and_filtered(stage: Stage) -> None:
     assert ok(stage("GET", f"{MARA}/images/{ids[1]}"))["image"]["id"] == ids[1]
 
 
+def test_of_a_parameter_that_comes_twice_the_last_counts(stage: Stage) -> None:
+    for _ in range(3):
+        keep(stage)
+    page = ok(stage("GET", f"{MARA}/images?limit=1&kind=scene&limit=2&kind=reference"))
+    assert len(page["images"]) == 2
+
+
 def test_deleting_one(stage: Stage) -> None:
     image = drawn(stage)
     answer = ok(stage("DELETE", f"{MARA}/images/{image['id']}"))

@@ -31,8 +31,8 @@ _TIME = "2026-11-25T10:21:15.513Z"
 _PROMPT = "Photorealistic master reference photograph of Mara Voss. Age: 34. Hair: auburn."
 
 
-_Filled = Annotated[str, Field(pattern=r"[\p{L}\p{M}\p{N}\p{P}\p{S}]")]
-"""With something that can be seen."""
+_Filled = Annotated[str, Field(min_length=1)]
+"""And not blank, which no pattern says that every engine reads alike: answered with 400."""
 
 
 class _Json(BaseModel):

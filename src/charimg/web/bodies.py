@@ -35,8 +35,8 @@ def read_body(
         ends: Whether the server tells where a body without a length ends.
 
     Raises:
-        BadRequest: The body breaks off (400) or its length is not known (411). To take it for an
-            empty one would draw something else than what was wanted.
+        BadRequest: The body breaks off, or its length is no number (400) or not known (411). To
+            take it for an empty one would draw something else than what was wanted.
     """
     if headers.get("content-type", "").lower().startswith("multipart/"):
         # Refused by its type; the host's framework may have read it already.
@@ -46,6 +46,8 @@ def read_body(
         if "transfer-encoding" in headers:
             raise BadRequest(411, "LENGTH_REQUIRED", "Send the body with its Content-Length.")
         return b""
+    if length and not (length.isascii() and length.isdigit() and len(length) < 19):
+        raise BadRequest(400, "BAD_LENGTH", "Content-Length must be a number.")
     body = b""
     while len(body) <= limit and (chunk := read(limit + 1 - len(body))):
         body += chunk

@@ -86,14 +86,16 @@ _ITEMS = {"operation": "operation_id", "static": "file"}
 
 
 def images_url(request: Request, character_id: str, *, name: str = "charimg") -> str:
-    """Return the address of a character's images page, for a link on a page of the host's.
+    """Return the path of a character's images page, for a link on a page of the host's.
+
+    It begins at the root of the server as browsers see it, whatever name they know it by.
 
     Args:
         request: To which the host answers.
         character_id: The host's id of the character.
         name: That of the router.
     """
-    return str(request.url_for(f"{name}-page", character_id=quote(character_id, safe="")))
+    return request.url_for(f"{name}-page", character_id=quote(character_id, safe="")).path
 
 
 def media_view(media: MediaApp) -> Callable[..., Awaitable[Response]]:

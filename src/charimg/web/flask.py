@@ -152,7 +152,7 @@ def _view(workspace: Workspace, pattern: str | None) -> Callable[..., Response]:
         asked = WebRequest(
             method=request.method,
             path=path,
-            query=request.args.to_dict(),
+            query={key: values[-1] for key, values in request.args.lists()},
             headers=headers,
             body=body,
             base=base,
