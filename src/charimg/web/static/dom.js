@@ -71,6 +71,44 @@ export function setOff(element, off) {
 
 export const isOff = (element) => element.getAttribute("aria-disabled") === "true";
 
+/**
+ * Give the buttons of a toolbar one tab stop together: arrows, Home and End move among them.
+ * `columns` is how many stand in a row. Gives what must be called when its buttons changed.
+ */
+export function roving(toolbar, columns = 1) {
+  let at = 0;
+  const items = () => [...toolbar.querySelectorAll("button")];
+  const settle = () => {
+    const all = items();
+    at = Math.max(0, Math.min(at, all.length - 1));
+    all.forEach((item, index) => {
+      item.tabIndex = index === at ? 0 : -1;
+    });
+  };
+  toolbar.addEventListener("focusin", ({ target }) => {
+    const found = items().indexOf(target.closest("button"));
+    if (found < 0) return;
+    at = found;
+    settle();
+  });
+  toolbar.addEventListener("keydown", (event) => {
+    const last = items().length - 1;
+    const forward = getComputedStyle(toolbar).direction === "rtl" ? -1 : 1;
+    const to = {
+      ArrowRight: at + forward,
+      ArrowLeft: at - forward,
+      ArrowDown: at + columns,
+      ArrowUp: at - columns,
+      Home: 0,
+      End: last,
+    }[event.key];
+    if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    if (to >= 0 && to <= last) items()[to].focus();
+  });
+  return settle;
+}
+
 let said = 0;
 
 /** Tell a screen reader. The same words again are told again. */

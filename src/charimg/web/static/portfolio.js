@@ -2,7 +2,7 @@
 
 import { actions, isCurrent } from "./actions.js";
 import { fmt, t } from "./config.js";
-import { $, button, h, icon, isOff, setOff } from "./dom.js";
+import { $, button, h, icon, isOff, roving, setOff } from "./dom.js";
 import { jobs, latest, run, running, subscribe } from "./operations.js";
 import { progressOf, showError } from "./panel.js";
 import { isUnlinked } from "./reference.js";
@@ -15,6 +15,8 @@ let picked = null;
 let sending = false;
 let drawnRadios = "";
 let drawnSlots = "";
+/** Slots stand in rows of nine. */
+const settleSlots = roving($("ci-slots"), 9);
 
 const usable = () =>
   store.references.filter(({ id, status }) => status === "succeeded" && !store.hidden.has(id));
@@ -169,6 +171,7 @@ function showSlots() {
     : -1;
   box.replaceChildren(...all.map(slot));
   if (focused >= 0) box.children[focused]?.querySelector("button")?.focus();
+  settleSlots();
   const foot = $("ci-slots-foot");
   foot.replaceChildren();
   foot.append(

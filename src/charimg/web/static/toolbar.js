@@ -2,7 +2,7 @@
 
 import { actions, opened } from "./actions.js";
 import { fmt, t } from "./config.js";
-import { $, button, h, isOff, setOff } from "./dom.js";
+import { $, button, h, isOff, roving, setOff } from "./dom.js";
 import { removeAndMove } from "./grid.js";
 import { chosen, clear, selectAll, selected, subscribe } from "./selection.js";
 import { bind } from "./shortcuts.js";
@@ -114,6 +114,7 @@ function showCount() {
 }
 
 let drawnSelection = "";
+const settleSelection = roving($("ci-selection"));
 
 function showSelection() {
   const bar = $("ci-selection");
@@ -158,6 +159,7 @@ function showSelection() {
     act("clear", { label: t("select_none"), icon: "close", kind: "small quiet" }, clear),
   ];
   bar.replaceChildren(...parts.filter(Boolean));
+  settleSelection();
   const taken = `${bar.offsetHeight + 8}px`;
   document.documentElement.style.setProperty("--selection-height", taken);
   if (focused)

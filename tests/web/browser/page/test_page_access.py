@@ -109,7 +109,7 @@ def test_every_state_of_the_story(
     cards(page).nth(1).get_by_role("checkbox").check()
     cards(page).nth(2).get_by_role("checkbox").check()
     look.at("selection")
-    page.get_by_role("toolbar").get_by_role("button", name="Delete").click()
+    page.get_by_role("toolbar", name="Selection").get_by_role("button", name="Delete").click()
     expect(count(page)).to_have_text("9")
     look.at("deleted")
     page.keyboard.press("Control+z")

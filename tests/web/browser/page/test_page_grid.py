@@ -199,7 +199,7 @@ def test_many_are_deleted_in_one_request(filled: Page, studio: Studio) -> None:
     cards(page).nth(1).get_by_role("checkbox").check()
     cards(page).nth(4).get_by_role("checkbox").click(modifiers=["Shift"])
     expect(selected(page)).to_have_count(4)
-    page.get_by_role("toolbar").get_by_role("button", name="Delete").click()
+    page.get_by_role("toolbar", name="Selection").get_by_role("button", name="Delete").click()
     expect(cards(page)).to_have_count(8)
     expect(notice(page, "4 images deleted.")).to_be_visible()
     page.get_by_role("region", name="Notices").get_by_role("button", name="Dismiss").click()

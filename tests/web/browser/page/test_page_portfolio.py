@@ -24,7 +24,7 @@ def start(page: Page) -> Locator:
 
 
 def slots(page: Page) -> Locator:
-    return page.get_by_role("list", name="Shots of the latest portfolio").get_by_role("listitem")
+    return page.get_by_role("toolbar", name="Shots of the latest portfolio").get_by_role("listitem")
 
 
 def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
@@ -58,6 +58,13 @@ def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
     expect(cards(page)).to_have_count(0)
     expect(panel(page, "360° Portfolio")).to_contain_text("27/27 stored")
     assert studio.counters.set360_posts == 1
+    # Of all the slots, one is a tab stop; arrows lead to the others.
+    assert slots(page).locator('button[tabindex="0"]').count() == 1
+    slots(page).first.get_by_role("button").focus()
+    for key, index in [("ArrowRight", 1), ("ArrowDown", 10), ("End", 26), ("ArrowRight", 26)]:
+        page.keyboard.press(key)
+        expect(slots(page).nth(index).get_by_role("button")).to_be_focused()
+    assert slots(page).locator('button[tabindex="0"]').count() == 1
 
 
 def test_all_failed_shots_are_retried_at_once(drawn: Page, studio: Studio) -> None:
