@@ -39,12 +39,15 @@ include-path-regex = "/(images|operations)$"
 include-method = "GET"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 
+# A text of nothing but invisible characters is refused, too.
+[[operations]]
+include-path-regex = "/generate-(initial|scene)-image$"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
+
 # Answer 404 for the images that the body names, not for the character that was just made.
 [[operations]]
-include-name = "DELETE /v1/characters/{character_id}/images"
-checks.ensure_resource_availability.enabled = false
-[[operations]]
-include-name = "POST /v1/characters/{character_id}/images/archive"
+include-path-regex = "/(images|images/archive|generate-360-set)$"
+include-method = ["POST", "DELETE"]
 checks.ensure_resource_availability.enabled = false
 """
 

@@ -31,8 +31,8 @@ _TIME = "2026-11-25T10:21:15.513Z"
 _PROMPT = "Photorealistic master reference photograph of Mara Voss. Age: 34. Hair: auburn."
 
 
-_Filled = Annotated[str, Field(pattern=r"[\p{L}\p{M}\p{N}\p{P}\p{S}]")]
-"""With something that can be seen."""
+_Filled = Annotated[str, Field(pattern=r"\S")]
+"""With something that can be seen; of invisible characters a portable pattern cannot tell."""
 
 
 class _Json(BaseModel):
