@@ -164,9 +164,9 @@ def test_it_answers_others_while_one_answer_is_slow() -> None:
 
 
 def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
-    from charimg.testing.server import _listen
+    from charimg.testing.server import listen
 
-    listening, _ = _listen("127.0.0.1", 0)
+    listening, _ = listen("127.0.0.1", 0, "The simulator")
     with listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()
         with accepted:

@@ -248,6 +248,7 @@ TEXTS: dict[str, str] = {
     "drawing it again.",
     # Keys
     "scope_page": "Page",
+    "scope_form": "Prompt and scene",
     "scope_grid": "Grid of images",
     "scope_viewer": "Viewer",
     "scope_turntable": "Turntable",
@@ -264,6 +265,7 @@ TEXTS: dict[str, str] = {
     "key_end": "End",
     "key_page_up": "Page Up",
     "key_page_down": "Page Down",
+    "key_send": "Generate",
     "key_move": "Move among the images",
     "key_extend": "Select a range",
     "key_row": "First or last in the row",

@@ -129,6 +129,7 @@ function notices() {
 
 listen();
 bind("Mod+z", "undo_delete", () => undo());
+bind("Mod+Enter", "key_send", ({ target }) => target.closest("form").requestSubmit(), "form");
 header();
 tabTitle();
 panels();

@@ -112,6 +112,7 @@ function slot({ image, name, state }, index) {
   }
   if (image.status === "failed") {
     const busy = store.busy.has(image.id);
+    const off = busy || running() !== null;
     return h(
       "li",
       { class: "ci-slot failed" },
@@ -121,9 +122,9 @@ function slot({ image, name, state }, index) {
           type: "button",
           "aria-label": t("retry_shot", { name: label }),
           title: `${label}: ${image.error ?? t("status_failed")}`,
-          "aria-disabled": busy ? "true" : null,
+          "aria-disabled": off ? "true" : null,
           dataset: { retry: image.id },
-          onclick: () => actions.retry(image),
+          onclick: () => off || actions.retry(image),
         },
         icon(busy ? "spinner" : "retry"),
       ),

@@ -1,10 +1,10 @@
 // Keys and what they do. The sheet on `?` is made of the bindings themselves.
 
-import { config, t } from "./config.js";
-import { button, dialog, h } from "./dom.js";
+import { t } from "./config.js";
+import { dialog, h } from "./dom.js";
 
 const SWITCH = "charimg:single-keys";
-const SCOPES = ["page", "grid", "viewer", "turntable", "sheet"];
+const SCOPES = ["page", "form", "grid", "viewer", "turntable", "sheet"];
 const NAMED = {
   ArrowLeft: "←",
   ArrowRight: "→",
@@ -72,7 +72,7 @@ function onKey(event) {
   const single = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
   // A checkbox takes no text, so keys other than its own still work upon it.
   const writes = isField(target) && !/^(checkbox|radio|range)$/.test(target.type);
-  if (writes && key !== "Escape") return;
+  if (writes && key !== "Escape" && key !== "Mod+Enter") return;
   if ((key === "Enter" || key === " ") && (isPressed(target) || isField(target))) return;
   if (isField(target) && event.key.startsWith("Arrow")) return;
   const scopes = [];

@@ -64,6 +64,7 @@ class Store {
   #turn = 0;
   #aborter = null;
   #reading = null;
+  #refetching = null;
 
   get() {
     return this;
@@ -157,7 +158,12 @@ class Store {
    * Read the list anew, as deep as it was read before, and the references with it. What is shown
    * stays until the new list is there.
    */
-  async refetch() {
+  refetch() {
+    this.#refetching = this.#refetch();
+    return this.#refetching;
+  }
+
+  async #refetch() {
     const turn = (this.#turn += 1);
     this.#aborter?.abort();
     this.#aborter = new AbortController();
@@ -210,7 +216,7 @@ class Store {
       const [references, shots, total] = await Promise.all([
         api.images({ kind: "reference", limit: 100 }, { signal }),
         api.images(
-          { kind: "portfolioItem", limit: Math.min(1000, this.shots.length || 100) },
+          { kind: "portfolioItem", limit: Math.min(1000, Math.max(100, this.shots.length)) },
           { signal },
         ),
         kind || status ? api.images({ limit: 1 }, { signal }) : { count: this.count },
@@ -263,11 +269,13 @@ class Store {
     }
   }
 
-  /** Read every page that is left. */
+  /** Read every page that is left, also of a list that is read anew meanwhile. */
   async loadAll() {
-    const turn = this.#turn;
-    while (this.cursor !== null && !this.moreError && turn === this.#turn)
+    for (;;) {
+      await this.#refetching;
+      if (this.cursor === null || this.moreError || this.phase !== "ready") return;
       await this.loadMore(MANY);
+    }
   }
 
   /** Read every shot of the character, beyond those that the panel needs. */

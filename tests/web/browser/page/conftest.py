@@ -20,8 +20,6 @@ from .house import Studio, studio_in
 
 expect.set_options(timeout=30_000)
 
-SCREENSHOTS = Path(os.environ.get("CHARIMG_SCREENSHOTS", "test-results/screenshots"))
-
 
 @pytest.fixture
 def browser(chromium: Browser) -> Browser:
@@ -79,11 +77,14 @@ def page(open_page: OpenPage) -> Page:
 
 
 @pytest.fixture
-def shoot(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
-    """Keep a screenshot to be looked at."""
+def shoot() -> Callable[[Page, str], None]:
+    """Keep a screenshot to be looked at, where CHARIMG_SCREENSHOTS says."""
+
+    folder = os.environ.get("CHARIMG_SCREENSHOTS")
 
     def keep(page: Page, name: str) -> None:
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
 
     return keep

@@ -9,7 +9,9 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from charimg import StorageError
 
+from ....figures import Figure
 from .conftest import OpenPage
+from .hostile import PROMPTS
 from .house import MARA, Studio
 from .parts import cards, count, holding, notice, prompt
 
@@ -273,36 +275,47 @@ def test_a_link_is_whole_and_a_file_is_downloaded(filled: Page, studio: Studio) 
     assert re.fullmatch(r"shared-\d+\.\w+", name)
 
 
-HOSTILE = (
-    "<img src=x onerror=alert(1)>",
-    '"><script>alert(1)</script>',
-    "{{7*7}} ${7*7} <% 7 %>",
-    "javascript:alert(1)",
-    "\u202egnp.exe",
-    "a\u0000b".replace("\u0000", "\u2400"),
-    "line one\n\n  line  two\t",
-    "👩🏽‍🎤" * 60,
-    "</textarea><svg onload=alert(1)>",
-    "x" * 3000,
-)
-
-
-def test_hostile_prompts_are_shown_as_they_are_and_never_run(
-    open_page: OpenPage, studio: Studio
+def test_a_hundred_hostile_prompts_are_shown_byte_for_byte_and_never_run(
+    open_page: OpenPage, studio: Studio, figure: Figure
 ) -> None:
-    studio.fill(len(HOSTILE), prompts=HOSTILE)
+    assert len(set(PROMPTS)) == 100
+    studio.fill(100, files=8, prompts=PROMPTS)
     page = open_page()
-    ran: list[str] = []
-    page.on("dialog", lambda each: ran.append(each.message) or each.dismiss())
-    expect(cards(page)).to_have_count(len(HOSTILE))
-    for index, text in enumerate(reversed(HOSTILE)):
-        cards(page).nth(index).focus()
+    expect(count(page)).to_have_text("100")
+    expect(cards(page).first).to_be_visible()
+    cards(page).first.focus()
+    for index, text in enumerate(reversed(PROMPTS)):
+        if index:
+            page.keyboard.press("ArrowRight")
         page.keyboard.press("p")
-        shown = cards(page).nth(index).locator(".ci-prompt-over p")
+        shown = page.locator(":focus .ci-prompt-over p")
         expect(shown).to_be_attached()
         assert shown.evaluate("(element) => element.textContent") == text
-    assert page.locator("[role=grid] script, [role=grid] iframe, [onerror], [onload]").count() == 0
-    assert ran == []
+        line = page.locator(":focus .ci-prompt-line span")
+        assert line.evaluate("(element) => element.textContent") == text
+        page.keyboard.press("p")
+    assert page.evaluate("window.hurt") is None
+    assert page.url.startswith(studio.url)
+    assert page.locator("[role=grid] :is(script, iframe, style, form, object, base)").count() == 0
+    figure("hostile prompts shown byte for byte", "100, 0 executed")
+
+
+@pytest.mark.parametrize("text", PROMPTS[::11], ids=range(len(PROMPTS[::11])))
+def test_a_hostile_prompt_is_sent_and_comes_back_as_it_was_typed(
+    page: Page, studio: Studio, text: str
+) -> None:
+    expect(prompt(page)).not_to_have_value("")
+    prompt(page).fill(text)
+    typed = prompt(page).input_value()
+    page.get_by_role("button", name="Generate Reference").click()
+    expect(cards(page)).to_have_count(1)
+    (sent,) = studio.library.simulator.posts("generate-initial-image")
+    assert sent["prompt"] == typed
+    (image,) = studio.stores.metadata.list(MARA, limit=5).images
+    assert image.prompt == typed
+    line = cards(page).locator(".ci-prompt-line span")
+    assert line.evaluate("(element) => element.textContent") == typed
+    assert page.evaluate("window.hurt") is None
 
 
 def test_a_list_that_cannot_be_read_says_so_and_is_tried_again_by_hand(

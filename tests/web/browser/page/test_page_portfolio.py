@@ -129,7 +129,7 @@ def test_a_scene_takes_context_type_mood_and_lighting(drawn: Page, studio: Studi
 
 def test_a_reused_prompt_goes_where_it_belongs_and_can_be_taken_back(drawn: Page) -> None:
     drawn.get_by_label("What happens").fill("She runs.")
-    drawn.get_by_role("button", name="Generate Scene").click()
+    drawn.keyboard.press("Control+Enter")
     expect(cards(drawn)).to_have_count(2)
     drawn.get_by_label("What happens").fill("Something else.")
     cards(drawn).first.get_by_role("button", name="Actions").click()

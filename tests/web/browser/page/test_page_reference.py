@@ -191,6 +191,20 @@ def test_an_id_is_copied(page: Page, label: str) -> None:
     expect(button).to_contain_text(copied)
 
 
+def test_a_reference_that_only_the_library_has_is_replaced_and_that_is_told(
+    page: Page, studio: Studio
+) -> None:
+    expect(prompt(page)).not_to_have_value("")
+    character = studio.stores.directory.get("mara-voss")
+    assert character is not None
+    studio.library.simulator.set_reference(character.library_db_id)
+    generate(page).click()
+    expect(notice(page, "The Character Library still had a reference")).to_be_visible()
+    expect(cards(page)).to_have_count(1)
+    assert studio.counters.reference_deletes == 1
+    assert studio.counters.initial_image_posts == 2
+
+
 def test_an_answer_that_is_lost_may_have_been_paid_for(page: Page, studio: Studio) -> None:
     expect(prompt(page)).not_to_have_value("")
     studio.switch(lost_answers=1)
