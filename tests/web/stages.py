@@ -7,6 +7,8 @@ lies on a `Stage` that each test gets fresh.
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import isawaitable
@@ -25,7 +27,9 @@ from charimg import (
     CharacterReference,
     Downloader,
     JobPolicy,
+    Media,
     RetryPolicy,
+    Upload,
 )
 from charimg.stores import (
     AsyncMemoryCharacterDirectory,
@@ -119,6 +123,12 @@ class Stage:
             "ledger": MemoryGenerationLedger(),
         }
 
+    def gate(self) -> threading.Event:
+        """Let no image be stored until the event is set, so that an operation stays running."""
+        opened = threading.Event()
+        self.change(media=(_AsyncGated if self.is_async else _Gated)(opened))
+        return opened
+
     def call(self, work: Callable[[Any], Any]) -> Any:
         """Call the service from the test, in either world."""
         result = work(self.service)
@@ -160,6 +170,36 @@ class Stage:
         """How many paid requests reached the Character Library."""
         counters = self.simulator.counters
         return counters.initial_image_posts + counters.set360_posts + counters.scene_posts
+
+
+class _Gated(MemoryMediaStore):
+    def __init__(self, opened: threading.Event) -> None:
+        super().__init__()
+        self._opened = opened
+
+    def save(self, upload: Upload, /) -> Media:
+        assert self._opened.wait(60)
+        return super().save(upload)
+
+
+class _AsyncGated(AsyncMemoryMediaStore):
+    def __init__(self, opened: threading.Event) -> None:
+        super().__init__()
+        self._opened = opened
+
+    async def save(self, upload: Upload, /) -> Media:
+        with anyio.fail_after(60):
+            while not self._opened.is_set():
+                await anyio.sleep(0.01)
+        return await super().save(upload)
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Wait until something has come true."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -99,7 +99,7 @@ async def test_a_stream_from_its_beginning_to_its_end(hall: Stage) -> None:
 
 
 async def test_a_stream_ends_when_its_client_leaves_and_the_work_goes_on(hall: Stage) -> None:
-    hall.simulator.switches.generation_seconds = 0.3
+    gate = hall.gate()
     app = asgi_app(hall.service, authorize=hall.authorize, heartbeat=60)
     client = Client(whole())
     async with nursery() as group:
@@ -109,6 +109,7 @@ async def test_a_stream_ends_when_its_client_leaves_and_the_work_goes_on(hall: S
         client.gone.set()
     # The application has returned, without a heartbeat or an event to wake it.
     assert b"event: done" not in client.body
+    gate.set()
     with anyio.fail_after(60):
         while not (await hall.service.list_images("mara")).images:
             await anyio.sleep(0.02)

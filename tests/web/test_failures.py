@@ -28,7 +28,7 @@ from charimg.stores import (
 from charimg.web.bodies import read_body
 from charimg.web.failures import BadRequest
 
-from .stages import PREFIX, Stage
+from .stages import PREFIX, Stage, until
 from .test_routes import MARA, drawn, keep, ok
 
 GENERATE = f"{MARA}/generate-initial-image"
@@ -114,21 +114,21 @@ def test_405_tells_what_is_allowed(stage: Stage) -> None:
 
 
 def test_409_a_second_request_while_one_runs(stage: Stage) -> None:
-    stage.simulator.switches.generation_seconds = 1.0
+    gate = stage.gate()
     answers: list[httpx.Response] = []
     first = threading.Thread(target=lambda: answers.append(stage("POST", GENERATE, json={})))
     first.start()
-    while stage.posts == 0:
-        pass
+    until(lambda: stage.posts == 1)
     for asked in (GENERATE, f"{MARA}/generate-360-set"):
         answer = stage("POST", asked, json={})
         refused(answer, 409, "IN_PROGRESS")
         assert answer.headers["retry-after"] == str(answer.json()["retryAfter"])
     events = stage("POST", GENERATE, json={}, headers={"Accept": "text/event-stream"})
     refused(events, 409, "IN_PROGRESS")
-    assert stage("POST", "/v1/characters/otto/generate-initial-image").status_code == 200
-    first.join(30)
+    gate.set()
+    first.join(60)
     ok(answers[0])
+    assert stage("POST", "/v1/characters/otto/generate-initial-image").status_code == 200
     assert stage.posts == 2
 
 
