@@ -37,7 +37,8 @@ export const can = {
   view: (image) => image.media !== null,
   download: (image) => Boolean(image.media?.url),
   copyLink: (image) => Boolean(image.media?.url),
-  retry: (image) => image.status === "failed",
+  // What was never drawn cannot be fetched; to ask for it anew is a new portfolio.
+  retry: (image) => image.status === "failed" && Boolean(image.sourceUrl || image.externalId),
   restore: (image) =>
     image.kind === "reference" && image.status === "succeeded" && !isCurrent(image),
   remove: () => true,

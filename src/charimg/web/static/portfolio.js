@@ -1,6 +1,6 @@
 // The portfolio panel: which reference, the job's progress, and every shot's slot.
 
-import { actions, isCurrent } from "./actions.js";
+import { actions, can, isCurrent } from "./actions.js";
 import { fmt, t } from "./config.js";
 import { $, button, h, icon, isOff, roving, setOff } from "./dom.js";
 import { jobs, latest, run, running, subscribe } from "./operations.js";
@@ -112,6 +112,15 @@ function slot({ image, name, state }, index) {
       h("span", { class: "ci-hidden", text: `${label}: ${t(`slot_${state}`)}` }),
     );
   }
+  if (image.status === "failed" && !can.retry(image)) {
+    const reason = `${label}: ${image.error ?? t("status_failed")}`;
+    return h(
+      "li",
+      { class: "ci-slot failed", title: reason },
+      icon("error"),
+      h("span", { class: "ci-hidden", text: reason }),
+    );
+  }
   if (image.status === "failed") {
     const busy = store.busy.has(image.id);
     const off = busy || running() !== null;
@@ -163,7 +172,7 @@ function showSlots() {
     .join();
   if (signature === drawnSlots) return;
   drawnSlots = signature;
-  const failures = all.filter(({ image }) => image?.status === "failed").map(({ image }) => image);
+  const failures = all.map(({ image }) => image).filter((image) => image && can.retry(image));
   const stored = all.filter(({ image }) => image?.status === "succeeded").length;
   const box = $("ci-slots");
   const focused = box.contains(document.activeElement)

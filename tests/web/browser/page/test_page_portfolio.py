@@ -75,6 +75,19 @@ def test_all_failed_shots_are_retried_at_once(drawn: Page, studio: Studio) -> No
     expect(panel(drawn, "360° Portfolio")).to_contain_text("4/4 stored")
 
 
+def test_a_shot_that_was_never_drawn_says_why_and_offers_no_retry(
+    drawn: Page, studio: Studio
+) -> None:
+    studio.switch(shots=3, failing_shots=1)
+    start(drawn).click()
+    expect(panel(drawn, "360° Portfolio")).to_contain_text("2/3 stored")
+    failed = cards(drawn).filter(has_text="Failed")
+    expect(failed).to_have_count(1)
+    expect(failed.get_by_role("button", name="Retry")).to_have_count(0)
+    expect(drawn.get_by_role("button", name="Retry 1 failed")).to_have_count(0)
+    expect(slots(drawn).locator("button")).to_have_count(2)
+
+
 def test_a_shot_that_fails_again_says_why_on_its_card(drawn: Page, studio: Studio) -> None:
     studio.switch(shots=2, file_errors=1)
     start(drawn).click()
