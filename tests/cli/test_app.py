@@ -32,6 +32,7 @@ COMMANDS = {
     "generate portfolio",
     "generate scene",
     "list",
+    "bulk",
     "migrate",
     "show",
     "delete",
@@ -67,6 +68,8 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
     reference = world.reference()["id"]
     world.read("characters", "add", "Bo")
     world.switch(html_files=1)
+    characters = world.directory / "characters.csv"
+    characters.write_text("character_id\nmara\n")
     calls: dict[str, tuple[int, Any]] = {
         "characters add": (0, world.read("characters", "add", "Cy", "--json")),
         "characters link": (0, world.run("characters", "link", "bo", "--create", "--json")),
@@ -80,6 +83,7 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
         "generate reference": (0, world.run("generate", "reference", "mara", "--json")),
         "delete": (0, world.run("delete", "mara", "--all", "--yes", "--json")),
         "recover": (0, world.run("recover", "--json")),
+        "bulk": (0, world.run("bulk", "recover", "--characters", characters, "--json")),
         "migrate": (0, world.read("migrate", "--to-directory", world.directory / "x", "--json")),
         "doctor": (0, world.run("doctor", "--json")),
     }

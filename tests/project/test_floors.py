@@ -39,6 +39,7 @@ FLOORS = {
     "_assembly": 4,
     "stores": 4,
     "testing": 5,
+    "bulk": 5,
     "cli": 5,
     "web": 5,
     "__main__": 6,
@@ -56,6 +57,7 @@ SIDEWAYS = {
     # The demo runs against the simulator.
     ("cli", "testing"),
     ("cli", "web"),
+    ("cli", "bulk"),
 }
 """Rooms of one floor that may import each other, in this direction. The package itself, where the
 public names are gathered, is no room: it imports by name only, and nothing takes more from it

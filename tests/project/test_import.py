@@ -56,7 +56,8 @@ def test_one_store_does_not_pay_for_another() -> None:
 
 def test_no_public_name_loads_an_extra() -> None:
     code = "\n".join(
-        f"from {module} import *" for module in ("charimg", "charimg.stores", "charimg.testing")
+        f"from {module} import *"
+        for module in ("charimg", "charimg.bulk", "charimg.stores", "charimg.testing")
     )
     # httpx itself looks for what its own command needs.
     theirs = packages(loaded("import httpx"))

@@ -22,7 +22,7 @@ from charimg import errors
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [
     importlib.import_module(name)
-    for name in ("charimg", "charimg.stores", "charimg.testing", "charimg.web")
+    for name in ("charimg", "charimg.bulk", "charimg.stores", "charimg.testing", "charimg.web")
 ]
 PUBLIC = [
     pytest.param(module, name, id=f"{module.__name__}.{name}")

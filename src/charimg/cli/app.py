@@ -11,7 +11,19 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from . import characters, demo, doctor, generate, images, migrate, prompt, recover, serve, simulate
+from . import (
+    bulk,
+    characters,
+    demo,
+    doctor,
+    generate,
+    images,
+    migrate,
+    prompt,
+    recover,
+    serve,
+    simulate,
+)
 from .exit_codes import MEANINGS, ExitCode
 from .report import Report
 
@@ -106,6 +118,7 @@ app.command("show")(images.show)
 app.command("delete")(images.delete)
 app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
+app.command("bulk")(bulk.bulk)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)
 

@@ -1,0 +1,126 @@
+"""What was done, in one file of JSON Lines: a second run reads there what it need not do."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from .._json import from_json, to_json
+from ..errors import ConfigurationError, InvalidArgument, StorageError
+from ..models import utcnow
+from .values import BulkResult, BulkWork
+
+__all__ = ["Manifest"]
+
+_VERSION = 1
+
+
+@frozen(kw_only=True)
+class _Head:
+    charimg_bulk: int
+    work: str
+    begun_at: datetime
+
+
+class Manifest:
+    """The file, open and locked for one run.
+
+    Its first line tells the work and when it began; every other line is the result of a task, and
+    of several for one task the last counts. A line that a crash has cut off is dropped.
+
+    Args:
+        path: The file; made if it is missing.
+        work: What is done.
+
+    Raises:
+        ConfigurationError: It cannot be opened, or another run has it.
+        InvalidArgument: It is that of another work.
+        StorageError: It is damaged, or was written by something else.
+    """
+
+    def __init__(self, path: Path, work: BulkWork) -> None:
+        self._path = path
+        try:
+            self._file = path.open("a+b", buffering=0)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The manifest {str(path)!r} cannot be opened: {error.strerror}."
+            ) from error
+        try:
+            self._lock()
+            self._read(work)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _lock(self) -> None:
+        try:
+            import fcntl
+        except ImportError:
+            # Not on Windows: there the leases of the characters alone keep two runs apart.
+            return
+        try:
+            # Of this process alone: a worker that was forked and outlives it does not hold it.
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigurationError(
+                f"Another run works with the manifest {str(self._path)!r}; wait for its end."
+            ) from error
+
+    def _read(self, work: BulkWork) -> None:
+        self._file.seek(0)
+        whole, newline, _ = self._file.read().rpartition(b"\n")
+        self._file.truncate(len(whole) + len(newline))
+        lines = whole.split(b"\n") if newline else []
+        self.results: dict[str, BulkResult] = {}
+        if not lines:
+            self.begun_at = utcnow()
+            self._write(_Head(charimg_bulk=_VERSION, work=work.value, begun_at=self.begun_at))
+            return
+        head = self._parse(_Head, lines[0], 1)
+        if head.charimg_bulk != _VERSION:
+            raise StorageError(f"A newer charimg wrote the manifest {str(self._path)!r}.")
+        if head.work != work:
+            raise InvalidArgument(
+                f"The manifest {str(self._path)!r} is that of {head.work}, not of {work}; give "
+                "another one."
+            )
+        self.begun_at = head.begun_at
+        for number, line in enumerate(lines[1:], start=2):
+            result = self._parse(BulkResult, line, number)
+            self.results[result.key] = result
+
+    def _parse(self, expected: type[Any], line: bytes, number: int) -> Any:
+        what = f"line {number} of the manifest {str(self._path)!r}"
+        try:
+            data = json.loads(line)
+        except ValueError as error:
+            raise StorageError(f"Cannot read {what}: it is not JSON.") from error
+        return from_json(expected, data, what=what)
+
+    def add(self, result: BulkResult) -> None:
+        """Write a result down; it is on the disk when this returns.
+
+        Raises:
+            StorageError: The file takes nothing.
+        """
+        self._write(result)
+        self.results[result.key] = result
+
+    def _write(self, value: object) -> None:
+        try:
+            self._file.write(json.dumps(to_json(value)).encode() + b"\n")
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise StorageError(
+                f"The manifest {str(self._path)!r} takes nothing: {error.strerror}."
+            ) from error
+
+    def close(self) -> None:
+        """Close the file, which lets another run have it."""
+        self._file.close()

@@ -1,0 +1,204 @@
+"""The run: hand tasks out, a few at a time, and write down how each ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from ..errors import InvalidArgument
+from ..models import utcnow
+from .manifest import Manifest
+from .values import (
+    BulkCallback,
+    BulkOutcome,
+    BulkProgress,
+    BulkReport,
+    BulkResult,
+    BulkTask,
+    BulkWork,
+    check_task,
+)
+from .worker import Job, OpenService, code_of, perform
+
+__all__ = ["run_bulk"]
+
+
+def run_bulk(
+    work: str,
+    tasks: Iterable[BulkTask | str],
+    *,
+    open_service: OpenService,
+    executor: Executor,
+    in_flight: int = 4,
+    manifest: str | PathLike[str] | None = None,
+    on_progress: BulkCallback | None = None,
+) -> BulkReport:
+    """Do one work over many characters.
+
+    Each task opens a service of its own in the worker, looks first at what was left of the
+    character and finishes it, and draws only what is not there. So a run that was broken off, by a
+    worker that was killed for example, is simply run again with the same manifest: what may have
+    been sent is recovered and never posted again.
+
+    Args:
+        work: A `BulkWork`.
+        tasks: The characters, by id or with options.
+        open_service: Opens a service in the worker, `CharacterImageService.from_env` for example.
+            With processes it must pickle.
+        executor: Where the work is done: threads, processes, or whatever gives such an executor.
+            The caller closes it.
+        in_flight: How many characters are handed out at once at most, over all workers.
+        manifest: A file that remembers what is done. Without one a second run begins anew.
+        on_progress: Told how far it is.
+
+    Returns:
+        How each task ended. A failure of a character is in its result and ends nothing. After the
+        loss of a worker process nothing more is handed out, and results are missing for the rest.
+
+    Raises:
+        InvalidArgument: No such work or option, a character is there twice, or the manifest is
+            that of another work.
+        ConfigurationError: The manifest cannot be opened, or another run has it.
+        StorageError: The manifest is damaged, or takes nothing.
+    """
+    chosen = _work(work)
+    if in_flight < 1:
+        raise InvalidArgument(f"in_flight must be at least 1, not {in_flight}.")
+    asked = _asked(chosen, tasks)
+    with _opened(manifest, chosen) as book:
+        run = _Run(chosen, asked, open_service, executor, in_flight, book, on_progress)
+        return run.to_end()
+
+
+class _Run:
+    def __init__(
+        self,
+        work: BulkWork,
+        tasks: dict[str, BulkTask],
+        open_service: OpenService,
+        executor: Executor,
+        in_flight: int,
+        manifest: Manifest | None,
+        on_progress: BulkCallback | None,
+    ) -> None:
+        self.tasks = tasks
+        self.open_service = open_service
+        self.executor = executor
+        self.in_flight = in_flight
+        self.manifest = manifest
+        self.on_progress = on_progress
+        earlier = {} if manifest is None else manifest.results
+        self.results = {
+            key: earlier[key]
+            for key in tasks
+            if key in earlier and earlier[key].outcome == BulkOutcome.DONE
+        }
+        self.skipped = len(self.results)
+        since = utcnow() if manifest is None else manifest.begun_at
+        self.waiting = iter(
+            [
+                Job(work=work, task=task, since=since)
+                for key, task in tasks.items()
+                if key not in self.results
+            ]
+        )
+        self.running: dict[Future[BulkResult], BulkTask] = {}
+        self.broken = False
+        self.begun = time.monotonic()
+
+    def to_end(self) -> BulkReport:
+        self.tell(None)
+        try:
+            self.hand_out()
+            while self.running:
+                ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    self.settle(_result(self.running.pop(future), future))
+                    self.broken |= isinstance(future.exception(), BrokenExecutor)
+                self.hand_out()
+        finally:
+            for future in self.running:
+                future.cancel()
+        results = [self.results[key] for key in self.tasks if key in self.results]
+        return BulkReport.of(len(self.tasks), self.skipped, results)
+
+    def hand_out(self) -> None:
+        while not self.broken and len(self.running) < self.in_flight:
+            job = next(self.waiting, None)
+            if job is None:
+                return
+            try:
+                future = self.executor.submit(perform, self.open_service, job)
+            except BrokenExecutor:
+                self.broken = True
+                return
+            self.running[future] = job.task
+
+    def settle(self, result: BulkResult) -> None:
+        self.results[result.key] = result
+        if self.manifest is not None:
+            self.manifest.add(result)
+        self.tell(result)
+
+    def tell(self, result: BulkResult | None) -> None:
+        if self.on_progress is None:
+            return
+        done, total = len(self.results), len(self.tasks)
+        rate = (done - self.skipped) / max(time.monotonic() - self.begun, 1e-9)
+        self.on_progress(
+            BulkProgress(
+                result=result,
+                done=done,
+                total=total,
+                rate=rate,
+                remaining_seconds=(total - done) / rate if rate else None,
+            )
+        )
+
+
+def _result(task: BulkTask, future: Future[BulkResult]) -> BulkResult:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return BulkResult(
+        key=task.key,
+        character_id=task.character_id,
+        outcome=BulkOutcome.INTERRUPTED,
+        code="WORKER_LOST" if isinstance(error, BrokenExecutor) else code_of(error),
+        message=f"The worker gave no result ({type(error).__name__}).",
+    )
+
+
+def _work(value: str) -> BulkWork:
+    try:
+        return BulkWork(value)
+    except ValueError as error:
+        known = ", ".join(BulkWork)
+        raise InvalidArgument(f"There is no work {value!r}; choose one of: {known}.") from error
+
+
+def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTask]:
+    found: dict[str, BulkTask] = {}
+    for each in tasks:
+        task = BulkTask(character_id=each) if isinstance(each, str) else each
+        check_task(work, task)
+        if task.key in found:
+            raise InvalidArgument(f"Character {task.character_id!r} is there twice.")
+        found[task.key] = task
+    return found
+
+
+@contextmanager
+def _opened(path: str | PathLike[str] | None, work: BulkWork) -> Iterator[Manifest | None]:
+    if path is None:
+        yield None
+        return
+    manifest = Manifest(Path(path), work)
+    try:
+        yield manifest
+    finally:
+        manifest.close()

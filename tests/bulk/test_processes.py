@@ -1,0 +1,82 @@
+"""Many characters in worker processes: failures, a killed worker, and the run after that."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from charimg import ImageKind
+from charimg.bulk import BulkOutcome, run_bulk
+
+from .stage import SHOTS, Stage
+
+
+@contextmanager
+def pool(workers: int = 2) -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+def test_failures_are_taken_up_by_the_next_run(stage: Stage, tmp_path: Path) -> None:
+    ids = stage.references(*(f"c{n:02}" for n in range(12)))
+    manifest = tmp_path / "run.jsonl"
+    stage.switch(set360_errors=3)
+    with pool() as executor:
+        first = run_bulk(
+            "portfolio", ids, open_service=stage.opener(), executor=executor, manifest=manifest
+        )
+        assert (first.outcomes["done"], first.outcomes["failed"]) == (9, 3)
+        assert first.codes == {"SERVER_ERROR": 3}
+        assert not first.complete
+        assert stage.counters.set360_posts == 12
+        second = run_bulk(
+            "portfolio", ids, open_service=stage.opener(), executor=executor, manifest=manifest
+        )
+    assert second.complete
+    assert second.skipped == 9
+    assert [result.character_id for result in second.results] == ids
+    assert stage.counters.set360_posts == 15
+    for each in ids:
+        assert len(stage.images(each, ImageKind.PORTFOLIO_ITEM)) == SHOTS
+
+
+def test_a_killed_worker_is_recovered_and_nothing_is_posted_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    ids = stage.references(*(f"c{n:02}" for n in range(10)))
+    manifest = tmp_path / "run.jsonl"
+    with pool() as executor:
+        first = run_bulk(
+            "portfolio",
+            ids,
+            open_service=stage.opener("c03"),
+            executor=executor,
+            in_flight=2,
+            manifest=manifest,
+        )
+    assert (stage.root / "killed").exists()
+    assert first.codes["WORKER_LOST"] == first.outcomes["interrupted"] > 0
+    lost = next(each for each in first.results if each.character_id == "c03")
+    assert lost.outcome == BulkOutcome.INTERRUPTED
+    # After the loss of a worker nothing more is handed out.
+    assert len(first.results) < len(ids)
+    with pool() as executor:
+        second = run_bulk(
+            "portfolio", ids, open_service=stage.opener("c03"), executor=executor, manifest=manifest
+        )
+    again = {each.character_id: each for each in second.results}
+    assert again["c03"].recovered
+    # The pool ends its other worker, too. If that was just about to send its request, nobody can
+    # tell whether it did: such a character is told, and not drawn again.
+    unknown = [each for each in ids if again[each].outcome == BulkOutcome.UNKNOWN]
+    assert len(unknown) <= 1
+    for each in ids:
+        stored = stage.images(each, ImageKind.PORTFOLIO_ITEM)
+        assert {image.id for image in stored} == set(again[each].images)
+        assert len(stored) == (0 if each in unknown else SHOTS)
+        assert each in unknown or again[each].outcome == BulkOutcome.DONE
+    assert stage.counters.set360_posts == len(ids) - len(unknown)
+    assert stage.counters.initial_image_posts == len(ids)
