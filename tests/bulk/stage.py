@@ -26,6 +26,7 @@ from charimg.events import ImageStored
 
 SHOTS = 3
 FAST = JobPolicy(interval=0.01, interval_max=0.02, deadline=60, stall=60, cancel_grace=0)
+IMPATIENT = JobPolicy(interval=0.01, interval_max=0.02, deadline=0.1, stall=60, cancel_grace=0)
 
 
 class KillsOnce:
@@ -49,14 +50,14 @@ class KillsOnce:
 
 @contextmanager
 def open_service(
-    root: Path, url: str, victim: str | None = None
+    root: Path, url: str, victim: str | None = None, job_policy: JobPolicy = FAST
 ) -> Iterator[CharacterImageService]:
     """Open a service; with a victim, the process dies in the middle of that one's portfolio."""
     with (
         CharacterLibrary(url, retries=RetryPolicy.off()) as library,
         Downloader(retries=RetryPolicy.off()) as downloader,
         CharacterImageService.local(
-            root, library=library, downloader=downloader, job_policy=FAST, concurrency=1
+            root, library=library, downloader=downloader, job_policy=job_policy, concurrency=1
         ) as service,
     ):
         if victim is not None:

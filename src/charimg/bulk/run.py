@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
@@ -99,13 +100,13 @@ class _Run:
         }
         self.skipped = len(self.results)
         since = utcnow() if manifest is None else manifest.begun_at
-        self.waiting = iter(
-            [
-                Job(work=work, task=task, since=since)
-                for key, task in tasks.items()
-                if key not in self.results
-            ]
-        )
+        # The tasks of one character come one after another: they would only meet its lease.
+        self.waiting: dict[str, deque[Job]] = {}
+        for key, task in tasks.items():
+            if key not in self.results:
+                jobs = self.waiting.setdefault(task.character_id, deque())
+                jobs.append(Job(work=work, task=task, since=since))
+        self.ready = deque(self.waiting)
         self.running: dict[Future[BulkResult], BulkTask] = {}
         self.broken = False
         self.begun = time.monotonic()
@@ -117,8 +118,11 @@ class _Run:
             while self.running:
                 ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    self.settle(_result(self.running.pop(future), future))
+                    task = self.running.pop(future)
+                    if self.waiting[task.character_id]:
+                        self.ready.append(task.character_id)
                     self.broken |= isinstance(future.exception(), BrokenExecutor)
+                    self.settle(_result(task, future))
                 self.hand_out()
         finally:
             for future in self.running:
@@ -127,10 +131,8 @@ class _Run:
         return BulkReport.of(len(self.tasks), self.skipped, results)
 
     def hand_out(self) -> None:
-        while not self.broken and len(self.running) < self.in_flight:
-            job = next(self.waiting, None)
-            if job is None:
-                return
+        while self.ready and not self.broken and len(self.running) < self.in_flight:
+            job = self.waiting[self.ready.popleft()].popleft()
             try:
                 future = self.executor.submit(perform, self.open_service, job)
             except BrokenExecutor:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .process import on_terminal, without_escapes
+
+
+@pytest.fixture
+def cast(world: Any) -> Any:
+    """A second linked character beside Mara."""
+    world.read("characters", "add", "Bo", "--id", "bo")
+    assert world.run("characters", "link", "bo", "--create").code == 0
+    return world
+
+
+def csv_of(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_references_then_portfolios_with_a_manifest(cast: Any, tmp_path: Path) -> None:
+    rows = csv_of(tmp_path / "in.csv", 'character_id,prompt\nmara,"A face, exact."\nbo,\n')
+    answer = cast.run("bulk", "reference", "--characters", rows, "--json", "--workers", "2")
+    assert answer.code == 0, answer.err
+    assert answer.json["outcomes"]["done"] == answer.json["total"] == 2
+    assert answer.json["failures"] == []
+    assert "reference of 2 characters" in answer.err
+    assert cast.images()[0]["prompt"] == "A face, exact."
+    rows = csv_of(
+        tmp_path / "in.jsonl",
+        '{"character_id": "mara", "max_retries": 1}\n\n{"character_id": "bo", "style": null}\n',
+    )
+    out, manifest = tmp_path / "out.jsonl", tmp_path / "run.jsonl"
+    args = ("bulk", "portfolio", "--characters", rows, "--manifest", manifest, "--out", out)
+    cast.switch(html_files=1)
+    answer = cast.run(*args, "--limit", "1")
+    assert answer.code == 7
+    assert "partial: mara: " in answer.err
+    assert "IMAGES_FAILED: 1" in answer.err
+    assert "partial  1" in answer.out
+    assert "Run the same command again" in answer.err
+    assert [json.loads(line)["failed"] for line in out.read_text().splitlines()] == [1, 0]
+    answer = cast.run(*args)
+    assert answer.code == 0, answer.err
+    assert "1 were done by an earlier run." in answer.err
+    results = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [each["characterReference"] for each in results] == ["mara", "bo"]
+    assert [len(each["images"]) for each in results] == [3, 3]
+    assert cast.counters["set360Posts"] == 2
+
+
+def test_results_as_csv_and_characters_from_stdin(cast: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out.CSV"
+    rows = (
+        "\ufeffcharacter_id,scene_context,additional_characters\r\n"
+        'mara,"She waits,\nlong.",Bo; Cy\r\nnobody,She runs.,\r\n'
+    )
+    cast.reference()
+    answer = cast.run("bulk", "scene", "--characters", "-", "--out", out, stdin=rows)
+    assert answer.code == 7
+    assert "failed: nobody: " in answer.err
+    with out.open(newline="", encoding="utf-8") as file:
+        first, second = csv.DictReader(file)
+    (image,) = cast.images("--kind", "scene")
+    assert (first["characterReference"], first["images"]) == ("mara", image["id"])
+    assert image["prompt"] == "She waits,\nlong."
+    assert (second["outcome"], second["code"]) == ("failed", "CHARACTER_NOT_FOUND")
+    sent = [each.json for each in cast.server.simulator.requests if "scene" in each.path]
+    assert [each["additionalCharacters"] for each in sent] == [["Bo", "Cy"]]
+
+
+@pytest.mark.parametrize(
+    ("work", "text", "told"),
+    [
+        ("retry", "name\nmara\n", "line 2 has no character_id"),
+        ("retry", "character_id\nmara,more\n", "line 2 has too many cells"),
+        ("retry", 'character_id\n"mara\n', "is not CSV"),
+        ("retry", '{"character_id": 7}\n', "line 1 has no character_id"),
+        ("retry", '{"character_id": "mara"}\n{"\n', "line 2 is not JSON"),
+        ("retry", '{"character_id": "mara"}\n7\n', "line 2 is not a JSON object"),
+        ("retry", "character_id,prompt\nmara,A face.\n", "has no option 'prompt'"),
+        ("portfolio", "character_id,max_retries\nmara,many\n", "must be an integer"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    world: Any, tmp_path: Path, work: str, text: str, told: str
+) -> None:
+    rows = csv_of(tmp_path / "in", text)
+    answer = world.run("bulk", work, "--characters", rows, "--json")
+    assert answer.code == 2
+    assert told in answer.json["error"]["message"]
+
+
+def test_files_that_cannot_be_used(world: Any, tmp_path: Path) -> None:
+    missing = world.run("bulk", "retry", "--characters", tmp_path / "none.csv")
+    assert (missing.code, "cannot be read" in missing.err) == (2, True)
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    written = world.run("bulk", "retry", "--characters", rows, "--out", tmp_path)
+    assert (written.code, "cannot be written" in written.err) == (6, True)
+    wrong = world.run_command("bulk", "retry", "--characters", rows, "-d", tmp_path / "nowhere")
+    assert (wrong.code, "nothing of charimg's" in wrong.err) == (2, True)
+
+
+def test_a_bar_on_a_terminal(world: Any, tmp_path: Path) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    code, shown = on_terminal(
+        "bulk", "reference", "--characters", rows, "--directory", world.directory,
+        "--library-url", world.server.url,
+    )  # fmt: skip
+    assert code == 0
+    assert "1/1" in without_escapes(shown)
+    assert "/s, 0:00:00 left" in without_escapes(shown)
