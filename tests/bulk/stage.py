@@ -29,30 +29,26 @@ FAST = JobPolicy(interval=0.01, interval_max=0.02, deadline=60, stall=60, cancel
 IMPATIENT = JobPolicy(interval=0.01, interval_max=0.02, deadline=0.1, stall=60, cancel_grace=0)
 
 
-class KillsOnce:
-    """A hook of the service's downloads: kills its process when a character's second image is in.
+class Kills:
+    """A progress callback that kills its process when the second image of a portfolio is in.
 
-    Only the first process that comes by is killed; the file says that it was.
+    Once for each character: the file says that it was.
     """
 
-    def __init__(self, service: CharacterImageService, victim: str, mark: Path) -> None:
-        self.media = service.media
-        self.victim = victim
+    def __init__(self, mark: Path) -> None:
         self.mark = mark
 
     def __call__(self, event: object) -> None:
-        if not isinstance(event, ImageStored) or event.image.character_id != self.victim:
-            return
-        if event.done == 2 and not self.mark.exists():
+        if isinstance(event, ImageStored) and event.done == 2 and not self.mark.exists():
             self.mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
 @contextmanager
 def open_service(
-    root: Path, url: str, victim: str | None = None, job_policy: JobPolicy = FAST
+    root: Path, url: str, victims: tuple[str, ...] = (), job_policy: JobPolicy = FAST
 ) -> Iterator[CharacterImageService]:
-    """Open a service; with a victim, the process dies in the middle of that one's portfolio."""
+    """Open a service; the process dies in the middle of the portfolio of each victim."""
     with (
         CharacterLibrary(url, retries=RetryPolicy.off()) as library,
         Downloader(retries=RetryPolicy.off()) as downloader,
@@ -60,16 +56,16 @@ def open_service(
             root, library=library, downloader=downloader, job_policy=job_policy, concurrency=1
         ) as service,
     ):
-        if victim is not None:
-            _arm(service, victim, root / "killed")
+        arm(service, root, victims)
         yield service
 
 
-def _arm(service: CharacterImageService, victim: str, mark: Path) -> None:
+def arm(service: CharacterImageService, root: Path, victims: tuple[str, ...]) -> None:
+    """Let portfolios of the victims kill the process."""
     generate = service.generate_portfolio
 
     def armed(character_id: str, **options: Any) -> Any:
-        kill = KillsOnce(service, victim, mark)
+        kill = Kills(root / f"killed-{character_id}") if character_id in victims else None
         return generate(character_id, **options, on_progress=kill)
 
     service.generate_portfolio = armed  # type: ignore[method-assign]
@@ -82,8 +78,13 @@ class Stage:
     root: Path
     server: Any
 
-    def opener(self, victim: str | None = None) -> OpenService:
-        return partial(open_service, self.root, self.server.url, victim)
+    def opener(self, *victims: str) -> OpenService:
+        return partial(open_service, self.root, self.server.url, victims)
+
+    @property
+    def killed(self) -> set[str]:
+        """Whose portfolios have killed a process."""
+        return {path.name.removeprefix("killed-") for path in self.root.glob("killed-*")}
 
     def add(self, *ids: str) -> list[str]:
         with self.opener()() as service:

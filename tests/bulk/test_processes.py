@@ -57,7 +57,7 @@ def test_a_killed_worker_is_recovered_and_nothing_is_posted_again(
             in_flight=2,
             manifest=manifest,
         )
-    assert (stage.root / "killed").exists()
+    assert stage.killed == {"c03"}
     assert first.codes["WORKER_LOST"] == first.outcomes["interrupted"] > 0
     lost = next(each for each in first.results if each.character_id == "c03")
     assert lost.outcome == BulkOutcome.INTERRUPTED

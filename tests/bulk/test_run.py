@@ -265,7 +265,7 @@ def test_a_job_that_still_runs_is_waited_for(stage: Stage, bulk: Bulk) -> None:
 
 
 def _impatient(stage: Stage) -> Any:
-    return partial(open_service, stage.root, stage.server.url, None, IMPATIENT)
+    return partial(open_service, stage.root, stage.server.url, (), IMPATIENT)
 
 
 def test_somebody_else_at_work_is_told(stage: Stage, bulk: Bulk, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def test_results_as_csv_and_characters_from_stdin(cast: Any, tmp_path: Path) -> 
     assert (first["characterReference"], first["images"]) == ("mara", image["id"])
     assert image["prompt"] == "She waits,\nlong."
     assert (second["outcome"], second["code"]) == ("failed", "CHARACTER_NOT_FOUND")
-    sent = [each.json for each in cast.server.simulator.requests if "scene" in each.path]
-    assert [each["additionalCharacters"] for each in sent] == [["Bo", "Cy"]]
+    sent = [each.json for each in cast.server.simulator.requests if each.method == "POST"]
+    assert sent[-1]["additionalCharacters"] == ["Bo", "Cy"]
 
 
 @pytest.mark.parametrize(
