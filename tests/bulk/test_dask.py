@@ -1,21 +1,45 @@
-"""A Dask cluster of processes as the engine, workers killed in the middle of portfolios."""
+"""A Dask cluster of processes as the engine, workers killed in the middle of portfolios.
+
+Under ``CHARIMG_SOAK`` there are 500 characters, in the suite a few.
+"""
 
 from __future__ import annotations
 
+import os
+import random
 from pathlib import Path
 
+import pytest
+from attrs import evolve
 from distributed import Client, LocalCluster
 
 from charimg import ImageKind
 from charimg.bulk import run_bulk
 
+from ..servers.postgres import PostgresServer
+from ..servers.postgres import postgres_server as postgres_server
 from .stage import SHOTS, Stage
 
+CHARACTERS, KILLED = (500, 40) if os.environ.get("CHARIMG_SOAK") else (16, 3)
 
-def test_killed_workers_of_a_cluster(stage: Stage, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("records", ["sqlite", "postgres"])
+def test_killed_workers_of_a_cluster(
+    stage: Stage,
+    records: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The cluster gives a lost task to another worker, which recovers it: one run is enough."""
-    ids = stage.references(*(f"c{n:02}" for n in range(16)))
-    victims = ("c02", "c07", "c11")
+    if records == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        monkeypatch.setenv("CHARIMG_METADATA", server.new_database())
+        monkeypatch.setenv("CHARIMG_DIR", str(stage.root))
+        monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", stage.server.url)
+        stage = evolve(stage, from_env=True)
+    ids = stage.references(*(f"c{n:03}" for n in range(CHARACTERS)))
+    victims = random.sample(ids, KILLED)
     with (
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
