@@ -31,6 +31,7 @@ NAMES = {
     "__aexit__": "__exit__",
     "_async": "_sync",
     "aask": "ask",
+    "acheck_service": "check_service",
     "aclose": "close",
     "aclosing": "closing",
     "arun_bounded": "run_bounded",

@@ -55,7 +55,8 @@ def test_elsewhere_a_token_is_made(tmp_path: Path) -> None:
         url = url_of(process)
         base, _, token = url.partition("/?token=")
         assert len(token) >= 32
-        base = base.replace("0.0.0.0", "127.0.0.1")
+        assert "0.0.0.0" not in base
+        base = f"http://127.0.0.1:{base.rpartition(':')[2]}"
         with pytest.raises(urllib.error.HTTPError, match="401"):
             fetch(f"{base}/v1/characters/mara-voss/images")
         bearer = {"Authorization": f"Bearer {token}"}

@@ -86,11 +86,33 @@ def test_doctor_says_in_one_line_what_is_wrong(
     assert told.code == 6
     found = findings(told)
     assert found["characters"][0] == "ok"
-    assert found["media"][0] == found["metadata"][0] == found["ledger"][0] == "error"
+    assert found["media"][0] == found["ledger"][0] == "error"
+    assert found["metadata"][0] == "warning"
+    assert "not tried" in found["metadata"][1]
     assert found["ledger"][1].startswith("PostgreSQL studio on 127.0.0.1:1: ")
     assert "Is the server up" in found["ledger"][1]
     assert "hush" not in told.out + told.err
     assert all("\n" not in message for _, message in found.values())
+
+
+def test_a_directory_that_nothing_is_kept_in_is_not_said_to_be_made(
+    world: Any, s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARIMG_METADATA", f"sqlite:///{tmp_path}/elsewhere.sqlite")
+    monkeypatch.setenv("CHARIMG_MEDIA", s3_url)
+    found = findings(world.run("doctor", "--json"))
+    assert found["directory"] == ("ok", "none is used: every store has a URL of its own")
+
+
+def test_a_line_about_an_image_shows_no_signed_url(
+    world: Any, s3_url: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("CHARIMG_MEDIA", s3_url)
+    drawn = world.run("generate", "reference", "mara", "--prompt", "A face.")
+    assert drawn.code == 0, drawn.err
+    assert "X-Amz-Signature" not in drawn.out + drawn.err
+    shown = world.run("generate", "reference", "mara", "--prompt", "Another.", "--json")
+    assert "X-Amz-Signature" in shown.json["image"]["media"]["url"]
 
 
 def test_an_image_that_was_paid_for_and_not_stored_is_told(

@@ -21,7 +21,7 @@ from charimg._concurrency import arun_bounded, asleep, asuggest, asurely
 from charimg._assembly.embedded import async_embedded
 from charimg._assembly.stores import async_open_stores
 from charimg._assembly.suggesters import async_suggester
-from charimg.web._permission import aask
+from charimg.web._permission import aask, acheck_service
 
 
 class AsyncThing:
@@ -30,6 +30,7 @@ class AsyncThing:
     async def aclose(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(arun_bounded, asleep, asurely, async_embedded, aclosing, x)
         stack.push_async_callback(aask, async_open_stores, async_suggester, asuggest)
+        acheck_service(stack)
 
 
 decorate = asynccontextmanager

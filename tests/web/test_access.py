@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -227,3 +228,17 @@ def test_a_service_may_be_given_itself() -> None:
     sync, later = object.__new__(CharacterImageService), object.__new__(AsyncCharacterImageService)
     assert Workspace(sync, authorize=lambda *_: True).service is sync
     assert AsyncWorkspace(later, authorize=lambda *_: True).service is later
+
+
+def test_the_service_of_the_other_mode_is_refused_before_the_first_request(
+    tmp_path: Path,
+) -> None:
+    with (
+        CharacterImageService.local(tmp_path, library="http://library.test") as service,
+        pytest.raises(ConfigurationError, match="AsyncCharacterImageService"),
+    ):
+        AsyncWorkspace(cast("Any", service), authorize=lambda *_: True)
+    other = AsyncCharacterImageService.local(tmp_path, library="http://library.test")
+    with pytest.raises(ConfigurationError, match="not the async one"):
+        Workspace(cast("Any", other), authorize=lambda *_: True)
+    asyncio.run(other.aclose())

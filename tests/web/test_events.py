@@ -165,7 +165,19 @@ def test_a_listener_that_leaves_comes_back_and_pays_once(stage: Stage) -> None:
     late = events(stage, "GET", at, headers={"Last-Event-ID": f"{data['operationId']}.2"})
     assert [name for _, name, _ in late] == ["done"]
     beyond = events(stage, "GET", at, headers={"Last-Event-ID": f"{data['operationId']}.99"})
-    assert beyond == []
+    assert [name for _, name, _ in beyond] == ["started", "image", "done"]
+    assert stage.posts == 1
+    # What is no id of ours, or one of another kind, is no order of a new image.
+    for given, status, code in [
+        ("foo", 400, "BAD_EVENT_ID"),
+        (".", 400, "BAD_EVENT_ID"),
+        (f"{data['operationId']}.x", 400, "BAD_EVENT_ID"),
+    ]:
+        asked = stage("POST", GENERATE, json={}, headers={**EVENTS, "Last-Event-ID": given})
+        refused(asked, status, code)
+    headers = {**EVENTS, "Last-Event-ID": event_id}
+    asked = stage("POST", f"{MARA}/generate-scene-image", json={"prompt": "x"}, headers=headers)
+    refused(asked, 409, "OTHER_OPERATION")
     assert stage.posts == 1
 
 

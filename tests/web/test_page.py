@@ -60,7 +60,10 @@ def test_its_policy_lets_nothing_inline_run(hall: Stage) -> None:
 
 def test_a_hosts_own_policy(hall: Stage) -> None:
     answer = page(hall, native={"nonce": "n0nce"}, nonce=lambda native: native["nonce"])
-    assert "script-src 'self' 'nonce-n0nce';" in (header(answer, "Content-Security-Policy") or "")
+    policy = header(answer, "Content-Security-Policy") or ""
+    assert "script-src 'self' 'nonce-n0nce';" in policy
+    assert "style-src 'self' 'nonce-n0nce';" in policy
+    assert "form-action 'self';" in policy
     assert b'nonce="n0nce"' in answer.body
     assert header(page(hall, csp=False), "Content-Security-Policy") is None
 
@@ -190,3 +193,23 @@ def test_the_sync_workspace_closes(hall: Stage) -> None:
     ours.close()
     # Threads end by themselves; it still answers.
     assert ours.handle(WebRequest(method="GET", path=PATH)).status == 200
+
+
+def test_a_plural_form_that_english_has_not_is_a_text(hall: Stage) -> None:
+    few = {"selected_few": "{count} vybrané"}
+    assert config(page(hall, texts=few))["texts"]["selected_few"] == few["selected_few"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"texts": {"nope": "x"}}, "'nope'"),
+        ({"texts": {"nope_few": "x"}}, "'nope_few'"),
+        ({"templates": "no/such/folder"}, "is not a directory"),
+    ],
+)
+def test_what_would_silently_change_nothing_is_refused(
+    hall: Stage, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        workspace(hall, **options)

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import (
     AsyncCharacterImageService,
@@ -19,10 +20,13 @@ from charimg import (
     CharacterReference,
     ConfigurationError,
     JobPolicy,
+    Operation,
     OperationState,
+    StorageError,
 )
 from charimg._assembly.embedded import async_embedded
 from charimg.testing import Simulator
+from charimg.web._async.streams import follow_ledger
 from charimg.web.standalone import MEDIA, Standalone
 
 pytestmark = pytest.mark.anyio
@@ -217,6 +221,102 @@ async def test_what_a_former_server_left_is_recovered_before_the_first_request(
         listed = await client.get("/v1/characters/mara/images", params={"limit": 100})
         assert listed.json()["count"] == 28
     assert house.simulator.counters.set360_posts == 1
+
+
+async def test_a_job_that_still_runs_when_the_server_starts_is_taken_up_by_who_watches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charimg.web._async.streams._ADOPT", 0.02)
+    monkeypatch.setattr("charimg.web._async.streams._POLL", 0.02)
+    house = House(tmp_path)
+    await house.link("mara", "Mara Voss")
+    house.simulator.switches.change({"job_seconds": 30.0})
+    async with house.up() as client, anyio.create_task_group() as tasks:
+        await client.post("/v1/characters/mara/generate-initial-image")
+        tasks.start_soon(client.post, "/v1/characters/mara/generate-360-set")
+        with anyio.fail_after(20):
+            while house.simulator.counters.set360_posts == 0:
+                await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
+        await house.app._workspace.aclose()
+    again = House.__new__(House)
+    again.__dict__.update(house.__dict__)
+    again.app = Standalone(again.open(), media_directory=tmp_path / "media")
+    async with again.up() as client, anyio.create_task_group() as tasks:
+        (operation,) = await house.stores.ledger.unfinished()
+
+        async def later() -> None:
+            await anyio.sleep(0.2)
+            house.skipped = 60
+
+        tasks.start_soon(later)
+        with anyio.fail_after(60):
+            told = await client.get(
+                f"/v1/characters/mara/operations/{operation.id}",
+                headers={"Accept": "text/event-stream"},
+            )
+        assert "event: done" in told.text
+        listed = await client.get("/v1/characters/mara/images", params={"limit": 100})
+        assert listed.json()["count"] == 28
+    assert house.simulator.counters.set360_posts == 1
+
+
+async def test_who_watches_is_told_on_although_it_cannot_be_taken_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("charimg.web._async.streams._ADOPT", 0.01)
+    monkeypatch.setattr("charimg.web._async.streams._POLL", 0.01)
+    house = House(tmp_path)
+    await house.link("mara", "Mara Voss")
+    calls: list[str] = []
+    operation = Operation(
+        id="01a212394ef375cd53c037737ec25db3",
+        kind="portfolio",
+        character_id="mara",
+        state=OperationState.RECEIVED,
+    )
+
+    class Service:
+        class ledger:  # noqa: N801 - stands in for an attribute
+            @staticmethod
+            async def get(_: str) -> Operation:
+                return evolve(operation, state="done") if len(calls) > 2 else operation
+
+        @staticmethod
+        async def recover(character_id: str) -> None:
+            calls.append(character_id)
+            raise StorageError("The disk is full.")
+
+    service: Any = Service()
+    told = [chunk async for chunk in follow_ledger(service, operation, 5.0, 3600.0)]
+    assert b"event: done" in told[-1]
+    assert set(calls) == {"mara"}
+    assert "web.not_taken_up" in caplog.messages
+
+
+async def test_a_stream_that_breaks_off_with_the_server_is_no_error(tmp_path: Path) -> None:
+    house = House(tmp_path)
+
+    async def cancelled(*_: Any) -> None:
+        raise anyio.get_cancelled_exc_class()
+
+    house.app._routes = cancelled
+    scope: Any = {
+        "type": "http", "method": "GET", "path": "/v1/x", "headers": [(b"host", b"localhost")]
+    }  # fmt: skip
+    with pytest.raises(anyio.get_cancelled_exc_class()):
+        await house.app(scope, cancelled, cancelled)
+    house.app.end()
+    await house.app(scope, cancelled, cancelled)
+
+
+async def test_a_character_that_nobody_knows_is_told_in_words(tmp_path: Path) -> None:
+    async with House(tmp_path).up() as client:
+        page = await client.get("/screenplay/characters/no<b>dy/images")
+        assert page.status_code == 404
+        assert page.headers["content-type"].startswith("text/html")
+        assert "There is no character" in page.text
+        assert "no&lt;b&gt;dy" in page.text
 
 
 async def test_a_service_that_cannot_open_ends_the_server_with_the_reason(tmp_path: Path) -> None:

@@ -27,10 +27,13 @@ from .session import Settings, listed
 
 __all__ = ["Finding", "doctor", "verdict"]
 
-_LIBRARIES = ("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "uvicorn")
+_LIBRARIES = (
+    *("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "jinja2", "uvicorn"),
+    *("psycopg", "obstore", "baml-py"),
+)
 _EXTRAS = {
     "images": ("thumbnails and image decoding", ("pillow",)),
-    "local": ("the simulator and the demo", ("pillow", "uvicorn")),
+    "local": ("the images page, the simulator and the demo", ("jinja2", "pillow", "uvicorn")),
 }
 _QUICK = Timeouts(connect=5.0, read=10.0)
 
@@ -84,11 +87,12 @@ def _check_extras(versions: dict[str, str | None]) -> Iterator[Finding]:
     for extra, (purpose, needed) in _EXTRAS.items():
         missing = [name for name in needed if versions[name] is None]
         if missing:
+            # Not a warning: who needs no simulator lacks nothing.
             message = (
-                f"{', '.join(missing)} missing, needed for {purpose}: "
+                f"not installed ({', '.join(missing)}), for {purpose}: "
                 f"pip install 'charimg[{extra}]'"
             )
-            yield Finding(name=f"extra {extra}", level="warning", message=message)
+            yield _ok(f"extra {extra}", message)
         else:
             yield _ok(f"extra {extra}", f"installed, for {purpose}")
 
@@ -101,6 +105,10 @@ def _unwritable(path: Path) -> StorageError:
 
 def _check_directory(settings: Settings) -> Finding:
     path = settings.directory
+    places = settings.places.by_role.values()
+    local = [each.path for each in places if each.backend in ("sqlite", "file")]
+    if not any(each.is_relative_to(path) for each in local):
+        return _ok("directory", "none is used: every store has a URL of its own")
     if path.exists():
         try:
             with tempfile.TemporaryFile(dir=path):
@@ -129,7 +137,10 @@ def _check_stores(settings: Settings) -> Iterator[Finding]:
             yield _error(role, refused)
         for answer in probe(stores, without=tried.refused):
             where = f"{answer.role} at {places.by_role[answer.role]}"
-            if answer.error is None:
+            if answer.skipped:
+                broken.add(answer.role)
+                yield Finding(name=answer.role, level="warning", message=answer.message)
+            elif answer.error is None:
                 yield _ok(answer.role, f"{where}: {answer.message}")
             else:
                 broken.add(answer.role)

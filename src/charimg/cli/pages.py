@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from types import FrameType
 
 import typer
 from attrs import evolve
@@ -22,6 +25,7 @@ from .session import Settings
 __all__ = ["serve_pages"]
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 _DEMO_JOB = JobPolicy(interval=0.2, growth=1.2, interval_max=0.5)
 
 
@@ -46,6 +50,8 @@ def serve_pages(
     """
     import uvicorn
 
+    # Failures that a client is told no more of than that there was one.
+    logging.getLogger("charimg.web").addHandler(logging.StreamHandler())
     from ..testing.server import listen
     from ..web.standalone import MEDIA, Standalone
 
@@ -73,6 +79,9 @@ def serve_pages(
         timeout_graceful_shutdown=2,
     )
     listening, url = listen(host, port, "The page's server")
+    if host in _EVERYWHERE:
+        # What listens on every address has none of its own.
+        url = url.replace(host, socket.gethostname())
     shown = url if token is None else f"{url}/?token={token}"
     if opened is None:
         report.data({"url": shown}, lambda: shown)
@@ -83,7 +92,15 @@ def serve_pages(
         typer.launch(shown)
     report.say("Ctrl-C ends it.")
     with listening, suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+        server = uvicorn.Server(config)
+        handle_exit = server.handle_exit
+
+        def end(sig: int, frame: FrameType | None) -> None:
+            app.end()
+            handle_exit(sig, frame)
+
+        server.handle_exit = end  # type: ignore[method-assign]
+        server.run(sockets=[listening])
 
 
 @asynccontextmanager

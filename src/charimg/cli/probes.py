@@ -37,13 +37,15 @@ class Probe:
 
     Attributes:
         role: ``media``, ``metadata``, ``ledger`` or ``characters``.
-        message: What worked.
+        message: What worked, or why it was not tried.
         error: What failed.
+        skipped: Whether it was not tried.
     """
 
     role: str
     message: str = ""
     error: CharimgError | None = None
+    skipped: bool = False
 
 
 def probe(stores: Stores, *, without: Collection[str] = ()) -> Iterator[Probe]:
@@ -51,7 +53,8 @@ def probe(stores: Stores, *, without: Collection[str] = ()) -> Iterator[Probe]:
 
     Args:
         stores: The stores.
-        without: Roles that are left out. Records need media, so those are left out with it.
+        without: Roles that are left out. A record is tried with a file, so where media are left
+            out or fail, metadata are skipped.
     """
     attempts: dict[str, Callable[[], str]] = {
         "characters": lambda: _characters(stores),
@@ -59,9 +62,18 @@ def probe(stores: Stores, *, without: Collection[str] = ()) -> Iterator[Probe]:
         "metadata": lambda: _metadata(stores),
         "ledger": lambda: _ledger(stores),
     }
+    failed = set(without)
     for role, attempt in attempts.items():
-        if role not in without and not (role == "metadata" and "media" in without):
-            yield _tried(role, attempt)
+        if role in without:
+            continue
+        if role == "metadata" and "media" in failed:
+            reason = "not tried: a record is tried together with a file, and media failed"
+            yield Probe(role=role, message=reason, skipped=True)
+            continue
+        answer = _tried(role, attempt)
+        if answer.error is not None:
+            failed.add(role)
+        yield answer
 
 
 def check_newest(stores: Stores) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from .._ingest.urls import redact
-from ..models import CharacterImage
+from ..models import CharacterImage, Media
 from .report import plain, table
 
 __all__ = ["details", "image_brief", "image_line", "image_table", "short_ids"]
@@ -71,8 +71,13 @@ def image_brief(image: CharacterImage) -> str:
 
 def image_line(image: CharacterImage) -> str:
     """Return one line about an image."""
-    where = "" if image.media is None else f"  {image.media.url or image.media.filename}"
+    where = "" if image.media is None else f"  {_place(image.media)}"
     return plain(f"{image.id}  {image.kind}  {image.status}  {_size(image)}{where}")
+
+
+def _place(media: Media) -> str:
+    # A signed URL opens the file to whoever reads the terminal's log; `details` and JSON have it.
+    return media.filename if media.url is None else media.url.partition("?")[0]
 
 
 def details(image: CharacterImage) -> Table:

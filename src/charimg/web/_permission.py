@@ -9,9 +9,10 @@ from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
+from ..errors import ConfigurationError
 from .access import AccessDenied, Action, Authorize, admitted
 
-__all__ = ["aask", "ask"]
+__all__ = ["aask", "acheck_service", "ask", "check_service"]
 
 _log = logging.getLogger("charimg.web")
 
@@ -87,3 +88,16 @@ def _broken(error: Exception) -> AccessDenied:
 def _late(seconds: float) -> AccessDenied:
     _log.error("web.authorize_late", extra={"seconds": seconds})
     return AccessDenied("Whether you may do this could not be found out in time.")
+
+
+def check_service(service: Any) -> None:
+    """Refuse the async service where the sync one is needed, before the first request."""
+    if iscoroutinefunction(getattr(service, "generate_reference", None)):
+        raise ConfigurationError("Give a CharacterImageService here, not the async one.")
+
+
+def acheck_service(service: Any) -> None:
+    """See `check_service`, the other way round."""
+    method = getattr(service, "generate_reference", None)
+    if method is not None and not iscoroutinefunction(method):
+        raise ConfigurationError("Give an AsyncCharacterImageService here, not the sync one.")

@@ -42,7 +42,7 @@ class AccessDenied(Exception):
     Args:
         message: For the user.
         status: 403, or 401 when a sign-in would help.
-        sign_in_url: Where the page sends a browser that is not signed in.
+        sign_in_url: Where the page sends a browser that is not signed in, as it stands.
         headers: For example ``WWW-Authenticate``.
     """
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from ..models import ReferencePolicy, SceneType
@@ -17,6 +18,7 @@ __all__ = [
     "integer",
     "optional_text",
     "read_body",
+    "refuse_misspelt",
     "texts",
 ]
 
@@ -81,6 +83,23 @@ def check_body(request: WebRequest, limit: int) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def refuse_misspelt(body: Mapping[str, Any], names: Collection[str]) -> None:
+    """Refuse a field that is nearly one of ours: what it asks for would else not be heeded.
+
+    Others are left alone: a front end may send more than we take.
+
+    Raises:
+        BadRequest: There is one.
+    """
+    for given in body:
+        if given in names:
+            continue
+        meant = get_close_matches(given, names, 1, 0.75)
+        if meant:
+            message = f"There is no field {given!a:.80}. Is {meant[0]} meant?"
+            raise BadRequest(422, "INVALID_ARGUMENT", message)
 
 
 def optional_text(body: Mapping[str, Any], name: str) -> str | None:

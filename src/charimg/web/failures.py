@@ -98,6 +98,9 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
         message = "The server ended in the middle of it. What was drawn is brought in by recover()."
     elif status == 500 and not isinstance(error, CharimgError):
         message = "Something went wrong on this server."
+    elif isinstance(error, GenerationInProgress) and error.expires_in is not None:
+        # When its lease ends is not when the operation does.
+        message = "Another operation on this character is running. Try again when it is done."
     else:
         message = " ".join([str(error), *getattr(error, "__notes__", ())])
     body: dict[str, Any] = {"success": False, "error": message, "code": code, "status": status}

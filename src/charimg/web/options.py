@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
 from ..errors import ConfigurationError
+from .texts import TEXTS
 
 __all__ = ["Csrf", "Settings", "WorkspaceOptions", "settings"]
+
+
+_PLURALS = ("zero", "one", "two", "few", "many", "other")
+"""The plural categories of Unicode (CLDR)."""
 
 
 @frozen(kw_only=True)
@@ -116,7 +122,22 @@ def settings(options: WorkspaceOptions) -> Settings:
             raise ConfigurationError(f"{name} must be more than 0, not {getattr(result, name)}.")
     if result.character_url is not None and "{id}" not in result.character_url:
         raise ConfigurationError("character_url must hold {id}, for example /characters/{id}.")
+    if result.templates is not None and not Path(result.templates).is_dir():
+        raise ConfigurationError(f"templates: {str(result.templates)!r} is not a directory.")
+    if isinstance(result.texts, Mapping):
+        wrong = sorted(key for key in result.texts if not _is_text(key))
+        if wrong:
+            raise ConfigurationError(
+                f"texts: the page has no text {', '.join(map(repr, wrong[:5]))}; see "
+                "charimg.web.texts.TEXTS."
+            )
     return result
+
+
+def _is_text(key: str) -> bool:
+    # A language may have plural forms that English has not.
+    stem, _, form = key.rpartition("_")
+    return key in TEXTS or (form in _PLURALS and f"{stem}_other" in TEXTS)
 
 
 def _origin(url: str, name: str) -> str:

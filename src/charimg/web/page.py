@@ -14,13 +14,13 @@ from ..errors import CharimgError, ConfigurationError
 from ..models import CharacterReference, Media
 from .access import AccessDenied
 from .exchange import WebRequest, WebResponse
-from .failures import BadRequest
+from .failures import BadRequest, failure_body
 from .options import Settings
 from .routing import PAGE, STATIC
 from .texts import TEXTS
 from .wire import character_json
 
-__all__ = ["Page", "sign_in", "static_file"]
+__all__ = ["Page", "page_failure", "sign_in", "static_file"]
 
 _TYPES = {
     "css": "text/css; charset=utf-8",
@@ -95,9 +95,7 @@ class Page:
             lang=self._settings.lang,
             static=lambda name: _static_url(name, ""),
         )
-        return self._html(
-            html, _policy(None, "").replace("form-action 'none'", "form-action 'self'")
-        )
+        return self._html(html, _policy(None, ""))
 
     def _texts(self, native: Any) -> Mapping[str, str]:
         texts = self._settings.texts
@@ -111,11 +109,12 @@ class Page:
 
 
 def _policy(nonce: str | None, origins: str) -> str:
-    scripts = "'self'" if nonce is None else f"'self' 'nonce-{nonce}'"
+    ours = "'self'" if nonce is None else f"'self' 'nonce-{nonce}'"
+    # A form of the host's own, such as its sign-out, stands in its template.
     return (
-        f"default-src 'none'; script-src {scripts}; style-src 'self'; "
+        f"default-src 'none'; script-src {ours}; style-src {ours}; "
         f"img-src 'self' data: blob:{origins}; connect-src 'self'{origins}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
     )
 
 
@@ -195,12 +194,23 @@ def sign_in(error: AccessDenied) -> WebResponse:
     if error.sign_in_url is not None:
         to = (("Location", error.sign_in_url), ("Cache-Control", "no-store"))
         return WebResponse(status=303, headers=to)
-    text = f"<!doctype html><title>{error.status}</title><p>{escape(str(error))}</p>"
+    return page_failure(error)
+
+
+def page_failure(error: BaseException) -> WebResponse:
+    """Answer a browser that asked for the page with what went wrong, in words rather than JSON."""
+    body = failure_body(error)
+    text = (
+        '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{body['status']}</title><main><h1>{body['status']}</h1>"
+        f"<p>{escape(body['error'])}</p></main>"
+    )
     headers = (
         ("Content-Type", "text/html; charset=utf-8"),
         ("Cache-Control", "no-store"),
         ("Content-Security-Policy", "default-src 'none'"),
         *_SAFE,
-        *error.headers,
+        *getattr(error, "headers", ()),
     )
-    return WebResponse(status=error.status, headers=headers, body=text.encode())
+    return WebResponse(status=body["status"], headers=headers, body=text.encode())

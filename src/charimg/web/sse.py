@@ -17,6 +17,7 @@ from ..events import (
     WarningRaised,
 )
 from .exchange import WebRequest
+from .failures import BadRequest
 from .wire import image_json
 
 __all__ = ["HEARTBEAT", "STREAM_HEADERS", "Told", "encode", "last_event", "told"]
@@ -83,8 +84,18 @@ def encode(event: Told, event_id: str) -> bytes:
 
 
 def last_event(request: WebRequest) -> tuple[str, int] | None:
-    """Return the operation and the number in ``Last-Event-ID``, or ``None``."""
-    operation_id, dot, number = request.headers.get("last-event-id", "").rpartition(".")
-    if not dot or not (number.isascii() and number.isdigit()) or len(number) > 9:
+    """Return the operation and the number in ``Last-Event-ID``, or ``None`` when there is none.
+
+    Raises:
+        BadRequest: It is not one of ours. Who sends it goes on with something, and must not be
+            given a new, paid generation.
+    """
+    given = request.headers.get("last-event-id", "")
+    if not given:
         return None
+    operation_id, _, number = given.rpartition(".")
+    if not operation_id or not (number.isascii() and number.isdigit()) or len(number) > 9:
+        raise BadRequest(
+            400, "BAD_EVENT_ID", "Last-Event-ID must be the id of an event of one of our streams."
+        )
     return operation_id, int(number)

@@ -10,6 +10,8 @@ from os import PathLike
 from typing import Any, Unpack
 from urllib.parse import parse_qsl, quote, urlencode
 
+import anyio
+
 from .._async.service import AsyncCharacterImageService
 from ..models import CharacterReference
 from ..protocols import AsyncListableCharacterDirectory
@@ -23,7 +25,8 @@ from .options import WorkspaceOptions
 __all__ = ["Standalone", "let_in"]
 
 MEDIA = "/media"
-_COOKIE = "charimg_token"
+_COOKIE = "charimg_token_"
+"""And the port: cookies of one machine are shared among its ports."""
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -53,6 +56,7 @@ class Standalone:
         self._opening = service
         self._service: AsyncCharacterImageService | None = None
         self._token = token
+        self._ending = False
         self._hosts = _LOOPBACK | {host.lower() for host in hosts}
         self._media = None if media_directory is None else MediaApp(media_directory)
         options.setdefault("character_url", "/#{id}")
@@ -73,7 +77,16 @@ class Standalone:
             below = {**scope, "path": scope["path"].removeprefix(MEDIA), "root_path": ""}
             await self._media(below, receive, send)
         else:
-            await self._routes(scope, receive, send)
+            try:
+                await self._routes(scope, receive, send)
+            except anyio.get_cancelled_exc_class():
+                # The server ends in the middle of a stream, and cancels a task that is ours alone.
+                if not self._ending:
+                    raise
+
+    def end(self) -> None:
+        """Take note that the server is about to end: streams that break off are no error."""
+        self._ending = True
 
     def images_url(self, character_id: str, base: str) -> str:
         """Return the address of a character's page below the server's own."""
@@ -140,7 +153,7 @@ def let_in(scope: Scope, token: str | None, hosts: Collection[str]) -> WebRespon
         # Out of the address, so that it is not copied along with a link.
         rest = urlencode([pair for pair in query if pair[0] != "token"])
         to = quote(scope["path"], safe="/~!$&'()*+,;=:@") + (f"?{rest}" if rest else "")
-        cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+        cookie = f"{_cookie(scope)}={token}; Path=/; HttpOnly; SameSite=Strict"
         # Two slashes at the start would lead to another server.
         moved = (("Location", "/" + to.lstrip("/")), ("Set-Cookie", cookie))
         return WebResponse(status=303, headers=(*moved, ("Cache-Control", "no-store")))
@@ -148,9 +161,13 @@ def let_in(scope: Scope, token: str | None, hosts: Collection[str]) -> WebRespon
     cookies = dict(
         each.strip().partition("=")[::2] for each in headers.get("cookie", "").split(";")
     )
-    if _same(bearer, token) or _same(cookies.get(_COOKIE, ""), token):
+    if _same(bearer, token) or _same(cookies.get(_cookie(scope), ""), token):
         return None
     return _text(401, "Open the address with ?token=… that the server printed when it started.")
+
+
+def _cookie(scope: Scope) -> str:
+    return f"{_COOKIE}{(scope.get('server') or ('', ''))[1]}"
 
 
 def _same(given: str, token: str) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 from attrs import frozen
 
 from ..._async.service import AsyncCharacterImageService
-from ...errors import CharacterNotFound, CharimgError, ImageMismatch, ImageNotFound
-from ...journal import Operation
+from ...errors import CharacterNotFound, CharimgError, ErrorCode, ImageMismatch, ImageNotFound
+from ...journal import Operation, OperationKind
 from ...models import CharacterImage, CharacterReference, ReferencePolicy, SceneType
 from ...protocols import ProgressCallback
 from .._runs import AsyncRun, AsyncRuns
-from ..bodies import check_body, choice, image_ids, integer, optional_text, texts
+from ..bodies import check_body, choice, image_ids, integer, optional_text, refuse_misspelt, texts
 from ..exchange import WebRequest, WebResponse, json_response
 from ..failures import BadRequest, failure_body, failure_response
 from ..options import Settings
@@ -56,9 +56,11 @@ class AsyncCall:
     item_id: str
     user: str | None
 
-    def body(self) -> dict[str, Any]:
-        """Return the request's JSON object."""
-        return check_body(self.request, self.settings.max_body)
+    def body(self, *names: str) -> dict[str, Any]:
+        """Return the request's JSON object; a misspelt one of the names is an error."""
+        body = check_body(self.request, self.settings.max_body)
+        refuse_misspelt(body, names)
+        return body
 
     async def character(self) -> CharacterReference:
         """Return the character, or raise `CharacterNotFound`."""
@@ -75,13 +77,20 @@ class AsyncCall:
             raise ImageNotFound(f"There is no image {image_id!a:.80}.") from error
 
     async def run(
-        self, work: Callable[[ProgressCallback], Awaitable[dict[str, Any]]]
+        self,
+        kind: OperationKind,
+        work: Callable[[ProgressCallback], Awaitable[dict[str, Any]]],
     ) -> WebResponse:
         """Run an operation that a client's leaving does not end, and answer as the client wants."""
         resumed = last_event(self.request)
         if resumed is not None:
             # The connection broke and the client asks again: nothing is paid for twice.
-            return await self.follow(resumed[0])
+            operation = await self.operation(resumed[0])
+            if operation.kind != kind:
+                raise BadRequest(
+                    409, "OTHER_OPERATION", f"Last-Event-ID is of another one: {operation.kind}."
+                )
+            return await self.follow(operation.id)
         if not self.request.wants_events():
             run = await self.runs.complete(self.character_id, work)
             return _ended(run)
@@ -101,12 +110,13 @@ class AsyncCall:
         run = self.runs.get(operation_id)
         if run is None:
             chunks = follow_ledger(
-                self.service.ledger, operation, self.settings.heartbeat, self.settings.stale_after
+                self.service, operation, self.settings.heartbeat, self.settings.stale_after
             )
             return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)
         after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
-        return self.stream(run, min(after, len(run.events)))
+        # Another process, which followed the ledger, numbers otherwise: all is told again.
+        return self.stream(run, after if after <= len(run.events) else 0)
 
     async def operation(self, operation_id: str) -> Operation:
         """Return an operation of this character."""
@@ -133,7 +143,7 @@ def _ended(run: AsyncRun) -> WebResponse:
 
 
 async def _reference(call: AsyncCall) -> WebResponse:
-    body = call.body()
+    body = call.body("prompt", "policy")
     prompt = optional_text(body, "prompt")
     policy = choice(body, "policy", ReferencePolicy, ReferencePolicy.DELETE_ALL)
 
@@ -147,11 +157,11 @@ async def _reference(call: AsyncCall) -> WebResponse:
         )
         return generation_json(result)
 
-    return await call.run(work)
+    return await call.run(OperationKind.REFERENCE, work)
 
 
 async def _portfolio(call: AsyncCall) -> WebResponse:
-    reference_id = optional_text(call.body(), "referenceId")
+    reference_id = optional_text(call.body("referenceId"), "referenceId")
     if reference_id is not None:
         await call.image(reference_id)
 
@@ -164,15 +174,25 @@ async def _portfolio(call: AsyncCall) -> WebResponse:
         )
         return portfolio_json(result)
 
-    return await call.run(work)
+    return await call.run(OperationKind.PORTFOLIO, work)
+
+
+_SCENE = (
+    *("sceneContext", "prompt", "sceneType", "mood", "lighting", "environment"),
+    "additionalCharacters",
+)
 
 
 async def _scene(call: AsyncCall) -> WebResponse:
-    body = call.body()
+    body = call.body(*_SCENE)
     context = optional_text(body, "sceneContext")
     if context is None:
         # The name that the first generation of the front end uses.
         context = optional_text(body, "prompt") or ""
+    if not context.strip():
+        raise BadRequest(
+            400, ErrorCode.PROMPT_REQUIRED, "sceneContext is missing or blank: say what happens."
+        )
     scene_type = choice(body, "sceneType", SceneType, SceneType.DIALOGUE)
     mood, lighting = optional_text(body, "mood"), optional_text(body, "lighting")
     environment = optional_text(body, "environment")
@@ -192,7 +212,7 @@ async def _scene(call: AsyncCall) -> WebResponse:
         )
         return generation_json(result)
 
-    return await call.run(work)
+    return await call.run(OperationKind.SCENE, work)
 
 
 async def _suggest(call: AsyncCall) -> WebResponse:
@@ -230,7 +250,7 @@ async def _remove(call: AsyncCall) -> WebResponse:
         )
         return delete_json(result)
 
-    return await call.run(work)
+    return await call.run(OperationKind.DELETE, work)
 
 
 async def _remove_many(call: AsyncCall) -> WebResponse:
@@ -272,7 +292,7 @@ async def _retry(call: AsyncCall) -> WebResponse:
         )
         return generation_json(result)
 
-    return await call.run(work)
+    return await call.run(OperationKind.RETRY, work)
 
 
 async def _restore(call: AsyncCall) -> WebResponse:
@@ -285,7 +305,7 @@ async def _restore(call: AsyncCall) -> WebResponse:
         )
         return {"success": True, "image": image_json(image)}
 
-    return await call.run(work)
+    return await call.run(OperationKind.RESTORE, work)
 
 
 async def _archive(call: AsyncCall) -> WebResponse:

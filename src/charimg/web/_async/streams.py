@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from ..._async.service import AsyncCharacterImageService
 from ..._concurrency import asleep
+from ...errors import CharimgError
 from ...journal import Operation, OperationState
-from ...protocols import AsyncGenerationLedger
 from .._runs import AsyncRun
 from ..sse import HEARTBEAT, Told, encode
 from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
+_log = logging.getLogger("charimg.web")
+
 _POLL = 1.0
 """Seconds between two looks into the ledger."""
+_ADOPT = 5.0
+"""Seconds without any news after which the operation may be nobody's: its process has ended."""
 
 
 async def follow_run(run: AsyncRun, after: int, heartbeat: float) -> AsyncIterator[bytes]:
@@ -36,19 +42,26 @@ async def follow_run(run: AsyncRun, after: int, heartbeat: float) -> AsyncIterat
 
 
 async def follow_ledger(
-    ledger: AsyncGenerationLedger, operation: Operation, heartbeat: float, stale_after: float
+    service: AsyncCharacterImageService,
+    operation: Operation,
+    heartbeat: float,
+    stale_after: float,
 ) -> AsyncIterator[bytes]:
-    """Yield what the ledger says of an operation each time that it changes, until it has ended."""
+    """Yield what the ledger says of an operation each time that it changes, until it has ended.
+
+    One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
+    as somebody holds the character's lease, and never posts a generation again.
+    """
     number = 0
     shown: dict[str, Any] | None = None
-    quiet_since = time.monotonic()
+    quiet_since = looked_at = time.monotonic()
     while True:
         running = is_running(operation, stale_after)
         body = operation_json(operation, running=running, progress=None)
         if body != shown:
             shown = body
             number += 1
-            quiet_since = time.monotonic()
+            quiet_since = looked_at = time.monotonic()
             yield encode(
                 Told(name="operation", data={"operation": body}), f"{operation.id}.{number}"
             )
@@ -59,7 +72,18 @@ async def follow_ledger(
             quiet_since = time.monotonic()
             yield HEARTBEAT
         await asleep(min(_POLL, heartbeat))
-        operation = await ledger.get(operation.id) or operation
+        if time.monotonic() - looked_at >= _ADOPT:
+            await _take_up(service, operation)
+            looked_at = time.monotonic()
+        operation = await service.ledger.get(operation.id) or operation
+
+
+async def _take_up(service: AsyncCharacterImageService, operation: Operation) -> None:
+    try:
+        await service.recover(operation.character_id)
+    except CharimgError as error:
+        # The next look may have more luck; who watches is told what the ledger says.
+        _log.warning("web.not_taken_up", extra={"operation_id": operation.id}, exc_info=error)
 
 
 def is_running(operation: Operation, stale_after: float) -> bool:

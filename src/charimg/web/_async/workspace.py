@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from ..._async.service import AsyncCharacterImageService
-from ...errors import ConfigurationError
+from ...errors import CharimgError, ConfigurationError
 from ...models import CharacterReference
-from .._permission import aask
+from .._permission import aask, acheck_service
 from .._runs import AsyncRuns
 from ..access import AccessDenied, Authorize, foreign
 from ..exchange import WebRequest, WebResponse
 from ..failures import BadRequest, failure_response, log_unexpected
 from ..options import WorkspaceOptions, settings
-from ..page import Page, sign_in, static_file
+from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
 from .routes import HANDLERS, AsyncCall
 
@@ -34,7 +34,8 @@ class AsyncWorkspace:
         **options: See `WorkspaceOptions`.
 
     Raises:
-        ConfigurationError: ``authorize`` is no function, or an option makes no sense.
+        ConfigurationError: ``authorize`` is no function, the service is that of the other mode, or
+            an option makes no sense.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class AsyncWorkspace:
                 "returns True or the user's name. Each image costs money: see "
                 "charimg.web.Authorize."
             )
+        acheck_service(service)
         self._service = service
         self._authorize = authorize
         self._settings = settings(options)
@@ -132,5 +134,9 @@ class AsyncWorkspace:
             user=user,
         )
         if found.route.name == "page":
-            return self._page.render(request, await call.character(), self.service.media.locate)
+            try:
+                character = await call.character()
+            except CharimgError as error:
+                return page_failure(error)
+            return self._page.render(request, character, self.service.media.locate)
         return await HANDLERS[found.route.name](call)

@@ -9,12 +9,12 @@ from typing import Any
 from attrs import frozen
 
 from ..._sync.service import CharacterImageService
-from ...errors import CharacterNotFound, CharimgError, ImageMismatch, ImageNotFound
-from ...journal import Operation
+from ...errors import CharacterNotFound, CharimgError, ErrorCode, ImageMismatch, ImageNotFound
+from ...journal import Operation, OperationKind
 from ...models import CharacterImage, CharacterReference, ReferencePolicy, SceneType
 from ...protocols import ProgressCallback
 from .._runs import Run, Runs
-from ..bodies import check_body, choice, image_ids, integer, optional_text, texts
+from ..bodies import check_body, choice, image_ids, integer, optional_text, refuse_misspelt, texts
 from ..exchange import WebRequest, WebResponse, json_response
 from ..failures import BadRequest, failure_body, failure_response
 from ..options import Settings
@@ -57,9 +57,11 @@ class Call:
     item_id: str
     user: str | None
 
-    def body(self) -> dict[str, Any]:
-        """Return the request's JSON object."""
-        return check_body(self.request, self.settings.max_body)
+    def body(self, *names: str) -> dict[str, Any]:
+        """Return the request's JSON object; a misspelt one of the names is an error."""
+        body = check_body(self.request, self.settings.max_body)
+        refuse_misspelt(body, names)
+        return body
 
     def character(self) -> CharacterReference:
         """Return the character, or raise `CharacterNotFound`."""
@@ -75,12 +77,21 @@ class Call:
         except ImageMismatch as error:
             raise ImageNotFound(f"There is no image {image_id!a:.80}.") from error
 
-    def run(self, work: Callable[[ProgressCallback], dict[str, Any]]) -> WebResponse:
+    def run(
+        self,
+        kind: OperationKind,
+        work: Callable[[ProgressCallback], dict[str, Any]],
+    ) -> WebResponse:
         """Run an operation that a client's leaving does not end, and answer as the client wants."""
         resumed = last_event(self.request)
         if resumed is not None:
             # The connection broke and the client asks again: nothing is paid for twice.
-            return self.follow(resumed[0])
+            operation = self.operation(resumed[0])
+            if operation.kind != kind:
+                raise BadRequest(
+                    409, "OTHER_OPERATION", f"Last-Event-ID is of another one: {operation.kind}."
+                )
+            return self.follow(operation.id)
         if not self.request.wants_events():
             run = self.runs.complete(self.character_id, work)
             return _ended(run)
@@ -100,12 +111,13 @@ class Call:
         run = self.runs.get(operation_id)
         if run is None:
             chunks = follow_ledger(
-                self.service.ledger, operation, self.settings.heartbeat, self.settings.stale_after
+                self.service, operation, self.settings.heartbeat, self.settings.stale_after
             )
             return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)
         after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
-        return self.stream(run, min(after, len(run.events)))
+        # Another process, which followed the ledger, numbers otherwise: all is told again.
+        return self.stream(run, after if after <= len(run.events) else 0)
 
     def operation(self, operation_id: str) -> Operation:
         """Return an operation of this character."""
@@ -132,7 +144,7 @@ def _ended(run: Run) -> WebResponse:
 
 
 def _reference(call: Call) -> WebResponse:
-    body = call.body()
+    body = call.body("prompt", "policy")
     prompt = optional_text(body, "prompt")
     policy = choice(body, "policy", ReferencePolicy, ReferencePolicy.DELETE_ALL)
 
@@ -146,11 +158,11 @@ def _reference(call: Call) -> WebResponse:
         )
         return generation_json(result)
 
-    return call.run(work)
+    return call.run(OperationKind.REFERENCE, work)
 
 
 def _portfolio(call: Call) -> WebResponse:
-    reference_id = optional_text(call.body(), "referenceId")
+    reference_id = optional_text(call.body("referenceId"), "referenceId")
     if reference_id is not None:
         call.image(reference_id)
 
@@ -163,15 +175,25 @@ def _portfolio(call: Call) -> WebResponse:
         )
         return portfolio_json(result)
 
-    return call.run(work)
+    return call.run(OperationKind.PORTFOLIO, work)
+
+
+_SCENE = (
+    *("sceneContext", "prompt", "sceneType", "mood", "lighting", "environment"),
+    "additionalCharacters",
+)
 
 
 def _scene(call: Call) -> WebResponse:
-    body = call.body()
+    body = call.body(*_SCENE)
     context = optional_text(body, "sceneContext")
     if context is None:
         # The name that the first generation of the front end uses.
         context = optional_text(body, "prompt") or ""
+    if not context.strip():
+        raise BadRequest(
+            400, ErrorCode.PROMPT_REQUIRED, "sceneContext is missing or blank: say what happens."
+        )
     scene_type = choice(body, "sceneType", SceneType, SceneType.DIALOGUE)
     mood, lighting = optional_text(body, "mood"), optional_text(body, "lighting")
     environment = optional_text(body, "environment")
@@ -191,7 +213,7 @@ def _scene(call: Call) -> WebResponse:
         )
         return generation_json(result)
 
-    return call.run(work)
+    return call.run(OperationKind.SCENE, work)
 
 
 def _suggest(call: Call) -> WebResponse:
@@ -225,7 +247,7 @@ def _remove(call: Call) -> WebResponse:
         result = call.service.delete_image(call.character_id, call.item_id, on_progress=on_progress)
         return delete_json(result)
 
-    return call.run(work)
+    return call.run(OperationKind.DELETE, work)
 
 
 def _remove_many(call: Call) -> WebResponse:
@@ -267,7 +289,7 @@ def _retry(call: Call) -> WebResponse:
         )
         return generation_json(result)
 
-    return call.run(work)
+    return call.run(OperationKind.RETRY, work)
 
 
 def _restore(call: Call) -> WebResponse:
@@ -280,7 +302,7 @@ def _restore(call: Call) -> WebResponse:
         )
         return {"success": True, "image": image_json(image)}
 
-    return call.run(work)
+    return call.run(OperationKind.RESTORE, work)
 
 
 def _archive(call: Call) -> WebResponse:

@@ -3,21 +3,27 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from ..._concurrency import sleep
+from ..._sync.service import CharacterImageService
+from ...errors import CharimgError
 from ...journal import Operation, OperationState
-from ...protocols import GenerationLedger
 from .._runs import Run
 from ..sse import HEARTBEAT, Told, encode
 from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
+_log = logging.getLogger("charimg.web")
+
 _POLL = 1.0
 """Seconds between two looks into the ledger."""
+_ADOPT = 5.0
+"""Seconds without any news after which the operation may be nobody's: its process has ended."""
 
 
 def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
@@ -37,19 +43,26 @@ def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
 
 
 def follow_ledger(
-    ledger: GenerationLedger, operation: Operation, heartbeat: float, stale_after: float
+    service: CharacterImageService,
+    operation: Operation,
+    heartbeat: float,
+    stale_after: float,
 ) -> Iterator[bytes]:
-    """Yield what the ledger says of an operation each time that it changes, until it has ended."""
+    """Yield what the ledger says of an operation each time that it changes, until it has ended.
+
+    One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
+    as somebody holds the character's lease, and never posts a generation again.
+    """
     number = 0
     shown: dict[str, Any] | None = None
-    quiet_since = time.monotonic()
+    quiet_since = looked_at = time.monotonic()
     while True:
         running = is_running(operation, stale_after)
         body = operation_json(operation, running=running, progress=None)
         if body != shown:
             shown = body
             number += 1
-            quiet_since = time.monotonic()
+            quiet_since = looked_at = time.monotonic()
             yield encode(
                 Told(name="operation", data={"operation": body}), f"{operation.id}.{number}"
             )
@@ -60,7 +73,18 @@ def follow_ledger(
             quiet_since = time.monotonic()
             yield HEARTBEAT
         sleep(min(_POLL, heartbeat))
-        operation = ledger.get(operation.id) or operation
+        if time.monotonic() - looked_at >= _ADOPT:
+            _take_up(service, operation)
+            looked_at = time.monotonic()
+        operation = service.ledger.get(operation.id) or operation
+
+
+def _take_up(service: CharacterImageService, operation: Operation) -> None:
+    try:
+        service.recover(operation.character_id)
+    except CharimgError as error:
+        # The next look may have more luck; who watches is told what the ledger says.
+        _log.warning("web.not_taken_up", extra={"operation_id": operation.id}, exc_info=error)
 
 
 def is_running(operation: Operation, stale_after: float) -> bool:

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Unpack
 
 from ..._sync.service import CharacterImageService
-from ...errors import ConfigurationError
+from ...errors import CharimgError, ConfigurationError
 from ...models import CharacterReference
-from .._permission import ask
+from .._permission import ask, check_service
 from .._runs import Runs
 from ..access import AccessDenied, Authorize, foreign
 from ..exchange import WebRequest, WebResponse
 from ..failures import BadRequest, failure_response, log_unexpected
 from ..options import WorkspaceOptions, settings
-from ..page import Page, sign_in, static_file
+from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
 from .routes import HANDLERS, Call
 
@@ -35,7 +35,8 @@ class Workspace:
         **options: See `WorkspaceOptions`.
 
     Raises:
-        ConfigurationError: ``authorize`` is no function, or an option makes no sense.
+        ConfigurationError: ``authorize`` is no function, the service is that of the other mode, or
+            an option makes no sense.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Workspace:
                 "returns True or the user's name. Each image costs money: see "
                 "charimg.web.Authorize."
             )
+        check_service(service)
         self._service = service
         self._authorize = authorize
         self._settings = settings(options)
@@ -133,5 +135,9 @@ class Workspace:
             user=user,
         )
         if found.route.name == "page":
-            return self._page.render(request, call.character(), self.service.media.locate)
+            try:
+                character = call.character()
+            except CharimgError as error:
+                return page_failure(error)
+            return self._page.render(request, character, self.service.media.locate)
         return HANDLERS[found.route.name](call)
