@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .process import on_terminal, without_escapes
+from .process import finish, on_terminal, start, wait_until, without_escapes
 
 
 @pytest.fixture
@@ -115,3 +116,27 @@ def test_a_bar_on_a_terminal(world: Any, tmp_path: Path) -> None:
     assert code == 0
     assert "1/1" in without_escapes(shown)
     assert "/s, 0:00:00 left" in without_escapes(shown)
+
+
+def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
+    cast.reference()
+    assert cast.run("generate", "reference", "bo", "--prompt", "Another face.").code == 0
+    rows = csv_of(tmp_path / "in.csv", "character_id,scene_context\nmara,She waits.\nbo,He runs.\n")
+    args = (
+        "bulk", "scene", "--characters", rows, "--manifest", tmp_path / "run.jsonl", "--limit", "1",
+        "--json", "--directory", cast.directory, "--library-url", cast.server.url,
+    )  # fmt: skip
+    cast.switch(generation_seconds=0.5)
+    process = start(*args)
+    wait_until(lambda: cast.counters["scenePosts"] == 1)
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.code == 130
+    assert ended.json["error"]["code"] == "KEYBOARD_INTERRUPT"
+    assert "the same command goes on where it was" in ended.err
+    assert "Traceback" not in ended.err
+    assert [image["kind"] for image in cast.images()] == ["scene", "reference"]
+    again = finish(start(*args))
+    assert again.code == 0, again.err
+    assert again.json["outcomes"]["done"] == 2
+    assert cast.counters["scenePosts"] == 2
