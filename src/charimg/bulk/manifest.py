@@ -79,7 +79,7 @@ class Manifest:
         lines = whole.split(b"\n") if newline else []
         self.results: dict[str, BulkResult] = {}
         if not lines:
-            self.begun_at = utcnow()
+            self.begun_at: datetime = utcnow()
             self._write(_Head(charimg_bulk=_VERSION, work=work.value, begun_at=self.begun_at))
             return
         head = self._parse(_Head, lines[0], 1)
