@@ -506,6 +506,21 @@ def test_one_run_at_a_time_has_the_manifest(bulk: Bulk, monkeypatch: pytest.Monk
     assert bulk("retry", []).complete
 
 
+def test_one_run_of_this_process_has_the_manifest(bulk: Bulk, tmp_path: Path) -> None:
+    other = tmp_path / "link.jsonl"
+    other.symlink_to(bulk.manifest)
+    told = []
+
+    def within(_: BulkProgress) -> None:
+        with pytest.raises(ConfigurationError, match="Another run") as caught:
+            bulk("retry", [], manifest=other)
+        told.append(str(caught.value))
+
+    assert bulk("retry", [], on_progress=within).complete
+    assert len(told) == 1
+    assert bulk("retry", [], manifest=other).complete
+
+
 HOLDER = """
 import sys
 from pathlib import Path

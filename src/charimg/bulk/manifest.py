@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from attrs import frozen
@@ -18,6 +20,10 @@ from .values import BulkResult, BulkWork
 __all__ = ["Manifest"]
 
 _VERSION = 1
+_holding = Lock()
+_held: set[Path] = set()
+"""What runs of this process have: its locks keep only other processes away, and closing the file a
+second time would end them."""
 
 
 @frozen(kw_only=True)
@@ -45,18 +51,30 @@ class Manifest:
 
     def __init__(self, path: Path, work: BulkWork) -> None:
         self._path = path
-        try:
-            self._file = path.open("a+b", buffering=0)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The manifest {str(path)!r} cannot be opened: {error.strerror}."
-            ) from error
-        try:
+        with ExitStack() as owned:
+            self._hold(owned)
+            try:
+                self._file = owned.enter_context(path.open("a+b", buffering=0))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"The manifest {str(path)!r} cannot be opened: {error.strerror}."
+                ) from error
             self._lock()
             self._read(work)
-        except BaseException:
-            self._file.close()
-            raise
+            self._owned = owned.pop_all()
+
+    def _hold(self, owned: ExitStack) -> None:
+        place = self._path.resolve()
+        with _holding:
+            if place in _held:
+                raise self._taken()
+            _held.add(place)
+        owned.callback(_held.discard, place)
+
+    def _taken(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"Another run works with the manifest {str(self._path)!r}; wait for its end."
+        )
 
     def _lock(self) -> None:
         try:
@@ -68,9 +86,7 @@ class Manifest:
             # Of this process alone: a worker that was forked and outlives it does not hold it.
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise ConfigurationError(
-                f"Another run works with the manifest {str(self._path)!r}; wait for its end."
-            ) from error
+            raise self._taken() from error
 
     def _read(self, work: BulkWork) -> None:
         self._file.seek(0)
@@ -123,4 +139,4 @@ class Manifest:
 
     def close(self) -> None:
         """Close the file, which lets another run have it."""
-        self._file.close()
+        self._owned.close()
