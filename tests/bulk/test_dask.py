@@ -57,7 +57,8 @@ def test_killed_workers_of_a_cluster(
         )
     assert stage.killed == set(victims)
     assert report.complete, report.failures
-    assert {each.character_id for each in report.results if each.recovered} == set(victims)
+    # A result that is lost with its worker is computed again, too: such ones were drawn already.
+    assert {each.character_id for each in report.results if each.recovered} >= set(victims)
     for each in report.results:
         stored = stage.images(each.character_id, ImageKind.PORTFOLIO_ITEM)
         assert {image.id for image in stored} == set(each.images)
