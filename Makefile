@@ -79,7 +79,7 @@ docs: $(VENV)/.docs
 soak: $(VENV)/.dev
 	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 \
 	  tests/machines tests/race tests/crash/test_faults.py tests/stores/*/test_*_random_calls.py \
-	  tests/web/test_openapi.py tests/bulk/test_dask.py $(ARGS)
+	  tests/web/test_openapi.py $(ARGS)
 
 fuzz: $(VENV)/.fuzz
 	@$(BIN)/python tools/fuzz.py $(ARGS)
