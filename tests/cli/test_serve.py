@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import logging
 import os
 import signal
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +158,37 @@ def test_without_a_terminal_the_demo_says_how_to_see_the_page(tmp_path: Path) ->
     ended = finish(start("demo", "--directory", tmp_path / "new"))
     assert ended.code == 0
     assert "charimg demo --page" in ended.err
+
+
+def test_stopped_in_the_middle_of_a_stream_it_ends_without_a_traceback(tmp_path: Path) -> None:
+    process = start("serve", "--demo", "--port", "0", "--json", "--directory", tmp_path / "new")
+    try:
+        character = f"{url_of(process)}/v1/characters/mara-voss"
+        fetch(urllib.request.Request(f"{character}/generate-initial-image", method="POST"))
+        asked = urllib.request.Request(
+            f"{character}/generate-360-set", method="POST", headers={"Accept": "text/event-stream"}
+        )
+        with urllib.request.urlopen(asked, timeout=30) as stream:
+            assert stream.readline().startswith(b"id: ")
+            process.send_signal(signal.SIGINT)
+            with suppress(http.client.IncompleteRead):
+                stream.read()
+    finally:
+        process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+
+
+def test_what_the_client_is_not_told_is_on_stderr(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def served(self: Any, sockets: Any) -> None:
+        logging.getLogger("charimg.web").error("web.failed")
+
+    monkeypatch.setattr("uvicorn.Server.run", served)
+    run("characters", "add", "Mara", "--directory", tmp_path)
+    where = ("--directory", tmp_path, "--library-url", "http://127.0.0.1:9")
+    answer = run("serve", "--port", "0", *where)
+    assert answer.code == 0
+    assert "web.failed" in answer.err

@@ -129,15 +129,17 @@ class Contender:
         self.round, self.ahead = task["round"], task["ahead"]
         self.requests, self.written = 0, []
         said: object
+        text = ""
         try:
             said = ACTS[task["act"]](self.service, task.get("whom", LENA))
         except GenerationInProgress:
             said = "refused"
         except CharimgError as error:
             said = str(getattr(error, "code", type(error).__name__))
+            text = "".join(traceback.format_exception(error))
         except BaseException:  # noqa: BLE001 - told to whoever asked
             said = traceback.format_exc()
-        return {"said": said, "requests": self.requests, "written": self.written}
+        return {"said": said, "text": text, "requests": self.requests, "written": self.written}
 
 
 def main() -> None:

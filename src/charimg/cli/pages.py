@@ -50,8 +50,6 @@ def serve_pages(
     """
     import uvicorn
 
-    # Failures that a client is told no more of than that there was one.
-    logging.getLogger("charimg.web").addHandler(logging.StreamHandler())
     from ..testing.server import listen
     from ..web.standalone import MEDIA, Standalone
 
@@ -70,6 +68,12 @@ def serve_pages(
         token=token,
         site_url=None if demo else site_url(),
     )
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            app.end()
+            super().handle_exit(sig, frame)
+
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -92,15 +96,13 @@ def serve_pages(
         typer.launch(shown)
     report.say("Ctrl-C ends it.")
     with listening, suppress(KeyboardInterrupt):
-        server = uvicorn.Server(config)
-        handle_exit = server.handle_exit
-
-        def end(sig: int, frame: FrameType | None) -> None:
-            app.end()
-            handle_exit(sig, frame)
-
-        server.handle_exit = end  # type: ignore[method-assign]
-        server.run(sockets=[listening])
+        # Failures that a client is told no more of than that there was one.
+        log, shown_log = logging.getLogger("charimg.web"), logging.StreamHandler()
+        log.addHandler(shown_log)
+        try:
+            Server(config).run(sockets=[listening])
+        finally:
+            log.removeHandler(shown_log)
 
 
 @asynccontextmanager

@@ -15,7 +15,6 @@ __all__ = ["DOCUMENTS", "documented"]
 
 _READ = (401, 403, 404, 500, 503)
 _WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 500, 502, 503, 504)
-_DRAW = _WRITE
 _ZIP = "application/zip"
 
 _FAILURES: dict[int, tuple[str, str, str]] = {
@@ -87,7 +86,7 @@ DOCUMENTS: dict[str, Document] = {
         "with events as they happen.",
         answer=models.GenerationAnswer,
         body=models.ReferenceBody,
-        statuses=_DRAW,
+        statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
     ),
@@ -96,7 +95,7 @@ DOCUMENTS: dict[str, Document] = {
         description="Costs money: up to 27 images. Single shots that fail are told as failures.",
         answer=models.PortfolioAnswer,
         body=models.PortfolioBody,
-        statuses=_DRAW,
+        statuses=_WRITE,
         events=True,
         links={"operation": "data.operationId"},
     ),
@@ -105,7 +104,7 @@ DOCUMENTS: dict[str, Document] = {
         description="Costs money.",
         answer=models.GenerationAnswer,
         body=models.SceneBody,
-        statuses=_DRAW,
+        statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
     ),

@@ -59,7 +59,7 @@ _STATUS: tuple[tuple[type[CharimgError], int, str], ...] = (
 )
 """The first that fits: subclasses stand before their bases."""
 
-_OF_LIBRARY = {
+_OF_LIBRARY: dict[str, int] = {
     ErrorCode.NO_REFERENCE: 409,
     ErrorCode.ALREADY_HAS_REFERENCE: 409,
     ErrorCode.TIMEOUT: 504,
@@ -77,7 +77,7 @@ def failure_status(error: BaseException) -> tuple[int, str]:
     if isinstance(error, AccessDenied):
         return error.status, "SIGN_IN" if error.status == 401 else "FORBIDDEN"
     if isinstance(error, CharacterLibraryError):
-        return _OF_LIBRARY.get(error.code, 502), str(error.code)  # type: ignore[call-overload]
+        return _OF_LIBRARY.get(error.code, 502), str(error.code)
     if isinstance(error, IngestionError):
         return 502, str(error.code)
     for cls, status, code in _STATUS:

@@ -71,7 +71,6 @@ class Page:
             "texts": {**TEXTS, **self._texts(native)},
             "lang": settings.lang,
             "pageSize": settings.page_size,
-            "policies": True,
         }
         html = self._environment.get_template("images.html").render(
             config=config,

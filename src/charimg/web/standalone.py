@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from os import PathLike
 from typing import Any, Unpack
@@ -38,9 +37,6 @@ class Standalone:
         media_directory: Of a disk store, whose files are served below ``/media``.
         token: Who has it may do everything; ``None`` on the loopback address, where whoever can
             connect is the user.
-        hosts: Names that browsers may call us by, beside those of the loopback address, when there
-            is no token: a page of another site could else reach us by a name of its own that leads
-            here (DNS rebinding).
         **options: See `WorkspaceOptions`.
     """
 
@@ -50,14 +46,12 @@ class Standalone:
         *,
         media_directory: str | PathLike[str] | None = None,
         token: str | None = None,
-        hosts: Collection[str] = (),
         **options: Unpack[WorkspaceOptions],
     ) -> None:
         self._opening = service
         self._service: AsyncCharacterImageService | None = None
         self._token = token
         self._ending = False
-        self._hosts = _LOOPBACK | {host.lower() for host in hosts}
         self._media = None if media_directory is None else MediaApp(media_directory)
         options.setdefault("character_url", "/#{id}")
         self._workspace = AsyncWorkspace(self._running, authorize=_everything, **options)
@@ -68,7 +62,7 @@ class Standalone:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        refusal = let_in(scope, self._token, self._hosts)
+        refusal = let_in(scope, self._token)
         if refusal is not None:
             await send_response(refusal, scope["method"], send)
         elif scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
@@ -131,22 +125,26 @@ def _everything(_request: Any, _action: Action, _character_id: str) -> bool:
     return True
 
 
-def let_in(scope: Scope, token: str | None, hosts: Collection[str]) -> WebResponse | None:
+def let_in(scope: Scope, token: str | None) -> WebResponse | None:
     """Return ``None`` for who may come in, else the answer that says what is missing.
+
+    Without a token only the names of the loopback address lead here: a page of another site could
+    else reach us by a name of its own (DNS rebinding).
 
     Args:
         scope: The ASGI scope.
         token: What has to be shown, as ``?token=``, cookie or bearer.
-        hosts: Names that we are called by, when there is no token.
     """
     headers = {
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
     }
     if token is None:
         host = re.sub(r":\d*$", "", headers.get("host", "")).strip("[]").lower()
-        if host in hosts:
+        if host in _LOOPBACK:
             return None
-        return _text(421, "This server answers to its own names alone. Start it with --host.")
+        return _text(
+            421, "This server is called 127.0.0.1 or localhost, and answers to no other name."
+        )
     query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     shown = dict(query).get("token")
     if shown is not None and scope["method"] == "GET" and _same(shown, token):

@@ -66,6 +66,7 @@ class Crowd:
         self.written: Counter[tuple[str, int]] = Counter()
         self.done: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
+        self.texts: dict[str, str] = {}
         self.refused = self.killed = self.asked = 0
         self.processes: list[subprocess.Popen[str]] = []
 
@@ -126,6 +127,7 @@ class Crowd:
             self.done[act] += 1
         else:
             self.errors[told["said"]] += 1
+            self.texts[told["said"]] = told["text"]
 
     @contextmanager
     def service(self) -> Iterator[CharacterImageService]:
@@ -174,7 +176,8 @@ def test_eight_processes_share_two_characters_and_some_are_killed(
         switches.lost_answers = int(number % 6 == 1)
         switches.html_files = int(number % 10 == 3)
         crowd.round(number, chance)
-    assert crowd.errors.keys() <= {*EXPECTED, "error"}
+    unexpected = crowd.errors.keys() - {*EXPECTED, "error"}
+    assert not unexpected, [crowd.texts[said] for said in unexpected]
     with psycopg.connect(crowd.url) as connection:
         rows = connection.execute("SELECT operation, token FROM charimg.score_writes").fetchall()
         doubles = connection.execute("SELECT image FROM charimg.score_doubles").fetchall()

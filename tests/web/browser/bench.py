@@ -223,7 +223,6 @@ class Bench:
             "texts": self._texts,
             "lang": "en",
             "pageSize": 50,
-            "policies": True,
             "mediaOrigins": [],
         }
         return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 
@@ -15,19 +14,21 @@ __all__ = ["zipped"]
 _MISSING = "NOT-INCLUDED.txt"
 
 
-class _Sink(io.RawIOBase):
+class _Sink:
     """Takes what the ZIP writer writes, until it is sent. It cannot seek, so sizes follow data."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._parts: list[bytes] = []
 
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:
         self._parts.append(bytes(data))
         return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: what is written is taken."""
+
+    def close(self) -> None:
+        """Do nothing: what was written is still taken."""
 
     def take(self) -> bytes:
         data = b"".join(self._parts)

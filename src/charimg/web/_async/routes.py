@@ -216,7 +216,6 @@ async def _scene(call: AsyncCall) -> WebResponse:
 
 
 async def _suggest(call: AsyncCall) -> WebResponse:
-    await call.character()
     return json_response(200, suggestion_json(await call.service.suggest_prompt(call.character_id)))
 
 

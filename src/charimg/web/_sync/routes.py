@@ -217,7 +217,6 @@ def _scene(call: Call) -> WebResponse:
 
 
 def _suggest(call: Call) -> WebResponse:
-    call.character()
     return json_response(200, suggestion_json(call.service.suggest_prompt(call.character_id)))
 
 

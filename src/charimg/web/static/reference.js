@@ -145,10 +145,7 @@ async function generate(event) {
   try {
     const lines = losses(await store.counts());
     if (lines.length && !(await agreed(lines))) return;
-    const said = await run("reference", {
-      prompt,
-      ...(config.policies ? { policy: policy() } : {}),
-    });
+    const said = await run("reference", { prompt, policy: policy() });
     draft(null);
     for (const { message } of said.warnings ?? [])
       toast({ text: message, kind: "warn", seconds: 0 });
