@@ -91,6 +91,7 @@ EXTRAS = {
     "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "baml_py": {"_baml"},
+    "distributed": {"bulk"},
     "hypothesis": {"testing"},
     "obstore": {"stores"},
     "rich": {"cli"},

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
-from ..errors import InvalidArgument
+from ..errors import CharimgError, InvalidArgument
 from ..models import utcnow
 from .manifest import Manifest
 from .values import (
@@ -50,15 +50,16 @@ def run_bulk(
         tasks: The characters, by id or with options.
         open_service: Opens a service in the worker, `CharacterImageService.from_env` for example.
             With processes it must pickle.
-        executor: Where the work is done: threads, processes, or whatever gives such an executor.
-            The caller closes it.
+        executor: Where the work is done: threads, processes, a `DaskExecutor`, or whatever gives
+            such an executor. The caller closes it.
         in_flight: How many characters are handed out at once at most, over all workers.
         manifest: A file that remembers what is done. Without one a second run begins anew.
         on_progress: Told how far it is.
 
     Returns:
-        How each task ended. A failure of a character is in its result and ends nothing. After the
-        loss of a worker process nothing more is handed out, and results are missing for the rest.
+        How each task ended. A failure of a character is in its result and ends nothing. When the
+        executor is broken, by the loss of a worker process for example, nothing more is handed
+        out, and results are missing for the rest; ``stopped`` says why.
 
     Raises:
         InvalidArgument: No such work or option, a character is there twice, or the manifest is
@@ -108,7 +109,7 @@ class _Run:
                 jobs.append(Job(work=work, task=task, since=since))
         self.ready = deque(self.waiting)
         self.running: dict[Future[BulkResult], BulkTask] = {}
-        self.broken = False
+        self.stopped: str | None = None
         self.begun = time.monotonic()
 
     def to_end(self) -> BulkReport:
@@ -121,24 +122,29 @@ class _Run:
                     task = self.running.pop(future)
                     if self.waiting[task.character_id]:
                         self.ready.append(task.character_id)
-                    self.broken |= isinstance(future.exception(), BrokenExecutor)
+                    self.stop(future.exception())
                     self.settle(_result(task, future))
                 self.hand_out()
         finally:
             for future in self.running:
                 future.cancel()
         results = [self.results[key] for key in self.tasks if key in self.results]
-        return BulkReport.of(len(self.tasks), self.skipped, results)
+        return BulkReport.of(len(self.tasks), self.skipped, results, stopped=self.stopped)
 
     def hand_out(self) -> None:
-        while self.ready and not self.broken and len(self.running) < self.in_flight:
+        while self.ready and self.stopped is None and len(self.running) < self.in_flight:
             job = self.waiting[self.ready.popleft()].popleft()
             try:
                 future = self.executor.submit(perform, self.open_service, job)
-            except BrokenExecutor:
-                self.broken = True
+            except BrokenExecutor as error:
+                self.stop(error)
                 return
             self.running[future] = job.task
+
+    def stop(self, error: BaseException | None) -> None:
+        """Hand nothing more out if the executor is broken."""
+        if isinstance(error, BrokenExecutor) and self.stopped is None:
+            self.stopped = _said(error)
 
     def settle(self, result: BulkResult) -> None:
         self.results[result.key] = result
@@ -171,8 +177,15 @@ def _result(task: BulkTask, future: Future[BulkResult]) -> BulkResult:
         character_id=task.character_id,
         outcome=BulkOutcome.INTERRUPTED,
         code="WORKER_LOST" if isinstance(error, BrokenExecutor) else code_of(error),
-        message=f"The worker gave no result ({type(error).__name__}).",
+        message=_said(error),
     )
+
+
+def _said(error: BaseException) -> str:
+    # Foreign exceptions may quote anything, a prompt or a key included.
+    if isinstance(error, CharimgError):
+        return str(error)
+    return f"The worker gave no result ({type(error).__name__})."
 
 
 def _work(value: str) -> BulkWork:

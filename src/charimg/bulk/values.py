@@ -159,6 +159,7 @@ class BulkReport:
         outcomes: How many ended how, those skipped included.
         codes: How many are not done, by code.
         results: One for each task that has ended, in the order of the tasks.
+        stopped: Why the executor does nothing more, if it broke; then results may be missing.
     """
 
     total: int
@@ -166,9 +167,17 @@ class BulkReport:
     outcomes: Mapping[str, int] = field(factory=dict, hash=False)
     codes: Mapping[str, int] = field(factory=dict, hash=False)
     results: tuple[BulkResult, ...] = ()
+    stopped: str | None = None
 
     @classmethod
-    def of(cls, total: int, skipped: int, results: Sequence[BulkResult]) -> BulkReport:
+    def of(
+        cls,
+        total: int,
+        skipped: int,
+        results: Sequence[BulkResult],
+        *,
+        stopped: str | None = None,
+    ) -> BulkReport:
         """Sum up."""
         counted = Counter(result.outcome for result in results)
         codes = Counter(result.code for result in results if result.code is not None)
@@ -178,6 +187,7 @@ class BulkReport:
             outcomes={str(each): counted[each] for each in BulkOutcome},
             codes=dict(codes.most_common()),
             results=tuple(results),
+            stopped=stopped,
         )
 
     @property
