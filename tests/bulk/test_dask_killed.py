@@ -23,6 +23,7 @@ from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkTask, DaskEx
 from ..figures import Figure
 from ..servers.postgres import PostgresServer
 from ..servers.postgres import postgres_server as postgres_server
+from .clusters import local
 from .stage import SHOTS, Stage
 
 CHARACTERS, PORTFOLIOS = 500, 50
@@ -46,9 +47,7 @@ def cluster() -> Iterator[LocalCluster]:
     # second loss for the first. No cluster loses so many.
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
-        LocalCluster(
-            n_workers=3, threads_per_worker=1, dashboard_address=None, silence_logs="CRITICAL"
-        ) as cluster,
+        local(n_workers=3, threads_per_worker=1, processes=True) as cluster,
     ):
         yield cluster
 
@@ -189,6 +188,7 @@ def run_killed(
     figure(
         f"bulk {work} of {len(tasks)} on Dask",
         f"{killer.killed} workers killed, {recovered} characters recovered, {outcomes}, "
+        f"{dict(first.codes)}, "
         f"{len(last.failures)} never sent",
     )
 

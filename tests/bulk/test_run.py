@@ -349,7 +349,7 @@ def test_a_broken_executor_ends_the_run(stage: Stage, bulk: Bulk, at: str) -> No
 
     class Breaking(Here):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-            if args[1].task.character_id == "a":
+            if args[0].task.character_id == "a":
                 return super().submit(fn, *args, **kwargs)
             if at == "submit":
                 raise BrokenExecutor

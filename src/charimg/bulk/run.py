@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from .values import (
     BulkWork,
     check_task,
 )
-from .worker import Job, OpenService, code_of, perform
+from .worker import Job, OpenMigration, OpenService, code_of, move, perform
 
 __all__ = ["run_bulk"]
 
@@ -32,8 +33,9 @@ def run_bulk(
     work: str,
     tasks: Iterable[BulkTask | str],
     *,
-    open_service: OpenService,
     executor: Executor,
+    open_service: OpenService | None = None,
+    open_migration: OpenMigration | None = None,
     in_flight: int = 4,
     manifest: str | PathLike[str] | None = None,
     on_progress: BulkCallback | None = None,
@@ -48,10 +50,12 @@ def run_bulk(
     Args:
         work: A `BulkWork`.
         tasks: The characters, by id or with options.
-        open_service: Opens a service in the worker, `CharacterImageService.from_env` for example.
-            With processes it must pickle.
         executor: Where the work is done: threads, processes, a `DaskExecutor`, or whatever gives
             such an executor. The caller closes it.
+        open_service: Opens a service in the worker, `CharacterImageService.from_env` for example.
+            With processes it must pickle.
+        open_migration: For ``migrate``, instead: opens source and target in the worker, and makes a
+            `Migration` of them.
         in_flight: How many characters are handed out at once at most, over all workers.
         manifest: A file that remembers what is done. Without one a second run begins anew.
         on_progress: Told how far it is.
@@ -62,17 +66,18 @@ def run_bulk(
         out, and results are missing for the rest; ``stopped`` says why.
 
     Raises:
-        InvalidArgument: No such work or option, a character is there twice, or the manifest is
-            that of another work.
+        InvalidArgument: No such work or option, nothing or the wrong thing to open, a character is
+            there twice, or the manifest is that of another work.
         ConfigurationError: The manifest cannot be opened, or another run has it.
         StorageError: The manifest is damaged, or takes nothing.
     """
     chosen = _work(work)
     if in_flight < 1:
         raise InvalidArgument(f"in_flight must be at least 1, not {in_flight}.")
+    call = _call(chosen, open_service, open_migration)
     asked = _asked(chosen, tasks)
     with _opened(manifest, chosen) as book:
-        run = _Run(chosen, asked, open_service, executor, in_flight, book, on_progress)
+        run = _Run(chosen, asked, call, executor, in_flight, book, on_progress)
         return run.to_end()
 
 
@@ -81,14 +86,14 @@ class _Run:
         self,
         work: BulkWork,
         tasks: dict[str, BulkTask],
-        open_service: OpenService,
+        call: Callable[[Job], BulkResult],
         executor: Executor,
         in_flight: int,
         manifest: Manifest | None,
         on_progress: BulkCallback | None,
     ) -> None:
         self.tasks = tasks
-        self.open_service = open_service
+        self.call = call
         self.executor = executor
         self.in_flight = in_flight
         self.manifest = manifest
@@ -135,7 +140,7 @@ class _Run:
         while self.ready and self.stopped is None and len(self.running) < self.in_flight:
             job = self.waiting[self.ready.popleft()].popleft()
             try:
-                future = self.executor.submit(perform, self.open_service, job)
+                future = self.executor.submit(self.call, job)
             except BrokenExecutor as error:
                 self.stop(error)
                 return
@@ -194,6 +199,17 @@ def _work(value: str) -> BulkWork:
     except ValueError as error:
         known = ", ".join(BulkWork)
         raise InvalidArgument(f"There is no work {value!r}; choose one of: {known}.") from error
+
+
+def _call(
+    work: BulkWork, open_service: OpenService | None, open_migration: OpenMigration | None
+) -> Callable[[Job], BulkResult]:
+    if work == BulkWork.MIGRATE and open_migration is not None and open_service is None:
+        return partial(move, open_migration)
+    if work != BulkWork.MIGRATE and open_service is not None and open_migration is None:
+        return partial(perform, open_service)
+    needed = "open_migration" if work == BulkWork.MIGRATE else "open_service"
+    raise InvalidArgument(f"{work} needs {needed}, and nothing else to open.")
 
 
 def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTask]:

@@ -36,6 +36,8 @@ class BulkWork(StrEnum):
     RETRY = "retry"
     """Every failed image that was drawn is downloaded again."""
     RECOVER = "recover"
+    MIGRATE = "migrate"
+    """Everything of the character is copied to other stores."""
 
 
 _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
@@ -51,6 +53,7 @@ _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
     ),
     BulkWork.RETRY: frozenset(),
     BulkWork.RECOVER: frozenset(),
+    BulkWork.MIGRATE: frozenset(),
 }
 
 
@@ -100,7 +103,8 @@ class BulkResult:
         key: `BulkTask.key`.
         character_id: The host's id of the character.
         outcome: A `BulkOutcome`.
-        images: The ids of the stored images.
+        images: The ids of the stored images; of a migration, charimg's keys of the images that are
+            in the target.
         failed: How many images failed.
         recovered: Whether an earlier operation had drawn them, so that nothing was asked for again.
         operation_id: The operation in the ledger, when one is known.
