@@ -13,11 +13,9 @@ from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
 from ..errors import (
-    CharacterLibraryError,
     DownloadError,
     ErrorCode,
     IngestionError,
-    InvalidArgument,
     LeaseLost,
     StorageError,
 )
@@ -34,7 +32,7 @@ from ..models import (
 )
 from .master import next_mastery
 from .operation import Run
-from .parts import Parts
+from .sources import source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
@@ -104,11 +102,14 @@ def ingest(
             pending,
             limit=run.parts.concurrency,
             handle=work.handle,
+            settle=work.settle,
             discard=_Fetched.close,
         )
     except LeaseLost:
         work.withdraw()
         raise
+    finally:
+        work.close()
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -135,6 +136,8 @@ class _Ingestion:
         self.total = len(run.op.items)
         self.master_since: datetime | None = None
         self.added: dict[str, str] = {}
+        self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
+        self.settled: list[tuple[OperationItem, CharacterImage]] = []
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
@@ -152,33 +155,59 @@ class _Ingestion:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
         parts = self.run.parts
         library_url = parts.library.base_url
-        url = _source_of(parts, item)
+        url = source_of(parts, item)
         try:
             return url, parts.downloader.fetch(url, library_url=library_url)
         except DownloadError:
-            other = _source_by_id(parts, item)
+            other = source_by_id(parts, item)
             if other is None or other == url:
                 raise
             return other, parts.downloader.fetch(other, library_url=library_url)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
-        """Run in the caller's own thread or task: store what a worker brought."""
-        # Whoever took the lease over has settled this, and perhaps deleted it since.
-        self.run.renew()
+        """Run in the caller's own thread or task: take what a worker brought."""
         error = outcome.error
         if isinstance(error, IngestionError):
-            self.settle_failed(item, error)
+            self.waiting.append((item, error))
         elif error is not None:
+            self.settle()
             raise error
         else:
-            self._settle_fetched(item, outcome.unwrap())
+            self.waiting.append((item, outcome.unwrap()))
 
-    def _settle_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
+    def settle(self) -> None:
+        """Run in the caller's own thread or task: store and record all that was taken.
+
+        The lease is renewed and the operation written once for them all: each costs a flush to the
+        disk. What of it a crash prevents, recovery makes good.
+        """
+        if not self.waiting:
+            return
+        # Whoever took the lease over has settled this, and perhaps deleted it since.
+        self.run.renew()
+        try:
+            while self.waiting:
+                item, brought = self.waiting[0]
+                if isinstance(brought, IngestionError):
+                    self._record_failed(item, brought)
+                else:
+                    self._record_fetched(item, brought)
+                del self.waiting[0]
+        finally:
+            self._write_settled()
+
+    def close(self) -> None:
+        """Dispose of what was taken and not stored."""
+        for _, brought in self.waiting:
+            if isinstance(brought, _Fetched):
+                brought.close()
+
+    def _record_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
         try:
             media, storing_ms = fetched.media, fetched.storing_ms
             if media is None:
                 media, storing_ms = self._save(item, fetched.download)
-                # That may have taken long; see `handle`.
+                # That may have taken long; see `settle`.
                 self.run.renew()
         finally:
             fetched.close()
@@ -225,10 +254,15 @@ class _Ingestion:
             self.run.parts.media.delete(item.key)
             return False
         self._record(item, media=media, metrics=ImageMetrics())
+        self._write_settled()
         return True
 
     def settle_failed(self, item: OperationItem, error: IngestionError) -> None:
         """Write a failed record, so that nothing paid for stays unseen."""
+        self._record_failed(item, error)
+        self._write_settled()
+
+    def _record_failed(self, item: OperationItem, error: IngestionError) -> None:
         _log.warning(
             "image.failed",
             extra={"operation_id": self.run.op.id, "key": item.key, "code": error.code},
@@ -273,17 +307,21 @@ class _Ingestion:
             # No record can hold it.
             options = {**self.run.op.options, "master_since": self.master_since.isoformat()}
             self.run.write(options=options)
-        settled = evolve(
-            item,
-            state=ItemState.FAILED if media is None else ItemState.STORED,
-            image_id=image.id,
-        )
-        self.run.write_item(settled)
-        if image.media is not None:
-            image = image.with_media(self.run.parts.media.locate(image.media))
-        self.images.append(image)
-        self.run.emit_image(image, done=len(self.images), total=self.total)
+        state = ItemState.FAILED if media is None else ItemState.STORED
+        self.settled.append((evolve(item, state=state, image_id=image.id), image))
         return image
+
+    def _write_settled(self) -> None:
+        """Write down which images are recorded, and tell of them."""
+        if not self.settled:
+            return
+        settled, self.settled = self.settled, []
+        self.run.write_items([item for item, _ in settled])
+        for _, image in settled:
+            if image.media is not None:
+                image = image.with_media(self.run.parts.media.locate(image.media))
+            self.images.append(image)
+            self.run.emit_image(image, done=len(self.images), total=self.total)
 
     def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
         """Write the record: a new one, or the one that is made good."""
@@ -348,38 +386,3 @@ class _Ingestion:
             ),
             created_by=op.created_by,
         )
-
-
-def _source_of(parts: Parts, item: OperationItem) -> str:
-    """Return where the image is: its URL, else what the Library says of its media id."""
-    if item.source_url:
-        return parts.library.resolve_url(item.source_url)
-    if not item.external_id:
-        raise DownloadError(
-            f"Image {item.key} has neither a URL nor a media id, so it cannot be downloaded. "
-            "Generate it again.",
-            code=ErrorCode.NO_SOURCE,
-        )
-    try:
-        media = parts.library.get_media(item.external_id)
-    except (CharacterLibraryError, InvalidArgument) as error:
-        raise DownloadError(
-            f"The Character Library could not tell where media {item.external_id!a} is: {error} "
-            "Try retry_ingestion later.",
-            code=ErrorCode.NO_SOURCE,
-            retryable=getattr(error, "retryable", False),
-        ) from error
-    if not media.url:
-        raise DownloadError(
-            f"The Character Library knows media {item.external_id}, but gives no URL for it.",
-            code=ErrorCode.NO_SOURCE,
-        )
-    return parts.library.resolve_url(media.url)
-
-
-def _source_by_id(parts: Parts, item: OperationItem) -> str | None:
-    """Return where the Library now says that the image is, if it can tell."""
-    try:
-        return _source_of(parts, evolve(item, source_url=None))
-    except DownloadError:
-        return None
