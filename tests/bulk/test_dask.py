@@ -7,16 +7,18 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import dask
 import pytest
 from distributed import Client, KilledWorker
 
-from charimg import ConfigurationError
+from charimg import ConfigurationError, ImageKind
 from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
 
+from ..cli.process import wait_until
 from .clusters import local
 from .stage import Stage
 
@@ -234,3 +236,26 @@ def test_the_limit_holds_over_all_workers(stage: Stage, executor: DaskExecutor) 
     assert report.complete, report.failures
     assert stage.server.simulator.most_generations_at_once == 3
     assert stage.counters.scene_posts == 18
+
+
+def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:
+    """A worker that is taken out of the cluster goes on with what another one is given, too."""
+    (one,) = stage.references("a")
+    task = BulkTask(character_id=one, options={"scene_context": "."})
+    stage.switch(generation_seconds=2.0)
+    with (
+        local(threads_per_worker=1) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        run = partial(run_bulk, "scene", [task], open_service=stage.opener())
+        running = beside.submit(run, executor=executor)
+        wait_until(lambda: stage.counters.scene_posts == 1)
+        (at_work,) = (worker for worker, calls in client.processing().items() if calls)
+        client.retire_workers([at_work], close_workers=False)
+        (result,) = running.result(SECONDS).results
+    # The other one was refused the character.
+    assert result.outcome == BulkOutcome.IN_PROGRESS
+    # Both have ended here. What the first one has drawn is there.
+    assert len(stage.images(one, ImageKind.SCENE)) == stage.counters.scene_posts == 1

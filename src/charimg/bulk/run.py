@@ -81,6 +81,11 @@ def run_bulk(
         return run.to_end()
 
 
+_LATER = (BulkOutcome.IN_PROGRESS, BulkOutcome.WAITING)
+"""Nothing was sent, and somebody is at it: by the end of a long run that may be over, and the lease
+of a worker that was lost on another machine, too."""
+
+
 class _Run:
     def __init__(
         self,
@@ -113,7 +118,8 @@ class _Run:
                 jobs = self.waiting.setdefault(task.character_id, deque())
                 jobs.append(Job(work=work, task=task, since=since))
         self.ready = deque(self.waiting)
-        self.running: dict[Future[BulkResult], BulkTask] = {}
+        self.running: dict[Future[BulkResult], Job] = {}
+        self.put_off: set[str] = set()
         self.stopped: str | None = None
         self.begun = time.monotonic()
 
@@ -124,11 +130,7 @@ class _Run:
             while self.running:
                 ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    task = self.running.pop(future)
-                    if self.waiting[task.character_id]:
-                        self.ready.append(task.character_id)
-                    self.stop(future.exception())
-                    self.settle(_result(task, future))
+                    self.ended(self.running.pop(future), future)
                 self.hand_out()
         finally:
             for future in self.running:
@@ -144,7 +146,21 @@ class _Run:
             except BrokenExecutor as error:
                 self.stop(error)
                 return
-            self.running[future] = job.task
+            self.running[future] = job
+
+    def ended(self, job: Job, future: Future[BulkResult]) -> None:
+        """Take a result down, or look again at the end of the run at what time alone settles."""
+        self.stop(future.exception())
+        result = _result(job.task, future)
+        jobs = self.waiting[job.task.character_id]
+        put_off = result.outcome in _LATER and result.key not in self.put_off
+        if put_off:
+            self.put_off.add(result.key)
+            jobs.append(job)
+        if jobs:
+            self.ready.append(job.task.character_id)
+        if not put_off:
+            self.settle(result)
 
     def stop(self, error: BaseException | None) -> None:
         """Hand nothing more out if the executor is broken."""
