@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -11,15 +10,15 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, arun_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
+from .._stages import timed
 from ..errors import (
-    CharacterLibraryError,
     DownloadError,
     ErrorCode,
     IngestionError,
-    InvalidArgument,
     LeaseLost,
     StorageError,
 )
+from ..events import Stage, StageFinished
 from ..journal import ItemState, Operation, OperationItem
 from ..models import (
     CharacterImage,
@@ -33,7 +32,7 @@ from ..models import (
 )
 from .master import next_mastery
 from .operation import AsyncRun
-from .parts import AsyncParts
+from .sources import source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
@@ -110,6 +109,9 @@ async def ingest(
     except LeaseLost:
         await work.withdraw()
         raise
+    finally:
+        # What was broken off, or came in and was not handled any more.
+        work.tell_stages(*tuple(work.stages))
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -136,10 +138,15 @@ class _Ingestion:
         self.total = len(run.op.items)
         self.master_since: datetime | None = None
         self.added: dict[str, str] = {}
+        self.stages: dict[str, list[StageFinished]] = {}
 
     async def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        url, download = await self._download(item)
+        # What a worker measures is told by the operation itself.
+        told = self.stages.setdefault(item.key, [])
+        with timed(Stage.DOWNLOAD, self.run.op, told.append, key=item.key) as measure:
+            url, download = await self._download(item)
+            measure.bytes = download.size
         if not self.run.parts.media.concurrent_safe:
             return _Fetched(url=url, download=download)
         try:
@@ -153,11 +160,11 @@ class _Ingestion:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
         parts = self.run.parts
         library_url = parts.library.base_url
-        url = await _source_of(parts, item)
+        url = await source_of(parts, item)
         try:
             return url, await parts.downloader.fetch(url, library_url=library_url)
         except DownloadError:
-            other = await _source_by_id(parts, item)
+            other = await source_by_id(parts, item)
             if other is None or other == url:
                 raise
             return other, await parts.downloader.fetch(other, library_url=library_url)
@@ -166,6 +173,7 @@ class _Ingestion:
         """Run in the caller's own thread or task: store what a worker brought."""
         # Whoever took the lease over has settled this, and perhaps deleted it since.
         await self.run.renew()
+        self.tell_stages(item.key)
         error = outcome.error
         if isinstance(error, IngestionError):
             await self.settle_failed(item, error)
@@ -174,11 +182,18 @@ class _Ingestion:
         else:
             await self._settle_fetched(item, outcome.unwrap())
 
+    def tell_stages(self, *keys: str) -> None:
+        """Tell what was measured about items."""
+        for key in keys:
+            for event in self.stages.pop(key, ()):
+                self.run.observe(event)
+
     async def _settle_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
         try:
             media, storing_ms = fetched.media, fetched.storing_ms
             if media is None:
                 media, storing_ms = await self._save(item, fetched.download)
+                self.tell_stages(item.key)
                 # That may have taken long; see `handle`.
                 await self.run.renew()
         finally:
@@ -236,36 +251,43 @@ class _Ingestion:
         )
         self.errors[item.key] = error
         failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
-        image = await self._record(failed, media=None, metrics=ImageMetrics())
+        image = await self._record(failed, media=None, metrics=ImageMetrics(), error=error)
         # Where no record can be written, the key stands for one: the ledger knows it.
         error.image_id = image.id
 
     async def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
-        begun = time.perf_counter()
         shot = None if item.shot is None else item.shot.name
         name = "" if self.character is None else self.character.name
-        media = await self.run.parts.media.save(
-            Upload(
-                key=item.key,
-                file=download.file,
-                filename=filename(self.kind, item.key, download.extension),
-                mime_type=download.mime_type,
-                size=download.size,
-                sha256=download.sha256,
-                width=download.width,
-                height=download.height,
-                alt=alt_text(name, self.kind, shot),
-            )
+        upload = Upload(
+            key=item.key,
+            file=download.file,
+            filename=filename(self.kind, item.key, download.extension),
+            mime_type=download.mime_type,
+            size=download.size,
+            sha256=download.sha256,
+            width=download.width,
+            height=download.height,
+            alt=alt_text(name, self.kind, shot),
         )
-        return media, (time.perf_counter() - begun) * 1000
+        told = self.stages.setdefault(item.key, [])
+        with timed(Stage.STORE, self.run.op, told.append, key=item.key) as measure:
+            measure.bytes = download.size
+            media = await self.run.parts.media.save(upload)
+        return media, measure.duration_ms
 
     async def _record(
-        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
+        self,
+        item: OperationItem,
+        *,
+        media: Media | None,
+        metrics: ImageMetrics,
+        error: IngestionError | None = None,
     ) -> CharacterImage:
         image = self._image(item, media=media, metrics=metrics)
         if media is not None or not self.run.parts.metadata.requires_media:
             try:
-                image = await self._store(item, image)
+                with self.run.stage(Stage.RECORD, key=item.key):
+                    image = await self._store(item, image)
             except StorageError:
                 # Whoever took the lease over may have deleted the media, and with it the reason.
                 await self.run.renew()
@@ -283,7 +305,7 @@ class _Ingestion:
         if image.media is not None:
             image = image.with_media(self.run.parts.media.locate(image.media))
         self.images.append(image)
-        self.run.emit_image(image, done=len(self.images), total=self.total)
+        self.run.emit_image(image, done=len(self.images), total=self.total, error=error)
         return image
 
     async def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
@@ -349,38 +371,3 @@ class _Ingestion:
             ),
             created_by=op.created_by,
         )
-
-
-async def _source_of(parts: AsyncParts, item: OperationItem) -> str:
-    """Return where the image is: its URL, else what the Library says of its media id."""
-    if item.source_url:
-        return parts.library.resolve_url(item.source_url)
-    if not item.external_id:
-        raise DownloadError(
-            f"Image {item.key} has neither a URL nor a media id, so it cannot be downloaded. "
-            "Generate it again.",
-            code=ErrorCode.NO_SOURCE,
-        )
-    try:
-        media = await parts.library.get_media(item.external_id)
-    except (CharacterLibraryError, InvalidArgument) as error:
-        raise DownloadError(
-            f"The Character Library could not tell where media {item.external_id!a} is: {error} "
-            "Try retry_ingestion later.",
-            code=ErrorCode.NO_SOURCE,
-            retryable=getattr(error, "retryable", False),
-        ) from error
-    if not media.url:
-        raise DownloadError(
-            f"The Character Library knows media {item.external_id}, but gives no URL for it.",
-            code=ErrorCode.NO_SOURCE,
-        )
-    return parts.library.resolve_url(media.url)
-
-
-async def _source_by_id(parts: AsyncParts, item: OperationItem) -> str | None:
-    """Return where the Library now says that the image is, if it can tell."""
-    try:
-        return await _source_of(parts, evolve(item, source_url=None))
-    except DownloadError:
-        return None

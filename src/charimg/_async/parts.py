@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from attrs import field, frozen
 
-from ..events import OperationEvent, ProgressEvent
+from ..events import ServiceEvent
 from ..policies import JobPolicy
 from ..protocols import (
     AsyncCharacterDirectory,
@@ -57,12 +57,10 @@ class AsyncServiceOptions(TypedDict, total=False):
     lease_seconds: float
 
 
-def tell(
-    listeners: Sequence[OperationHook | ProgressCallback], event: OperationEvent | ProgressEvent
-) -> None:
+def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:
     """Tell every listener; one that raises is logged and does not disturb the operation."""
     for listener in listeners:
         try:
-            listener(event)  # type: ignore[arg-type]  # a hook is only handed operation events
+            listener(event)  # type: ignore[arg-type]  # each is only handed what it takes
         except Exception:  # noqa: BLE001 - a listener's bug must not cost an image
             _log.exception("listener.failed", extra={"event": type(event).__name__})
