@@ -83,7 +83,7 @@ CORE = {
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
-    "stamina": {"_async", "_sync"},
+    "stamina": {"_async", "_sync", "cli"},
 }
 """Core dependencies, and the rooms that may use them."""
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
