@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from .download import AsyncDownloader
     from .library import AsyncCharacterLibrary
 
-__all__ = ["AsyncParts", "AsyncServiceOptions", "tell"]
+__all__ = ["CONCURRENCY", "AsyncParts", "AsyncServiceOptions", "tell"]
 
 _log = logging.getLogger("charimg.service")
+
+CONCURRENCY = 6
+"""How many images of a portfolio are downloaded at once, unless the host says otherwise."""
 
 
 @frozen(kw_only=True)
@@ -63,4 +66,4 @@ def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEv
         try:
             listener(event)  # type: ignore[arg-type]  # each is only handed what it takes
         except Exception:  # noqa: BLE001 - a listener's bug must not cost an image
-            _log.exception("listener.failed", extra={"event": type(event).__name__})
+            _log.exception("listener.failed", extra={"event_type": type(event).__name__})
