@@ -183,6 +183,10 @@ class AsyncRun:
         )
 
     def _tell_all(self, event: OperationStarted | OperationFinished | OperationFailed) -> None:
+        begins = isinstance(event, OperationStarted)
+        # What a hook makes current for the rest is so for the log, too.
+        if begins:
+            tell(self.parts.hooks, event)
         names = {OperationStarted: "started", OperationFinished: "finished"}
         _log.info(
             f"operation.{names.get(type(event), 'failed')}",
@@ -192,9 +196,9 @@ class AsyncRun:
                 "character_id": event.character_id,
             },
         )
-        hooks = self.parts.hooks
-        # The end in reverse, like context managers: a hook may have set something for the rest.
-        tell(hooks if isinstance(event, OperationStarted) else hooks[::-1], event)
+        if not begins:
+            # In reverse, like context managers.
+            tell(self.parts.hooks[::-1], event)
         tell(self._progress, event)
 
     def recovery_started(self) -> None:

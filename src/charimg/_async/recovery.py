@@ -125,11 +125,11 @@ async def _recover_one(
     except BaseException as error:
         run.recovery_finished("error", error)
         raise
-    run.recovery_finished(recovered.outcome, failure)
     _log.info(
         "operation.recovered",
         extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
     )
+    run.recovery_finished(recovered.outcome, failure)
     return recovered, failure
 
 

@@ -184,6 +184,10 @@ class Run:
         )
 
     def _tell_all(self, event: OperationStarted | OperationFinished | OperationFailed) -> None:
+        begins = isinstance(event, OperationStarted)
+        # What a hook makes current for the rest is so for the log, too.
+        if begins:
+            tell(self.parts.hooks, event)
         names = {OperationStarted: "started", OperationFinished: "finished"}
         _log.info(
             f"operation.{names.get(type(event), 'failed')}",
@@ -193,9 +197,9 @@ class Run:
                 "character_id": event.character_id,
             },
         )
-        hooks = self.parts.hooks
-        # The end in reverse, like context managers: a hook may have set something for the rest.
-        tell(hooks if isinstance(event, OperationStarted) else hooks[::-1], event)
+        if not begins:
+            # In reverse, like context managers.
+            tell(self.parts.hooks[::-1], event)
         tell(self._progress, event)
 
     def recovery_started(self) -> None:

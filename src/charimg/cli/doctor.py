@@ -32,7 +32,7 @@ __all__ = ["Finding", "doctor", "verdict"]
 
 _LIBRARIES = (
     *("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "jinja2", "uvicorn"),
-    *("psycopg", "obstore", "baml-py"),
+    *("psycopg", "obstore", "baml-py", "opentelemetry-api"),
 )
 _EXTRAS = {
     "images": ("thumbnails and image decoding", ("pillow",)),
