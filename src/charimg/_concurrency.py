@@ -231,6 +231,7 @@ def run_bounded(
     *,
     limit: int,
     handle: Callable[[T, Outcome[V]], None],
+    settle: Callable[[], None] | None = None,
     discard: Callable[[V], None] | None = None,
 ) -> None:
     """Run ``worker(item)`` for every item in threads, and handle each outcome in the caller's own.
@@ -247,6 +248,8 @@ def run_bounded(
         items: What to work on; started in this order.
         limit: How many workers at most.
         handle: Called in the caller's thread for each item, in the order in which they finish.
+        settle: Called in the caller's thread when every result that is there has been handled: work
+            that several of them can share.
         discard: Called for every value whose ``handle`` was not called or did not return. It must
             accept a value that ``handle`` has already disposed of.
 
@@ -254,10 +257,15 @@ def run_bounded(
         InvalidArgument: The limit is below 1.
     """
     _check_limit(limit)
+    settle = settle or _nothing
     if limit == 1 or len(items) == 1:
-        _run_inline(worker, items, handle, discard)
+        _run_inline(worker, items, handle, settle, discard)
     else:
-        _run_in_threads(worker, items, limit, handle, discard)
+        _run_in_threads(worker, items, limit, handle, settle, discard)
+
+
+def _nothing() -> None:
+    """Settle nothing."""
 
 
 def _attempt(worker: Callable[[T], V], item: T) -> Outcome[V]:
@@ -271,6 +279,7 @@ def _run_inline(
     worker: Callable[[T], V],
     items: Sequence[T],
     handle: Callable[[T, Outcome[V]], None],
+    settle: Callable[[], None],
     discard: Callable[[V], None] | None,
 ) -> None:
     for item in items:
@@ -280,6 +289,7 @@ def _run_inline(
         except BaseException:
             _dispose(outcome, discard)
             raise
+        settle()
 
 
 def _run_in_threads(
@@ -287,6 +297,7 @@ def _run_in_threads(
     items: Sequence[T],
     limit: int,
     handle: Callable[[T, Outcome[V]], None],
+    settle: Callable[[], None],
     discard: Callable[[V], None] | None,
 ) -> None:
     def dispose(future: Future[Outcome[V]]) -> None:
@@ -315,6 +326,8 @@ def _run_in_threads(
             handle(running[future], outcome)
             # Only now: an interrupt before this line must still find the value.
             del running[future]
+            if finished.empty():
+                settle()
     finally:
         try:
             executor.shutdown(wait=True, cancel_futures=True)
@@ -330,9 +343,10 @@ async def arun_bounded(
     *,
     limit: int,
     handle: Callable[[T, Outcome[V]], Awaitable[None]],
+    settle: Callable[[], Awaitable[None]] | None = None,
     discard: Callable[[V], None] | None = None,
 ) -> None:
-    """The async twin of `run_bounded`: workers are tasks, ``handle`` runs in the caller's own task.
+    """The async twin of `run_bounded`: workers are tasks; the rest runs in the caller's own task.
 
     When ``handle`` raises, or the caller is cancelled, running workers are cancelled and waited
     for; the exception is raised as itself, never as an `ExceptionGroup`.
@@ -343,7 +357,7 @@ async def arun_bounded(
     _check_limit(limit)
     import anyio
 
-    run = _AsyncBoundedRun(worker, items, handle)
+    run = _AsyncBoundedRun(worker, items, handle, settle or _anothing)
     try:
         async with anyio.create_task_group() as group:
             await run.work(group, limit)
@@ -354,18 +368,24 @@ async def arun_bounded(
             _dispose(outcome, discard)
 
 
+async def _anothing() -> None:
+    """Settle nothing."""
+
+
 class _AsyncBoundedRun(Generic[T, V]):
     def __init__(
         self,
         worker: Callable[[T], Awaitable[V]],
         items: Sequence[T],
         handle: Callable[[T, Outcome[V]], Awaitable[None]],
+        settle: Callable[[], Awaitable[None]],
     ) -> None:
         import anyio
 
         self._worker = worker
         self._items = items
         self._handle = handle
+        self._settle = settle
         self._next = 0
         self._finished: deque[int] = deque()
         self._wake = anyio.Event()
@@ -386,6 +406,8 @@ class _AsyncBoundedRun(Generic[T, V]):
                 self._start(group)
                 await self._handle(self._items[index], self.unhandled[index])
                 del self.unhandled[index]
+                if not self._finished:
+                    await self._settle()
         except BaseException as error:  # noqa: BLE001  # raised again outside the group
             self._stop(group, error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 
 from attrs import define
@@ -13,7 +13,7 @@ from .errors import CharimgError
 from .events import StageFinished
 from .journal import Operation
 
-__all__ = ["Measure", "code_of", "timed"]
+__all__ = ["Measure", "Stages", "code_of", "timed"]
 
 
 @define
@@ -64,6 +64,34 @@ def timed(
                 code=code,
             )
         )
+
+
+class Stages:
+    """Keeps what workers measure until the operation itself tells of it.
+
+    Args:
+        op: The operation.
+        tell: Takes the events.
+    """
+
+    def __init__(self, op: Operation, tell: Callable[[StageFinished], None]) -> None:
+        self._op = op
+        self._tell = tell
+        self._kept: dict[str, list[StageFinished]] = {}
+
+    def timed(self, stage: str, key: str) -> AbstractContextManager[Measure]:
+        """Measure what a worker does inside for an image; see the function."""
+        return timed(stage, self._op, self._kept.setdefault(key, []).append, key=key)
+
+    def tell(self, key: str) -> None:
+        """Tell what is known of an image."""
+        for event in self._kept.pop(key, ()):
+            self._tell(event)
+
+    def tell_all(self) -> None:
+        """Tell what is known of all images."""
+        for key in tuple(self._kept):
+            self.tell(key)
 
 
 def code_of(error: BaseException) -> str:

@@ -30,7 +30,7 @@ __all__ = ["BUGS"]
 def row_before_media() -> Iterator[None]:
     """Write the record, and store the file then."""
 
-    def settle(self: Any, item: Any, fetched: Any) -> None:
+    def record(self: Any, item: Any, fetched: Any) -> None:
         download = fetched.download
         media = Media(
             id=item.key,
@@ -49,7 +49,7 @@ def row_before_media() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DiskMediaStore, "concurrent_safe", False)
-        patch.setattr(ingest._Ingestion, "_settle_fetched", settle)
+        patch.setattr(ingest._Ingestion, "_record_fetched", record)
         yield
 
 

@@ -84,7 +84,8 @@ def test_every_step_gets_what_is_left(clock: Clock) -> None:
         clock.now += 1
         stream.write(b"x", 30)
         clock.now += 1
-        assert stream.read(2, 30) == b"xx"
+        # More than httpcore asks for: each read costs more than its bytes.
+        assert len(stream.read(2, 30)) == 256 * 1024
     stream.close()
     assert stream.get_extra_info("socket") == "socket"
     assert inner.told == [

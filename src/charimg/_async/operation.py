@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
@@ -80,10 +80,10 @@ class AsyncRun:
         """Write down what the Library has given, at once: a cancellation waits for that."""
         await asurely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
 
-    async def write_item(self, item: OperationItem) -> None:
-        """Write one item down in the place of the one with its key."""
-        items = tuple(item if each.key == item.key else each for each in self.op.items)
-        await self.write(items=items)
+    async def write_items(self, items: Iterable[OperationItem]) -> None:
+        """Write items down in the places of those with their keys."""
+        changed = {item.key: item for item in items}
+        await self.write(items=tuple(changed.get(each.key, each) for each in self.op.items))
 
     async def keep(self) -> None:
         """Renew the lease when a quarter of its life has gone; raises `LeaseLost` if it is lost."""

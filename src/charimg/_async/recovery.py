@@ -235,7 +235,7 @@ class _Recovery:
                 await run.parts.media.delete(item.key)
         else:
             for item in run.op.items:
-                await run.write_item(evolve(item, state=ItemState.STORED, image_id=image.id))
+                await run.write_items([evolve(item, state=ItemState.STORED, image_id=image.id)])
             await remove_replaced(run)
         await run.write(state=OperationState.DONE)
         return _recovered(run.op, "completed", message="There was nothing left to retry.")

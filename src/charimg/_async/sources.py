@@ -1,4 +1,4 @@
-"""Where an image of the Character Library is to be had."""
+"""Where the image of an item is: by its URL, else by what the Library says of its media id."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ from .deadline import left
 
 __all__ = ["AsyncTimedBackend", "TimedBackend"]
 
+_READ_BYTES = 256 * 1024
+"""httpcore asks for 64 KiB at a time. What each read passes through costs more than its bytes."""
+
 
 class TimedBackend(httpcore.NetworkBackend):
     """Connects within the deadline, and hands out connections that keep it.
@@ -48,7 +51,8 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, left(timeout, httpcore.ReadTimeout))
+        seconds = left(timeout, httpcore.ReadTimeout)
+        return self._stream.read(max(max_bytes, _READ_BYTES), seconds)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, left(timeout, httpcore.WriteTimeout))
@@ -95,7 +99,7 @@ class _AsyncTimedStream(httpcore.AsyncNetworkStream):
         self._stream = stream
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
+        return await self._stream.read(max(max_bytes, _READ_BYTES), timeout)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         await self._stream.write(buffer, timeout)

@@ -11,7 +11,7 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
-from .._stages import timed
+from .._stages import Stages
 from ..errors import (
     DownloadError,
     ErrorCode,
@@ -19,7 +19,7 @@ from ..errors import (
     LeaseLost,
     StorageError,
 )
-from ..events import Stage, StageFinished
+from ..events import Stage
 from ..journal import ItemState, Operation, OperationItem
 from ..models import (
     CharacterImage,
@@ -103,14 +103,14 @@ def ingest(
             pending,
             limit=run.parts.concurrency,
             handle=work.handle,
+            settle=work.settle,
             discard=_Fetched.close,
         )
     except LeaseLost:
         work.withdraw()
         raise
     finally:
-        # What was broken off, or came in and was not handled any more.
-        work.tell_stages(*tuple(work.stages))
+        work.close()
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -137,13 +137,13 @@ class _Ingestion:
         self.total = len(run.op.items)
         self.master_since: datetime | None = None
         self.added: dict[str, str] = {}
-        self.stages: dict[str, list[StageFinished]] = {}
+        self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
+        self.settled: list[tuple[OperationItem, CharacterImage]] = []
+        self.stages = Stages(run.op, run.observe)
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        # What a worker measures is told by the operation itself.
-        told = self.stages.setdefault(item.key, [])
-        with timed(Stage.DOWNLOAD, self.run.op, told.append, key=item.key) as measure:
+        with self.stages.timed(Stage.DOWNLOAD, item.key) as measure:
             url, download = self._download(item)
             measure.bytes = download.size
         if not self.run.parts.media.concurrent_safe:
@@ -169,31 +169,52 @@ class _Ingestion:
             return other, parts.downloader.fetch(other, library_url=library_url)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
-        """Run in the caller's own thread or task: store what a worker brought."""
-        # Whoever took the lease over has settled this, and perhaps deleted it since.
-        self.run.renew()
-        self.tell_stages(item.key)
+        """Run in the caller's own thread or task: take what a worker brought."""
         error = outcome.error
         if isinstance(error, IngestionError):
-            self.settle_failed(item, error)
+            self.waiting.append((item, error))
         elif error is not None:
+            self.settle()
             raise error
         else:
-            self._settle_fetched(item, outcome.unwrap())
+            self.waiting.append((item, outcome.unwrap()))
 
-    def tell_stages(self, *keys: str) -> None:
-        """Tell what was measured about items."""
-        for key in keys:
-            for event in self.stages.pop(key, ()):
-                self.run.observe(event)
+    def settle(self) -> None:
+        """Run in the caller's own thread or task: store and record all that was taken.
 
-    def _settle_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
+        The lease is renewed and the operation written once for them all: each costs a flush to the
+        disk. What of it a crash prevents, recovery makes good.
+        """
+        if not self.waiting:
+            return
+        # Whoever took the lease over has settled this, and perhaps deleted it since.
+        self.run.renew()
+        try:
+            while self.waiting:
+                item, brought = self.waiting[0]
+                self.stages.tell(item.key)
+                if isinstance(brought, IngestionError):
+                    self._record_failed(item, brought)
+                else:
+                    self._record_fetched(item, brought)
+                del self.waiting[0]
+        finally:
+            self._write_settled()
+
+    def close(self) -> None:
+        """Dispose of what was taken and not stored, and tell what was measured of the rest."""
+        for _, brought in self.waiting:
+            if isinstance(brought, _Fetched):
+                brought.close()
+        self.stages.tell_all()
+
+    def _record_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
         try:
             media, storing_ms = fetched.media, fetched.storing_ms
             if media is None:
                 media, storing_ms = self._save(item, fetched.download)
-                self.tell_stages(item.key)
-                # That may have taken long; see `handle`.
+                self.stages.tell(item.key)
+                # That may have taken long; see `settle`.
                 self.run.renew()
         finally:
             fetched.close()
@@ -240,17 +261,22 @@ class _Ingestion:
             self.run.parts.media.delete(item.key)
             return False
         self._record(item, media=media, metrics=ImageMetrics())
+        self._write_settled()
         return True
 
     def settle_failed(self, item: OperationItem, error: IngestionError) -> None:
         """Write a failed record, so that nothing paid for stays unseen."""
+        self._record_failed(item, error)
+        self._write_settled()
+
+    def _record_failed(self, item: OperationItem, error: IngestionError) -> None:
         _log.warning(
             "image.failed",
             extra={"operation_id": self.run.op.id, "key": item.key, "code": error.code},
         )
         self.errors[item.key] = error
         failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
-        image = self._record(failed, media=None, metrics=ImageMetrics(), error=error)
+        image = self._record(failed, media=None, metrics=ImageMetrics())
         # Where no record can be written, the key stands for one: the ledger knows it.
         error.image_id = image.id
 
@@ -268,19 +294,13 @@ class _Ingestion:
             height=download.height,
             alt=alt_text(name, self.kind, shot),
         )
-        told = self.stages.setdefault(item.key, [])
-        with timed(Stage.STORE, self.run.op, told.append, key=item.key) as measure:
+        with self.stages.timed(Stage.STORE, item.key) as measure:
             measure.bytes = download.size
             media = self.run.parts.media.save(upload)
         return media, measure.duration_ms
 
     def _record(
-        self,
-        item: OperationItem,
-        *,
-        media: Media | None,
-        metrics: ImageMetrics,
-        error: IngestionError | None = None,
+        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
         image = self._image(item, media=media, metrics=metrics)
         if media is not None or not self.run.parts.metadata.requires_media:
@@ -295,17 +315,22 @@ class _Ingestion:
             # No record can hold it.
             options = {**self.run.op.options, "master_since": self.master_since.isoformat()}
             self.run.write(options=options)
-        settled = evolve(
-            item,
-            state=ItemState.FAILED if media is None else ItemState.STORED,
-            image_id=image.id,
-        )
-        self.run.write_item(settled)
-        if image.media is not None:
-            image = image.with_media(self.run.parts.media.locate(image.media))
-        self.images.append(image)
-        self.run.emit_image(image, done=len(self.images), total=self.total, error=error)
+        state = ItemState.FAILED if media is None else ItemState.STORED
+        self.settled.append((evolve(item, state=state, image_id=image.id), image))
         return image
+
+    def _write_settled(self) -> None:
+        """Write down which images are recorded, and tell of them."""
+        if not self.settled:
+            return
+        settled, self.settled = self.settled, []
+        self.run.write_items([item for item, _ in settled])
+        for _, image in settled:
+            if image.media is not None:
+                image = image.with_media(self.run.parts.media.locate(image.media))
+            self.images.append(image)
+            error = self.errors.get(image.key)
+            self.run.emit_image(image, done=len(self.images), total=self.total, error=error)
 
     def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
         """Write the record: a new one, or the one that is made good."""

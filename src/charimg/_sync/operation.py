@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -81,10 +81,10 @@ class Run:
         """Write down what the Library has given, at once: a cancellation waits for that."""
         surely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
 
-    def write_item(self, item: OperationItem) -> None:
-        """Write one item down in the place of the one with its key."""
-        items = tuple(item if each.key == item.key else each for each in self.op.items)
-        self.write(items=items)
+    def write_items(self, items: Iterable[OperationItem]) -> None:
+        """Write items down in the places of those with their keys."""
+        changed = {item.key: item for item in items}
+        self.write(items=tuple(changed.get(each.key, each) for each in self.op.items))
 
     def keep(self) -> None:
         """Renew the lease when a quarter of its life has gone; raises `LeaseLost` if it is lost."""

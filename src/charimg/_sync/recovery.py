@@ -236,7 +236,7 @@ class _Recovery:
                 run.parts.media.delete(item.key)
         else:
             for item in run.op.items:
-                run.write_item(evolve(item, state=ItemState.STORED, image_id=image.id))
+                run.write_items([evolve(item, state=ItemState.STORED, image_id=image.id)])
             remove_replaced(run)
         run.write(state=OperationState.DONE)
         return _recovered(run.op, "completed", message="There was nothing left to retry.")

@@ -1,5 +1,5 @@
 # Generated from src/charimg/_async/sources.py by tools/unasync.py. Do not edit.
-"""Where an image of the Character Library is to be had."""
+"""Where the image of an item is: by its URL, else by what the Library says of its media id."""
 
 from __future__ import annotations
 

@@ -66,6 +66,7 @@ class DiskMediaStore:
             raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         self._layout = Layout(Path(directory).absolute(), base_url)
         self._thumbnail_px = thumbnail_px
+        self._flushed: dict[Path, int] = {}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self._layout.root)!r})"
@@ -171,8 +172,7 @@ class DiskMediaStore:
             raise
         try:
             sync_directory(home.parent)
-            # The directory above may be one that a save before this one made and did not flush.
-            sync_directory(layout.root)
+            self._flush_name(home.parent)
         except BaseException:
             # It might not outlive a power cut, and the caller will hear that it failed.
             with suppress(OSError):
@@ -180,6 +180,13 @@ class DiskMediaStore:
             self._discard(fresh)
             raise
         return media
+
+    def _flush_name(self, path: Path) -> None:
+        """Flush the directory above, which may be one that a broken save made and did not flush."""
+        inode = path.stat().st_ino
+        if self._flushed.get(path) != inode:
+            sync_directory(path.parent)
+            self._flushed[path] = inode
 
     def _fill(self, fresh: Path, upload: Upload) -> Media:
         fresh.mkdir()
