@@ -1,8 +1,8 @@
 """Contests: jobs that are timed in turns, and the rows of the table that compare two of them.
 
-A slow moment of the machine meets every job of a round. The ratio is taken per round; a row says the
-median of the rounds and the middle half of them. It says more than seconds do: it holds on another
-machine, too.
+A slow moment of the machine meets every job of a round. The ratio is taken per round; a row says
+the median of the rounds and the middle half of them. It says more than seconds do: it holds on
+another machine, too.
 """
 
 from __future__ import annotations
@@ -15,7 +15,18 @@ from enum import StrEnum
 
 from attrs import frozen
 
-__all__ = ["Contest", "Goal", "Job", "Result", "Row", "demand", "measure", "results", "run"]
+__all__ = [
+    "Contest",
+    "Goal",
+    "Job",
+    "Result",
+    "Row",
+    "Unavailable",
+    "demand",
+    "measure",
+    "results",
+    "run",
+]
 
 Job = Callable[[], float | None]
 """Does the work once. It may return the seconds that count, where they are not all of its own."""
@@ -46,6 +57,7 @@ class Row:
         against: What that is, in words.
         reach: The ratio that is aimed at.
         goal: How it is meant.
+        unit: ``ms`` where the jobs take seconds; what they count otherwise.
     """
 
     work: str
@@ -54,6 +66,7 @@ class Row:
     against: str
     reach: float
     goal: Goal = Goal.AT_MOST
+    unit: str = "ms"
 
 
 @frozen(kw_only=True)
@@ -86,8 +99,9 @@ class Result:
         ratio: The median of the rounds.
         low: A quarter of the rounds lie below.
         high: A quarter of the rounds lie above.
-        ours_ms: The median of ours, in milliseconds; MiB where memory is measured.
-        other_ms: The median of the other, likewise.
+        ours: The median of ours.
+        other: The median of the other.
+        unit: Of both.
         rounds: How often both were measured.
         reached: Whether the aim was.
     """
@@ -100,8 +114,9 @@ class Result:
     ratio: float
     low: float
     high: float
-    ours_ms: float
-    other_ms: float
+    ours: float
+    other: float
+    unit: str
     rounds: int
     reached: bool
 
@@ -137,6 +152,7 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
         pairs = zip(ours, other, strict=True)
         ratios = [b / a if row.goal == Goal.AT_LEAST else a / b for a, b in pairs]
         ratio = statistics.median(ratios)
+        factor = 1000 if row.unit == "ms" else 1
         low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
         yield Result(
             contest=contest.name,
@@ -147,8 +163,9 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
             ratio=round(ratio, 3),
             low=round(low, 3),
             high=round(high, 3),
-            ours_ms=round(1000 * statistics.median(ours), 3),
-            other_ms=round(1000 * statistics.median(other), 3),
+            ours=round(statistics.median(ours) * factor, 3),
+            other=round(statistics.median(other) * factor, 3),
+            unit=row.unit,
             rounds=len(taken),
             reached=_reached(round(ratio, 2), row),
         )
@@ -166,6 +183,10 @@ def run(contest: Contest, rounds: int | None = None) -> list[Result]:
     """Prepare a contest, measure it and return its rows."""
     with contest.prepare() as jobs:
         return list(results(contest, measure(jobs, rounds or contest.rounds)))
+
+
+class Unavailable(Exception):
+    """Something that a contest needs is not there; the message says how to get it."""
 
 
 def demand(holds: bool, message: str) -> None:
