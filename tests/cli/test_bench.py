@@ -188,6 +188,11 @@ def test_what_fails_is_told_the_rest_is_measured_and_nothing_stays(
         (SqliteGenerationLedger, "write", 3),
         (SqliteGenerationLedger, "renew", 9),
         (CharacterLibrary, "health", 4),
+        # Clean-up itself is interrupted.
+        (DiskMediaStore, "delete", 5),
+        (DiskMediaStore, "delete", 30),
+        (SqliteMetadataRepository, "delete", 4),
+        (SqliteGenerationLedger, "release", 2),
     ],
 )
 @pytest.mark.parametrize("after", [False, True])
@@ -209,6 +214,9 @@ def test_ctrl_c_leaves_nothing_behind(
     assert answer.code == 130, answer.out
     assert "Nothing of the probes stays." in answer.err
     state.check()
+    with Settings.of(world.directory).stores() as stores:
+        lease = stores.ledger.acquire(CHARACTER, owner="next", ttl=1)
+        stores.ledger.release(lease)
 
 
 def test_a_store_that_saves_one_by_one(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from attrs import define, field, frozen
 
 from .._assembly.stores import Stores
-from .._concurrency import Outcome, run_bounded
+from .._concurrency import Outcome, run_bounded, surely
 from .._decoding import Decoder
 from .._ingest.inspect import inspect
 from .._owner import new_owner
@@ -205,7 +205,7 @@ def _leased(stores: Stores) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        stores.ledger.release(lease)
+        surely(lambda: stores.ledger.release(lease))
 
 
 def _rounds(work: Callable[[], object]) -> list[float]:

@@ -13,11 +13,17 @@ from contextlib import contextmanager, suppress
 from attrs import frozen
 
 from .._assembly.stores import Stores
+from .._concurrency import surely
 from .._owner import new_owner
 from ..errors import CharimgError, GenerationInProgress, StorageError
 from ..journal import Operation, OperationKind, OperationState
 from ..models import CharacterImage, ImageKind, ImageStatus, Media, Upload
-from ..protocols import ListableCharacterDirectory, ListableMetadataRepository, MediaStore
+from ..protocols import (
+    ListableCharacterDirectory,
+    ListableMetadataRepository,
+    MediaStore,
+    MetadataRepository,
+)
 
 __all__ = [
     "CHARACTER",
@@ -160,9 +166,9 @@ def saved(store: MediaStore, data: bytes, side: int) -> Iterator[Media]:
     except BaseException:
         # What failed first tells more.
         with suppress(CharimgError):
-            store.delete(key)
+            surely(lambda: store.delete(key))
         raise
-    store.delete(key)
+    surely(lambda: store.delete(key))
 
 
 @contextmanager
@@ -183,11 +189,15 @@ def recorded(stores: Stores, character_id: str, media: Media) -> Iterator[Charac
     except BaseException:
         with suppress(CharimgError):
             # It may be there though nobody was told under which id.
-            for each in metadata.list(character_id, limit=_NEWEST).images:
-                if each.key == image.key:
-                    metadata.delete(each.id)
+            surely(lambda: _remove(metadata, character_id, image.key))
         raise
-    metadata.delete(image.id)
+    surely(lambda: metadata.delete(image.id))
+
+
+def _remove(metadata: MetadataRepository, character_id: str, key: str) -> None:
+    for each in metadata.list(character_id, limit=_NEWEST).images:
+        if each.key == key:
+            metadata.delete(each.id)
 
 
 def _media(store: MediaStore) -> str:
@@ -251,7 +261,7 @@ def _ledger(stores: Stores) -> str:
         ledger.write(operation, lease=lease)
         found = ledger.get(operation.id)
     finally:
-        ledger.release(lease)
+        surely(lambda: ledger.release(lease))
     if found is None or found.updated_at != operation.updated_at:
         raise StorageError("An operation was written to the ledger and does not read back.")
     return "lease taken, operation written and read"
