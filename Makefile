@@ -76,7 +76,7 @@ sync: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py
 
 bench: $(VENV)/.dev $(VENV)/.peers
-	@PYTHONPATH=tools $(BIN)/python -m bench $(if $(ARGS),$(ARGS),--write docs/benchmarks)
+	@PYTHONPATH=tools:. $(BIN)/python -m bench $(if $(ARGS),$(ARGS),--write docs/benchmarks)
 
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build

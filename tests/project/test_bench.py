@@ -12,6 +12,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from attrs import evolve
 from PIL import Image
 
 from .tools import load_package
@@ -19,7 +20,7 @@ from .tools import load_package
 load_package("bench")
 
 from bench import __main__ as command  # noqa: E402
-from bench import machine, measure, portfolio, report  # noqa: E402
+from bench import machine, measure, portfolio, report, scale, units  # noqa: E402
 from bench.measure import Contest, Goal, Result, Row  # noqa: E402
 
 
@@ -111,14 +112,17 @@ def test_what_is_written_for_the_documentation(tmp_path: Path) -> None:
         result(row(), [(0.002, 0.001)] * 2),
         result(row(Goal.AT_LEAST), [(0.002, 0.001)] * 2),
         result(row(Goal.WITHIN), [(0.001, 0.001)] * 2),
+        evolve(result(row(), [(0.27, 0.27)] * 2), work=report.PACE),
     ]
-    report.write(tmp_path / "out", results, {"s3": "no server"}, {"python": "3"})
+    units = {"files on disk": 3.0}
+    report.write(tmp_path / "out", results, {"s3": "no server"}, {"python": "3"}, units)
     said = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [each["reached"] for each in said["results"]] == [True, False, True]
+    assert [each["reached"] for each in said["results"]] == [True, False, True, True]
+    assert said["units"] == units
     assert said["machine"] == {"python": "3"}
     assert said["skipped"] == {"s3": "no server"}
     text = (tmp_path / "out" / "table.md").read_text()
-    assert text.count("| yes |") == 2
+    assert text.count("| yes |") == 3
     assert text.count("| **no** |") == 1
     assert "Left out, s3: no server" in text
     assert "python 3" in text
@@ -126,6 +130,11 @@ def test_what_is_written_for_the_documentation(tmp_path: Path) -> None:
     words = " ".join(drawn.getroot().itertext())
     assert "work / other" in words
     assert "work times faster than other" in words
+    assert "| files on disk | 3 |" in (tmp_path / "out" / "units.md").read_text()
+    grown = (tmp_path / "out" / "scale.md").read_text()
+    assert "| files on disk | 300,000 | 3,000,000 | 30,000,000 | 300,000,000 |" in grown
+    # 100,000 images of 10 ms each
+    assert "| bringing in, one machine | 16.7 minutes | 2.78 hours | 1.16 days |" in grown
 
 
 def test_the_machine_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +162,7 @@ def test_the_command_prints_and_writes_and_leaves_out(
         "lacking": Contest(name="lacking", rounds=5, prepare=lacking, rows=()),
     }
     monkeypatch.setattr(command, "CONTESTS", given)
+    monkeypatch.setattr(command, "measure_units", lambda: {"files on disk": 3.0})
     assert command.main(["--rounds", "2", "--write", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "work  other     <= 2   1.00" in said
@@ -162,6 +172,34 @@ def test_the_command_prints_and_writes_and_leaves_out(
     }
     assert command.main(["--only", "fine", "--rounds", "2"]) == 0
     assert "lacking" not in capsys.readouterr().out
+
+
+def test_the_units_are_measured_over_real_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(units, "CHARACTERS", 2)
+    found = units.measure_units()
+    assert found["calls of the Library, per portfolio"] >= 3
+    assert (found["downloads"], found["files on disk"]) == (1, 3)
+    assert found["S3, requests"] > found["S3, writing requests"] == 3
+    for store in ("SQLite", "PostgreSQL"):
+        assert found[f"{store}, record and its indexes, bytes"] > 1000
+
+
+def test_a_unit_whose_server_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(root: Path) -> dict[str, float]:
+        pytest.skip("no server here")
+
+    monkeypatch.setattr(units, "CHARACTERS", 1)
+    monkeypatch.setattr(units, "_postgres", missing)
+    monkeypatch.setattr(units, "_s3", missing)
+    found = units.measure_units()
+    assert "SQLite, record and its indexes, bytes" in found
+    assert not [name for name in found if name.startswith(("PostgreSQL", "S3"))]
+
+
+def test_large_numbers_are_readable() -> None:
+    assert [scale._bytes(value) for value in (2, 2e3, 2e14)] == ["2 B", "2 kB", "200 TB"]
+    assert scale._duration(60) == "1 minutes"
+    assert scale._duration(365 * 86_400) == "1 years"
 
 
 def test_a_name_that_is_none_and_one_round_alone_are_refused(

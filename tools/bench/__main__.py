@@ -12,6 +12,7 @@ from . import portfolio
 from .machine import describe
 from .measure import Result, Unavailable, run
 from .report import table, write
+from .units import measure_units
 
 CONTESTS = {each.name: each for each in portfolio.CONTESTS}
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"left out, {name}: {why}")
     print(f"{time.perf_counter() - begun:.0f} s in all")
     if given.write is not None:
-        write(given.write, results, skipped, describe())
+        write(given.write, results, skipped, describe(), measure_units())
     return 0
 
 

@@ -9,8 +9,13 @@ from pathlib import Path
 from attrs import asdict
 
 from .measure import Result
+from .pictures import PORTFOLIO
+from .scale import grown, units_table
 
-__all__ = ["markdown", "table", "write"]
+__all__ = ["PACE", "markdown", "table", "write"]
+
+PACE = "portfolio with thumbnails, decoded"
+"""The work that says how long one image takes: what a service does by default."""
 
 _HEAD = ("work", "against", "reach", "ratio", "middle half", "ours", "other", "")
 
@@ -56,15 +61,20 @@ def markdown(results: Sequence[Result]) -> str:
 
 
 def write(
-    folder: Path, results: Sequence[Result], skipped: Mapping[str, str], machine: Mapping[str, str]
+    folder: Path,
+    results: Sequence[Result],
+    skipped: Mapping[str, str],
+    machine: Mapping[str, str],
+    units: Mapping[str, float],
 ) -> None:
-    """Write ``results.json``, ``table.md`` and ``chart.svg``.
+    """Write ``results.json``, the tables and ``chart.svg``.
 
     Args:
         folder: Where; made if it is missing.
         results: The rows.
         skipped: Why a contest was left out, by its name.
         machine: What the figures depend on, by name.
+        units: What one image costs, by name.
     """
     from .chart import draw
 
@@ -73,6 +83,7 @@ def write(
         "machine": dict(machine),
         "results": [asdict(each) for each in results],
         "skipped": dict(skipped),
+        "units": dict(units),
     }
     (folder / "results.json").write_text(json.dumps(document, indent=1) + "\n")
     notes = [f"\nLeft out, {name}: {why}\n" for name, why in skipped.items()]
@@ -80,3 +91,9 @@ def write(
     text = markdown(results) + "".join(notes) + f"\nMeasured on: {named}.\n"
     (folder / "table.md").write_text(text)
     draw(folder / "chart.svg", results)
+    (folder / "units.md").write_text(units_table(units))
+    portfolios = [each.ours for each in results if each.work == PACE]
+    if portfolios:
+        # The slower of the modes, to be on the safe side.
+        pace = max(portfolios) / 1000 / PORTFOLIO
+        (folder / "scale.md").write_text(grown(units, pace))
