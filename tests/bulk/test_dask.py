@@ -165,6 +165,18 @@ def test_a_cluster_without_workers(stage: Stage) -> None:
     assert stage.counters.scene_posts == 0
 
 
+def test_workers_may_come_later() -> None:
+    with (
+        local(n_workers=0) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+    ):
+        future = executor.submit(pow, 2, 3)
+        assert executor.threads == 0
+        cluster.scale(1)
+        assert future.result(SECONDS) == 8
+
+
 def test_a_cluster_that_is_busy_is_waited_for(
     client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
