@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -156,8 +157,8 @@ def test_a_cluster_without_workers(stage: Stage) -> None:
         with pytest.raises(BrokenExecutor, match="0 workers"):
             executor.submit(pow, 2, 3)
     assert report.stopped == (
-        "No worker of the Dask cluster has worked on anything for 0.5 seconds, though there is "
-        "work; it has 0 workers."
+        "No worker of the Dask cluster was seen at work for 0.5 seconds, though there is work; it "
+        "has 0 workers."
     )
     assert [each.outcome for each in report.results] == [BulkOutcome.INTERRUPTED] * 2
     assert {each.message for each in report.results} == {report.stopped}
@@ -186,17 +187,29 @@ def test_a_cluster_that_is_busy_is_waited_for(
     async def counted() -> Any:
         nonlocal asked
         asked += 1
-        if asked == 40:
+        if asked == 15:
             gate.set()
-        if asked % 3 == 0:
+        if asked == 2:
             raise OSError("The scheduler does not listen just now.")
         return await processing()
 
     monkeypatch.setattr(client, "processing", counted)
-    with DaskExecutor(client, patience=0.1) as executor:
+    # It is asked ten times in that time.
+    with DaskExecutor(client, patience=1.0) as executor:
         assert executor.submit(_wait).result(SECONDS)
         assert executor.submit(pow, 2, 3).result(SECONDS) == 8
-    assert asked >= 40
+    assert asked >= 15
+
+
+def test_a_scheduler_that_does_not_answer(
+    client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 3600))
+    monkeypatch.setattr("charimg.bulk.dask._ANSWERING", 0.1)
+    with DaskExecutor(client, patience=0.5) as executor:
+        error = error_of(executor.submit(_wait))
+    assert isinstance(error, BrokenExecutor)
+    assert "seen at work" in str(error)
 
 
 def test_a_client_that_is_closed(cluster: Any, gate: threading.Event) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
@@ -21,7 +22,9 @@ __all__ = ["DaskExecutor"]
 
 _T = TypeVar("_T")
 _CONNECTING = 10.0
-"""Seconds that a scheduler has to answer."""
+"""Seconds that a scheduler has to answer at first."""
+_ANSWERING = 5.0
+"""Seconds that it has to answer later, and between two questions at most."""
 _GONE = "The Dask scheduler is out of reach, or was restarted."
 
 
@@ -124,7 +127,9 @@ class DaskExecutor(Executor):
         finally:
             self._client.loop.add_callback(self._lose, "The executor was shut down.")
             if self._owns_client:
-                self._client.close()
+                # There may be nobody any more to say goodbye to.
+                with suppress(OSError):
+                    self._client.close()
 
     async def _follow(self, future: Future[Any], call: Callable[[], Any]) -> None:
         """Hand a call to the scheduler and wait for its end, in the client's loop."""
@@ -168,20 +173,19 @@ class DaskExecutor(Executor):
                     task.cancel()
 
     async def _watch(self) -> None:
-        """Give up when no worker works on anything for too long."""
+        """Give up when no worker is seen at work for too long."""
         busy = time.monotonic()
         while self._calls and self._lost is None:
-            await asyncio.sleep(min(self._patience / 10, 5.0))
-            try:
-                working = await self._client.processing()
-            except OSError:
-                # The client finds out by itself, and ends the calls.
-                continue
+            await asyncio.sleep(min(self._patience / 10, _ANSWERING))
+            working: dict[str, Any] = {}
+            # A scheduler that does not answer shows nobody at work.
+            with suppress(OSError):
+                working = await asyncio.wait_for(self._client.processing(), _ANSWERING)
             if any(working.values()):
                 busy = time.monotonic()
             elif time.monotonic() - busy > self._patience:
                 self._lose(
-                    f"No worker of the Dask cluster has worked on anything for {self._patience:g} "
+                    f"No worker of the Dask cluster was seen at work for {self._patience:g} "
                     f"seconds, though there is work; it has {len(working)} workers."
                 )
         self._watching = False
