@@ -7,10 +7,11 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import portfolio
+from . import call, imports, portfolio
 from .measure import Result, run
 
-CONTESTS = {each.name: each for each in portfolio.CONTESTS}
+_MODULES = (portfolio, call, imports)
+CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
