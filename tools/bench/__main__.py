@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import call, imports, portfolio
-from .measure import Result, run
+from . import call, imports, insert, listing, portfolio
+from .measure import Missing, Result, run
 
-_MODULES = (portfolio, call, imports)
+_MODULES = (portfolio, call, imports, insert, listing)
 CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 
@@ -22,7 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     results: list[Result] = []
     for name in given.only or CONTESTS:
         begun = time.perf_counter()
-        for each in run(CONTESTS[name], given.rounds):
+        try:
+            measured = run(CONTESTS[name], given.rounds)
+        except Missing as missing:
+            print(f"{name}: left out. {missing}")
+            continue
+        for each in measured:
             results.append(each)
             print(
                 f"{each.work:45} {each.against:36} {each.goal} {each.reach:5} {each.ratio:6.2f} ({each.low:.2f}-{each.high:.2f}) {each.ours_ms:8.1f} {each.other_ms:8.1f} {'ok' if each.reached else 'MISSED'}",

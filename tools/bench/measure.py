@@ -15,10 +15,25 @@ from enum import StrEnum
 
 from attrs import frozen
 
-__all__ = ["Contest", "Goal", "Job", "Result", "Row", "demand", "measure", "results", "run"]
+__all__ = [
+    "Contest",
+    "Goal",
+    "Job",
+    "Missing",
+    "Result",
+    "Row",
+    "demand",
+    "measure",
+    "results",
+    "run",
+]
 
 Job = Callable[[], float | None]
 """Does the work once. It may return the seconds that count, where they are not all of its own."""
+
+
+class Missing(Exception):
+    """A contest needs something that is not installed; the message says how to get it."""
 
 
 class Goal(StrEnum):
@@ -63,7 +78,7 @@ class Contest:
     Attributes:
         name: What it is called on the command line.
         rounds: How often each job is timed, at least five.
-        prepare: Opens what the jobs need, and names them.
+        prepare: Opens what the jobs need, and names them. May raise `Missing`.
         rows: What is compared.
     """
 

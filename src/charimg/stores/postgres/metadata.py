@@ -34,7 +34,7 @@ class PostgresMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return self._database.run(add(image))
+        return self._database.run(add(image), atomic=False)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -77,7 +77,7 @@ class PostgresMetadataRepository:
 
 def add(image: CharacterImage) -> Program[CharacterImage]:
     """Insert the record, or find the first one with its key."""
-    row = _row(evolve(image, id=image.key))
+    row = _row(image if image.id == image.key else evolve(image, id=image.key))
     for _ in range(_TRIES):
         inserted = yield Statement(
             "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
@@ -182,7 +182,7 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
 
 
 def _row(image: CharacterImage) -> Row:
-    if image.media is not None:
+    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
         # URLs are derived when a record is read.
         image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
     record = dump(image, what=f"the record {image.id!r}")
