@@ -131,7 +131,8 @@ def page(
             values.append(wanted)
     rows = yield Statement(
         "SELECT matching.total, newest.created_ms, newest.id, newest.record "  # noqa: S608 - ours
-        f"FROM (SELECT count(*) AS total FROM {{s}}.images WHERE {where}) AS matching "
+        "FROM (SELECT coalesce(sum(images), 0)::bigint AS total "
+        f"FROM {{s}}.image_counts WHERE {where}) AS matching "
         f"LEFT JOIN LATERAL (SELECT created_ms, id, record FROM {{s}}.images WHERE {where} "
         "AND (created_ms, id) < (%s, %s) ORDER BY created_ms DESC, id DESC LIMIT %s) AS newest "
         "ON true ORDER BY newest.created_ms DESC, newest.id DESC",
