@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import call, imports, insert, listing, portfolio
+from . import call, imports, insert, listing, portfolio, web
 from .measure import Missing, Result, run
 
-_MODULES = (portfolio, call, imports, insert, listing)
+_MODULES = (portfolio, call, imports, insert, listing, web)
 CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 
