@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from .measure import Missing
 
-__all__ = ["postgres"]
+__all__ = ["postgres", "s3"]
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,3 +48,23 @@ def postgres() -> Iterator[str]:
             yield server.new_database()
         finally:
             server.stop()
+
+
+@contextmanager
+def s3() -> Iterator[tuple[str, str, Path]]:
+    """Run rclone's S3 server; give its URL, its bucket, and where the objects lie.
+
+    The credentials stand in the environment meanwhile.
+
+    Raises:
+        Missing: It is not installed; the message says how to get it.
+    """
+    with ExitStack() as stack:
+        with _from_tests():
+            from tests.servers.s3 import BUCKET, credentials, rclone
+
+            server = stack.enter_context(rclone())
+        import pytest
+
+        credentials(stack.enter_context(pytest.MonkeyPatch.context()))
+        yield server.endpoint, BUCKET, server.directory / "data" / BUCKET

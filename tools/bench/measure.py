@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 Job = Callable[[], float | None]
-"""Does the work once. It may return the seconds that count, where they are not all of its own."""
+"""Does the work once. It may return the seconds that count, where they are not all of its own, or a
+figure in the unit of its rows."""
 
 
 class Missing(Exception):
@@ -61,6 +62,7 @@ class Row:
         against: What that is, in words.
         reach: The ratio that is aimed at.
         goal: How it is meant.
+        unit: What the jobs return, where it is no time: ``MiB``, for example.
     """
 
     work: str
@@ -69,6 +71,7 @@ class Row:
     against: str
     reach: float
     goal: Goal = Goal.AT_MOST
+    unit: str = "ms"
 
 
 @frozen(kw_only=True)
@@ -101,10 +104,11 @@ class Result:
         ratio: The median of the rounds.
         low: A quarter of the rounds lie below.
         high: A quarter of the rounds lie above.
-        ours_ms: The median of ours, in milliseconds; MiB where memory is measured.
+        ours_ms: The median of ours, in milliseconds or the unit.
         other_ms: The median of the other, likewise.
         rounds: How often both were measured.
         reached: Whether the aim was.
+        unit: ``ms``, or what else was measured.
     """
 
     contest: str
@@ -119,6 +123,7 @@ class Result:
     other_ms: float
     rounds: int
     reached: bool
+    unit: str = "ms"
 
 
 def measure(
@@ -152,6 +157,7 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
         pairs = zip(ours, other, strict=True)
         ratios = [b / a if row.goal == Goal.AT_LEAST else a / b for a, b in pairs]
         ratio = statistics.median(ratios)
+        scale = 1000 if row.unit == "ms" else 1
         low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
         yield Result(
             contest=contest.name,
@@ -162,10 +168,11 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
             ratio=round(ratio, 3),
             low=round(low, 3),
             high=round(high, 3),
-            ours_ms=round(1000 * statistics.median(ours), 3),
-            other_ms=round(1000 * statistics.median(other), 3),
+            ours_ms=round(scale * statistics.median(ours), 3),
+            other_ms=round(scale * statistics.median(other), 3),
             rounds=len(taken),
             reached=_reached(round(ratio, 2), row),
+            unit=row.unit,
         )
 
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -73,8 +74,7 @@ async def _load(port: int) -> None:
     left = [None] * REQUESTS
     ends = [loop.create_future() for _ in range(CONNECTIONS)]
     opened = [
-        await loop.create_connection(lambda end=end: _Client(left, end), "127.0.0.1", port)
-        for end in ends
+        await loop.create_connection(partial(_Client, left, end), "127.0.0.1", port) for end in ends
     ]
     await asyncio.gather(*ends)
     for transport, _ in opened:
