@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charimg import _json
 from charimg._json import from_json, to_json
 from charimg.errors import StorageError
 from charimg.journal import Doomed, Operation, OperationItem
@@ -302,3 +303,51 @@ def test_the_refusal_says_what_was_read_and_where() -> None:
         from_json(Operation, {**written, "items": [], "options": "x"}, what="it")
     with pytest.raises(StorageError, match=r"\$\.characterReference is missing"):
         from_json(Operation, {"id": "o", "kind": "scene"}, what="it")
+
+
+class _Left:
+    """Counts what is left to cattrs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.read = 0
+        self._converter = _json._CONVERTER
+        monkeypatch.setattr(_json, "_CONVERTER", self)
+
+    def structure(self, data: Any, cls: Any) -> Any:
+        self.read += 1
+        return self._converter.structure(data, cls)
+
+    def unstructure(self, value: Any) -> Any:
+        return self._converter.unstructure(value)
+
+
+def test_what_was_written_whole_is_read_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = _Left(monkeypatch)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    made = CharacterImage(
+        key="k",
+        character_id="c",
+        kind="reference",
+        status="succeeded",
+        metrics=ImageMetrics(shot=Shot(name="50mm", lens_mm=50.0), master_since=moment),
+        created_at=moment,
+    )
+    assert from_json(CharacterImage, to_json(made), what="it") == made
+    assert left.read == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": {"downloadMs": 3}},
+        {"createdAt": "2026-01-01T02:00:00.000+02:00", "updatedAt": "2026-01-01T00:00:00.000Z"},
+    ],
+)
+def test_what_has_another_form_is_read_all_the_same(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = _Left(monkeypatch)
+    read = from_json(CharacterImage, image(**changes), what="it")
+    assert left.read == 1
+    assert read == from_json(CharacterImage, to_json(read), what="it")
+    assert left.read == 1

@@ -8,6 +8,7 @@ wrote; a wrong type is an error naming the path, because cattrs alone would turn
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar, get_origin
 
@@ -15,6 +16,7 @@ import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
+from ._quick import Unusual, reader
 from .errors import StorageError
 
 __all__ = ["from_json", "to_json"]
@@ -126,6 +128,10 @@ def from_json(expected: type[T], data: object, *, what: str) -> T:
     Raises:
         StorageError: A field is missing or has a wrong type; the message names its path.
     """
+    kind: Any = expected
+    with suppress(Unusual):
+        read: T = reader(kind, _json_name)(data)
+        return read
     try:
         return _CONVERTER.structure(data, expected)
     except (ClassValidationError, IterableValidationError, _WrongType) as error:

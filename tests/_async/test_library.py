@@ -411,6 +411,21 @@ async def test_the_time_for_all_attempts_ends_them() -> None:
     assert len(server.requests) < 3
 
 
+async def test_an_attempt_that_took_all_the_time_is_the_last() -> None:
+    server = Scripted(html(502))
+    with pytest.raises(CharacterLibraryError):
+        await client_of(server, retries=RetryPolicy(attempts=9, timeout=1e-9)).health()
+    assert len(server.requests) == 1
+
+
+async def test_a_first_attempt_counts_among_the_attempts() -> None:
+    server = Scripted(*[html(502)] * 3)
+    policy = RetryPolicy(attempts=3, wait_initial=0, wait_jitter=0)
+    with pytest.raises(CharacterLibraryError):
+        await client_of(server, retries=policy).health()
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize(("header", "wait"), [("3600", 0.01), ("0.005", 0.005), (None, 0.0)])
 async def test_retry_after_is_honoured_up_to_its_cap(header: str | None, wait: float) -> None:
     waits: list[float] = []

@@ -154,7 +154,7 @@ def test_the_command_prints_and_writes_and_leaves_out(
 ) -> None:
     @contextmanager
     def lacking() -> Iterator[Mapping[str, Callable[[], float | None]]]:
-        raise measure.Unavailable("get it there")
+        raise measure.Missing("get it there")
         yield {}
 
     given = {
@@ -266,7 +266,7 @@ def test_a_program_that_is_not_there_is_named(
     monkeypatch.setenv("PATH", str(tmp_path))
     for each in portfolio.CONTESTS:
         if each.name in ("portfolio", "img2dataset"):
-            with pytest.raises(measure.Unavailable, match="is not there"):
+            with pytest.raises(measure.Missing, match="is not there"):
                 measure.run(each, 2)
 
 

@@ -21,6 +21,7 @@ FLOORS = {
     "errors": 1,
     "models": 1,
     "_owner": 1,
+    "_quick": 1,
     "policies": 2,
     "events": 2,
     "journal": 2,

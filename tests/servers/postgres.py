@@ -20,9 +20,13 @@ ROLE = "charimg"
 
 
 class PostgresServer:
-    """One server; its data lie below ``work`` and are gone with it."""
+    """One server; its data lie below ``work`` and are gone with it.
 
-    def __init__(self, work: Path) -> None:
+    Unless it is to be durable, it does not wait for the disk.
+    """
+
+    def __init__(self, work: Path, *, durable: bool = False) -> None:
+        self._fsync = "on" if durable else "off"
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         program = str(found[-1]) if found else shutil.which("postgres")
         if program is None:
@@ -64,7 +68,7 @@ class PostgresServer:
             [
                 *("sh", "-c", script, "sh", self._program, "-D", str(self._data)),
                 *("-p", str(self.port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
-                *("-c", "fsync=off", "-c", "max_connections=200"),
+                *("-c", f"fsync={self._fsync}", "-c", "max_connections=200"),
             ],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -8,13 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import portfolio
+from . import call, imports, insert, listing, objects, portfolio, web
 from .machine import describe
-from .measure import Result, Unavailable, run
+from .measure import Result, Missing, run
 from .report import table, write
 from .units import measure_units
 
-CONTESTS = {each.name: each for each in portfolio.CONTESTS}
+_MODULES = (portfolio, call, imports, insert, listing, web, objects)
+CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         started = time.perf_counter()
         try:
             results += run(CONTESTS[name], given.rounds)
-        except Unavailable as error:
+        except Missing as error:
             skipped[name] = str(error)
         print(f"{name}: {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     print(table(results))

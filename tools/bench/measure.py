@@ -21,7 +21,7 @@ __all__ = [
     "Job",
     "Result",
     "Row",
-    "Unavailable",
+    "Missing",
     "demand",
     "measure",
     "results",
@@ -29,7 +29,12 @@ __all__ = [
 ]
 
 Job = Callable[[], float | None]
-"""Does the work once. It may return the seconds that count, where they are not all of its own."""
+"""Does the work once. It may return the seconds that count, where they are not all of its own, or a
+figure in the unit of its rows."""
+
+
+class Missing(Exception):
+    """A contest needs something that is not installed; the message says how to get it."""
 
 
 class Goal(StrEnum):
@@ -76,7 +81,7 @@ class Contest:
     Attributes:
         name: What it is called on the command line.
         rounds: How often each job is timed, at least five.
-        prepare: Opens what the jobs need, and names them.
+        prepare: Opens what the jobs need, and names them. May raise `Missing`.
         rows: What is compared.
     """
 
@@ -183,10 +188,6 @@ def run(contest: Contest, rounds: int | None = None) -> list[Result]:
     """Prepare a contest, measure it and return its rows."""
     with contest.prepare() as jobs:
         return list(results(contest, measure(jobs, rounds or contest.rounds)))
-
-
-class Unavailable(Exception):
-    """Something that a contest needs is not there; the message says how to get it."""
 
 
 def demand(holds: bool, message: str) -> None:

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .measure import Contest, Goal, Job, Row, Unavailable, demand
+from .measure import Contest, Goal, Job, Row, Missing, demand
 from .pictures import PORTFOLIO, draw_photographs
 from .server import Library, serving
 from .services import LENA, async_service, sync_service
@@ -33,7 +33,7 @@ AT_ONCE = 6
 def _curl(library: Library) -> Job:
     """Fetch every file at once and throw it away."""
     if shutil.which("curl") is None:
-        raise Unavailable("curl is not there; install it with: apt-get install curl")
+        raise Missing("curl is not there; install it with: apt-get install curl")
     urls = [part for url in library.files for part in ("-o", "/dev/null", url)]
     command = ["curl", "--silent", "--fail", "--parallel", *urls]
 
@@ -93,7 +93,7 @@ def _img2dataset(library: Library, folder: Path) -> Job:
     beside = Path(sys.prefix) / "peers" / "bin" / "img2dataset"
     program = str(beside) if beside.exists() else shutil.which("img2dataset")
     if program is None:
-        raise Unavailable("img2dataset is not there; make bench installs it")
+        raise Missing("img2dataset is not there; make bench installs it")
     urls = folder / "urls.txt"
     urls.write_text("\n".join(library.files))
     numbers = count()

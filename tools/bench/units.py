@@ -23,7 +23,7 @@ from charimg import (
 from charimg import stores as kinds
 from charimg.testing import Simulator
 
-from .measure import Unavailable
+from .measure import Missing
 from .pictures import PORTFOLIO
 
 __all__ = ["CHARACTERS", "measure_units"]
@@ -52,7 +52,7 @@ def _optional() -> Iterator[None]:
     """Leave out what has no server here."""
     try:
         yield
-    except (Unavailable, pytest.skip.Exception):
+    except (Missing, pytest.skip.Exception):
         return
 
 

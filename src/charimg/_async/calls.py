@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,29 +64,47 @@ class AsyncCalls:
     async def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
         """Send a request as often as its kind allows, and read the answer."""
         request_id = self._request_id()
-        request = evolve(request, private=(*request.private, *self._keys))
-        if not request.idempotent or self._retries.attempts == 1:
-            # stamina's test mode could ask for more attempts: these stay out of its hands.
-            return await self._attempt(request, read, request_id)
+        if self._keys:
+            request = evolve(request, private=(*request.private, *self._keys))
         decision = RetryDecision(self._retries)
+        try:
+            return await self._attempt(request, read, request_id)
+        except CharacterLibraryError as error:
+            may_repeat = request.idempotent and self._retries.attempts > 1
+            if not may_repeat or not error.retryable or decision.left <= 0:
+                # stamina's test mode could ask for more attempts: these stay out of its hands.
+                raise
+            first = error
+        return await self._again(request, read, request_id, decision, first)
+
+    async def _again(
+        self,
+        request: LibraryRequest,
+        read: Callable[[Exchange], T],
+        request_id: str,
+        decision: RetryDecision,
+        first: CharacterLibraryError,
+    ) -> T:
+        """Repeat a read whose first attempt has failed; the others never pay for stamina."""
 
         async def attempt() -> T:
-            if decision.last is not None:
-                _log.info(
-                    "library.retry",
-                    extra={
-                        "method": request.method,
-                        "path": request.path,
-                        "attempt": decision.failures + 1,
-                        "code": str(decision.last.code),
-                        "request_id": request_id,
-                    },
-                )
+            if decision.last is None:
+                raise first
+            _log.info(
+                "library.retry",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "attempt": decision.failures + 1,
+                    "code": str(decision.last.code),
+                    "request_id": request_id,
+                },
+            )
             return await self._attempt(request, read, request_id)
 
         caller = AsyncRetryingCaller(
             attempts=self._retries.attempts,
-            timeout=self._retries.timeout,
+            timeout=decision.left,
             wait_initial=self._retries.wait_initial,
             wait_max=self._retries.wait_max,
             wait_jitter=self._retries.wait_jitter,
@@ -120,7 +138,7 @@ class AsyncCalls:
     def _request_id(self) -> str:
         """Return a new request id, the host's if it gives one."""
         if self._new_request_id is None:
-            return uuid.uuid4().hex
+            return os.urandom(16).hex()
         request_id = self._new_request_id()
         if is_request_id(request_id):
             return request_id

@@ -44,11 +44,12 @@ _NEVER_SENT = (
 
 @frozen(kw_only=True)
 class _Settings:
-    """What both transports share."""
+    """What both transports share; nothing in it is made anew for each request."""
 
     base_url: str
-    headers: tuple[tuple[str, str], ...]
-    timeouts: Timeouts
+    headers: httpx.Headers
+    seconds: Mapping[CallKind, float]
+    timeouts: Mapping[CallKind, httpx.Timeout]
 
     @classmethod
     def checked(
@@ -58,35 +59,41 @@ class _Settings:
             httpx.URL(base_url)
         except httpx.InvalidURL as error:
             raise ConfigurationError("The base URL is not valid.") from error
-        pairs = tuple((headers or {}).items())
-        for name, value in pairs:
+        for name, value in (headers or {}).items():
             fits = name.isascii() and value.isascii() and (name + value).isprintable()
             if not fits or not name or any(each in name for each in " :\t"):
                 # The value may be a key, so it is not shown.
                 raise ConfigurationError(f"The header {name!a} cannot be sent.")
-        return cls(base_url=base_url, headers=pairs, timeouts=timeouts)
-
-    def seconds(self, request: LibraryRequest) -> float:
-        return {
-            CallKind.READ: self.timeouts.read,
-            CallKind.DELETE: self.timeouts.delete,
-            CallKind.GENERATION: self.timeouts.generation,
-        }[request.kind]
+        made = httpx.Headers(dict(headers or {}))
+        made["Accept"] = "application/json"
+        seconds = {
+            CallKind.READ: timeouts.read,
+            CallKind.DELETE: timeouts.delete,
+            CallKind.GENERATION: timeouts.generation,
+        }
+        connect = timeouts.connect
+        return cls(
+            base_url=base_url,
+            headers=made,
+            seconds=seconds,
+            timeouts={
+                kind: httpx.Timeout(most, connect=connect, pool=connect)
+                for kind, most in seconds.items()
+            },
+        )
 
     def arguments(self, request: LibraryRequest, request_id: str) -> dict[str, Any]:
         """Return the arguments of httpx's ``stream``; they hold for an injected client too."""
-        headers = httpx.Headers(dict(self.headers))
-        headers["Accept"] = "application/json"
+        headers = self.headers.copy()
         headers["X-Request-Id"] = request_id
         if request.body is not None:
             headers["Content-Type"] = "application/json"
-        connect = self.timeouts.connect
         return {
             "method": request.method,
             "url": self.base_url + request.target,
             "content": request.body,
             "headers": headers,
-            "timeout": httpx.Timeout(self.seconds(request), connect=connect, pool=connect),
+            "timeout": self.timeouts[request.kind],
             "follow_redirects": False,
         }
 
@@ -105,7 +112,7 @@ class _Reading:
 
     def head(self, response: httpx.Response) -> None:
         self._status = response.status_code
-        self._headers = {name.lower(): value for name, value in response.headers.items()}
+        self._headers = dict(response.headers.items())
 
     def add(self, chunk: bytes) -> None:
         self._body += chunk
@@ -205,7 +212,7 @@ class ApiTransport:
         """
         if self._client.is_closed:
             raise _closed()
-        reading = _Reading(request, request_id, self._settings.seconds(request))
+        reading = _Reading(request, request_id, self._settings.seconds[request.kind])
         arguments = self._settings.arguments(request, request_id)
         try:
             with quiet(), self._client.stream(**arguments) as response:
@@ -241,7 +248,7 @@ class AsyncApiTransport:
         """See `ApiTransport.send`."""
         if self._client.is_closed:
             raise _closed()
-        reading = _Reading(request, request_id, self._settings.seconds(request))
+        reading = _Reading(request, request_id, self._settings.seconds[request.kind])
         arguments = self._settings.arguments(request, request_id)
         try:
             with quiet():

@@ -51,6 +51,11 @@ class RetryDecision:
         self.failures = 0
         self.last: CharacterLibraryError | None = None
 
+    @property
+    def left(self) -> float:
+        """Seconds in which a further attempt may still start."""
+        return self._policy.timeout - (self._clock() - self._started)
+
     def __call__(self, error: Exception) -> bool | float:
         """Decide about one failed attempt."""
         if not isinstance(error, CharacterLibraryError) or not error.retryable:
@@ -60,6 +65,6 @@ class RetryDecision:
         if error.retry_after is None:
             return True
         wait = min(error.retry_after, self._policy.retry_after_max)
-        if self._clock() - self._started + wait > self._policy.timeout:
+        if wait > self.left:
             return False
         return wait

@@ -13,6 +13,8 @@ __all__ = ["dump", "from_ms", "load", "parse", "to_ms"]
 
 T = TypeVar("T")
 
+# ASCII, so that any string comes back as it was: half a surrogate pair is no UTF-8.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -24,8 +26,7 @@ def dump(value: Any, *, what: str) -> str:
         InvalidArgument: It holds something that JSON cannot.
     """
     try:
-        # ASCII, so that any string comes back as it was: half a surrogate pair is no UTF-8.
-        return json.dumps(to_json(value), separators=(",", ":"), allow_nan=False)
+        return _ENCODER.encode(to_json(value))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(
             f"Cannot write {what}: it holds a value that is no JSON. Give only strings, numbers, "

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from charimg import GenerationInProgress, StorageError
@@ -23,9 +24,14 @@ from charimg.stores import (
     PostgresGenerationLedger,
     PostgresMetadataRepository,
 )
+from charimg.stores.postgres import source
 
 from ...servers.postgres import PostgresServer
 from .values import image, operation
+
+
+def _idle(kept: list[tuple[float, Any]]) -> list[Any]:
+    return [connection for _, connection in kept]
 
 
 def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile(tmp_path: Path) -> None:
@@ -71,14 +77,50 @@ def test_connections_are_few_and_kept(url: str) -> None:
             records.list("mira")
 
 
+def test_a_connection_is_asked_for_its_health_only_after_a_while(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def traced(cls: type[Any]) -> None:
+        original = cls.execute
+
+        def execute(self: Any, query: str, *args: Any, **options: Any) -> Any:
+            asked.append(query)
+            return original(self, query, *args, **options)
+
+        monkeypatch.setattr(cls, "execute", execute)
+
+    traced(psycopg.Connection)
+    traced(psycopg.AsyncConnection)
+
+    async def work(expected: list[str]) -> None:
+        async with AsyncPostgresDatabase(url) as database:
+            records = AsyncPostgresMetadataRepository(database)
+            await records.list("mira")
+            asked.clear()
+            await records.list("mira")
+            assert asked == expected
+
+    for seconds, expected in ((3600.0, []), (-1.0, [""])):
+        monkeypatch.setattr(source, "_FRESH", seconds)
+        with PostgresDatabase(url) as database:
+            records = PostgresMetadataRepository(database)
+            records.list("mira")
+            asked.clear()
+            records.list("mira")
+            assert asked == expected
+        asyncio.run(work(expected))
+
+
 def test_a_refusal_costs_no_connection(url: str) -> None:
     with PostgresDatabase(url) as database:
         ledger = PostgresGenerationLedger(database)
         ledger.acquire("mira", owner="a", ttl=60)
-        kept = database._idle[:]
+        kept = _idle(database._idle)
         with pytest.raises(GenerationInProgress):
             ledger.acquire("mira", owner="b", ttl=60)
-        assert database._idle == kept
+        assert _idle(database._idle) == kept
         assert not kept[0].closed
 
     async def work() -> None:
@@ -86,10 +128,10 @@ def test_a_refusal_costs_no_connection(url: str) -> None:
             others = AsyncPostgresGenerationLedger(opened)
             with pytest.raises(GenerationInProgress):
                 await others.acquire("mira", owner="b", ttl=60)
-            kept = opened._lane().idle[:]
+            kept = _idle(opened._lane().idle)
             with pytest.raises(GenerationInProgress):
                 await others.acquire("mira", owner="b", ttl=60)
-            assert opened._lane().idle == kept
+            assert _idle(opened._lane().idle) == kept
 
     asyncio.run(work())
 
@@ -116,7 +158,12 @@ def test_async_connections_are_few_and_kept(url: str) -> None:
     asyncio.run(work())
 
 
-def test_a_task_that_is_cancelled_spoils_no_connection(url: str) -> None:
+@pytest.mark.parametrize("asks_first", [False, True])
+def test_a_task_that_is_cancelled_spoils_no_connection(
+    url: str, monkeypatch: pytest.MonkeyPatch, asks_first: bool
+) -> None:
+    monkeypatch.setattr(source, "_FRESH", -1.0 if asks_first else 3600.0)
+
     async def work() -> None:
         async with AsyncPostgresDatabase(url, max_connections=2) as database:
             records = AsyncPostgresMetadataRepository(database)
@@ -142,7 +189,7 @@ def test_a_loop_has_connections_of_its_own(url: str) -> None:
 async def _one(records: Any, database: AsyncPostgresDatabase, number: int) -> None:
     await records.add(image(f"k{number}"))
     assert (await records.list("mira")).total == number + 1
-    for connection in database._lane().idle:
+    for connection in _idle(database._lane().idle):
         await connection.close()
 
 
@@ -191,10 +238,10 @@ def test_connections_of_another_process_are_left_alone(url: str) -> None:
     with PostgresDatabase(url) as database:
         records = PostgresMetadataRepository(database)
         records.add(image("k"))
-        theirs = database._idle[:]
+        theirs = _idle(database._idle)
         database._process = -1
         assert records.get("k") is not None
-        assert database._idle != theirs
+        assert _idle(database._idle) != theirs
         assert not theirs[0].closed
         theirs[0].close()
 

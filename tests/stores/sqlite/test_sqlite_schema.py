@@ -110,8 +110,9 @@ def test_an_older_file_keeps_everything(
     with SqliteDatabase(path) as database:
         page = SqliteMetadataRepository(database).list("mira")
         assert (page.total, {image.key for image in page.images}) == (2, {"k0", "k1"})
-        (scene,) = SqliteMetadataRepository(database).list("mira", kind="scene").images
-        assert scene.key == "k1"
+        page = SqliteMetadataRepository(database).list("mira", kind="scene")
+        assert (page.total, [image.key for image in page.images]) == (1, ["k1"])
+        assert SqliteMetadataRepository(database).character_ids() == ("mira",)
         directory = SqliteCharacterDirectory(database)
         assert directory.list_all() == (CharacterReference(id="mira", name="Mira"),)
         ledger = SqliteGenerationLedger(database)
@@ -189,7 +190,7 @@ def _of_another_program_with_a_version(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (_newer, SchemaError, r"version 3, .* knows only 2\. Upgrade charimg.*Nothing was changed"),
+        (_newer, SchemaError, r"version 4, .* knows only 3\. Upgrade charimg.*Nothing was changed"),
         (_of_another_program, StorageError, r"another program.*file of its own"),
         (_of_another_program_with_a_version, StorageError, r"another program"),
     ],

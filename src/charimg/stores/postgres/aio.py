@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,7 +15,7 @@ from ...errors import ConfigurationError
 from .failures import driver, translated
 from .schema import bring_forward
 from .settings import quoted
-from .source import Source, is_idle
+from .source import Source, is_fresh, is_idle
 from .statements import Program, Row, Statement
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Lane:
     """The connections of one event loop."""
 
     free: asyncio.Semaphore
-    idle: list[AsyncConnection[Any]] = field(factory=list)
+    idle: list[tuple[float, AsyncConnection[Any]]] = field(factory=list)
 
 
 class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[Any]"]):
@@ -67,7 +68,7 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
         lanes = list(self._lanes.values())
         for lane in lanes:
             idle, lane.idle = lane.idle, []
-            for connection in idle:
+            for _, connection in idle:
                 await connection.close()
 
     async def __aenter__(self) -> Self:
@@ -103,7 +104,7 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
             finally:
                 # A refusal of ours leaves it fit for the next call; a broken one is not idle.
                 if not self._closed and is_idle(connection):
-                    lane.idle.append(connection)
+                    lane.idle.append((time.monotonic(), connection))
                 else:
                     await connection.close()
         finally:
@@ -125,10 +126,11 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
         """Return a connection that still lives, if one is idle."""
         psycopg = driver()
         while lane.idle:
-            connection = lane.idle.pop()
+            since, connection = lane.idle.pop()
             try:
                 # The server may have been restarted, or a pooler may have let go of it.
-                await connection.execute("", prepare=False)
+                if not is_fresh(connection, since):
+                    await connection.execute("", prepare=False)
             except psycopg.Error:
                 await connection.close()
             except BaseException:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from .failures import driver, translated
 from .schema import bring_forward
 from .settings import quoted
-from .source import Source, is_idle
+from .source import Source, is_fresh, is_idle
 from .statements import Program, Row, Statement
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
         with self._gate:
             self._closed = True
             while self._idle:
-                self._idle.pop().close()
+                self._idle.pop()[1].close()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +91,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
     def _reset(self) -> None:
         self._gate = threading.Lock()
         self._free = threading.BoundedSemaphore(self._max)
-        self._idle: list[Connection[Any]] = []
+        self._idle: list[tuple[float, Connection[Any]]] = []
         self._process = os.getpid()
 
     @contextmanager
@@ -124,7 +125,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
         """Keep a connection that is fit for the next call; a refusal of ours leaves it so."""
         with self._gate:
             if not self._closed and is_idle(connection):
-                self._idle.append(connection)
+                self._idle.append((time.monotonic(), connection))
                 return
         connection.close()
 
@@ -135,10 +136,11 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
             with self._gate:
                 if not self._idle:
                     return None
-                connection: Connection[Any] = self._idle.pop()
+                since, connection = self._idle.pop()
             try:
                 # The server may have been restarted, or a pooler may have let go of it.
-                connection.execute("", prepare=False)
+                if not is_fresh(connection, since):
+                    connection.execute("", prepare=False)
             except psycopg.Error:
                 connection.close()
             else:

@@ -34,7 +34,7 @@ class PostgresMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return self._database.run(add(image))
+        return self._database.run(add(image), atomic=False)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -77,7 +77,7 @@ class PostgresMetadataRepository:
 
 def add(image: CharacterImage) -> Program[CharacterImage]:
     """Insert the record, or find the first one with its key."""
-    row = _row(evolve(image, id=image.key))
+    row = _row(image if image.id == image.key else evolve(image, id=image.key))
     for _ in range(_TRIES):
         inserted = yield Statement(
             "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
@@ -131,7 +131,8 @@ def page(
             values.append(wanted)
     rows = yield Statement(
         "SELECT matching.total, newest.created_ms, newest.id, newest.record "  # noqa: S608 - ours
-        f"FROM (SELECT count(*) AS total FROM {{s}}.images WHERE {where}) AS matching "
+        "FROM (SELECT coalesce(sum(images), 0)::bigint AS total "
+        f"FROM {{s}}.image_counts WHERE {where}) AS matching "
         f"LEFT JOIN LATERAL (SELECT created_ms, id, record FROM {{s}}.images WHERE {where} "
         "AND (created_ms, id) < (%s, %s) ORDER BY created_ms DESC, id DESC LIMIT %s) AS newest "
         "ON true ORDER BY newest.created_ms DESC, newest.id DESC",
@@ -182,7 +183,7 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
 
 
 def _row(image: CharacterImage) -> Row:
-    if image.media is not None:
+    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
         # URLs are derived when a record is read.
         image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
     record = dump(image, what=f"the record {image.id!r}")

@@ -60,7 +60,88 @@ _TABLES = (
     "CREATE INDEX operations_unfinished ON {s}.operations (character_id, id) WHERE NOT finished",
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_TABLES,)
+# A page tells how many records there are in all: counting them anew would take the longer the more
+# there are. The database keeps the sums itself, whoever writes. No writer waits for another one, so
+# none can be in the way of a long transaction of a host's: each changes a part of the sum that no
+# other transaction has changed and not yet ended, or adds a part. So there are no more parts than
+# there once were writers at the same moment.
+_COUNTS = (
+    # What is written meanwhile would not be counted.
+    "LOCK TABLE {s}.images IN SHARE ROW EXCLUSIVE MODE",
+    """
+    CREATE TABLE {s}.image_counts (
+        part bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        character_id text COLLATE "C" NOT NULL,
+        kind text COLLATE "C" NOT NULL,
+        status text COLLATE "C" NOT NULL,
+        images bigint NOT NULL  -- the parts of a sum; one alone may be negative
+    )
+    """,
+    "CREATE INDEX image_counts_parts ON {s}.image_counts (character_id, kind, status)",
+    """
+    INSERT INTO {s}.image_counts (character_id, kind, status, images)
+    SELECT character_id, kind, status, count(*) FROM {s}.images GROUP BY 1, 2, 3
+    """,
+    """
+    CREATE FUNCTION {s}.change_image_count(text, text, text, bigint) RETURNS void
+    LANGUAGE plpgsql AS $charimg$
+    BEGIN
+        -- Elsewhere a part that was changed meanwhile would end the transaction.
+        IF current_setting('transaction_isolation') = 'read committed' THEN
+            UPDATE {s}.image_counts SET images = images + $4 WHERE part = (
+                SELECT part FROM {s}.image_counts
+                WHERE character_id = $1 AND kind = $2 AND status = $3
+                LIMIT 1 FOR UPDATE SKIP LOCKED
+            );
+            IF FOUND THEN
+                RETURN;
+            END IF;
+        END IF;
+        INSERT INTO {s}.image_counts (character_id, kind, status, images)
+        VALUES ($1, $2, $3, $4);
+    END
+    $charimg$
+    """,
+    """
+    CREATE FUNCTION {s}.count_images() RETURNS trigger LANGUAGE plpgsql AS $charimg$
+    BEGIN
+        IF TG_OP = 'INSERT' THEN
+            PERFORM {s}.change_image_count(character_id, kind, status, change) FROM (
+                SELECT character_id, kind, status, count(*) AS change FROM added GROUP BY 1, 2, 3
+            ) AS each;
+        ELSIF TG_OP = 'DELETE' THEN
+            PERFORM {s}.change_image_count(character_id, kind, status, change) FROM (
+                SELECT character_id, kind, status, -count(*) AS change FROM removed
+                GROUP BY 1, 2, 3
+            ) AS each;
+        ELSE
+            PERFORM {s}.change_image_count(character_id, kind, status, change) FROM (
+                SELECT character_id, kind, status, sum(change)::bigint AS change FROM (
+                    SELECT character_id, kind, status, 1 AS change FROM added
+                    UNION ALL SELECT character_id, kind, status, -1 FROM removed
+                ) AS moved GROUP BY 1, 2, 3 HAVING sum(change) <> 0
+            ) AS each;
+        END IF;
+        RETURN NULL;
+    END
+    $charimg$
+    """,
+    """
+    CREATE TRIGGER images_added AFTER INSERT ON {s}.images REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.count_images()
+    """,
+    """
+    CREATE TRIGGER images_removed AFTER DELETE ON {s}.images REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.count_images()
+    """,
+    """
+    CREATE TRIGGER images_moved AFTER UPDATE ON {s}.images
+    REFERENCING NEW TABLE AS added OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.count_images()
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_TABLES, _COUNTS)
 """Step ``n`` (from 1) brings a schema from version ``n - 1`` to version ``n``."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import selectors
+import time
 from abc import ABC, abstractmethod
 from typing import Any, Generic, Self, TypeVar
 
@@ -9,7 +11,10 @@ from ...errors import ConfigurationError, InvalidArgument, StorageError
 from .failures import driver
 from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, place_of, split_url
 
-__all__ = ["Source", "is_idle"]
+__all__ = ["Source", "is_fresh", "is_idle"]
+
+_FRESH = 10.0
+"""Seconds after which a firewall or pooler may have forgotten a connection without a word."""
 
 # The reference shows these names.
 Pool = TypeVar("Pool")
@@ -103,3 +108,15 @@ def is_idle(connection: Any) -> bool:
     from psycopg.pq import TransactionStatus
 
     return bool(connection.info.transaction_status == TransactionStatus.IDLE)
+
+
+def is_fresh(connection: Any, since: float) -> bool:
+    """Tell whether a connection that is idle since a moment can be used without asking the server.
+
+    A server or pooler that lets go of it says so or hangs up: then there is something to read.
+    """
+    if time.monotonic() - since > _FRESH:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        return not selector.select(0)

@@ -74,7 +74,7 @@ class AsyncPostgresMetadataRepository:
 
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return await self._database.run(metadata.add(image))
+        return await self._database.run(metadata.add(image), atomic=False)
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""

@@ -250,8 +250,9 @@ class S3Objects:
             "all the time. Try again."
         )
 
-    def _objects(self, names: Names) -> list[str]:
-        return [path for path in self._bucket.list(names.home, names.key) if names.ours(path)]
+    def _objects(self, names: Names) -> dict[str, int]:
+        found = self._bucket.list(names.home, names.key)
+        return {path: size for path, size in found.items() if names.ours(path)}
 
     def _sweep(self, names: Names, media: Media) -> None:
         """Remove what other saves of the key left, and see that this one is whole.
@@ -259,18 +260,19 @@ class S3Objects:
         Raises:
             StorageError: The bytes are gone: a `delete` came between.
         """
-        kept = {names.sidecar, names.file(media.sha256, media.filename)}
+        file = names.file(media.sha256, media.filename)
+        kept = {names.sidecar, file}
         if has_thumbnail(media):
             kept.add(names.thumbnail(media.sha256))
         try:
-            for path in set(self._objects(names)) - kept:
+            found = self._objects(names)
+            for path in found.keys() - kept:
                 self._bucket.delete(path, names.key)
-            there = self._is_there(names, media)
         except StorageError:
             # No reason to fail a save that is done.
             _log.warning("object.unswept", extra={"key": names.key})
             return
-        if not there:
+        if found.get(file) != media.size:
             raise StorageError(
                 f"Media {names.key!r} was removed from bucket {self._bucket.name!r} while it was "
                 "being saved. Save it again if it is still wanted."

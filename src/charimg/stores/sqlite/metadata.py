@@ -41,9 +41,10 @@ class SqliteMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
+        row = _new_row(image)
         with self._database.writing() as connection:
-            first = _record(connection, image.key)
-            return insert(connection, image) if first is None else first
+            kept = _insert(connection, row)
+        return _image(image.key, kept)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -81,12 +82,17 @@ class SqliteMetadataRepository:
             InvalidArgument: The cursor is none of this listing's, or the limit is not 1 to 1,000.
         """
         check_limit(limit)
-        table, values = _selection(character_id, kind, status)
+        where, values = _selection(character_id, kind, status)
+        index = _INDEXES[kind is not None, status is not None]
         before = _place(cursor)
         with self._database.reading() as connection:
-            (total,) = connection.execute("SELECT count(*) " + table, values).fetchone()
+            (total,) = connection.execute(
+                f"SELECT coalesce(sum(images), 0) FROM image_counts {where}",  # noqa: S608 - ours
+                values,
+            ).fetchone()
             rows = connection.execute(
-                f"SELECT created_ms, id, record {table} AND (created_ms, id) < (?, ?) "
+                "SELECT created_ms, id, record "  # noqa: S608 - ours
+                f"FROM images INDEXED BY {index} {where} AND (created_ms, id) < (?, ?) "
                 "ORDER BY created_ms DESC, id DESC LIMIT ?",
                 (*values, *before, limit + 1),
             ).fetchall()
@@ -105,30 +111,40 @@ class SqliteMetadataRepository:
 
     def character_ids(self) -> tuple[str, ...]:
         """See `ListableMetadataRepository.character_ids`."""
-        query = "SELECT DISTINCT character_id FROM images ORDER BY character_id"
+        query = "SELECT DISTINCT character_id FROM image_counts ORDER BY character_id"
         with self._database.reading() as connection:
             return tuple(each for (each,) in connection.execute(query))
 
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
-    """Write a record whose key is new, and return it as stored."""
-    row = _row(evolve(image, id=image.key))
-    connection.execute(
+    """Write a record, unless there is one with its key, and return the first one as stored."""
+    return _image(image.key, _insert(connection, _new_row(image)))
+
+
+def _insert(connection: sqlite3.Connection, row: dict[str, Any]) -> Any:
+    inserted = connection.execute(
         "INSERT INTO images (id, character_id, kind, status, created_ms, record) "
-        "VALUES (:id, :character_id, :kind, :status, :created_ms, :record)",
+        "VALUES (:id, :character_id, :kind, :status, :created_ms, :record) "
+        "ON CONFLICT (id) DO NOTHING",
         row,
     )
-    return _image(image.key, row["record"])
+    if inserted.rowcount:
+        return row["record"]
+    (first,) = connection.execute(_SELECT, (row["id"],)).fetchone()
+    return first
+
+
+def _new_row(image: CharacterImage) -> dict[str, Any]:
+    return _row(image if image.id == image.key else evolve(image, id=image.key))
 
 
 def _selection(character_id: str, kind: str | None, status: str | None) -> tuple[str, list[str]]:
-    index = _INDEXES[kind is not None, status is not None]
-    table, values = f"FROM images INDEXED BY {index} WHERE character_id = ?", [character_id]
+    where, values = "WHERE character_id = ?", [character_id]
     if kind is not None:
-        table, values = f"{table} AND kind = ?", [*values, kind]
+        where, values = f"{where} AND kind = ?", [*values, kind]
     if status is not None:
-        table, values = f"{table} AND status = ?", [*values, status]
-    return table, values
+        where, values = f"{where} AND status = ?", [*values, status]
+    return where, values
 
 
 def _place(cursor: str | None) -> tuple[Any, ...]:
@@ -147,7 +163,7 @@ def _record(connection: sqlite3.Connection, image_id: str) -> CharacterImage | N
 
 
 def _row(image: CharacterImage) -> dict[str, Any]:
-    if image.media is not None:
+    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
         # URLs are derived when a record is read.
         image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
     return {

@@ -65,6 +65,51 @@ _FILTERS = (
 )
 
 
+# A page tells how many records there are in all: counting them anew would take the longer the more
+# there are.
+_COUNTS = (
+    """
+    CREATE TABLE image_counts (
+        character_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        status TEXT NOT NULL,
+        images INTEGER NOT NULL,  -- how many there are; no row when there are none
+        PRIMARY KEY (character_id, kind, status)
+    ) WITHOUT ROWID
+    """,
+    """
+    INSERT INTO image_counts
+    SELECT character_id, kind, status, count(*) FROM images GROUP BY character_id, kind, status
+    """,
+    """
+    CREATE TRIGGER images_added AFTER INSERT ON images BEGIN
+        INSERT INTO image_counts VALUES (new.character_id, new.kind, new.status, 1)
+        ON CONFLICT (character_id, kind, status) DO UPDATE SET images = images + 1;
+    END
+    """,
+    """
+    CREATE TRIGGER images_removed AFTER DELETE ON images BEGIN
+        UPDATE image_counts SET images = images - 1
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status;
+        DELETE FROM image_counts
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status
+        AND images = 0;
+    END
+    """,
+    """
+    CREATE TRIGGER images_moved AFTER UPDATE OF character_id, kind, status ON images BEGIN
+        INSERT INTO image_counts VALUES (new.character_id, new.kind, new.status, 1)
+        ON CONFLICT (character_id, kind, status) DO UPDATE SET images = images + 1;
+        UPDATE image_counts SET images = images - 1
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status;
+        DELETE FROM image_counts
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status
+        AND images = 0;
+    END
+    """,
+)
+
+
 def _tables(connection: sqlite3.Connection) -> None:
     """Step 1: the tables."""
     for statement in _TABLES:
@@ -92,7 +137,13 @@ def _was_finished(text: str) -> bool:
         return False
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters)
+def _counts(connection: sqlite3.Connection) -> None:
+    """Step 3: how many records there are, kept by the database itself."""
+    for statement in _COUNTS:
+        connection.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters, _counts)
 """Step ``n`` (from 1) brings a file from version ``n - 1`` to version ``n``."""
 
 

@@ -1,0 +1,135 @@
+"""Writing records, each durable when the call returns, against the bare driver."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from charimg import AsyncMetadataRepository, MetadataRepository
+from charimg import stores as kinds
+
+from . import backends
+from .measure import Contest, Goal, Job, Row
+from .pictures import PORTFOLIO
+from .records import record, row_of
+
+__all__ = ["CONTESTS"]
+
+RECORDS = 8 * PORTFOLIO
+"""In one job, each in a transaction of its own: so come the 27 of a portfolio, and so one alone."""
+
+SQLITE = (
+    "INSERT INTO images (id, character_id, kind, status, created_ms, record) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+POSTGRES = (
+    "INSERT INTO charimg.images (id, character_id, kind, status, created_ms, record) "
+    "VALUES (%s, %s, %s, %s, %s, %s)"
+)
+
+
+class _Keys:
+    def __init__(self) -> None:
+        self._numbers = count()
+
+    def next(self) -> str:
+        return f"0198c7d2e5f04b6c9a1d3e5f{next(self._numbers):08}"
+
+
+def _jobs(
+    repository: MetadataRepository,
+    twin: AsyncMetadataRepository,
+    runner: asyncio.Runner,
+    bare: Callable[[tuple[Any, ...]], object],
+) -> dict[str, Job]:
+    """Return what writes records in either mode, and what the driver does."""
+    keys = _Keys()
+
+    def blocking() -> None:
+        for _ in range(RECORDS):
+            repository.add(record(keys.next()))
+
+    async def add() -> None:
+        for _ in range(RECORDS):
+            await twin.add(record(keys.next()))
+
+    template = row_of(record())
+
+    def by_hand() -> None:
+        for _ in range(RECORDS):
+            bare((keys.next(), *template[1:]))
+
+    return {"sync": blocking, "async": lambda: runner.run(add()), "bare": by_hand}
+
+
+@contextmanager
+def _sqlite() -> Iterator[Mapping[str, Job]]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="charimg-bench-")))
+        path = folder / "charimg.sqlite"
+        database = stack.enter_context(kinds.SqliteDatabase(path))
+        repository = kinds.SqliteMetadataRepository(database)
+        repository.get("makes the tables")
+        runner = stack.enter_context(asyncio.Runner())
+        connection = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        connection.execute("PRAGMA synchronous = FULL")
+
+        def bare(row: tuple[Any, ...]) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(SQLITE, row)
+            connection.execute("COMMIT")
+
+        yield _jobs(repository, kinds.AsyncSqliteMetadataRepository(database), runner, bare)
+
+
+@contextmanager
+def _postgres() -> Iterator[Mapping[str, Job]]:
+    with ExitStack() as stack:
+        url = stack.enter_context(backends.postgres())
+        import psycopg
+
+        database = stack.enter_context(kinds.PostgresDatabase(url))
+        repository = kinds.PostgresMetadataRepository(database)
+        repository.get("makes the tables")
+        runner = stack.enter_context(asyncio.Runner())
+        others = kinds.AsyncPostgresDatabase(url)
+        stack.callback(lambda: runner.run(others.aclose()))
+        connection = stack.enter_context(
+            psycopg.connect(url, autocommit=True, prepare_threshold=None)
+        )
+
+        def bare(row: tuple[Any, ...]) -> None:
+            connection.execute(POSTGRES, row)
+
+        yield _jobs(repository, kinds.AsyncPostgresMetadataRepository(others), runner, bare)
+
+
+def _rows(store: str, driver: str) -> tuple[Row, ...]:
+    work = f"{store}: {RECORDS} inserts in turn"
+    against = f"{driver}, rows ready made"
+    return (
+        Row(work=work, ours="sync", other="bare", against=against, reach=1.5),
+        Row(work=f"{work}, async", ours="async", other="bare", against=against, reach=1.5),
+        Row(
+            work=f"{work}, async",
+            ours="async",
+            other="sync",
+            against="the sync store",
+            reach=1.25,
+            goal=Goal.WITHIN,
+        ),
+    )
+
+
+CONTESTS = (
+    Contest(name="insert-sqlite", rounds=7, prepare=_sqlite, rows=_rows("SQLite", "sqlite3")),
+    Contest(
+        name="insert-postgres", rounds=7, prepare=_postgres, rows=_rows("PostgreSQL", "psycopg")
+    ),
+)
