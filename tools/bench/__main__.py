@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import call, imports, insert, listing, objects, portfolio, web
 from .machine import describe
-from .measure import Result, Missing, run
+from .measure import Missing, Result, run
 from .report import table, write
 from .units import measure_units
 

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .measure import Contest, Goal, Job, Row, Missing, demand
+from .measure import Contest, Goal, Job, Missing, Row, demand
 from .pictures import PORTFOLIO, draw_photographs
 from .server import Library, serving
 from .services import LENA, async_service, sync_service

@@ -192,7 +192,7 @@ def _serve(kind: str, folder: Path, descriptor: int) -> None:
         app = FastAPI()
 
         @app.get("/v1/characters/{character_id}/images")
-        async def images(character_id: str) -> Response:
+        async def images(character_id: str) -> Response:  # noqa: ARG001 - the route has one
             return Response(body, media_type="application/json")
 
     uvicorn.run(app, fd=descriptor, log_level="warning", access_log=False)
