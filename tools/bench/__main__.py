@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from . import call, imports, insert, listing, objects, portfolio, web
+from . import call, imports, insert, listing, memory, objects, portfolio, web
 from .measure import Missing, Result, run
 
-_MODULES = (portfolio, call, imports, insert, listing, web, objects)
+_MODULES = (portfolio, call, imports, insert, listing, web, objects, memory)
 CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 
