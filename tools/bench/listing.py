@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from charimg import AsyncMetadataRepository, MetadataRepository
-from charimg import stores as kinds
-from charimg.stores._pages import encode_cursor
-from charimg.stores.postgres.metadata import page
-
-from . import backends
+from . import listed
+from .listed import Listed, character_of, cursor_at
 from .measure import Contest, Goal, Job, Row, demand
-from .records import record, row_of
 
 __all__ = ["CONTESTS"]
 
@@ -30,46 +21,23 @@ LIMIT = 50
 DEEP = 10_000
 """The page that is deep, of the last character."""
 
-Read = Callable[[], list[tuple[Any, ...]]]
 
-
-def _character(size: int) -> str:
-    return f"of-{size}"
-
-
-def _cursor() -> str:
-    """Return where the deep page begins, at the last record of the one before."""
-    number = SIZES[-1] - (DEEP - 1) * LIMIT
-    return encode_cursor(row_of(record())[4] + number // 3, f"{number:032}")
-
-
-def _jobs(
-    repository: MetadataRepository,
-    twin: AsyncMetadataRepository,
-    runner: asyncio.Runner,
-    read: Callable[[str, str | None], Read],
-) -> dict[str, Job]:
-    """Return the jobs for each size, and for the deep page.
-
-    Args:
-        repository: Ours.
-        twin: Ours, async.
-        runner: The loop that it runs on.
-        read: Gives what asks the bare driver for a page, as the store asks for it.
-    """
+def _jobs(store: Listed, runner: asyncio.Runner) -> dict[str, Job]:
+    """Return the jobs for each size, and for the deep page."""
     jobs: dict[str, Job] = {}
 
     def enter(name: str, size: int, cursor: str | None) -> None:
-        character, bare = _character(size), read(_character(size), cursor)
+        character = character_of(size)
+        bare = store.read(character, cursor, LIMIT)
 
         def blocking() -> None:
             for _ in range(PAGES):
-                found = repository.list(character, limit=LIMIT, cursor=cursor)
+                found = store.repository.list(character, limit=LIMIT, cursor=cursor)
                 _whole(len(found.images), found.total, size)
 
         async def pages() -> None:
             for _ in range(PAGES):
-                found = await twin.list(character, limit=LIMIT, cursor=cursor)
+                found = await store.twin.list(character, limit=LIMIT, cursor=cursor)
                 _whole(len(found.images), found.total, size)
 
         def driver() -> None:
@@ -86,9 +54,10 @@ def _jobs(
         jobs[f"driver {name}"] = driver
         jobs[f"decoded {name}"] = decoded
 
-    for size in SIZES:
-        enter(str(size), size, None)
-    enter("deep", SIZES[-1], _cursor())
+    for position, size in enumerate(SIZES):
+        enter(str(position), size, None)
+    # At the last image of the page before.
+    enter("deep", SIZES[-1], cursor_at(SIZES[-1], SIZES[-1] - (DEEP - 1) * LIMIT + 1))
     return jobs
 
 
@@ -100,88 +69,20 @@ def _whole(images: int, total: int, size: int) -> None:
 
 @contextmanager
 def _sqlite() -> Iterator[Mapping[str, Job]]:
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="charimg-bench-")))
-        path = folder / "charimg.sqlite"
-        database = stack.enter_context(kinds.SqliteDatabase(path))
-        repository = kinds.SqliteMetadataRepository(database)
-        repository.get("makes the tables")
-        runner = stack.enter_context(asyncio.Runner())
-        bare = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
-        bare.execute("PRAGMA synchronous = OFF")
-        image, _, kind, status, moment, text = row_of(record())
-        for size in SIZES:
-            bare.execute(
-                "WITH RECURSIVE numbers (n) AS "
-                "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?) "
-                "INSERT INTO images SELECT printf('%s%032d', ?, n), ?, ?, ?, ? + n / 3, "
-                "replace(?, ?, printf('%s%032d', ?, n)) FROM numbers",
-                (
-                    *(size, _prefix(size), _character(size), kind, status, moment),
-                    *(text, image, _prefix(size)),
-                ),
-            )
-
-        def read(character: str, cursor: str | None) -> Read:
-            queries: list[str] = []
-            with database.reading() as connection:
-                connection.set_trace_callback(queries.append)
-            repository.list(character, limit=LIMIT, cursor=cursor)
-            with database.reading() as connection:
-                connection.set_trace_callback(None)
-            total, rows = [each for each in queries if each.startswith("SELECT")]
-
-            def fetch() -> list[tuple[Any, ...]]:
-                bare.execute(total).fetchone()
-                return bare.execute(rows).fetchall()
-
-            return fetch
-
-        yield _jobs(repository, kinds.AsyncSqliteMetadataRepository(database), runner, read)
-
-
-def _prefix(size: int) -> str:
-    """Return what keeps the keys of one character from those of another; none for the last."""
-    return "" if size == SIZES[-1] else f"{size}-"
+    with asyncio.Runner() as runner, listed.sqlite(SIZES) as store:
+        yield _jobs(store, runner)
 
 
 @contextmanager
 def _postgres() -> Iterator[Mapping[str, Job]]:
-    with ExitStack() as stack:
-        url = stack.enter_context(backends.postgres())
-        import psycopg
-
-        database = stack.enter_context(kinds.PostgresDatabase(url))
-        repository = kinds.PostgresMetadataRepository(database)
-        repository.get("makes the tables")
-        runner = stack.enter_context(asyncio.Runner())
-        others = kinds.AsyncPostgresDatabase(url)
-        stack.callback(lambda: runner.run(others.aclose()))
-        bare = stack.enter_context(psycopg.connect(url, autocommit=True, prepare_threshold=None))
-        image, _, kind, status, moment, text = row_of(record())
-        for size in SIZES:
-            bare.execute(
-                "INSERT INTO charimg.images SELECT %s || lpad(n::text, 32, '0'), %s, %s, %s, "
-                "%s + n / 3, replace(%s, %s, %s || lpad(n::text, 32, '0')) "
-                "FROM generate_series(1, %s) AS n",
-                (
-                    *(_prefix(size), _character(size), kind, status, moment),
-                    *(text, image, _prefix(size), size),
-                ),
-            )
-        bare.execute("VACUUM ANALYZE charimg.images")
-
-        def read(character: str, cursor: str | None) -> Read:
-            asked = next(page(character, kind=None, status=None, limit=LIMIT, cursor=cursor))
-            sql: Any = asked.sql.replace("{s}", "charimg")
-            return lambda: bare.execute(sql, asked.values).fetchall()
-
-        yield _jobs(repository, kinds.AsyncPostgresMetadataRepository(others), runner, read)
+    with asyncio.Runner() as runner, listed.postgres(SIZES, runner) as store:
+        yield _jobs(store, runner)
 
 
 def _rows(store: str, driver: str) -> Iterator[Row]:
     work = f"{store}: page of {LIMIT}"
-    names = {**{str(size): f"of {size:,}" for size in SIZES}, "deep": f"number {DEEP:,}"}
+    sizes = {str(position): f"of {size:,}" for position, size in enumerate(SIZES)}
+    names = {**sizes, "deep": f"number {DEEP:,}"}
     for name, words in names.items():
         for mode, suffix in (("sync", ""), ("async", ", async")):
             yield Row(
@@ -207,12 +108,12 @@ def _rows(store: str, driver: str) -> Iterator[Row]:
             reach=1.25,
             goal=Goal.WITHIN,
         )
-    most = SIZES[-1]
+    fewest, *_, most = sizes
     yield Row(
-        work=f"{work} {names[str(most)]}",
+        work=f"{work} {names[most]}",
         ours=f"sync {most}",
-        other=f"sync {SIZES[0]}",
-        against=f"page {names[str(SIZES[0])]}",
+        other=f"sync {fewest}",
+        against=f"page {names[fewest]}",
         reach=1.2,
     )
     yield Row(

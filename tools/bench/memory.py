@@ -7,24 +7,22 @@ was, and forgets it on demand.
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from attrs import asdict
 
 from .measure import Contest, Goal, Job, Missing, Row, demand
 from .pictures import PORTFOLIO, draw_photographs
-from .server import Library, serving
-from .services import LENA, async_service, sync_service
+from .server import serving
 
 __all__ = ["CONTESTS"]
 
@@ -35,10 +33,7 @@ PORTFOLIOS = 100
 LARGE_PORTFOLIOS = 4
 """Of large ones, likewise; of as many as of the small ones, the run would take minutes."""
 SMALL_PX = 64
-THUMBNAIL = 320
 MOST_MIB = 25.0
-
-_KIB = 1024.0
 
 
 def _draw_small(folder: Path) -> list[Path]:
@@ -76,7 +71,11 @@ def _processes() -> Iterator[Mapping[str, Job]]:
             "libraries": [asdict(small), asdict(large)],
             "portfolios": [PORTFOLIOS, LARGE_PORTFOLIOS],
         }
-        found = {mode: _figures(mode, root / mode, given) for mode in ("sync", "async")}
+        # At once: it is no time that is measured.
+        modes = ("sync", "async")
+        with ThreadPoolExecutor(2) as threads:
+            told = threads.map(lambda mode: _figures(mode, root / mode, given), modes)
+            found = dict(zip(modes, told, strict=True))
     jobs: dict[str, Job] = {"most": lambda: MOST_MIB}
     for mode, figures in found.items():
         for name, figure in figures.items():
@@ -86,7 +85,7 @@ def _processes() -> Iterator[Mapping[str, Job]]:
 
 def _figures(mode: str, root: Path, given: Mapping[str, object]) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.memory", mode, str(root)],
+        [sys.executable, "-m", "bench.memory_process", mode, str(root)],
         input=json.dumps(given),
         stdout=subprocess.PIPE,
         text=True,
@@ -138,67 +137,3 @@ def _rows() -> Iterator[Row]:
 
 
 CONTESTS = (Contest(name="memory", rounds=2, prepare=_processes, rows=tuple(_rows())),)
-
-
-def _status(name: str) -> float:
-    """Return a line of what Linux says about this process, in MiB."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / _KIB
-    raise SystemExit(f"bench: no {name} in /proc/self/status")
-
-
-def _peak(work: Callable[[], None], times: int) -> float:
-    """Return the most that the process was while it did something so many times."""
-    Path("/proc/self/clear_refs").write_text("5")
-    for _ in range(times):
-        work()
-    return _status("VmHWM")
-
-
-def _report(mode: str, root: Path, given: Mapping[str, Any]) -> dict[str, float]:
-    several_small, several_large = given["portfolios"]
-    with ExitStack() as stack:
-        opened = _sync if mode == "sync" else _async
-        small, large = (
-            opened(stack, root / str(number), Library(**each))
-            for number, each in enumerate(given["libraries"])
-        )
-        small()
-        idle = _status("VmRSS")
-        figures = {
-            "peak of small": _peak(small, 1),
-            "peak of many small": _peak(small, several_small),
-            "peak of large": _peak(large, 1),
-            "peak of many large": _peak(large, several_large),
-        }
-        return {"growth": figures["peak of large"] - idle, **figures}
-
-
-def _sync(stack: ExitStack, root: Path, library: Library) -> Callable[[], None]:
-    service = stack.enter_context(sync_service(root, library, thumbnail_px=THUMBNAIL, decode=False))
-
-    def work() -> None:
-        made = service.generate_portfolio(LENA)
-        demand(len(made.images) == PORTFOLIO, f"{len(made.images)} images")
-        service.delete_all_images(LENA)
-
-    return work
-
-
-def _async(stack: ExitStack, root: Path, library: Library) -> Callable[[], None]:
-    runner = stack.enter_context(asyncio.Runner())
-    service = stack.enter_context(
-        async_service(root, library, runner, thumbnail_px=THUMBNAIL, decode=False)
-    )
-
-    async def both() -> None:
-        made = await service.generate_portfolio(LENA)
-        demand(len(made.images) == PORTFOLIO, f"{len(made.images)} images")
-        await service.delete_all_images(LENA)
-
-    return lambda: runner.run(both())
-
-
-if __name__ == "__main__":
-    print(json.dumps(_report(sys.argv[1], Path(sys.argv[2]), json.load(sys.stdin))))
