@@ -13,7 +13,7 @@ help:
 	@echo "make check    format, lint, types, generated half"
 	@echo "make wheel    try the built wheel in empty environments"
 	@echo "make sync     generate the sync half from the async one"
-	@echo "make bench    measure, as ratios"
+	@echo "make bench    measure, as ratios; writes docs/benchmarks"
 	@echo "make docs     build the documentation"
 	@echo "make soak     histories, inputs, races and failures, many more than in the suite"
 	@echo "make fuzz     inputs that are led by what they reach in the code (atheris, Linux)"
@@ -40,6 +40,12 @@ $(VENV)/.docs: pyproject.toml | $(BIN)/python
 $(VENV)/.fuzz: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[dev,fuzz]'
 	@touch $@ $(VENV)/.dev $(VENV)/.local
+
+# It brings packages of its own age, which the others are better without.
+$(VENV)/.peers: | $(BIN)/python
+	@$(PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check 'img2dataset>=1.47'
+	@touch $@
 
 $(VENV)/.supply: pyproject.toml | $(BIN)/python
 	@$(PIP) -e '.[supply]'
@@ -69,8 +75,8 @@ wheel: $(VENV)/.dev
 sync: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py
 
-bench: $(VENV)/.dev
-	@$(BIN)/python tools/bench.py
+bench: $(VENV)/.dev $(VENV)/.peers
+	@PYTHONPATH=tools:. $(BIN)/python -m bench $(if $(ARGS),$(ARGS),--write docs/benchmarks)
 
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build

@@ -16,7 +16,7 @@ copyright = "2026, the charimg authors"  # noqa: A001 - Sphinx calls it so
 version = release = charimg.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks"]
 
 html_theme = "furo"
 html_title = f"charimg {version}"

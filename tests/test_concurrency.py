@@ -42,6 +42,7 @@ def run(
     *,
     limit: int = 3,
     handle: Callable[[Any, Outcome[Any]], None] | None = None,
+    settle: Callable[[], None] | None = None,
     pause: float = 0.0,
     discard: Callable[[Any], None] | None = None,
 ) -> list[tuple[Any, Outcome[Any]]]:
@@ -59,7 +60,7 @@ def run(
             time.sleep(pause)
             return worker(item)
 
-        run_bounded(work, items, limit=limit, handle=take, discard=discard)
+        run_bounded(work, items, limit=limit, handle=take, settle=settle, discard=discard)
         return handled
 
     async def awork(item: Any) -> Any:
@@ -69,8 +70,19 @@ def run(
     async def atake(item: Any, outcome: Outcome[Any]) -> None:
         take(item, outcome)
 
+    async def asettle() -> None:
+        if settle is not None:
+            settle()
+
     async def main() -> None:
-        await arun_bounded(awork, items, limit=limit, handle=atake, discard=discard)
+        await arun_bounded(
+            awork,
+            items,
+            limit=limit,
+            handle=atake,
+            settle=None if settle is None else asettle,
+            discard=discard,
+        )
 
     anyio.run(main, backend=mode)
     return handled
@@ -99,6 +111,62 @@ def test_every_item_is_handled_once(count: int, limit: int, mode: str) -> None:
     assert sorted((item, outcome.unwrap()) for item, outcome in handled) == [
         (item, item * 2) for item in range(count)
     ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("limit", [1, 2, 50])
+@pytest.mark.parametrize("count", [0, 1, 2, 20])
+def test_all_that_was_handled_is_settled(count: int, limit: int, mode: str) -> None:
+    waiting: list[int] = []
+    settled: list[int] = []
+
+    def settle() -> None:
+        settled.extend(waiting)
+        waiting.clear()
+
+    run(
+        mode,
+        lambda item: item,
+        list(range(count)),
+        limit=limit,
+        handle=lambda item, _: waiting.append(item),
+        settle=settle,
+    )
+    assert waiting == []
+    assert sorted(settled) == list(range(count))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_results_that_are_there_are_settled_together(mode: str) -> None:
+    handled = 0
+    together: list[int] = []
+
+    def handle(item: int, outcome: Outcome[int]) -> None:
+        nonlocal handled
+        handled += 1
+        if handled == 1 and mode == "sync":
+            # Meanwhile the others come in.
+            time.sleep(0.3)
+
+    def settle() -> None:
+        together.append(handled)
+
+    run(mode, lambda item: item, list(range(6)), limit=6, handle=handle, settle=settle)
+    assert together[-1] == 6
+    assert len(together) < 6
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("count", [1, 8])
+def test_what_settling_raises_ends_the_run(count: int, mode: str) -> None:
+    error = Broken("settling")
+
+    def settle() -> None:
+        raise error
+
+    with pytest.raises(Broken) as caught:
+        run(mode, lambda item: item, list(range(count)), limit=2, settle=settle)
+    assert caught.value is error
 
 
 @settings(max_examples=25, deadline=None)

@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-EXTRAS = ("PIL", "typer", "rich", "uvicorn")
+EXTRAS = ("PIL", "typer", "rich", "uvicorn", "opentelemetry")
 LATE = ("httpx", "sqlite3", "asyncio")
 """Not wanted at ``import charimg``: they load with the first name that needs them."""
 DB_ID = "6730c1a2b3c4d5e6f7a8b9c0"
@@ -96,7 +96,7 @@ def check_empty_environment() -> None:
 
 def check_names() -> None:
     """Every public name of every public module resolves, and none of them needs an extra."""
-    for module_name in ("charimg", "charimg.stores", "charimg.testing"):
+    for module_name in ("charimg", "charimg.otel", "charimg.stores", "charimg.testing"):
         module = importlib.import_module(module_name)
         for name in module.__all__:
             demand(getattr(module, name, None) is not None, f"{module_name}.{name} is missing")

@@ -68,7 +68,12 @@ if TYPE_CHECKING:
     from .events import OperationFinished as OperationFinished
     from .events import OperationStarted as OperationStarted
     from .events import ProgressEvent as ProgressEvent
+    from .events import RecoveryFinished as RecoveryFinished
+    from .events import RecoveryStarted as RecoveryStarted
     from .events import ReferenceRetried as ReferenceRetried
+    from .events import ServiceEvent as ServiceEvent
+    from .events import Stage as Stage
+    from .events import StageFinished as StageFinished
     from .events import WarningRaised as WarningRaised
     from .journal import Doomed as Doomed
     from .journal import ItemState as ItemState
@@ -115,6 +120,7 @@ if TYPE_CHECKING:
     from .protocols import AsyncPromptSuggester as AsyncPromptSuggester
     from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
+    from .protocols import DetailedHook as DetailedHook
     from .protocols import GenerationLedger as GenerationLedger
     from .protocols import ListableCharacterDirectory as ListableCharacterDirectory
     from .protocols import ListableMetadataRepository as ListableMetadataRepository
@@ -187,7 +193,12 @@ _NAMES = {
         "OperationFinished",
         "OperationStarted",
         "ProgressEvent",
+        "RecoveryFinished",
+        "RecoveryStarted",
         "ReferenceRetried",
+        "ServiceEvent",
+        "Stage",
+        "StageFinished",
         "WarningRaised",
     ),
     "journal": (
@@ -239,6 +250,7 @@ _NAMES = {
         "AsyncPromptSuggester",
         "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
+        "DetailedHook",
         "GenerationLedger",
         "ListableCharacterDirectory",
         "ListableMetadataRepository",
@@ -284,6 +296,7 @@ __all__ = [
     "CharimgError",
     "ConfigurationError",
     "DeleteResult",
+    "DetailedHook",
     "Doomed",
     "Download",
     "DownloadError",
@@ -352,7 +365,9 @@ __all__ = [
     "PromptSuggester",
     "PromptSuggestion",
     "Recovered",
+    "RecoveryFinished",
     "RecoveryReport",
+    "RecoveryStarted",
     "ReferenceDeletion",
     "ReferencePolicy",
     "ReferenceRetried",
@@ -362,7 +377,10 @@ __all__ = [
     "SceneImage",
     "SceneType",
     "SchemaError",
+    "ServiceEvent",
     "Shot",
+    "Stage",
+    "StageFinished",
     "StorageConflict",
     "StorageError",
     "TemplatePromptSuggester",

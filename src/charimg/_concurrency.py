@@ -240,8 +240,8 @@ def run_bounded(
     of items. A single item, or a limit of 1, needs no thread and gets none. Each worker sees a copy
     of the caller's context variables.
 
-    When ``handle`` raises, or the caller is interrupted, no further item is started, running
-    workers are waited for, and the exception is raised as itself.
+    When ``handle`` or ``settle`` raises, or the caller is interrupted, no further item is started,
+    running workers are waited for, and the exception is raised as itself.
 
     Args:
         worker: Runs in a worker. Its exception becomes the outcome's error.
@@ -348,8 +348,8 @@ async def arun_bounded(
 ) -> None:
     """The async twin of `run_bounded`: workers are tasks; the rest runs in the caller's own task.
 
-    When ``handle`` raises, or the caller is cancelled, running workers are cancelled and waited
-    for; the exception is raised as itself, never as an `ExceptionGroup`.
+    When ``handle`` or ``settle`` raises, or the caller is cancelled, running workers are cancelled
+    and waited for; the exception is raised as itself, never as an `ExceptionGroup`.
 
     Raises:
         InvalidArgument: The limit is below 1.

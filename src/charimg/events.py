@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from attrs import frozen
@@ -17,7 +19,12 @@ __all__ = [
     "OperationFinished",
     "OperationStarted",
     "ProgressEvent",
+    "RecoveryFinished",
+    "RecoveryStarted",
     "ReferenceRetried",
+    "ServiceEvent",
+    "Stage",
+    "StageFinished",
     "WarningRaised",
 ]
 
@@ -130,12 +137,14 @@ class ImageFailed:
         image: The record that was written.
         done: How many images of the operation are settled, this one included.
         total: How many images the operation has.
+        code: Why, for machines.
     """
 
     operation_id: str
     image: CharacterImage
     done: int
     total: int
+    code: str | None = None
 
 
 @frozen(kw_only=True)
@@ -168,6 +177,85 @@ class WarningRaised:
     message: str
 
 
+class Stage(StrEnum):
+    """What an operation spends its time on."""
+
+    GENERATION = "generation"
+    """The Character Library draws: from the request to its answer, or to the end of its job."""
+    DOWNLOAD = "download"
+    """One image is fetched and checked, repeats included."""
+    STORE = "store"
+    """The media store takes one file in."""
+    RECORD = "record"
+    """The repository takes one record in."""
+
+
+@frozen(kw_only=True)
+class StageFinished:
+    """One stage of an operation, or of a recovery, came to its end, good or bad.
+
+    Downloads overlap, so this is told once the operation itself gets to it.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+        stage: Its `Stage`.
+        began_at: When it began.
+        duration_ms: How long it took, in milliseconds.
+        key: The key of the image that it was about; ``None`` for a generation.
+        bytes: The size of the file that was downloaded or stored.
+        code: Why it failed: the error's code, or its class name where it has none. ``None`` if it
+            ended well.
+    """
+
+    operation_id: str
+    kind: str
+    character_id: str
+    stage: str
+    began_at: datetime
+    duration_ms: float
+    key: str | None = None
+    bytes: int | None = None
+    code: str | None = None
+
+
+@frozen(kw_only=True)
+class RecoveryStarted:
+    """An unfinished operation is taken up again.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+    """
+
+    operation_id: str
+    kind: str
+    character_id: str
+
+
+@frozen(kw_only=True)
+class RecoveryFinished:
+    """An unfinished operation was taken up again, and this is what became of it.
+
+    Attributes:
+        operation_id: The operation in the ledger.
+        kind: Its `OperationKind`.
+        character_id: The host's id of the character.
+        duration_ms: How long it took, in milliseconds.
+        outcome: As in `Recovered`; ``error`` if it raised.
+        code: Why it could not be finished: the error's code, or its class name where it has none.
+    """
+
+    operation_id: str
+    kind: str
+    character_id: str
+    duration_ms: float
+    outcome: str
+    code: str | None = None
+
+
 OperationEvent: TypeAlias = OperationStarted | OperationFinished | OperationFailed
 """What a hook receives."""
 
@@ -175,3 +263,6 @@ ProgressEvent: TypeAlias = (
     OperationEvent | JobProgressed | ImageStored | ImageFailed | ReferenceRetried | WarningRaised
 )
 """What a progress callback receives."""
+
+ServiceEvent: TypeAlias = ProgressEvent | StageFinished | RecoveryStarted | RecoveryFinished
+"""What a hook receives that asks for every event."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from .events import OperationEvent, ProgressEvent
+from .events import OperationEvent, ProgressEvent, ServiceEvent
 from .journal import Lease, Operation, OperationPage
 from .models import CharacterImage, CharacterReference, ImagePage, Media, PromptSuggestion, Upload
 
@@ -28,6 +28,7 @@ __all__ = [
     "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
+    "DetailedHook",
     "GenerationLedger",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
@@ -44,6 +45,19 @@ class OperationHook(Protocol):
     """Told of started, finished and failed operations. An exception in it is logged, not raised."""
 
     def __call__(self, event: OperationEvent, /) -> None:
+        """Receive one event; return quickly."""
+
+
+class DetailedHook(OperationHook, Protocol):
+    """A hook that asks for every event, those of recoveries and of an operation's stages included.
+
+    Attributes:
+        every_event: Whether it does.
+    """
+
+    every_event: bool
+
+    def __call__(self, event: ServiceEvent, /) -> None:
         """Receive one event; return quickly."""
 
 

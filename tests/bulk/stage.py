@@ -60,6 +60,13 @@ def open_service(
         yield service
 
 
+@contextmanager
+def open_from_env() -> Iterator[CharacterImageService]:
+    """Open a service where the environment says, as a worker on another machine would."""
+    with CharacterImageService.from_env(job_policy=FAST) as service:
+        yield service
+
+
 def arm(service: CharacterImageService, root: Path, victims: tuple[str, ...]) -> None:
     """Let portfolios of the victims kill the process."""
     generate = service.generate_portfolio
@@ -78,12 +85,16 @@ class Stage:
     Attributes:
         root: The directory.
         server: The simulator, served.
+        from_env: Whether services are opened as the environment says.
     """
 
     root: Path
     server: Any
+    from_env: bool = False
 
     def opener(self, *victims: str) -> OpenService:
+        if self.from_env:
+            return open_from_env
         return partial(open_service, self.root, self.server.url, victims)
 
     @property

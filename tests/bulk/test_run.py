@@ -288,6 +288,25 @@ def test_somebody_else_at_work_is_told(stage: Stage, bulk: Bulk, tmp_path: Path)
     assert stage.counters.scene_posts == 1
 
 
+def test_somebody_else_at_work_may_be_done_by_the_end(stage: Stage, bulk: Bulk) -> None:
+    ids = stage.references("a", "b", "c")
+    told = []
+    with stage.opener()() as service:
+        lease = service.ledger.acquire("a", owner="another:machine", ttl=60)
+
+        def end(progress: BulkProgress) -> None:
+            if progress.result is not None:
+                told.append(progress.result.character_id)
+            if told == ["b"]:
+                service.ledger.release(lease)
+
+        report = bulk("scene", map(scene, ids), in_flight=1, on_progress=end)
+    assert report.complete
+    assert told == ["b", "c", "a"]
+    assert [each.character_id for each in report.results] == ids
+    assert stage.counters.scene_posts == 3
+
+
 def test_the_ledger_is_read_to_its_end(stage: Stage, bulk: Bulk) -> None:
     """More operations than a page of the ledger holds came after the one that counts."""
     stage.references("a")
@@ -349,7 +368,7 @@ def test_a_broken_executor_ends_the_run(stage: Stage, bulk: Bulk, at: str) -> No
 
     class Breaking(Here):
         def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-            if args[1].task.character_id == "a":
+            if args[0].task.character_id == "a":
                 return super().submit(fn, *args, **kwargs)
             if at == "submit":
                 raise BrokenExecutor

@@ -181,7 +181,7 @@ def test_ctrl_c_outside_a_command_shows_no_traceback(monkeypatch: pytest.MonkeyP
 def test_ctrl_c_beside_the_commands_work(
     run: Any, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
 ) -> None:
-    def interrupted(as_json: bool) -> None:
+    def interrupted(as_json: bool, **_: str) -> None:
         raise interruption
 
     monkeypatch.setattr("charimg.cli.doctor.reporting", interrupted)
@@ -192,7 +192,7 @@ def test_ctrl_c_beside_the_commands_work(
         get_command(app).main(["doctor", "--json"], standalone_mode=False)
 
 
-def _abort(as_json: bool) -> None:
+def _abort(as_json: bool, **_: str) -> None:
     raise typer.Abort
 
 

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from charimg.cli.move import Move
+from charimg.cli.session import Settings
 
 from .process import finish, on_terminal, start, wait_until, without_escapes
 
@@ -140,3 +144,67 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
     assert again.code == 0, again.err
     assert again.json["outcomes"]["done"] == 2
     assert cast.counters["scenePosts"] == 2
+
+
+def test_everybody_moves(cast: Any, tmp_path: Path) -> None:
+    cast.reference()
+    there, manifest = tmp_path / "there", tmp_path / "run.jsonl"
+    args = ("bulk", "migrate", "--to-directory", there, "--manifest", manifest, "--json")
+    answer = cast.read(*args)
+    assert answer.code == 0, answer.err
+    # Bo has no image, and goes along.
+    assert (answer.json["total"], answer.json["outcomes"]["done"]) == (2, 2)
+    assert f"media: {cast.directory}/media -> {there}/media" in answer.err
+    moved = cast.run_command("list", "mara", "--json", "--directory", there).json["images"]
+    assert [each["key"] for each in moved] == [each["key"] for each in cast.images()]
+    assert "Bo" in cast.run_command("characters", "list", "--directory", there).out
+    assert cast.read(*args).json["skipped"] == 2
+    (tmp_path / "run.jsonl").unlink()
+    assert cast.read(*args).json["outcomes"]["done"] == 2
+    verified = cast.read("migrate", "--to-directory", there, "--json")
+    assert verified.json["outcomes"] == {"copied": 0, "present": 1, "skipped": 0, "failed": 0}
+
+
+def test_some_move_to_where_the_environment_says(
+    cast: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast.reference()
+    url = f"sqlite:///{tmp_path}/x.sqlite"
+    monkeypatch.setenv("CHARIMG_TO_METADATA", url)
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    answer = cast.read("bulk", "migrate", "--characters", rows, "--out", tmp_path / "out.csv")
+    assert answer.code == 0, answer.err
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["images"] == cast.images()[0]["key"]
+    assert (tmp_path / "x.sqlite").is_file()
+    # It is read where the work is done; a password in it is not sent there.
+    move = Move.of(Settings.of(cast.directory), None, metadata=url, media="file:///elsewhere")
+    assert move.urls == {"media": "file:///elsewhere"}
+    copy = pickle.loads(pickle.dumps(move))
+    assert copy == move
+    assert str(copy.target().metadata) == f"{tmp_path}/x.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (("retry",), "Give --characters"),
+        (("retry", "--to-directory", "x"), "retry copies nothing"),
+        (("recover", "--to-media", "file:///x"), "recover copies nothing"),
+        (("migrate",), "There is nothing to copy"),
+    ],
+)
+def test_what_does_not_go_together(world: Any, args: tuple[str, ...], told: str) -> None:
+    answer = world.run("bulk", *args, "--json")
+    assert answer.code == 2
+    assert told in answer.json["error"]["message"]
+
+
+def test_a_result_that_cannot_be_written_is_told_before_anything_is_drawn(
+    cast: Any, tmp_path: Path
+) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id,prompt\nmara,A face.\n")
+    answer = cast.run("bulk", "reference", "--characters", rows, "--out", tmp_path)
+    assert (answer.code, "cannot be written" in answer.err) == (6, True)
+    assert cast.counters["initialImagePosts"] == 0

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from charimg.cli.probes import CHARACTER
+from charimg.cli.session import Settings
 from charimg.testing import serve
 
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
 from ..servers.postgres import postgres_server as postgres_server
+from ..servers.rooms import Bucket
 from ..servers.s3 import S3Server, credentials
 from ..servers.s3 import rclone_server as rclone_server
 
@@ -56,6 +59,28 @@ def test_disk_and_sqlite_move_to_s3_and_postgresql(
     monkeypatch.delenv("CHARIMG_METADATA")
     monkeypatch.delenv("CHARIMG_MEDIA")
     assert [each["key"] for each in world.images()] == [each["key"] for each in before]
+
+
+def test_what_is_measured_in_s3_and_postgresql_leaves_nothing_there(
+    world: Any,
+    postgres_server: PostgresServer,
+    rclone_server: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    credentials(monkeypatch)
+    bucket = Bucket(rclone_server)
+    monkeypatch.setenv("CHARIMG_METADATA", postgres_server.new_database())
+    monkeypatch.setenv("CHARIMG_MEDIA", bucket.url)
+    told = world.run("doctor", "--bench", "--json")
+    assert told.code == 0, told.out
+    assert all(each["value"] > 0 for each in told.json["figures"])
+    assert {"media", "metadata", "ledger"} <= {
+        each["name"].partition(":")[0] for each in told.json["figures"]
+    }
+    assert bucket.keys() == set()
+    with Settings.of(world.directory).stores() as stores:
+        assert stores.metadata.list(CHARACTER).images == ()
+        assert stores.ledger.unfinished() == ()
 
 
 def test_another_name_of_the_same_database_is_seen(
@@ -150,9 +175,12 @@ def test_payload_by_url(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             monkeypatch.setenv("PAYLOAD_API_KEY", cms.api_key)
             monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "data"))
             monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", library.url)
-            told = run("doctor", "--json")
+            told = run("doctor", "--bench", "--json")
             assert told.code == 0, told.out
             assert findings(told)["metadata"][0] == "ok"
+            assert any(each["unit"] == "images/min" for each in told.json["figures"])
+            for collection in ("media", "character-image-metadata"):
+                assert cms.ask("GET", f"/{collection}")["totalDocs"] == 0
             drawn = run("generate", "reference", mira, "--prompt", "A face.", "--json")
             assert drawn.code == 0, drawn.err
             (image,) = run("list", mira, "--json").json["images"]

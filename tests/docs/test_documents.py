@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from charimg import CharacterLibrary
 from charimg.testing import serve
@@ -38,10 +39,13 @@ def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A Character Library where the environment says, and an empty working directory."""
     loggers = [logging.getLogger(name) for name in ("", "charimg", "httpx")]
     before = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
+    # A reader need not have structlog, through which retries would be printed to stdout.
+    set_on_retry_hooks([LoggingOnRetryHook])
     with serve() as server:
         monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", server.url)
         monkeypatch.chdir(tmp_path)
         yield
+    set_on_retry_hooks(None)
     for logger, level, handlers in before:
         logger.setLevel(level)
         logger.handlers[:] = handlers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -90,6 +91,32 @@ def test_object_store(tmp_path: Path, keep: tuple[str, ...]) -> None:
     assert "https://cdn.example/" in done.stdout
     kept = list((tmp_path / "objects").iterdir()) if keep else []
     assert len(kept) == (2 if keep else 0), "the file and its description"
+
+
+def test_watched(tmp_path: Path) -> None:
+    done = run(EXAMPLES / "watched.py", cwd=tmp_path)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    operations = ["operation.started", "operation.finished"]
+    assert [line["event"] for line in lines] == [
+        *operations,
+        "operation.started",
+        "image.failed",
+        "operation.finished",
+        "portfolio.drawn",
+    ]
+    assert len({line["trace_id"] for line in lines}) == 1
+    # Each line of an operation belongs to its span, the last one to the host's.
+    spans = [line["span_id"] for line in lines]
+    assert spans == [spans[0]] * 2 + [spans[2]] * 3 + [spans[5]]
+    assert len(set(spans)) == 3
+    assert {line["user"] for line in lines} == {"ann"}
+    assert lines[0]["kind"] == "reference"
+    assert lines[0]["operation_id"] == lines[1]["operation_id"] != lines[2]["operation_id"]
+    assert (lines[3]["code"], lines[3]["level"]) == ("NOT_DRAWN", "warning")
+    assert (lines[5]["stored"], lines[5]["failed"]) == (3, 1)
+    names = [line.split()[0] for line in done.stderr.splitlines()]
+    assert names.count("charimg.download") == 4
+    assert names[-2:] == ["charimg.portfolio", "request"]
 
 
 def test_host_app(tmp_path: Path) -> None:

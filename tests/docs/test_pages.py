@@ -18,7 +18,7 @@ import pytest
 import typer
 
 import charimg
-from charimg import bulk, errors, stores, testing, web
+from charimg import bulk, errors, otel, stores, testing, web
 from charimg._json import from_json, to_json
 from charimg.cli.app import app
 from charimg.cli.exit_codes import MEANINGS, ExitCode
@@ -156,7 +156,7 @@ def described() -> set[str]:
 def test_the_reference_describes_every_public_name_and_no_other() -> None:
     public = {
         f"{module.__name__}.{name}"
-        for module in (charimg, stores, testing, web, bulk, *ADAPTERS)
+        for module in (charimg, stores, testing, web, bulk, otel, *ADAPTERS)
         for name in module.__all__
         # What an adapter gives on is described where it comes from.
         if module not in ADAPTERS or getattr(module, name).__module__ == module.__name__

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from charimg import (
     AsyncCharacterImageService,
@@ -40,6 +41,7 @@ from charimg.testing import Simulator, serve
 from charimg.testing.simulator.exchange import SimulatedResponse
 
 from ..figures import Figure
+from ..watching import Sight
 
 PROMPT = "CANARYPROMPT a portrait of a woman by the window at dusk"
 KEY = "CANARYKEY0123456789"
@@ -130,7 +132,19 @@ class Ear(logging.Handler):
             self.heard.append(self.plain.format(record) + repr(vars(record)))
 
 
-def sync_service(url: str, told: list[Any]) -> CharacterImageService:
+class Watcher:
+    """A hook that keeps every event."""
+
+    every_event = True
+
+    def __init__(self, told: list[Any]) -> None:
+        self.told = told
+
+    def __call__(self, event: Any) -> None:
+        self.told.append(event)
+
+
+def sync_service(url: str, told: list[Any], sight: Sight) -> CharacterImageService:
     return CharacterImageService(
         library=CharacterLibrary(url, headers={"x-api-key": KEY}, retries=QUICK),
         downloader=Downloader(retries=QUICK),
@@ -138,12 +152,12 @@ def sync_service(url: str, told: list[Any]) -> CharacterImageService:
         media=MemoryMediaStore(),
         metadata=MemoryMetadataRepository(),
         ledger=MemoryGenerationLedger(),
-        hooks=(told.append,),
+        hooks=(Watcher(told), sight.hook),
         job_policy=FAST,
     )
 
 
-def async_service(url: str, told: list[Any]) -> AsyncCharacterImageService:
+def async_service(url: str, told: list[Any], sight: Sight) -> AsyncCharacterImageService:
     return AsyncCharacterImageService(
         library=AsyncCharacterLibrary(url, headers={"x-api-key": KEY}, retries=QUICK),
         downloader=AsyncDownloader(retries=QUICK),
@@ -151,7 +165,7 @@ def async_service(url: str, told: list[Any]) -> AsyncCharacterImageService:
         media=AsyncMemoryMediaStore(),
         metadata=AsyncMemoryMetadataRepository(),
         ledger=AsyncMemoryGenerationLedger(),
-        hooks=(told.append,),
+        hooks=(Watcher(told), sight.hook),
         job_policy=FAST,
     )
 
@@ -219,7 +233,8 @@ async def live(simulator: Telling, url: str, mode: str) -> tuple[int, list[str]]
             if fault != "plain" and name not in ("none", "lost_answers"):
                 continue
             told: list[Any] = []
-            service = (sync_service if mode == "sync" else async_service)(url, told)
+            sight = Sight()
+            service = (sync_service if mode == "sync" else async_service)(url, told, sight)
             db_id = simulator.add_character(name="Lena Marlow")
             character = CharacterReference(id=LENA, name="Lena Marlow", library_db_id=db_id)
             put = service.put_character(character)
@@ -232,6 +247,9 @@ async def live(simulator: Telling, url: str, mode: str) -> tuple[int, list[str]]
             host = Host(service, told)
             await host.everything()
             seen += host.seen
+            spans = [span.to_json() for span in sight.spans()]
+            assert len(spans) > 3, "the spans were looked at"
+            seen += [*spans, repr(sight.metrics())]
             calls += host.calls
             simulator.switches.change({each: type(value)(0) for each, value in switches.items()})
             simulator.user = simulator.moved = simulator.angry = False
@@ -248,12 +266,15 @@ def test_no_secret_comes_out(mode: str, figure: Figure) -> None:
     level = root.level
     root.addHandler(ear)
     root.setLevel(logging.DEBUG)
+    # Through structlog, which is installed here, it would say the same past the log.
+    set_on_retry_hooks([LoggingOnRetryHook])
     try:
         with serve(Telling()) as served:
             simulator = served.simulator
             assert isinstance(simulator, Telling)
             calls, seen = asyncio.run(live(simulator, served.url, mode))
     finally:
+        set_on_retry_hooks(None)
         root.removeHandler(ear)
         root.setLevel(level)
     assert len(ear.heard) > 500, "the log was listened to"

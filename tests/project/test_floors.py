@@ -31,6 +31,7 @@ FLOORS = {
     "_json": 2,
     "_library": 2,
     "_ingest": 2,
+    "_stages": 3,
     "_http": 3,
     "_baml": 3,
     "_concurrency": 3,
@@ -41,6 +42,7 @@ FLOORS = {
     "stores": 4,
     "testing": 5,
     "bulk": 5,
+    "otel": 5,
     "cli": 5,
     "web": 5,
     "__main__": 6,
@@ -82,7 +84,7 @@ CORE = {
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
-    "stamina": {"_async", "_sync"},
+    "stamina": {"_async", "_sync", "cli"},
 }
 """Core dependencies, and the rooms that may use them."""
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
@@ -92,8 +94,10 @@ EXTRAS = {
     "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "baml_py": {"_baml"},
+    "distributed": {"bulk"},
     "hypothesis": {"testing"},
     "obstore": {"stores"},
+    "opentelemetry": {"otel"},
     "rich": {"cli"},
     "typer": {"cli"},
     "uvicorn": {"testing", "cli"},

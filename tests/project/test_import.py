@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-EXTRAS = {"PIL", "baml_py", "obstore", "rich", "typer", "uvicorn"}
+EXTRAS = {"PIL", "baml_py", "obstore", "opentelemetry", "rich", "typer", "uvicorn"}
 
 
 def run(code: str) -> Any:
@@ -57,7 +57,13 @@ def test_one_store_does_not_pay_for_another() -> None:
 def test_no_public_name_loads_an_extra() -> None:
     code = "\n".join(
         f"from {module} import *"
-        for module in ("charimg", "charimg.bulk", "charimg.stores", "charimg.testing")
+        for module in (
+            "charimg",
+            "charimg.bulk",
+            "charimg.otel",
+            "charimg.stores",
+            "charimg.testing",
+        )
     )
     # httpx itself looks for what its own command needs.
     theirs = packages(loaded("import httpx"))

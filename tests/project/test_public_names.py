@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 import charimg
-from charimg import errors
+from charimg import errors, otel
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = [
@@ -26,7 +26,7 @@ MODULES = [
 ]
 PUBLIC = [
     pytest.param(module, name, id=f"{module.__name__}.{name}")
-    for module in MODULES
+    for module in (*MODULES, otel)
     for name in module.__all__
     if name != "__version__"
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -21,3 +22,11 @@ def load_tool(name: str) -> ModuleType:
         sys.modules[known] = module
         spec.loader.exec_module(module)
     return sys.modules[known]
+
+
+def load_package(name: str) -> ModuleType:
+    """Return a package of ``tools/``, or a module of it, under its own name."""
+    place = str(ROOT / "tools")
+    if place not in sys.path:
+        sys.path.append(place)
+    return importlib.import_module(name)

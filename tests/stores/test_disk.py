@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
+import charimg.stores.disk.store as disk_store
 import charimg.stores.disk.thumbnails as thumbnails
 from charimg._json import from_json
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
@@ -47,6 +48,26 @@ def test_the_sidecar_holds_the_media_without_urls(tmp_path: Path) -> None:
     assert from_json(Media, json.loads(text), what="it") == media
     assert "“Мира”" in text
     assert json.loads(text)["url"] is None
+
+
+def test_the_name_of_a_directory_is_flushed_once_and_again_when_it_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(disk_store, "sync_directory", flushed.append)
+    store = DiskMediaStore(tmp_path)
+    store.save(make_upload(KEY))
+    assert flushed.count(tmp_path) == 1
+    store.delete(KEY)
+    store.save(make_upload(KEY))
+    assert flushed.count(tmp_path) == 1
+    store.delete(KEY)
+    shelf = home_of(tmp_path).parent
+    # It keeps its inode from being given to the next one.
+    shelf.rename(tmp_path / "aside")
+    store.save(make_upload(KEY))
+    assert flushed.count(tmp_path) == 2
+    assert flushed.count(shelf) == 5
 
 
 def test_nothing_is_made_before_the_first_save(tmp_path: Path) -> None:

@@ -140,6 +140,23 @@ def test_a_slow_generation_is_finished_after_the_client_gave_up() -> None:
         assert "mediaId" in client.get(f"{path}/reference-image").json()
 
 
+def test_half_a_request_does_nothing() -> None:
+    with serve() as server, client_of(server.url) as client:
+        db_id = server.simulator.add_character("Lena")
+        path = f"/api/v1/characters/{db_id}"
+        host, port = server.url.removeprefix("http://").split(":")
+        head = f"POST {path}/generate-initial-image HTTP/1.1\r\nHost: {host}\r\n"
+        for body in (b"", b'{"prompt":'):
+            with socket.create_connection((host, int(port))) as half:
+                half.sendall(head.encode() + b"Content-Length: 99\r\n\r\n" + body)
+                # It is being read by now.
+                assert client.get("/api/health").status_code == 200
+            for _ in range(20):
+                assert client.get(f"{path}/reference-image").status_code == 200
+        assert {each.method for each in server.simulator.requests} == {"GET"}
+        assert server.simulator.counters.initial_image_posts == 0
+
+
 def test_it_answers_others_while_one_answer_is_slow() -> None:
     with serve() as server, client_of(server.url) as client:
         db_id = server.simulator.add_character("Lena")

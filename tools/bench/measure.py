@@ -1,8 +1,8 @@
 """Contests: jobs that are timed in turns, and the rows of the table that compare two of them.
 
-A slow moment of the machine meets every job of a round. The ratio is taken per round; a row says the
-median of the rounds and the middle half of them. It says more than seconds do: it holds on another
-machine, too.
+A slow moment of the machine meets every job of a round. The ratio is taken per round; a row says
+the median of the rounds and the middle half of them. It says more than seconds do: it holds on
+another machine, too.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = [
     "Contest",
     "Goal",
     "Job",
-    "Missing",
     "Result",
     "Row",
+    "Missing",
     "demand",
     "measure",
     "results",
@@ -62,7 +62,7 @@ class Row:
         against: What that is, in words.
         reach: The ratio that is aimed at.
         goal: How it is meant.
-        unit: What the jobs return, where it is no time: ``MiB``, for example.
+        unit: ``ms`` where the jobs take seconds; what they count otherwise.
     """
 
     work: str
@@ -104,11 +104,11 @@ class Result:
         ratio: The median of the rounds.
         low: A quarter of the rounds lie below.
         high: A quarter of the rounds lie above.
-        ours_ms: The median of ours, in milliseconds or the unit.
-        other_ms: The median of the other, likewise.
+        ours: The median of ours.
+        other: The median of the other.
+        unit: Of both.
         rounds: How often both were measured.
         reached: Whether the aim was.
-        unit: ``ms``, or what else was measured.
     """
 
     contest: str
@@ -119,11 +119,11 @@ class Result:
     ratio: float
     low: float
     high: float
-    ours_ms: float
-    other_ms: float
+    ours: float
+    other: float
+    unit: str
     rounds: int
     reached: bool
-    unit: str = "ms"
 
 
 def measure(
@@ -157,7 +157,7 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
         pairs = zip(ours, other, strict=True)
         ratios = [b / a if row.goal == Goal.AT_LEAST else a / b for a, b in pairs]
         ratio = statistics.median(ratios)
-        scale = 1000 if row.unit == "ms" else 1
+        factor = 1000 if row.unit == "ms" else 1
         low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
         yield Result(
             contest=contest.name,
@@ -168,11 +168,11 @@ def results(contest: Contest, taken: Sequence[Mapping[str, float]]) -> Iterator[
             ratio=round(ratio, 3),
             low=round(low, 3),
             high=round(high, 3),
-            ours_ms=round(scale * statistics.median(ours), 3),
-            other_ms=round(scale * statistics.median(other), 3),
+            ours=round(statistics.median(ours) * factor, 3),
+            other=round(statistics.median(other) * factor, 3),
+            unit=row.unit,
             rounds=len(taken),
             reached=_reached(round(ratio, 2), row),
-            unit=row.unit,
         )
 
 

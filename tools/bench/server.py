@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from attrs import frozen
 
@@ -57,15 +57,15 @@ def serving(files: list[Path], *, late: float = 0.0) -> Iterator[Library]:
             pass_fds=[listening.fileno()],
             cwd=Path(__file__).parents[1],
         )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(given).encode() + b"\n")
-    process.stdin.flush()
+    stdin = cast("IO[bytes]", process.stdin)
+    stdin.write(json.dumps(given).encode() + b"\n")
+    stdin.flush()
     try:
         yield Library(
             url=url, db_id=db_id, files=tuple(f"{url}/files/{path.name}" for path in files)
         )
     finally:
-        process.stdin.close()
+        stdin.close()
         process.terminate()
         process.wait()
 
@@ -112,11 +112,9 @@ class _Connection(asyncio.Protocol):
         self._answers = answers
         self._late = late
         self._received = b""
-        self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._received += data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 
 from charimg import (
@@ -58,18 +58,20 @@ def async_service(
     """Open its async twin, on the loop of a runner."""
     with _database(root, library) as database:
 
-        async def make() -> AsyncCharacterImageService:
-            return AsyncCharacterImageService(
-                library=AsyncCharacterLibrary(library.url),
-                downloader=AsyncDownloader(decode=decode),
+        async def opened(stack: AsyncExitStack) -> AsyncCharacterImageService:
+            enter = stack.enter_async_context
+            service = AsyncCharacterImageService(
+                library=await enter(AsyncCharacterLibrary(library.url)),
+                downloader=await enter(AsyncDownloader(decode=decode)),
                 directory=kinds.AsyncSqliteCharacterDirectory(database),
                 media=kinds.AsyncDiskMediaStore(root / "media", thumbnail_px=thumbnail_px),
                 metadata=kinds.AsyncSqliteMetadataRepository(database),
                 ledger=kinds.AsyncSqliteGenerationLedger(database),
             )
+            return await enter(service)
 
-        service = run.run(make())
+        stack = AsyncExitStack()
         try:
-            yield service
+            yield run.run(opened(stack))
         finally:
-            run.run(service.aclose())
+            run.run(stack.aclose())

@@ -26,7 +26,7 @@ from ..protocols import (
 from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
-from .parts import AsyncParts, AsyncServiceOptions
+from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, settle
 
 __all__ = ["AsyncServiceBase"]
@@ -54,7 +54,7 @@ class AsyncServiceBase:
         suggester: AsyncPromptSuggester | None = None,
         hooks: Sequence[OperationHook] = (),
         job_policy: JobPolicy | None = None,
-        concurrency: int = 6,
+        concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
     ) -> None:
         if concurrency < 1:

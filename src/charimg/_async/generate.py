@@ -13,7 +13,7 @@ from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
-from ..events import JobProgressed, ReferenceRetried
+from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
     CharacterImage,
@@ -76,7 +76,8 @@ async def generate_reference(
     await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     answer = None
     try:
-        answer = await library.generate_initial_image(db_id, run.op.prompt)
+        with run.stage(Stage.GENERATION):
+            answer = await library.generate_initial_image(db_id, run.op.prompt)
     except CharimgError as error:
         if getattr(error, "code", None) != ErrorCode.ALREADY_HAS_REFERENCE:
             await run.call_failed(error)
@@ -90,7 +91,8 @@ async def generate_reference(
         await run.renew()
         await run.write(posted_at=utcnow())
         try:
-            answer = await library.generate_initial_image(db_id, run.op.prompt)
+            with run.stage(Stage.GENERATION):
+                answer = await library.generate_initial_image(db_id, run.op.prompt)
         except CharimgError as error:
             await run.call_failed(error)
             raise
@@ -130,7 +132,8 @@ async def generate_scene(
     await run.renew()
     await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     try:
-        answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
+        with run.stage(Stage.GENERATION):
+            answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharimgError as error:
         await run.call_failed(error)
         raise
@@ -202,8 +205,17 @@ async def generate_portfolio(
     await run.write(
         state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt
     )
+    with run.stage(Stage.GENERATION):
+        await _draw_set(run, db_id, options)
+    ingested = await ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
+    await run.write(state=OperationState.DONE)
+    return _portfolio_result(run, ingested, reference)
+
+
+async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> None:
+    """Ask for the set, wait until it is drawn, and write down what came of it."""
     try:
-        answer = await library.generate_360_set(db_id, **options)
+        answer = await run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
         await run.call_failed(error)
         raise
@@ -212,9 +224,6 @@ async def generate_portfolio(
     else:
         await run.receive(job_id=answer.job_id)
         await _watch(run, db_id, answer.job_id)
-    ingested = await ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
-    await run.write(state=OperationState.DONE)
-    return _portfolio_result(run, ingested, reference)
 
 
 def _portfolio_result(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
 from attrs import evolve
 
 from .._concurrency import asurely
 from .._owner import new_owner
+from .._stages import Measure, code_of, timed
 from ..errors import CharacterLibraryError, CharimgError, StorageError
 from ..events import (
     ImageFailed,
@@ -20,10 +21,13 @@ from ..events import (
     OperationFinished,
     OperationStarted,
     ProgressEvent,
+    RecoveryFinished,
+    RecoveryStarted,
+    ServiceEvent,
     WarningRaised,
 )
 from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
-from ..models import CharacterImage, ImageStatus, OperationWarning, utcnow
+from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import ProgressCallback
 from .parts import AsyncParts, tell
 
@@ -57,6 +61,7 @@ class AsyncRun:
         self.lease = lease
         self.warnings: list[OperationWarning] = []
         self._progress = () if on_progress is None else (on_progress,)
+        self._observers = tuple(hook for hook in parts.hooks if getattr(hook, "every_event", False))
         self._begun = time.perf_counter()
         self._renewed = time.monotonic()
 
@@ -91,13 +96,30 @@ class AsyncRun:
         self._renewed = time.monotonic()
 
     def emit(self, event: ProgressEvent) -> None:
-        """Tell the progress callback."""
+        """Tell the progress callback, and the hooks that ask for every event."""
+        self.observe(event)
         tell(self._progress, event)
 
-    def emit_image(self, image: CharacterImage, *, done: int, total: int) -> None:
-        """Tell the progress callback that one image is settled."""
-        event_type = ImageStored if image.status == ImageStatus.SUCCEEDED else ImageFailed
-        self.emit(event_type(operation_id=self.op.id, image=image, done=done, total=total))
+    def observe(self, event: ServiceEvent) -> None:
+        """Tell the hooks that ask for every event."""
+        tell(self._observers, event)
+
+    def stage(self, stage: str, *, key: str | None = None) -> AbstractContextManager[Measure]:
+        """Return a context manager that measures a stage in the operation's own thread or task."""
+        return timed(stage, self.op, self.observe, key=key)
+
+    def emit_image(
+        self, image: CharacterImage, *, done: int, total: int, error: CharimgError | None
+    ) -> None:
+        """Tell that one image is settled."""
+        operation_id = self.op.id
+        if error is None:
+            self.emit(ImageStored(operation_id=operation_id, image=image, done=done, total=total))
+            return
+        code = code_of(error)
+        self.emit(
+            ImageFailed(operation_id=operation_id, image=image, done=done, total=total, code=code)
+        )
 
     def warn(self, code: str, message: str) -> None:
         """Note something that went wrong without stopping the operation."""
@@ -154,13 +176,17 @@ class AsyncRun:
                 kind=self.op.kind,
                 character_id=self.op.character_id,
                 duration_ms=self.duration_ms,
-                code=str(getattr(error, "code", type(error).__name__)),
+                code=code_of(error),
                 # Foreign exceptions may quote anything, a prompt included: only ours are shown.
                 error=str(error) if isinstance(error, CharimgError) else type(error).__name__,
             )
         )
 
     def _tell_all(self, event: OperationStarted | OperationFinished | OperationFailed) -> None:
+        begins = isinstance(event, OperationStarted)
+        # What a hook makes current for the rest is so for the log, too.
+        if begins:
+            tell(self.parts.hooks, event)
         names = {OperationStarted: "started", OperationFinished: "finished"}
         _log.info(
             f"operation.{names.get(type(event), 'failed')}",
@@ -170,8 +196,30 @@ class AsyncRun:
                 "character_id": event.character_id,
             },
         )
-        tell(self.parts.hooks, event)
-        self.emit(event)
+        if not begins:
+            # In reverse, like context managers.
+            tell(self.parts.hooks[::-1], event)
+        tell(self._progress, event)
+
+    def recovery_started(self) -> None:
+        """Tell that the operation is taken up again."""
+        self.observe(
+            RecoveryStarted(
+                operation_id=self.op.id, kind=self.op.kind, character_id=self.op.character_id
+            )
+        )
+
+    def recovery_finished(self, outcome: str, error: BaseException | None) -> None:
+        """Tell what became of it."""
+        event = RecoveryFinished(
+            operation_id=self.op.id,
+            kind=self.op.kind,
+            character_id=self.op.character_id,
+            duration_ms=self.duration_ms,
+            outcome=outcome,
+            code=None if error is None else code_of(error),
+        )
+        tell(self._observers[::-1], event)
 
 
 @asynccontextmanager

@@ -114,17 +114,22 @@ async def _recover_one(
 ) -> tuple[Recovered, CharacterLibraryError | None]:
     """Finish one operation; tell, too, why the Library could not be asked about it."""
     run = AsyncRun(parts, op, lease)
-    await run.renew()
+    run.recovery_started()
     failure = None
     try:
+        await run.renew()
         recovered = await _Recovery(run).run_to_end()
     except CharacterLibraryError as error:
         # Out of reach: nothing is lost, the next recovery looks again.
         recovered, failure = _recovered(op, "waiting", message=str(error)), error
+    except BaseException as error:
+        run.recovery_finished("error", error)
+        raise
     _log.info(
         "operation.recovered",
         extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
     )
+    run.recovery_finished(recovered.outcome, failure)
     return recovered, failure
 
 

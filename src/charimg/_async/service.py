@@ -50,7 +50,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         downloader: How images are fetched; by default one with default limits, closed with the
             service. An injected one is closed by the caller.
         suggester: Builds prompts; by default the photorealistic template.
-        hooks: Told of started, finished and failed operations.
+        hooks: Told of started, finished and failed operations; a `DetailedHook` of every event.
         job_policy: How 360° jobs are watched.
         concurrency: How many images of a portfolio are downloaded at once.
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the

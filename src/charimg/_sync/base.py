@@ -27,7 +27,7 @@ from ..protocols import (
 from .download import Downloader
 from .library import CharacterLibrary
 from .operation import Run, leased, operation
-from .parts import Parts, ServiceOptions
+from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, settle
 
 __all__ = ["ServiceBase"]
@@ -55,7 +55,7 @@ class ServiceBase:
         suggester: PromptSuggester | None = None,
         hooks: Sequence[OperationHook] = (),
         job_policy: JobPolicy | None = None,
-        concurrency: int = 6,
+        concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
     ) -> None:
         if concurrency < 1:

@@ -14,7 +14,7 @@ from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
-from ..events import JobProgressed, ReferenceRetried
+from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import ItemState, OperationItem, OperationState
 from ..models import (
     CharacterImage,
@@ -77,7 +77,8 @@ def generate_reference(
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     answer = None
     try:
-        answer = library.generate_initial_image(db_id, run.op.prompt)
+        with run.stage(Stage.GENERATION):
+            answer = library.generate_initial_image(db_id, run.op.prompt)
     except CharimgError as error:
         if getattr(error, "code", None) != ErrorCode.ALREADY_HAS_REFERENCE:
             run.call_failed(error)
@@ -91,7 +92,8 @@ def generate_reference(
         run.renew()
         run.write(posted_at=utcnow())
         try:
-            answer = library.generate_initial_image(db_id, run.op.prompt)
+            with run.stage(Stage.GENERATION):
+                answer = library.generate_initial_image(db_id, run.op.prompt)
         except CharimgError as error:
             run.call_failed(error)
             raise
@@ -131,7 +133,8 @@ def generate_scene(
     run.renew()
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
     try:
-        answer = library.generate_scene_image(db_id, run.op.prompt, **options)
+        with run.stage(Stage.GENERATION):
+            answer = library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharimgError as error:
         run.call_failed(error)
         raise
@@ -201,8 +204,17 @@ def generate_portfolio(
     prompt = "" if reference is None else reference.prompt
     run.renew()
     run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt)
+    with run.stage(Stage.GENERATION):
+        _draw_set(run, db_id, options)
+    ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
+    run.write(state=OperationState.DONE)
+    return _portfolio_result(run, ingested, reference)
+
+
+def _draw_set(run: Run, db_id: str, options: Mapping[str, Any]) -> None:
+    """Ask for the set, wait until it is drawn, and write down what came of it."""
     try:
-        answer = library.generate_360_set(db_id, **options)
+        answer = run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
         run.call_failed(error)
         raise
@@ -211,9 +223,6 @@ def generate_portfolio(
     else:
         run.receive(job_id=answer.job_id)
         _watch(run, db_id, answer.job_id)
-    ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
-    run.write(state=OperationState.DONE)
-    return _portfolio_result(run, ingested, reference)
 
 
 def _portfolio_result(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -12,6 +11,7 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
+from .._stages import Stages
 from ..errors import (
     DownloadError,
     ErrorCode,
@@ -19,6 +19,7 @@ from ..errors import (
     LeaseLost,
     StorageError,
 )
+from ..events import Stage
 from ..journal import ItemState, Operation, OperationItem
 from ..models import (
     CharacterImage,
@@ -138,10 +139,13 @@ class _Ingestion:
         self.added: dict[str, str] = {}
         self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
+        self.stages = Stages(run.op, run.observe)
 
     def fetch(self, item: OperationItem) -> _Fetched:
         """Run in a worker: find the source, download and check it."""
-        url, download = self._download(item)
+        with self.stages.timed(Stage.DOWNLOAD, item.key) as measure:
+            url, download = self._download(item)
+            measure.bytes = download.size
         if not self.run.parts.media.concurrent_safe:
             return _Fetched(url=url, download=download)
         try:
@@ -188,6 +192,7 @@ class _Ingestion:
         try:
             while self.waiting:
                 item, brought = self.waiting[0]
+                self.stages.tell(item.key)
                 if isinstance(brought, IngestionError):
                     self._record_failed(item, brought)
                 else:
@@ -197,16 +202,18 @@ class _Ingestion:
             self._write_settled()
 
     def close(self) -> None:
-        """Dispose of what was taken and not stored."""
+        """Dispose of what was taken and not stored, and tell what was measured of the rest."""
         for _, brought in self.waiting:
             if isinstance(brought, _Fetched):
                 brought.close()
+        self.stages.tell_all()
 
     def _record_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
         try:
             media, storing_ms = fetched.media, fetched.storing_ms
             if media is None:
                 media, storing_ms = self._save(item, fetched.download)
+                self.stages.tell(item.key)
                 # That may have taken long; see `settle`.
                 self.run.renew()
         finally:
@@ -274,23 +281,23 @@ class _Ingestion:
         error.image_id = image.id
 
     def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
-        begun = time.perf_counter()
         shot = None if item.shot is None else item.shot.name
         name = "" if self.character is None else self.character.name
-        media = self.run.parts.media.save(
-            Upload(
-                key=item.key,
-                file=download.file,
-                filename=filename(self.kind, item.key, download.extension),
-                mime_type=download.mime_type,
-                size=download.size,
-                sha256=download.sha256,
-                width=download.width,
-                height=download.height,
-                alt=alt_text(name, self.kind, shot),
-            )
+        upload = Upload(
+            key=item.key,
+            file=download.file,
+            filename=filename(self.kind, item.key, download.extension),
+            mime_type=download.mime_type,
+            size=download.size,
+            sha256=download.sha256,
+            width=download.width,
+            height=download.height,
+            alt=alt_text(name, self.kind, shot),
         )
-        return media, (time.perf_counter() - begun) * 1000
+        with self.stages.timed(Stage.STORE, item.key) as measure:
+            measure.bytes = download.size
+            media = self.run.parts.media.save(upload)
+        return media, measure.duration_ms
 
     def _record(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
@@ -298,7 +305,8 @@ class _Ingestion:
         image = self._image(item, media=media, metrics=metrics)
         if media is not None or not self.run.parts.metadata.requires_media:
             try:
-                image = self._store(item, image)
+                with self.run.stage(Stage.RECORD, key=item.key):
+                    image = self._store(item, image)
             except StorageError:
                 # Whoever took the lease over may have deleted the media, and with it the reason.
                 self.run.renew()
@@ -321,7 +329,8 @@ class _Ingestion:
             if image.media is not None:
                 image = image.with_media(self.run.parts.media.locate(image.media))
             self.images.append(image)
-            self.run.emit_image(image, done=len(self.images), total=self.total)
+            error = self.errors.get(image.key)
+            self.run.emit_image(image, done=len(self.images), total=self.total, error=error)
 
     def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
         """Write the record: a new one, or the one that is made good."""

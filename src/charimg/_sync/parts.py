@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from attrs import field, frozen
 
-from ..events import OperationEvent, ProgressEvent
+from ..events import ServiceEvent
 from ..policies import JobPolicy
 from ..protocols import (
     CharacterDirectory,
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from .download import Downloader
     from .library import CharacterLibrary
 
-__all__ = ["Parts", "ServiceOptions", "tell"]
+__all__ = ["CONCURRENCY", "Parts", "ServiceOptions", "tell"]
 
 _log = logging.getLogger("charimg.service")
+
+CONCURRENCY = 6
+"""How many images of a portfolio are downloaded at once, unless the host says otherwise."""
 
 
 @frozen(kw_only=True)
@@ -58,12 +61,10 @@ class ServiceOptions(TypedDict, total=False):
     lease_seconds: float
 
 
-def tell(
-    listeners: Sequence[OperationHook | ProgressCallback], event: OperationEvent | ProgressEvent
-) -> None:
+def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:
     """Tell every listener; one that raises is logged and does not disturb the operation."""
     for listener in listeners:
         try:
-            listener(event)  # type: ignore[arg-type]  # a hook is only handed operation events
+            listener(event)  # type: ignore[arg-type]  # each is only handed what it takes
         except Exception:  # noqa: BLE001 - a listener's bug must not cost an image
-            _log.exception("listener.failed", extra={"event": type(event).__name__})
+            _log.exception("listener.failed", extra={"event_type": type(event).__name__})

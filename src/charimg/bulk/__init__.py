@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .dask import DaskExecutor as DaskExecutor
     from .run import run_bulk as run_bulk
     from .values import BulkCallback as BulkCallback
     from .values import BulkOutcome as BulkOutcome
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .values import BulkWork as BulkWork
 
 _NAMES = {
+    "dask": ("DaskExecutor",),
     "run": ("run_bulk",),
     "values": (
         "BulkCallback",
@@ -40,6 +42,7 @@ __all__ = [
     "BulkResult",
     "BulkTask",
     "BulkWork",
+    "DaskExecutor",
     "run_bulk",
 ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from ..errors import InvalidArgument
+from ..errors import CharimgError, InvalidArgument
 from ..models import utcnow
 from .manifest import Manifest
 from .values import (
@@ -23,7 +24,7 @@ from .values import (
     BulkWork,
     check_task,
 )
-from .worker import Job, OpenService, code_of, perform
+from .worker import Job, OpenMigration, OpenService, code_of, move, perform
 
 __all__ = ["run_bulk"]
 
@@ -32,8 +33,9 @@ def run_bulk(
     work: str,
     tasks: Iterable[BulkTask | str],
     *,
-    open_service: OpenService,
     executor: Executor,
+    open_service: OpenService | None = None,
+    open_migration: OpenMigration | None = None,
     in_flight: int = 4,
     manifest: str | PathLike[str] | None = None,
     on_progress: BulkCallback | None = None,
@@ -48,31 +50,40 @@ def run_bulk(
     Args:
         work: A `BulkWork`.
         tasks: The characters, by id or with options.
+        executor: Where the work is done: threads, processes, a `DaskExecutor`, or whatever gives
+            such an executor. The caller closes it.
         open_service: Opens a service in the worker, `CharacterImageService.from_env` for example.
             With processes it must pickle.
-        executor: Where the work is done: threads, processes, or whatever gives such an executor.
-            The caller closes it.
+        open_migration: For ``migrate``, instead: opens source and target in the worker, and makes a
+            `Migration` of them.
         in_flight: How many characters are handed out at once at most, over all workers.
         manifest: A file that remembers what is done. Without one a second run begins anew.
         on_progress: Told how far it is.
 
     Returns:
-        How each task ended. A failure of a character is in its result and ends nothing. After the
-        loss of a worker process nothing more is handed out, and results are missing for the rest.
+        How each task ended. A failure of a character is in its result and ends nothing. When the
+        executor is broken, by the loss of a worker process for example, nothing more is handed
+        out, and results are missing for the rest; ``stopped`` says why.
 
     Raises:
-        InvalidArgument: No such work or option, a character is there twice, or the manifest is
-            that of another work.
+        InvalidArgument: No such work or option, nothing or the wrong thing to open, a character is
+            there twice, or the manifest is that of another work.
         ConfigurationError: The manifest cannot be opened, or another run has it.
         StorageError: The manifest is damaged, or takes nothing.
     """
     chosen = _work(work)
     if in_flight < 1:
         raise InvalidArgument(f"in_flight must be at least 1, not {in_flight}.")
+    call = _call(chosen, open_service, open_migration)
     asked = _asked(chosen, tasks)
     with _opened(manifest, chosen) as book:
-        run = _Run(chosen, asked, open_service, executor, in_flight, book, on_progress)
+        run = _Run(chosen, asked, call, executor, in_flight, book, on_progress)
         return run.to_end()
+
+
+_LATER = (BulkOutcome.IN_PROGRESS, BulkOutcome.WAITING)
+"""Nothing was sent, and somebody is at it: by the end of a long run that may be over, and the lease
+of a worker that was lost on another machine, too."""
 
 
 class _Run:
@@ -80,14 +91,14 @@ class _Run:
         self,
         work: BulkWork,
         tasks: dict[str, BulkTask],
-        open_service: OpenService,
+        call: Callable[[Job], BulkResult],
         executor: Executor,
         in_flight: int,
         manifest: Manifest | None,
         on_progress: BulkCallback | None,
     ) -> None:
         self.tasks = tasks
-        self.open_service = open_service
+        self.call = call
         self.executor = executor
         self.in_flight = in_flight
         self.manifest = manifest
@@ -107,8 +118,9 @@ class _Run:
                 jobs = self.waiting.setdefault(task.character_id, deque())
                 jobs.append(Job(work=work, task=task, since=since))
         self.ready = deque(self.waiting)
-        self.running: dict[Future[BulkResult], BulkTask] = {}
-        self.broken = False
+        self.running: dict[Future[BulkResult], Job] = {}
+        self.put_off: set[str] = set()
+        self.stopped: str | None = None
         self.begun = time.monotonic()
 
     def to_end(self) -> BulkReport:
@@ -118,27 +130,42 @@ class _Run:
             while self.running:
                 ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    task = self.running.pop(future)
-                    if self.waiting[task.character_id]:
-                        self.ready.append(task.character_id)
-                    self.broken |= isinstance(future.exception(), BrokenExecutor)
-                    self.settle(_result(task, future))
+                    self.ended(self.running.pop(future), future)
                 self.hand_out()
         finally:
             for future in self.running:
                 future.cancel()
         results = [self.results[key] for key in self.tasks if key in self.results]
-        return BulkReport.of(len(self.tasks), self.skipped, results)
+        return BulkReport.of(len(self.tasks), self.skipped, results, stopped=self.stopped)
 
     def hand_out(self) -> None:
-        while self.ready and not self.broken and len(self.running) < self.in_flight:
+        while self.ready and self.stopped is None and len(self.running) < self.in_flight:
             job = self.waiting[self.ready.popleft()].popleft()
             try:
-                future = self.executor.submit(perform, self.open_service, job)
-            except BrokenExecutor:
-                self.broken = True
+                future = self.executor.submit(self.call, job)
+            except BrokenExecutor as error:
+                self.stop(error)
                 return
-            self.running[future] = job.task
+            self.running[future] = job
+
+    def ended(self, job: Job, future: Future[BulkResult]) -> None:
+        """Take a result down, or look again at the end of the run at what time alone settles."""
+        self.stop(future.exception())
+        result = _result(job.task, future)
+        jobs = self.waiting[job.task.character_id]
+        put_off = result.outcome in _LATER and result.key not in self.put_off
+        if put_off:
+            self.put_off.add(result.key)
+            jobs.append(job)
+        if jobs:
+            self.ready.append(job.task.character_id)
+        if not put_off:
+            self.settle(result)
+
+    def stop(self, error: BaseException | None) -> None:
+        """Hand nothing more out if the executor is broken."""
+        if isinstance(error, BrokenExecutor) and self.stopped is None:
+            self.stopped = _said(error)
 
     def settle(self, result: BulkResult) -> None:
         self.results[result.key] = result
@@ -171,8 +198,15 @@ def _result(task: BulkTask, future: Future[BulkResult]) -> BulkResult:
         character_id=task.character_id,
         outcome=BulkOutcome.INTERRUPTED,
         code="WORKER_LOST" if isinstance(error, BrokenExecutor) else code_of(error),
-        message=f"The worker gave no result ({type(error).__name__}).",
+        message=_said(error),
     )
+
+
+def _said(error: BaseException) -> str:
+    # Foreign exceptions may quote anything, a prompt or a key included.
+    if isinstance(error, CharimgError):
+        return str(error)
+    return f"The worker gave no result ({type(error).__name__})."
 
 
 def _work(value: str) -> BulkWork:
@@ -181,6 +215,17 @@ def _work(value: str) -> BulkWork:
     except ValueError as error:
         known = ", ".join(BulkWork)
         raise InvalidArgument(f"There is no work {value!r}; choose one of: {known}.") from error
+
+
+def _call(
+    work: BulkWork, open_service: OpenService | None, open_migration: OpenMigration | None
+) -> Callable[[Job], BulkResult]:
+    if work == BulkWork.MIGRATE and open_migration is not None and open_service is None:
+        return partial(move, open_migration)
+    if work != BulkWork.MIGRATE and open_service is not None and open_migration is None:
+        return partial(perform, open_service)
+    needed = "open_migration" if work == BulkWork.MIGRATE else "open_service"
+    raise InvalidArgument(f"{work} needs {needed}, and nothing else to open.")
 
 
 def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTask]:

@@ -36,6 +36,8 @@ class BulkWork(StrEnum):
     RETRY = "retry"
     """Every failed image that was drawn is downloaded again."""
     RECOVER = "recover"
+    MIGRATE = "migrate"
+    """Everything of the character is copied to other stores."""
 
 
 _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
@@ -51,6 +53,7 @@ _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
     ),
     BulkWork.RETRY: frozenset(),
     BulkWork.RECOVER: frozenset(),
+    BulkWork.MIGRATE: frozenset(),
 }
 
 
@@ -100,7 +103,8 @@ class BulkResult:
         key: `BulkTask.key`.
         character_id: The host's id of the character.
         outcome: A `BulkOutcome`.
-        images: The ids of the stored images.
+        images: The ids of the stored images; of a migration, charimg's keys of the images that are
+            in the target.
         failed: How many images failed.
         recovered: Whether an earlier operation had drawn them, so that nothing was asked for again.
         operation_id: The operation in the ledger, when one is known.
@@ -159,6 +163,7 @@ class BulkReport:
         outcomes: How many ended how, those skipped included.
         codes: How many are not done, by code.
         results: One for each task that has ended, in the order of the tasks.
+        stopped: Why the executor does nothing more, if it broke; then results may be missing.
     """
 
     total: int
@@ -166,9 +171,17 @@ class BulkReport:
     outcomes: Mapping[str, int] = field(factory=dict, hash=False)
     codes: Mapping[str, int] = field(factory=dict, hash=False)
     results: tuple[BulkResult, ...] = ()
+    stopped: str | None = None
 
     @classmethod
-    def of(cls, total: int, skipped: int, results: Sequence[BulkResult]) -> BulkReport:
+    def of(
+        cls,
+        total: int,
+        skipped: int,
+        results: Sequence[BulkResult],
+        *,
+        stopped: str | None = None,
+    ) -> BulkReport:
         """Sum up."""
         counted = Counter(result.outcome for result in results)
         codes = Counter(result.code for result in results if result.code is not None)
@@ -178,6 +191,7 @@ class BulkReport:
             outcomes={str(each): counted[each] for each in BulkOutcome},
             codes=dict(codes.most_common()),
             results=tuple(results),
+            stopped=stopped,
         )
 
     @property

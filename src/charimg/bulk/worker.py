@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 
+from .._sync.migration import Migration
 from .._sync.service import CharacterImageService
 from ..errors import CharacterLibraryError, CharimgError, GenerationInProgress, ImageNotFound
 from ..journal import Operation, OperationKind, OperationState, Recovered, RecoveryReport
+from ..migration import MigratedImage, MigrationOutcome
 from ..models import CharacterImage, GenerationResult, ImageStatus, PortfolioResult
 from .values import BulkOutcome, BulkResult, BulkTask, BulkWork
 
-__all__ = ["Job", "OpenService", "code_of", "perform"]
+__all__ = ["Job", "OpenMigration", "OpenService", "code_of", "move", "perform"]
 
 OpenService: TypeAlias = Callable[[], AbstractContextManager[CharacterImageService]]
 """Opens a service of the worker's own; it must pickle when the workers are processes."""
+
+OpenMigration: TypeAlias = Callable[[], AbstractContextManager[Migration]]
+"""Opens source and target in the worker; it must pickle, too."""
+
+_Opened = TypeVar("_Opened")
 
 _OPEN = {
     "in-progress": BulkOutcome.IN_PROGRESS,
@@ -55,16 +62,29 @@ class Job:
 
 def perform(open_service: OpenService, job: Job) -> BulkResult:
     """Do the work on one character with a service of its own; whatever fails is in the result."""
+    return _ended(open_service, job, _WORKS[job.work])
+
+
+def move(open_migration: OpenMigration, job: Job) -> BulkResult:
+    """Copy one character to other stores; whatever fails is in the result."""
+    return _ended(open_migration, job, _moved)
+
+
+def _ended(
+    opening: Callable[[], AbstractContextManager[_Opened]],
+    job: Job,
+    work: Callable[[_Opened, Job, BulkResult], BulkResult],
+) -> BulkResult:
     begun = time.perf_counter()
     result = BulkResult(
         key=job.task.key, character_id=job.task.character_id, outcome=BulkOutcome.DONE
     )
     try:
-        with open_service() as service:
-            changed = _WORKS[job.work](service, job, result)
+        with opening() as opened:
+            result = work(opened, job, result)
     except Exception as error:  # noqa: BLE001 - one character must not end the others' work
-        changed = _failed(result, error)
-    return evolve(changed, duration_ms=(time.perf_counter() - begun) * 1000)
+        result = _failed(result, error)
+    return evolve(result, duration_ms=(time.perf_counter() - begun) * 1000)
 
 
 def code_of(error: BaseException) -> str:
@@ -131,14 +151,18 @@ def _drawn(result: BulkResult, made: PortfolioResult | GenerationResult) -> Bulk
 
 
 def _some_failed(result: BulkResult, failures: tuple[CharacterImage, ...]) -> BulkResult:
-    if not failures:
+    return _partly(result, [image.error or "" for image in failures])
+
+
+def _partly(result: BulkResult, errors: Sequence[str]) -> BulkResult:
+    if not errors:
         return result
     return evolve(
         result,
         outcome=BulkOutcome.PARTIAL if result.images else BulkOutcome.FAILED,
-        failed=len(failures),
+        failed=len(errors),
         code="IMAGES_FAILED",
-        message=failures[0].error or "",
+        message=errors[0],
     )
 
 
@@ -211,6 +235,19 @@ def _recover(service: CharacterImageService, job: Job, result: BulkResult) -> Bu
     images = [image for each in report.operations for image in each.images]
     result = evolve(result, images=tuple(images), recovered=bool(images))
     return _open(result, report.unresolved[0]) if report.unresolved else result
+
+
+def _moved(migration: Migration, job: Job, result: BulkResult) -> BulkResult:
+    there: list[str] = []
+
+    def note(image: MigratedImage) -> None:
+        if image.outcome in (MigrationOutcome.COPIED, MigrationOutcome.PRESENT):
+            there.append(image.key)
+
+    report = migration.run([job.task.character_id], on_image=note)
+    return _partly(
+        evolve(result, images=tuple(there)), [image.message for image in report.failures]
+    )
 
 
 _WORKS = {

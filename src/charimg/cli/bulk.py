@@ -2,105 +2,47 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .._json import to_json
 from .._sync.parts import ServiceOptions
-from ..bulk import BulkOutcome, BulkProgress, BulkReport, BulkResult, BulkTask, BulkWork, run_bulk
-from ..errors import InvalidArgument, StorageError
+from ..bulk import (
+    BulkOutcome,
+    BulkProgress,
+    BulkReport,
+    BulkTask,
+    BulkWork,
+    DaskExecutor,
+    run_bulk,
+)
+from ..errors import InvalidArgument
+from ..protocols import ListableCharacterDirectory
 from .exit_codes import ExitCode
+from .move import (
+    Move,
+    ToCharactersOption,
+    ToDirectoryOption,
+    ToLedgerOption,
+    ToMediaOption,
+    ToMetadataOption,
+)
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import Report, plain, reporting, table
+from .rows import check_writable, read_tasks, write_results
 from .session import Settings, suggesting
 
 __all__ = ["bulk"]
 
 _AGAIN = "With --manifest, the same command goes on where it was."
-_ID = "character_id"
-_INTEGERS = ("quality_threshold", "max_retries")
-_LISTS = ("additional_characters",)
-_COLUMNS = tuple(to_json(BulkResult(key="", character_id="", outcome="")))
-
-
-def _read(file: str) -> list[BulkTask]:
-    """Return the tasks of a CSV file with a head, or of one JSON object per line."""
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidArgument(f"--characters {file!r} cannot be read as UTF-8 text.") from error
-    rows = _json_rows(text) if text.lstrip().startswith("{") else _csv_rows(text)
-    return [_task(number, row) for number, row in rows]
-
-
-def _json_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    # Not by `splitlines`, which takes a line separator within a text for an end.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InvalidArgument(f"--characters: line {number} is not JSON.") from error
-        if not isinstance(row, dict):
-            raise InvalidArgument(f"--characters: line {number} is not a JSON object.")
-        yield number, row
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for row in rows:
-            if None in row:
-                raise InvalidArgument(f"--characters: line {rows.line_num} has too many cells.")
-            yield rows.line_num, {name: _cell(name, cell) for name, cell in row.items() if cell}
-    except csv.Error as error:
-        raise InvalidArgument(f"--characters: line {rows.line_num} is not CSV.") from error
-
-
-def _cell(name: str, cell: str) -> Any:
-    if name in _INTEGERS:
-        try:
-            return int(cell)
-        except ValueError as error:
-            raise InvalidArgument(f"--characters: {name} must be an integer.") from error
-    return [each.strip() for each in cell.split(";")] if name in _LISTS else cell
-
-
-def _task(number: int, row: Mapping[str, Any]) -> BulkTask:
-    character_id = row.get(_ID)
-    if not isinstance(character_id, str) or not character_id:
-        raise InvalidArgument(
-            f"--characters: line {number} has no {_ID}; every row needs one, as a text."
-        )
-    options = {name: value for name, value in row.items() if name != _ID and value is not None}
-    return BulkTask(character_id=character_id, options=options)
-
-
-def _write(path: Path, report: BulkReport) -> None:
-    """Write one result per line, as CSV or JSON Lines by the file's ending."""
-    rows = [to_json(result) for result in report.results]
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            if path.suffix.lower() != ".csv":
-                file.writelines(json.dumps(row) + "\n" for row in rows)
-                return
-            writer = csv.DictWriter(file, _COLUMNS)
-            writer.writeheader()
-            writer.writerows({**row, "images": " ".join(row["images"])} for row in rows)
-    except OSError as error:
-        raise StorageError(f"--out {str(path)!r} cannot be written: {error.strerror}.") from error
+_THREADS = 4
 
 
 class _View:
@@ -143,17 +85,41 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
+@contextmanager
+def _engine(
+    dask: str | None, workers: int | None, limit: int | None
+) -> Iterator[tuple[Executor, int]]:
+    """Open what does the work, and tell how many characters may be in flight."""
+    if dask is None:
+        threads = workers or _THREADS
+        with ThreadPoolExecutor(threads) as executor:
+            yield executor, limit or threads
+        return
+    if workers is not None:
+        raise InvalidArgument(
+            "--workers are threads of this command. With --dask the cluster's workers do the work; "
+            "--limit says how many characters are in flight."
+        )
+    with DaskExecutor.connect(dask) as cluster:
+        # What it says of lost workers and schedulers is told by the results.
+        for name in ("distributed", "distributed.client", "tornado.application"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        yield cluster, limit or max(cluster.threads, 1)
+
+
 def bulk(
     work: Annotated[BulkWork, typer.Argument(help="What is done with each character.")],
     characters: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--characters",
             metavar="FILE",
             help="CSV with a head, or a JSON object per line; - is stdin. One is character_id, the "
-            "others are options by name: prompt, style, scene_context, ...",
+            "others are options by name: prompt, style, scene_context, ... Only migrate goes "
+            "without: then it is everybody.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Where the results go: .csv, or else JSON Lines."),
@@ -162,13 +128,34 @@ def bulk(
         Path | None,
         typer.Option("--manifest", help="Remembers what is done, so that a second run goes on."),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads.")] = 4,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help=f"Threads. Default: {_THREADS}", show_default=False),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask",
+            metavar="ADDRESS",
+            help="Let the workers of a Dask cluster do it: its scheduler, tcp://host:8786.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", min=1, help="Characters in flight at most. Default: as many as workers."
+            "--limit",
+            min=1,
+            help="Characters in flight at most, over all workers. Default: as many as there are "
+            "threads.",
+            show_default=False,
         ),
     ] = None,
+    to_directory: ToDirectoryOption = None,
+    to_metadata: ToMetadataOption = None,
+    to_media: ToMediaOption = None,
+    to_ledger: ToLedgerOption = None,
+    to_characters: ToCharactersOption = None,
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
@@ -180,31 +167,49 @@ def bulk(
     characters in flight. Exit code 7 when some are not done; run the same command again.
     """
     with reporting(as_json, interrupted=_AGAIN) as report:
-        tasks = _read(characters)
         settings = Settings.of(directory, library_url, header)
-        options: ServiceOptions = suggesting() if work == BulkWork.REFERENCE else {}
-        open_service = partial(settings.service, **options)
-        with open_service():
-            # What is configured wrongly is told once, not once per character.
-            report.say(f"{work} of {len(tasks)} characters")
-        with ThreadPoolExecutor(workers) as executor, _View(report, work) as view:
-            done = run_bulk(
+        move = Move.of(
+            settings,
+            to_directory,
+            metadata=to_metadata,
+            media=to_media,
+            ledger=to_ledger,
+            characters=to_characters,
+        )
+        if work == BulkWork.MIGRATE:
+            run = partial(run_bulk, open_migration=move.migration)
+            tasks = _moving(report, move, characters)
+        else:
+            if move.given:
+                raise InvalidArgument(f"{work} copies nothing: --to-... is for migrate.")
+            options: ServiceOptions = suggesting() if work == BulkWork.REFERENCE else {}
+            open_service = partial(settings.service, **options)
+            run = partial(run_bulk, open_service=open_service)
+            tasks = _read(characters)
+            with open_service():
+                # What is configured wrongly is told once, not once per character.
+                pass
+        if out is not None:
+            check_writable(out)
+        report.say(f"{work} of {len(tasks)} characters")
+        with _engine(dask, workers, limit) as (executor, in_flight), _View(report, work) as view:
+            done = run(
                 work,
                 tasks,
-                open_service=open_service,
                 executor=executor,
-                in_flight=limit or workers,
+                in_flight=in_flight,
                 manifest=manifest,
                 on_progress=view,
             )
         if out is not None:
-            _write(out, done)
+            write_results(out, done)
         report.data(
             {
                 "total": done.total,
                 "skipped": done.skipped,
                 "outcomes": done.outcomes,
                 "codes": done.codes,
+                "stopped": done.stopped,
                 "failures": list(done.failures),
             },
             lambda: table(
@@ -217,10 +222,31 @@ def bulk(
             raise typer.Exit(ExitCode.PARTIAL)
 
 
+def _read(characters: str | None) -> list[BulkTask]:
+    if characters is None:
+        raise InvalidArgument("Give --characters, the file that says whose images they are.")
+    return read_tasks(characters)
+
+
+def _moving(report: Report, move: Move, characters: str | None) -> list[BulkTask]:
+    """Tell what goes where, and return whose images go."""
+    with move.stores() as (source, migration):
+        move.tell(report)
+        if characters is not None:
+            return read_tasks(characters)
+        ids = set(migration.character_ids())
+        if isinstance(source.directory, ListableCharacterDirectory):
+            ids |= {each.id for each in source.directory.list_all()}
+        return [BulkTask(character_id=each) for each in sorted(ids)]
+
+
 def _sum_up(report: Report, done: BulkReport) -> None:
     if done.skipped:
         report.say(f"{done.skipped} were done by an earlier run.")
     for code, count in done.codes.items():
         report.say(f"  {code}: {count}", style="yellow")
+    if done.stopped is not None:
+        left = done.total - len(done.results)
+        report.say(f"Stopped: {done.stopped} {left} were not begun.", style="red")
     if not done.complete:
         report.say("Run the same command again to take them up.", style="yellow")

@@ -5,31 +5,34 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from attrs import evolve, frozen
+from rich.console import Group, RenderableType
 
 from .. import __version__
 from .._assembly.settings import StoreSettings, allowed_origins
 from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
-from ..errors import CharimgError, MediaNotFound, StorageError
+from ..errors import CharimgError, GenerationInProgress, MediaNotFound, StorageError
 from ..policies import RetryPolicy, Timeouts
+from .bench import Bench
 from .exit_codes import ExitCode, exit_code_of
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .probes import check_newest, probe
 from .report import reporting, table
-from .scratch import scratch
+from .scratch import Scratch, scratch
 from .session import Settings, listed
 
 __all__ = ["Finding", "doctor", "verdict"]
 
 _LIBRARIES = (
     *("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "jinja2", "uvicorn"),
-    *("psycopg", "obstore", "baml-py"),
+    *("psycopg", "obstore", "baml-py", "opentelemetry-api"),
 )
 _EXTRAS = {
     "images": ("thumbnails and image decoding", ("pillow",)),
@@ -122,14 +125,14 @@ def _check_directory(settings: Settings) -> Finding:
     return _ok("directory", f"{path} is not there yet; it will be made")
 
 
-def _check_data(settings: Settings) -> Iterator[Finding]:
+def _check_data(settings: Settings, bench: Bench | None) -> Iterator[Finding]:
     try:
-        yield from _check_stores(settings)
+        yield from _check_stores(settings, bench)
     except CharimgError as error:
         yield _error("stores", error)
 
 
-def _check_stores(settings: Settings) -> Iterator[Finding]:
+def _check_stores(settings: Settings, bench: Bench | None) -> Iterator[Finding]:
     places = settings.places
     with scratch(places) as tried, open_stores(tried.settings) as stores:
         broken = set(tried.refused)
@@ -146,16 +149,35 @@ def _check_stores(settings: Settings) -> Iterator[Finding]:
                 broken.add(answer.role)
                 found = _error(answer.role, answer.error)
                 yield evolve(found, message=tried.told(found.message))
-        if not settings.has_data:
-            if "metadata" not in broken:
-                yield _ok("database", "none yet; `charimg characters add` makes it")
-            return
-        if "characters" not in broken:
-            yield from _check_characters(stores)
-        if "ledger" not in broken:
-            yield from _check_operations(stores)
-        if not broken & {"media", "metadata"}:
-            yield _check_files(stores, places)
+        if settings.has_data:
+            yield from _check_contents(stores, places, broken)
+        elif "metadata" not in broken:
+            yield _ok("database", "none yet; `charimg characters add` makes it")
+        if bench is not None:
+            yield from _measure(bench, stores, broken, tried)
+
+
+def _check_contents(
+    stores: Stores, places: StoreSettings, broken: Collection[str]
+) -> Iterator[Finding]:
+    if "characters" not in broken:
+        yield from _check_characters(stores)
+    if "ledger" not in broken:
+        yield from _check_operations(stores)
+    if not {"media", "metadata"} & set(broken):
+        yield _check_files(stores, places)
+
+
+def _measure(
+    bench: Bench, stores: Stores, broken: Collection[str], tried: Scratch
+) -> Iterator[Finding]:
+    for role, error in bench.stores(stores, without=broken):
+        name = f"bench {role}"
+        if isinstance(error, GenerationInProgress):
+            yield Finding(name=name, level="warning", message="not measured: another check runs")
+        else:
+            found = _error(name, error)
+            yield evolve(found, message=tried.told(found.message))
 
 
 def _check_files(stores: Stores, places: StoreSettings) -> Finding:
@@ -194,7 +216,7 @@ def _check_operations(stores: Stores) -> Iterator[Finding]:
         yield _ok("operations", "none unfinished")
 
 
-def _check_library(settings: Settings) -> Iterator[Finding]:
+def _check_library(settings: Settings, bench: Bench | None) -> Iterator[Finding]:
     with settings.library(timeouts=_QUICK, retries=RetryPolicy.off()) as library:
         yield _ok("configuration", f"Character Library at {library.base_url}")
         try:
@@ -202,16 +224,23 @@ def _check_library(settings: Settings) -> Iterator[Finding]:
         except CharimgError as error:
             yield _error("connectivity", error)
             return
+        if bench is not None:
+            try:
+                bench.library(library)
+            except CharimgError as error:
+                yield _error("bench Library", error)
     told = " ".join(part for part in (health.service, health.version) if part)
     yield _ok("connectivity", f"answers {health.status}" + (f" ({told})" if told else ""))
 
 
-def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Finding]:
+def _examine(
+    settings: Settings, versions: dict[str, str | None], bench: Bench | None
+) -> list[Finding]:
     findings: list[Finding] = []
     try:
         allowed_origins()
         suggester()
-        findings.extend(_check_library(settings))
+        findings.extend(_check_library(settings, bench))
     except CharimgError as error:
         findings.append(_error("configuration", error))
     try:
@@ -219,7 +248,7 @@ def _examine(settings: Settings, versions: dict[str, str | None]) -> list[Findin
     except CharimgError as error:
         findings.append(_error("directory", error))
     else:
-        findings.extend(_check_data(settings))
+        findings.extend(_check_data(settings, bench))
     findings.extend(_check_extras(versions))
     return findings
 
@@ -228,29 +257,41 @@ def doctor(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    bench: Annotated[
+        bool, typer.Option("--bench", help="Measure the Library, the stores and this machine.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check configuration, connectivity, stores, versions, and what is missing.
 
-    Each store is tried by a real round trip: a probe is written, read and deleted.
+    Each store is tried by a real round trip: a probe is written, read and deleted. With --bench
+    that is done several times and measured; nothing is drawn, and nothing of it stays.
 
     The exit code is that of the worst finding: 2 configuration, 6 storage, 4 Character Library,
     8 unfinished operations.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, interrupted="Nothing of the probes stays.") as report:
         versions = _versions()
-        findings = _examine(Settings.of(directory, library_url, header), versions)
+        measured = Bench() if bench else None
+        findings = _examine(Settings.of(directory, library_url, header), versions, measured)
         code = verdict(findings)
         rows = [(each.level, each.name, each.message) for each in findings]
         rows += [("ok", name, found or "not installed") for name, found in versions.items()]
-        report.data(
-            {
-                "ok": code == ExitCode.OK,
-                "exitCode": int(code),
-                "findings": findings,
-                "versions": versions,
-            },
-            lambda: table(("", "what", "found"), rows),
-        )
+        value: dict[str, Any] = {
+            "ok": code == ExitCode.OK,
+            "exitCode": int(code),
+            "findings": findings,
+            "versions": versions,
+        }
+        shown: list[RenderableType] = [table(("", "what", "found"), rows)]
+        if measured is not None:
+            value["figures"] = measured.figures
+            shown.append(
+                table(
+                    ("what", "median", "unit"),
+                    [(each.name, f"{each.value:,.2f}", each.unit) for each in measured.figures],
+                )
+            )
+        report.data(value, lambda: Group(*shown))
         if code:
             raise typer.Exit(code)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
 import typer
-from attrs import evolve
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from .._assembly import places
-from .._assembly.places import Place, Role, parse_place
-from .._assembly.settings import StoreSettings, check_directory
-from .._assembly.stores import Stores, open_stores
+from .._assembly.stores import Stores
 from .._sync.migration import Migration
-from ..errors import InvalidArgument
 from ..migration import MigratedImage, MigrationOutcome, MigrationReport
 from .exit_codes import ExitCode
-from .options import DirectoryOption, JsonOption, directory_of
+from .move import (
+    Move,
+    ToCharactersOption,
+    ToDirectoryOption,
+    ToLedgerOption,
+    ToMediaOption,
+    ToMetadataOption,
+)
+from .options import DirectoryOption, JsonOption
 from .report import Report, plain, reporting, table
 from .session import Settings
 
@@ -25,54 +27,6 @@ __all__ = ["migrate"]
 
 
 _AGAIN = "Run the same command again; it goes on where it was."
-
-
-def _to(role: str, what: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        f"--to-{role}",
-        envvar=f"CHARIMG_TO_{role.upper()}",
-        metavar="URL",
-        help=f"Where the {what} go. A URL with a password is better kept in the environment.",
-        show_default=False,
-        show_envvar=True,
-    )
-    return option
-
-
-def _target(
-    source: StoreSettings, directory: Path | None, urls: dict[Role, tuple[str, str | None]]
-) -> StoreSettings:
-    def place(role: Role) -> Place | None:
-        name, url = urls[role]
-        return parse_place(url, role, source=name) if url else None
-
-    if directory is not None:
-        check_directory(directory, "--to-directory")
-    target = source.moved(
-        directory=directory,
-        metadata=place(places.METADATA),
-        media=place(places.MEDIA),
-        ledger=place(places.LEDGER),
-        characters=place(places.CHARACTERS),
-    )
-    here = source.by_role
-    # What is only spelled differently stays where it is.
-    kept: dict[str, Any] = {
-        role: here[role] for role, there in target.by_role.items() if there.is_at(here[role])
-    }
-    target = evolve(target, **kept)
-    if len(kept) == len(here):
-        raise InvalidArgument(
-            "There is nothing to copy, source and target are the same: give --to-directory, or "
-            "where records or files go with --to-metadata and --to-media."
-        )
-    for outer, inner in ((here["media"], target.media), (target.media, here["media"])):
-        if outer.holds(inner):
-            raise InvalidArgument(
-                f"Files cannot go from {here['media']} to {target.media}: {inner} lies in {outer}, "
-                "and what removes one of them would remove both. Give a directory beside it."
-            )
-    return target
 
 
 class _Progress:
@@ -113,20 +67,11 @@ def _run(report: Report, source: Stores, migration: Migration) -> MigrationRepor
 
 
 def migrate(
-    to_directory: Annotated[
-        Path | None,
-        typer.Option(
-            "--to-directory",
-            parser=directory_of,
-            metavar="DIRECTORY",
-            help="Copy to the embedded default below this directory.",
-            show_default=False,
-        ),
-    ] = None,
-    to_metadata: Annotated[str | None, _to("metadata", "records")] = None,
-    to_media: Annotated[str | None, _to("media", "files")] = None,
-    to_ledger: Annotated[str | None, _to("ledger", "operations")] = None,
-    to_characters: Annotated[str | None, _to("characters", "characters")] = None,
+    to_directory: ToDirectoryOption = None,
+    to_metadata: ToMetadataOption = None,
+    to_media: ToMediaOption = None,
+    to_ledger: ToLedgerOption = None,
+    to_characters: ToCharactersOption = None,
     directory: DirectoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,29 +82,16 @@ def migrate(
     complete, change the settings of every host.
     """
     with reporting(as_json, interrupted=_AGAIN) as report:
-        settings = Settings.of(directory)
-        settings.check_data()
-        here = settings.places
-        there = _target(
-            here,
+        move = Move.of(
+            Settings.of(directory),
             to_directory,
-            {
-                places.METADATA: ("--to-metadata", to_metadata),
-                places.MEDIA: ("--to-media", to_media),
-                places.LEDGER: ("--to-ledger", to_ledger),
-                places.CHARACTERS: ("--to-characters", to_characters),
-            },
+            metadata=to_metadata,
+            media=to_media,
+            ledger=to_ledger,
+            characters=to_characters,
         )
-        for role, place in there.by_role.items():
-            if place != here.by_role[role]:
-                report.say(f"{role}: {here.by_role[role]} -> {place}")
-        with open_stores(here) as source, open_stores(there) as target:
-            migration = Migration(
-                source=source,
-                target=target,
-                copy_ledger=there.ledger != here.ledger,
-                copy_characters=there.characters != here.characters,
-            )
+        with move.stores() as (source, migration):
+            move.tell(report)
             done = _run(report, source, migration)
         report.data(
             done,

@@ -13,18 +13,36 @@ from contextlib import contextmanager, suppress
 from attrs import frozen
 
 from .._assembly.stores import Stores
+from .._concurrency import surely
 from .._owner import new_owner
 from ..errors import CharimgError, GenerationInProgress, StorageError
 from ..journal import Operation, OperationKind, OperationState
 from ..models import CharacterImage, ImageKind, ImageStatus, Media, Upload
-from ..protocols import ListableCharacterDirectory, ListableMetadataRepository, MediaStore
+from ..protocols import (
+    ListableCharacterDirectory,
+    ListableMetadataRepository,
+    MediaStore,
+    MetadataRepository,
+)
 
-__all__ = ["Probe", "check_newest", "probe"]
+__all__ = [
+    "CHARACTER",
+    "TTL",
+    "Probe",
+    "check_newest",
+    "known_character",
+    "png",
+    "probe",
+    "recorded",
+    "saved",
+    "step",
+]
 
-_CHARACTER = "charimg-probe"
+CHARACTER = "charimg-probe"
 """Stands for no character of the host's."""
 _SIDE = 16
-_TTL = 60.0
+TTL = 60.0
+"""Seconds that the probe's lease lives."""
 _NEWEST = 10
 """Others may add images meanwhile."""
 _LOOKED_AT = 200
@@ -117,16 +135,21 @@ def _tried(role: str, attempt: Callable[[], str]) -> Probe:
 
 
 def _characters(stores: Stores) -> str:
-    if stores.directory.get(_CHARACTER) is not None:
-        raise StorageError(f"The directory has a character {_CHARACTER!r}, which nobody added.")
+    if stores.directory.get(CHARACTER) is not None:
+        raise StorageError(f"The directory has a character {CHARACTER!r}, which nobody added.")
     return "answers"
 
 
 @contextmanager
-def _saved(store: MediaStore) -> Iterator[tuple[Media, bytes]]:
-    """Store a small image for a moment."""
+def saved(store: MediaStore, data: bytes, side: int) -> Iterator[Media]:
+    """Store an image for a moment.
+
+    Args:
+        store: Where.
+        data: A file of `png`.
+        side: Its width and height.
+    """
     key = f"probe-{secrets.token_hex(8)}"
-    data = _png()
     upload = Upload(
         key=key,
         file=io.BytesIO(data),
@@ -134,22 +157,52 @@ def _saved(store: MediaStore) -> Iterator[tuple[Media, bytes]]:
         mime_type="image/png",
         size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        width=_SIDE,
-        height=_SIDE,
+        width=side,
+        height=side,
         alt="charimg probe",
     )
     try:
-        yield store.save(upload), data
+        yield store.save(upload)
     except BaseException:
         # What failed first tells more.
         with suppress(CharimgError):
-            store.delete(key)
+            surely(lambda: store.delete(key))
         raise
-    store.delete(key)
+    surely(lambda: store.delete(key))
+
+
+@contextmanager
+def recorded(stores: Stores, character_id: str, media: Media) -> Iterator[CharacterImage]:
+    """Write a record of a stored image for a moment."""
+    metadata = stores.metadata
+    image = CharacterImage(
+        key=media.key,
+        character_id=character_id,
+        kind=ImageKind.SCENE,
+        status=ImageStatus.SUCCEEDED,
+        media=media,
+        prompt="charimg probe",
+    )
+    try:
+        image = metadata.add(image)
+        yield image
+    except BaseException:
+        with suppress(CharimgError):
+            # It may be there though nobody was told under which id.
+            surely(lambda: _remove(metadata, character_id, image.key))
+        raise
+    surely(lambda: metadata.delete(image.id))
+
+
+def _remove(metadata: MetadataRepository, character_id: str, key: str) -> None:
+    for each in metadata.list(character_id, limit=_NEWEST).images:
+        if each.key == key:
+            metadata.delete(each.id)
 
 
 def _media(store: MediaStore) -> str:
-    with _saved(store) as (media, data):
+    data = png(_SIDE)
+    with saved(store, data, _SIDE) as media:
         with store.open(media.key) as chunks:
             if b"".join(chunks) != data:
                 raise StorageError(f"Media {media.key!r} reads back with other bytes than written.")
@@ -162,74 +215,78 @@ def _media(store: MediaStore) -> str:
 
 def _metadata(stores: Stores) -> str:
     metadata = stores.metadata
-    character_id = _known_character(stores)
-    with _saved(stores.media) as (media, _):
-        image = metadata.add(
-            CharacterImage(
-                key=media.key,
-                character_id=character_id,
-                kind=ImageKind.SCENE,
-                status=ImageStatus.SUCCEEDED,
-                media=media,
-                prompt="charimg probe",
-            )
-        )
-        try:
-            page = metadata.list(character_id, limit=_NEWEST)
-            if image.key not in [each.key for each in page.images]:
-                raise StorageError(f"Record {image.id!r} was written and is not listed.")
-        finally:
-            metadata.delete(image.id)
+    character_id = known_character(stores)
+    with (
+        saved(stores.media, png(_SIDE), _SIDE) as media,
+        recorded(stores, character_id, media) as image,
+    ):
+        page = metadata.list(character_id, limit=_NEWEST)
+        if image.key not in [each.key for each in page.images]:
+            raise StorageError(f"Record {image.id!r} was written and is not listed.")
     if metadata.get(image.id) is not None:
         raise StorageError(f"Record {image.id!r} was deleted and is still there.")
     return "written, listed and deleted"
 
 
-def _known_character(stores: Stores) -> str:
+def known_character(stores: Stores) -> str:
     """Return whose record the probe may be: a CMS takes none of an unknown character."""
     directory = stores.directory
     if stores.metadata.requires_media and isinstance(directory, ListableCharacterDirectory):
         for character in directory.list_all():
             return character.id
-    return _CHARACTER
+    return CHARACTER
+
+
+def step() -> Operation:
+    """Return what a probe writes to the ledger.
+
+    Always the same id: a journal takes nothing back, so there is never more than this one.
+    """
+    return Operation(
+        id=CHARACTER,
+        kind=OperationKind.DELETE,
+        character_id=CHARACTER,
+        state=OperationState.DONE,
+    )
 
 
 def _ledger(stores: Stores) -> str:
     ledger = stores.ledger
     try:
-        lease = ledger.acquire(_CHARACTER, owner=new_owner(), ttl=_TTL)
+        lease = ledger.acquire(CHARACTER, owner=new_owner(), ttl=TTL)
     except GenerationInProgress:
         return "another check holds the probe's lease"
     try:
-        # Always the same id: a journal takes nothing back, so there is never more than this one.
-        operation = Operation(
-            id=_CHARACTER,
-            kind=OperationKind.DELETE,
-            character_id=_CHARACTER,
-            state=OperationState.DONE,
-        )
+        operation = step()
         ledger.write(operation, lease=lease)
         found = ledger.get(operation.id)
     finally:
-        ledger.release(lease)
+        surely(lambda: ledger.release(lease))
     if found is None or found.updated_at != operation.updated_at:
         raise StorageError("An operation was written to the ledger and does not read back.")
     return "lease taken, operation written and read"
 
 
-def _png() -> bytes:
-    """Return a small grey image."""
+def png(side: int, *, noise: bool = False) -> bytes:
+    """Return a square image.
+
+    Args:
+        side: Its width and height.
+        noise: Whether it is of colours by chance, which cannot be compressed, instead of grey.
+    """
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         )
 
-    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
-    rows = (b"\0" + b"\x80" * _SIDE) * _SIDE
+    header = struct.pack(">IIBBBBB", side, side, 8, 2 if noise else 0, 0, 0, 0)
+    rows = (
+        b"\0" + (secrets.token_bytes(3 * side) if noise else b"\x80" * side) for _ in range(side)
+    )
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IDAT", zlib.compress(b"".join(rows), level=1))
         + chunk(b"IEND", b"")
     )

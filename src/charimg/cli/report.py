@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
 from .._json import to_json
 from ..errors import CharimgError
@@ -86,20 +86,6 @@ def error_object(error: BaseException, code: ExitCode, message: str) -> dict[str
             if value is not None:
                 body[shown] = value
     return {"error": body}
-
-
-class _Retries(logging.Handler):
-    """Tells people that a call is tried again: its record becomes one line on stderr."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__(logging.WARNING)
-        self._report = report
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tell how long it waits; what was called and with what stays out."""
-        seconds = getattr(record, "stamina.wait_for", None)
-        if isinstance(seconds, float):
-            self._report.say(f"  no luck; trying again in {seconds:.1f} s", style="dim")
 
 
 class OutputLost(Exception):
@@ -198,8 +184,14 @@ def reporting(as_json: bool, *, interrupted: str = _FINISHES) -> Iterator[Report
     ``CHARIMG_DEBUG=1`` lets an unexpected exception through whole; charimg's own never show one.
     """
     report = Report(as_json=as_json)
-    retries, handler = logging.getLogger("stamina"), _Retries(report)
-    retries.addHandler(handler)
+
+    def retried(details: RetryDetails) -> None:
+        # What was called and with what stays out.
+        report.say(f"  no luck; trying again in {details.wait_for:.1f} s", style="dim")
+
+    # By itself stamina writes to a log, and with structlog about it to stdout.
+    before = get_on_retry_hooks()
+    set_on_retry_hooks([retried])
     try:
         yield report
     except (typer.Exit, BrokenPipeError):
@@ -228,4 +220,4 @@ def reporting(as_json: bool, *, interrupted: str = _FINISHES) -> Iterator[Report
         report.fail(error, ExitCode.UNEXPECTED, message)
         raise typer.Exit(ExitCode.UNEXPECTED) from None
     finally:
-        retries.removeHandler(handler)
+        set_on_retry_hooks(before)

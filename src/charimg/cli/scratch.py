@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from .._assembly.settings import StoreSettings
+from .._concurrency import surely
 from ..errors import StorageError
 
 __all__ = ["Scratch", "scratch"]
@@ -79,11 +80,15 @@ def scratch(settings: StoreSettings) -> Iterator[Scratch]:
         moved = evolve(settings, **places)
         yield Scratch(settings=moved, refused=refused, stand_ins=stand_ins)
     finally:
-        for directory in stand_ins.values():
-            shutil.rmtree(directory, ignore_errors=True)
-        for directory in reversed(made):
-            with suppress(OSError):
-                directory.rmdir()
+        surely(lambda: _clear(stand_ins.values(), made))
+
+
+def _clear(stand_ins: Iterable[Path], made: Sequence[Path]) -> None:
+    for directory in stand_ins:
+        shutil.rmtree(directory, ignore_errors=True)
+    for directory in reversed(made):
+        with suppress(OSError):
+            directory.rmdir()
 
 
 def _is_empty(path: Path) -> bool:

@@ -145,6 +145,9 @@ def _application(simulator: Simulator) -> Callable[..., Awaitable[None]]:
         more = True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                # Nobody acts on half a request.
+                return
             body += message.get("body", b"")
             more = message.get("more_body", False)
         headers = {

@@ -55,6 +55,8 @@ class Simulator:
         counters: What arrived.
         requests: Every request that arrived, oldest first.
         most_files_at_once: How many downloads ran at the same time at most.
+        most_generations_at_once: How many POSTs of generations were answered at the same time at
+            most.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Simulator:
         self.counters: Counters = Counters()
         self.requests: list[SimulatedRequest] = []
         self.most_files_at_once: int = 0
+        self.most_generations_at_once: int = 0
         self._files_at_once = 0
+        self._generations_at_once = 0
         self._clock = clock
         self._seed = seed
         self._state = State(seed)
@@ -142,18 +146,21 @@ class Simulator:
 
     @contextmanager
     def delivering(self, response: SimulatedResponse) -> Iterator[None]:
-        """Count a download as running for as long as the context lasts."""
-        if not response.is_file:
-            yield
-            return
+        """Count a download or a generation as running for as long as the context lasts."""
+        file, generation = int(response.is_file), int(response.is_generation)
         with self._lock:
-            self._files_at_once += 1
+            self._files_at_once += file
+            self._generations_at_once += generation
             self.most_files_at_once = max(self.most_files_at_once, self._files_at_once)
+            self.most_generations_at_once = max(
+                self.most_generations_at_once, self._generations_at_once
+            )
         try:
             yield
         finally:
             with self._lock:
-                self._files_at_once -= 1
+                self._files_at_once -= file
+                self._generations_at_once -= generation
 
     def _answer(self, request: SimulatedRequest) -> SimulatedResponse:
         self.requests.append(request)
@@ -175,7 +182,8 @@ class Simulator:
         if generated and response.status < 300 and self.switches.take("lost_answers"):
             return evolve(response, broken="lost")
         seconds = response.seconds + self.switches.api_seconds
-        return self._fault_after(evolve(response, seconds=seconds))
+        answer = evolve(response, seconds=seconds, is_generation=generated)
+        return self._fault_after(answer)
 
     def _fault_before(self) -> SimulatedResponse | None:
         if self.switches.take("broken_connections"):

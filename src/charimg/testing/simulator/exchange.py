@@ -90,6 +90,7 @@ class SimulatedResponse:
             ``cut`` (it breaks in the middle of the body).
         seconds: How long it takes.
         is_file: Whether it is the download of a file.
+        is_generation: Whether it answers a POST that draws.
     """
 
     status: int
@@ -98,6 +99,7 @@ class SimulatedResponse:
     broken: str | None = None
     seconds: float = 0.0
     is_file: bool = False
+    is_generation: bool = False
 
 
 def json_response(status: int, document: Any, **headers: str) -> SimulatedResponse:

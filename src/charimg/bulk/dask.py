@@ -1,0 +1,191 @@
+"""A Dask cluster as an executor that cannot hang: every call ends, whatever becomes of workers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import wait as wait_for
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import uuid4
+
+from ..errors import CharimgError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed import Client
+
+__all__ = ["DaskExecutor"]
+
+_T = TypeVar("_T")
+_CONNECTING = 10.0
+"""Seconds that a scheduler has to answer at first."""
+_ANSWERING = 5.0
+"""Seconds that it has to answer later, and between two questions at most."""
+_GONE = "The Dask scheduler is out of reach, or was restarted."
+
+
+class ClusterLost(CharimgError, BrokenExecutor):
+    """The cluster does no work any more."""
+
+
+class DaskExecutor(Executor):
+    """Runs calls on the workers of a Dask cluster.
+
+    A call whose worker is lost, or whose result is lost with it, is run again by another one. One
+    that has lost more workers than the scheduler's ``allowed-failures`` ends with ``KilledWorker``.
+    When the scheduler is lost, or no worker works on anything for a while, all calls end with
+    `concurrent.futures.BrokenExecutor`. A call cannot be cancelled once it is handed out.
+
+    Args:
+        client: A client that is connected, and that is not asynchronous. The caller closes it.
+        patience: Seconds that calls may wait while no worker of the cluster works on anything:
+            because there is none, for example. More than a new worker takes to start.
+    """
+
+    def __init__(self, client: Client, *, patience: float = 300.0) -> None:
+        # Its methods have no types.
+        self._client: Any = client
+        self._patience = patience
+        self._calls: dict[Future[Any], asyncio.Task[Any] | None] = {}
+        self._watching = False
+        self._lost: str | None = None
+        self._closed = False
+        self._owns_client = False
+
+    @classmethod
+    def connect(cls, address: str, *, patience: float = 300.0) -> Self:
+        """Connect to a scheduler; `shutdown` closes the connection.
+
+        Args:
+            address: Where it is, ``tcp://scheduler:8786`` for example. For ``tls`` Dask's own
+                settings say with which certificates.
+            patience: See above.
+
+        Raises:
+            ConfigurationError: No scheduler answers there, or Dask is missing
+                (``pip install 'charimg[bulk]'``).
+        """
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise ConfigurationError(
+                "A Dask cluster needs the package distributed: pip install 'charimg[bulk]'."
+            ) from error
+        try:
+            # It brings no types.
+            opened: Any = Client
+            client = opened(address, set_as_default=False, timeout=_CONNECTING)
+        except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
+            raise ConfigurationError(
+                f"No Dask scheduler answers at {address!r} ({type(error).__name__}). It must be "
+                "like tcp://scheduler:8786, and run a version that goes with the one here."
+            ) from error
+        executor = cls(client, patience=patience)
+        executor._owns_client = True
+        return executor
+
+    @property
+    def threads(self) -> int:
+        """How many calls the workers that are there now can do at once."""
+        return sum(self._client.nthreads().values())
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
+        """Hand a call out.
+
+        Raises:
+            BrokenExecutor: The cluster was lost.
+            RuntimeError: The executor is shut down.
+        """
+        if self._closed:
+            raise RuntimeError("The executor is shut down.")
+        if self._client.status not in ("running", "connecting"):
+            self._lost = self._lost or _GONE
+        if self._lost is not None:
+            raise ClusterLost(self._lost)
+        future: Future[_T] = Future()
+        # Whether a worker has begun with it is not known here, so it counts as begun.
+        future.set_running_or_notify_cancel()
+        self._calls[future] = None
+        self._client.loop.add_callback(self._follow, future, partial(fn, *args, **kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End. What was handed out comes to its end first.
+
+        Args:
+            wait: If false, it is left behind and ends with `concurrent.futures.BrokenExecutor`.
+            cancel_futures: If true, the same.
+        """
+        self._closed = True
+        try:
+            if wait and not cancel_futures:
+                wait_for(list(self._calls))
+        finally:
+            self._client.loop.add_callback(self._lose, "The executor was shut down.")
+            if self._owns_client:
+                # There may be nobody any more to say goodbye to.
+                with suppress(OSError):
+                    self._client.close()
+
+    async def _follow(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        """Hand a call to the scheduler and wait for its end, in the client's loop."""
+        self._calls[future] = asyncio.current_task()
+        if not self._watching:
+            self._watching = True
+            self._client.loop.add_callback(self._watch)
+        try:
+            future.set_result(await self._result(call))
+        except asyncio.CancelledError:
+            # By `_lose`, or because the client's loop ends.
+            future.set_exception(ClusterLost(self._lost or _GONE))
+        except BaseException as error:  # noqa: BLE001 - it belongs to the call
+            future.set_exception(error)
+        finally:
+            del self._calls[future]
+
+    async def _result(self, call: Callable[[], Any]) -> Any:
+        if self._lost is not None:
+            raise ClusterLost(self._lost)
+        # A key of its own: a call never gets the result of an equal one.
+        task = self._client.submit(call, key=f"charimg-{uuid4().hex}", pure=False)
+        try:
+            # This waits on when the result was lost and has to be computed again.
+            return await self._client.gather(task, asynchronous=True)
+        except Exception as error:
+            if task.status == "error":
+                raise
+            # The client cancels what it has no scheduler for any more.
+            self._lose(_GONE)
+            raise ClusterLost(_GONE) from error
+        finally:
+            task.release()
+
+    def _lose(self, reason: str) -> None:
+        """End every call."""
+        if self._lost is None:
+            self._lost = reason
+            for task in list(self._calls.values()):
+                if task is not None and task is not asyncio.current_task():
+                    task.cancel()
+
+    async def _watch(self) -> None:
+        """Give up when no worker is seen at work for too long."""
+        busy = time.monotonic()
+        while self._calls and self._lost is None:
+            await asyncio.sleep(min(self._patience / 10, _ANSWERING))
+            working: dict[str, Any] = {}
+            # A scheduler that does not answer shows nobody at work.
+            with suppress(OSError):
+                working = await asyncio.wait_for(self._client.processing(), _ANSWERING)
+            if any(working.values()):
+                busy = time.monotonic()
+            elif time.monotonic() - busy > self._patience:
+                self._lose(
+                    f"No worker of the Dask cluster was seen at work for {self._patience:g} "
+                    f"seconds, though there is work; it has {len(working)} workers."
+                )
+        self._watching = False

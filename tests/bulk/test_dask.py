@@ -1,0 +1,286 @@
+"""A Dask cluster as an executor: every call ends, whatever becomes of workers and scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import dask
+import pytest
+from distributed import Client, KilledWorker
+
+from charimg import ConfigurationError, ImageKind
+from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
+
+from ..cli.process import wait_until
+from .clusters import local
+from .stage import Stage
+
+SECONDS = 60.0
+"""After which a call that has not ended never will."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two workers with four threads each, in this process."""
+    with local() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster: Any) -> Iterator[Any]:
+    with Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture
+def executor(client: Any) -> Iterator[DaskExecutor]:
+    with DaskExecutor(client) as executor:
+        yield executor
+
+
+def error_of(future: Future[Any]) -> BaseException:
+    error = future.exception(SECONDS)
+    assert error is not None
+    return error
+
+
+# What becomes of calls
+
+
+def test_results_and_errors_come_back(executor: DaskExecutor) -> None:
+    def fails(error: Exception, *, add: str) -> None:
+        error.add_note(add)
+        raise error
+
+    assert executor.threads == 8
+    assert [each.result(SECONDS) for each in [executor.submit(pow, 2, n) for n in range(9)]] == [
+        2**n for n in range(9)
+    ]
+    # Also those that look as if the connection had failed.
+    for error in (ValueError("a"), FileNotFoundError("b"), ConnectionError("c")):
+        caught = error_of(executor.submit(fails, error, add="note"))
+        assert (type(caught), caught.__notes__) == (type(error), ["note"])
+    assert type(error_of(executor.submit(len, threading.Lock()))) is TypeError
+    assert executor.submit(len, "four").result(SECONDS) == 4
+
+
+def test_equal_calls_are_all_made(executor: DaskExecutor) -> None:
+    made: list[int] = []
+    # The workers are threads of this process, so this is the list itself.
+    _lists["made"] = made
+    for each in [executor.submit(_append, 1) for _ in range(5)]:
+        each.result(SECONDS)
+    assert made == [1] * 5
+
+
+_lists: dict[str, list[int]] = {}
+
+
+def _append(value: int) -> None:
+    _lists["made"].append(value)
+
+
+_opened = threading.Event()
+
+
+def _wait() -> bool:
+    return _opened.wait(SECONDS)
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Until it is set, `_wait` does not return."""
+    _opened.clear()
+    yield _opened
+    _opened.set()
+
+
+def test_the_end_waits_for_what_was_handed_out(client: Any, gate: threading.Event) -> None:
+    with DaskExecutor(client) as executor:
+        future = executor.submit(_wait)
+        assert not future.cancel()
+        threading.Timer(0.2, gate.set).start()
+    assert future.done()
+    assert future.result()
+    with pytest.raises(RuntimeError, match="shut down"):
+        executor.submit(_wait)
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"cancel_futures": True}])
+def test_an_end_that_does_not_wait(
+    client: Any, gate: threading.Event, options: dict[str, bool]
+) -> None:
+    executor = DaskExecutor(client)
+    futures = [executor.submit(_wait) for _ in range(2)]
+    executor.shutdown(**options)
+    for each in futures:
+        assert isinstance(error_of(each), BrokenExecutor)
+
+
+# What becomes of the cluster
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_call_that_kills_its_workers_is_given_up() -> None:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        local(n_workers=1, threads_per_worker=1, processes=True) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+    ):
+        assert isinstance(error_of(executor.submit(_die)), KilledWorker)
+        assert executor.submit(pow, 2, 3).result(SECONDS) == 8
+
+
+def test_a_cluster_without_workers(stage: Stage) -> None:
+    ids = stage.references("a", "b", "c")
+    tasks = [BulkTask(character_id=each, options={"scene_context": "."}) for each in ids]
+    with (
+        local(n_workers=0) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client, patience=0.5) as executor,
+    ):
+        report = run_bulk(
+            "scene", tasks, open_service=stage.opener(), executor=executor, in_flight=2
+        )
+        with pytest.raises(BrokenExecutor, match="0 workers"):
+            executor.submit(pow, 2, 3)
+    assert report.stopped == (
+        "No worker of the Dask cluster was seen at work for 0.5 seconds, though there is work; it "
+        "has 0 workers."
+    )
+    assert [each.outcome for each in report.results] == [BulkOutcome.INTERRUPTED] * 2
+    assert {each.message for each in report.results} == {report.stopped}
+    assert report.codes == {"WORKER_LOST": 2}
+    assert stage.counters.scene_posts == 0
+
+
+def test_workers_may_come_later() -> None:
+    with (
+        local(n_workers=0) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+    ):
+        future = executor.submit(pow, 2, 3)
+        assert executor.threads == 0
+        cluster.scale(1)
+        assert future.result(SECONDS) == 8
+
+
+def test_a_cluster_that_is_busy_is_waited_for(
+    client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    processing = client.processing
+
+    async def counted() -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 15:
+            gate.set()
+        if asked == 2:
+            raise OSError("The scheduler does not listen just now.")
+        return await processing()
+
+    monkeypatch.setattr(client, "processing", counted)
+    # It is asked ten times in that time.
+    with DaskExecutor(client, patience=1.0) as executor:
+        assert executor.submit(_wait).result(SECONDS)
+        assert executor.submit(pow, 2, 3).result(SECONDS) == 8
+    assert asked >= 15
+
+
+def test_a_scheduler_that_does_not_answer(
+    client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 3600))
+    monkeypatch.setattr("charimg.bulk.dask._ANSWERING", 0.1)
+    with DaskExecutor(client, patience=0.5) as executor:
+        error = error_of(executor.submit(_wait))
+    assert isinstance(error, BrokenExecutor)
+    assert "seen at work" in str(error)
+
+
+def test_a_client_that_is_closed(cluster: Any, gate: threading.Event) -> None:
+    client = Client(cluster, set_as_default=False)
+    executor = DaskExecutor(client)
+    waiting = executor.submit(_wait)
+    client.close()
+    assert isinstance(error_of(waiting), BrokenExecutor)
+    with pytest.raises(BrokenExecutor, match="out of reach"):
+        executor.submit(_wait)
+    other = DaskExecutor(client)
+    with pytest.raises(BrokenExecutor, match="out of reach"):
+        other.submit(_wait)
+    other.shutdown()
+
+
+# The connection
+
+
+def test_an_executor_of_its_own_connection(cluster: Any) -> None:
+    with DaskExecutor.connect(cluster.scheduler_address) as executor:
+        assert executor.submit(pow, 2, 3).result(SECONDS) == 8
+    with pytest.raises(RuntimeError, match="shut down"):
+        executor.submit(pow, 2, 3)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tcp://"])
+def test_where_no_scheduler_is(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charimg.bulk.dask._CONNECTING", 0.3)
+    with pytest.raises(ConfigurationError, match="No Dask scheduler answers at"):
+        DaskExecutor.connect(address)
+
+
+def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'charimg\[bulk\]'"):
+        DaskExecutor.connect("tcp://127.0.0.1:8786")
+
+
+# Bulk work
+
+
+def test_the_limit_holds_over_all_workers(stage: Stage, executor: DaskExecutor) -> None:
+    ids = stage.references(*(f"c{n:02}" for n in range(18)))
+    tasks = [BulkTask(character_id=each, options={"scene_context": "."}) for each in ids]
+    stage.switch(generation_seconds=0.1)
+    assert executor.threads == 8
+    report = run_bulk("scene", tasks, open_service=stage.opener(), executor=executor, in_flight=3)
+    assert report.complete, report.failures
+    assert stage.server.simulator.most_generations_at_once == 3
+    assert stage.counters.scene_posts == 18
+
+
+def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:
+    """A worker that is taken out of the cluster goes on with what another one is given, too."""
+    (one,) = stage.references("a")
+    task = BulkTask(character_id=one, options={"scene_context": "."})
+    stage.switch(generation_seconds=2.0)
+    with (
+        local(threads_per_worker=1) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        run = partial(run_bulk, "scene", [task], open_service=stage.opener())
+        running = beside.submit(run, executor=executor)
+        wait_until(lambda: stage.counters.scene_posts == 1)
+        (at_work,) = (worker for worker, calls in client.processing().items() if calls)
+        client.retire_workers([at_work], close_workers=False)
+        (result,) = running.result(SECONDS).results
+    # The other one was refused the character.
+    assert result.outcome == BulkOutcome.IN_PROGRESS
+    # Both have ended here. What the first one has drawn is there.
+    assert len(stage.images(one, ImageKind.SCENE)) == stage.counters.scene_posts == 1

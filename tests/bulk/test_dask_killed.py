@@ -1,0 +1,200 @@
+"""A Dask cluster of processes with PostgreSQL; its workers are killed at random."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dask
+import pytest
+from attrs import evolve
+from distributed import Client, LocalCluster, Status
+
+from charimg import ImageKind
+from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkTask, DaskExecutor, run_bulk
+
+from ..figures import Figure
+from ..servers.postgres import PostgresServer
+from ..servers.postgres import postgres_server as postgres_server
+from .clusters import local
+from .stage import SHOTS, Stage
+
+CHARACTERS, PORTFOLIOS = 500, 50
+KILLS = {"reference": 15, "portfolio": 10}
+BOUND = 240.0
+"""Seconds after which a run is given up, and told what it hangs on."""
+
+
+@pytest.fixture
+def shared(stage: Stage, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """The stage with PostgreSQL, found by the environment."""
+    monkeypatch.setenv("CHARIMG_METADATA", postgres_server.new_database())
+    monkeypatch.setenv("CHARIMG_DIR", str(stage.root))
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", stage.server.url)
+    return evolve(stage, from_env=True)
+
+
+@pytest.fixture
+def cluster() -> Iterator[LocalCluster]:
+    # A local cluster gives a worker up that is away some seconds after it was lost, and takes a
+    # second loss for the first. No cluster loses so many.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
+        local(n_workers=3, threads_per_worker=1, processes=True) as cluster,
+    ):
+        yield cluster
+
+
+class Killer:
+    """Kills a worker at random, each time when a number of tasks has ended."""
+
+    def __init__(self, cluster: LocalCluster, tasks: int, kills: int) -> None:
+        self.cluster = cluster
+        self.at = set(random.sample(range(1, tasks - 3), kills))
+        self.killed = 0
+        self.timers: list[threading.Timer] = []
+
+    def __call__(self, progress: BulkProgress, /) -> None:
+        if progress.done in self.at:
+            self.timers.append(threading.Timer(random.uniform(0, 0.3), self.kill))
+            self.timers[-1].start()
+
+    def kill(self) -> None:
+        # One that is just being started is not restarted by its nanny.
+        known = set(self.cluster.scheduler.workers)
+        nannies = [
+            each
+            for each in self.cluster.workers.values()
+            if each.status == Status.running and each.worker_address in known and each.pid
+        ]
+        if nannies:
+            os.kill(random.choice(nannies).pid, signal.SIGKILL)
+            self.killed += 1
+
+
+@contextmanager
+def bounded(cluster: LocalCluster, executor: DaskExecutor, manifest: Path) -> Iterator[list[str]]:
+    """End a run that takes too long, and write down what it hangs on."""
+    told: list[str] = []
+
+    def give_up() -> None:
+        scheduler = cluster.scheduler
+        told.append(f"Given up after {BOUND:g} s.")
+        told.append(f"workers: {sorted(scheduler.workers)}")
+        told.extend(
+            f"nanny {each.worker_address}: {each.status}" for each in cluster.workers.values()
+        )
+        for key, task in scheduler.tasks.items():
+            told.append(f"{key}: {task.state} on {task.processing_on}, {scheduler.story(key)[-3:]}")
+        told.append(f"manifest: {manifest.read_text().splitlines()[-3:]}")
+        executor.shutdown(wait=False)
+
+    timer = threading.Timer(BOUND, give_up)
+    timer.start()
+    faulthandler.dump_traceback_later(BOUND + 60, exit=True)
+    try:
+        yield told
+    finally:
+        timer.cancel()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def test_every_character_ends_with_exactly_its_images(
+    shared: Stage, cluster: LocalCluster, tmp_path: Path, figure: Figure
+) -> None:
+    ids = shared.add(*(f"c{n:03}" for n in range(CHARACTERS)))
+    tasks = [BulkTask(character_id=each, options={"prompt": f"A face of {each}."}) for each in ids]
+    seen = shared.counters
+    run_killed(shared, cluster, "reference", tasks, tmp_path, figure)
+    assert seen.initial_image_posts == CHARACTERS
+    some = [BulkTask(character_id=each) for each in random.sample(ids, PORTFOLIOS)]
+    run_killed(shared, cluster, "portfolio", some, tmp_path, figure)
+    assert (seen.initial_image_posts, seen.set360_posts) == (CHARACTERS, PORTFOLIOS)
+    drawn = {each.character_id for each in some}
+    with shared.opener()() as service:
+        for each in ids:
+            kinds = Counter(image.kind for image in service.iter_images(each))
+            assert kinds == Counter(
+                {
+                    ImageKind.REFERENCE: 1,
+                    **({ImageKind.PORTFOLIO_ITEM: SHOTS} if each in drawn else {}),
+                }
+            )
+        assert service.ledger.unfinished() == ()
+    stored = list((shared.root / "media").glob("*/*"))
+    assert len(stored) == CHARACTERS + PORTFOLIOS * SHOTS
+
+
+def run_killed(
+    stage: Stage,
+    cluster: LocalCluster,
+    work: str,
+    tasks: list[BulkTask],
+    tmp_path: Path,
+    figure: Figure,
+) -> None:
+    """Do the work while workers are killed; then nothing is left to do, and all was paid once."""
+    killer = Killer(cluster, len(tasks), KILLS[work])
+    manifest = tmp_path / f"{work}.jsonl"
+
+    def run(executor: DaskExecutor, killer: Killer | None = None) -> BulkReport:
+        with bounded(cluster, executor, manifest) as told:
+            report = run_bulk(
+                work,
+                tasks,
+                open_service=stage.opener(),
+                executor=executor,
+                in_flight=4,
+                manifest=manifest,
+                on_progress=killer,
+            )
+        missing = [each.character_id for each in tasks][len(report.results) :]
+        assert report.stopped is None, "\n".join([*told, f"missing: {missing}"])
+        return report
+
+    with (
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client, patience=60) as executor,
+    ):
+        first = run(executor, killer)
+        for timer in killer.timers:
+            timer.join()
+        assert len(first.results) == len(tasks)
+        # A request that was not answered yet when its worker was killed may not have been drawn
+        # when the next one looked. It is found now.
+        last = first if first.complete else run(executor)
+    assert killer.killed >= KILLS[work] - 1
+    # What is left was killed between the line in the ledger and the request: nobody but the
+    # server can tell that it was never sent, so nothing is drawn until somebody asks for it.
+    with stage.opener()() as service:
+        of = {each.id: each.library_db_id for each in service.directory.list_all()}
+        for each in last.failures:
+            assert each.outcome == BulkOutcome.UNKNOWN
+            assert posts(stage, work)[of[each.character_id]] == 0
+            if work == "reference":
+                service.generate_reference(each.character_id, prompt="A face.")
+            else:
+                service.generate_portfolio(each.character_id)
+    assert posts(stage, work) == Counter({of[each.character_id]: 1 for each in tasks})
+    outcomes = {name: count for name, count in first.outcomes.items() if count}
+    recovered = sum(each.recovered for each in first.results)
+    figure(
+        f"bulk {work} of {len(tasks)} on Dask",
+        f"{killer.killed} workers killed, {recovered} characters recovered, {outcomes}, "
+        f"{dict(first.codes)}, "
+        f"{len(last.failures)} never sent",
+    )
+
+
+def posts(stage: Stage, work: str) -> Counter[str]:
+    """Count what was paid for, by the Library's id of the character."""
+    endpoint = {"reference": "generate-initial-image", "portfolio": "generate-360-set"}[work]
+    paths = [each.path for each in stage.server.simulator.requests if each.method == "POST"]
+    return Counter(path.split("/")[-2] for path in paths if path.endswith(f"/{endpoint}"))

@@ -1,0 +1,84 @@
+"""The quick search for foreign signatures finds what a plain one finds."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charimg._ingest import foreign
+from charimg._ingest.foreign import find_foreign
+
+SIGNATURES = (
+    b"<script src=x>",
+    b"<html >body",
+    b"<svg xmlns",
+    b"<iframe>next",
+    b"<hta:application id=a",
+    b"<?php echo",
+    b"<!doctype html>",
+    b"%pdf-1.7",
+    b"//www.w3.org/2000/svg",
+    b"__halt_compiler();",
+    b"rar!\x1a\x07",
+    b"7z\xbc\xaf\x27\x1c",
+)
+
+
+def plain(data: bytes) -> bool:
+    """Look for each by itself, in the whole file at once."""
+    seen = data.lower()
+    return (
+        foreign._PDF.search(seen) is not None
+        or foreign._MARKUP.search(seen) is not None
+        or any(each in seen for each in foreign._ARCHIVES)
+    )
+
+
+def mixed(text: bytes, seed: int) -> bytes:
+    """Return it in upper and lower case at random."""
+    chance = random.Random(seed)
+    return b"".join(
+        bytes([byte]).upper() if chance.random() < 0.5 else bytes([byte]) for byte in text
+    )
+
+
+def cut(text: bytes, places: tuple[int, int]) -> bytes:
+    first, last = sorted(place % (len(text) + 1) for place in places)
+    return text[first:last]
+
+
+PARTS = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(SIGNATURES),
+    st.builds(mixed, st.sampled_from(SIGNATURES), st.integers()),
+    st.builds(cut, st.sampled_from(SIGNATURES), st.tuples(st.integers(0), st.integers(0))),
+    st.integers(0, 300).map(lambda count: b"\0" * count),
+)
+
+
+@given(st.lists(PARTS, max_size=12).map(b"".join))
+def test_the_quick_search_finds_what_a_plain_one_finds(data: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(foreign, "_BLOCK", 256)
+        # No comment in a length or a width: that search is another.
+        data = b"image" * 4 + data
+        assert (find_foreign(io.BytesIO(data), len(data)) is not None) == plain(data)
+
+
+@pytest.mark.parametrize("text", SIGNATURES)
+def test_every_signature_is_found_on_the_border_of_two_blocks(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "_BLOCK", 256)
+    for place in range(230, 260):
+        data = b"." * place + mixed(text, place) + b"." * 300
+        assert find_foreign(io.BytesIO(data), len(data)) is not None, (text, place)
+
+
+def test_what_begins_like_a_signature_is_none() -> None:
+    data = b"image" * 4 + b"<scripted> %pdf-x rar! 7z __halt_compiler <svgx //www.w3.org/2000/"
+    assert find_foreign(io.BytesIO(data), len(data)) is None
