@@ -20,7 +20,7 @@ from charimg.stores.postgres.metadata import page
 from . import backends
 from .records import record, row_of
 
-__all__ = ["Listed", "Read", "character_of", "cursor_at", "postgres", "sqlite"]
+__all__ = ["Listed", "Read", "character_of", "cursor_at", "key_of", "postgres", "sqlite"]
 
 Read = Callable[[], list[tuple[Any, ...]]]
 
@@ -45,9 +45,14 @@ def character_of(size: int) -> str:
     return f"of-{size}"
 
 
+def key_of(size: int, number: int) -> str:
+    """Return the key of an image of a character, counted from the oldest, 1."""
+    return f"{size}-{number:024}"
+
+
 def cursor_at(size: int, number: int) -> str:
-    """Return the cursor that stands for an image of a character, counted from the oldest, 1."""
-    return encode_cursor(row_of(record())[4] + number // 3, f"{size}-{number:024}")
+    """Return the cursor that stands for this image."""
+    return encode_cursor(row_of(record())[4] + number // 3, key_of(size, number))
 
 
 @contextmanager

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
+from charimg import ImagePage
+
 from . import listed
-from .listed import Listed, character_of, cursor_at
+from .listed import Listed, character_of, cursor_at, key_of
 from .measure import Contest, Goal, Job, Row, demand
 
 __all__ = ["CONTESTS"]
@@ -22,41 +24,38 @@ DEEP = 10_000
 """The page that is deep, of the last character."""
 
 
-def _cursors(size: int, first: int) -> list[str | None]:
-    """Return what pages that follow each other are asked for with."""
-    return [
-        # At the last image of the page before.
-        None if number == 1 else cursor_at(size, size - (number - 1) * LIMIT + 1)
-        for number in range(first, first + PAGES)
-    ]
-
-
 def _jobs(store: Listed, runner: asyncio.Runner) -> dict[str, Job]:
     """Return the jobs for the first pages of each size, deep pages, and one page many times."""
     jobs: dict[str, Job] = {}
 
-    def enter(name: str, size: int, cursors: list[str | None]) -> None:
+    def enter(name: str, size: int, numbers: Iterable[int]) -> None:
         character = character_of(size)
+        # The newest image of each page; a page is asked for with the last one of the page before.
+        newest = [size - (number - 1) * LIMIT for number in numbers]
+        keys = [key_of(size, each) for each in newest]
+        cursors = [None if each == size else cursor_at(size, each + 1) for each in newest]
         reads = [store.read(character, cursor, LIMIT) for cursor in cursors]
 
+        def whole(key: str, page: ImagePage) -> None:
+            right = (len(page.images), page.total, page.images[0].key) == (LIMIT, size, key)
+            demand(right, f"not the page of {character} that begins with {key}")
+
         def blocking() -> None:
-            for cursor in cursors:
-                found = store.repository.list(character, limit=LIMIT, cursor=cursor)
-                _whole(len(found.images), found.total, size)
+            for key, cursor in zip(keys, cursors, strict=True):
+                whole(key, store.repository.list(character, limit=LIMIT, cursor=cursor))
 
         async def pages() -> None:
-            for cursor in cursors:
-                found = await store.twin.list(character, limit=LIMIT, cursor=cursor)
-                _whole(len(found.images), found.total, size)
+            for key, cursor in zip(keys, cursors, strict=True):
+                whole(key, await store.twin.list(character, limit=LIMIT, cursor=cursor))
 
         def driver() -> None:
             for read in reads:
-                _whole(min(len(read()), LIMIT), size, size)
+                demand(len(read()) >= LIMIT, "not a whole page")
 
         def decoded() -> None:
-            for read in reads:
+            for key, read in zip(keys, reads, strict=True):
                 found = [json.loads(row[-1]) for row in read()[:LIMIT]]
-                _whole(len(found), size, size)
+                demand((len(found), found[0]["key"]) == (LIMIT, key), "not a whole page")
 
         jobs[f"sync {name}"] = blocking
         jobs[f"async {name}"] = lambda: runner.run(pages())
@@ -64,16 +63,10 @@ def _jobs(store: Listed, runner: asyncio.Runner) -> dict[str, Job]:
         jobs[f"decoded {name}"] = decoded
 
     for position, size in enumerate(SIZES):
-        enter(str(position), size, _cursors(size, 1))
-    enter("deep", SIZES[-1], _cursors(SIZES[-1], DEEP))
-    enter("again", SIZES[-1], [None] * PAGES)
+        enter(str(position), size, range(1, PAGES + 1))
+    enter("deep", SIZES[-1], range(DEEP, DEEP + PAGES))
+    enter("again", SIZES[-1], [1] * PAGES)
     return jobs
-
-
-def _whole(images: int, total: int, size: int) -> None:
-    demand(
-        (images, total) == (LIMIT, size), f"a page of {images} of {total}, not {LIMIT} of {size}"
-    )
 
 
 @contextmanager
