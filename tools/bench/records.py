@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from charimg import CharacterImage, ImageKind, ImageMetrics, ImageStatus, Media, Shot
 from charimg.stores._documents import dump, to_ms
 
 __all__ = ["record", "row_of"]
 
+_BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY = "0198c7d2e5f04b6c9a1d3e5f7a9b1c3d-07"
 
 
@@ -53,6 +56,7 @@ def record(key: str = _KEY, character_id: str = "lena") -> CharacterImage:
             ),
         ),
         created_by="anna",
+        created_at=_BEGUN,
     )
 
 

@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from .measure import Contest, Goal, Job, Missing, Row, demand
 from .pictures import PORTFOLIO
@@ -89,7 +88,7 @@ def _server(kind: str, folder: Path) -> Iterator[int]:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = int(listening.getsockname()[1])
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench.web", kind, str(folder), str(listening.fileno())],
+            [sys.executable, "-m", "bench.web_server", kind, str(folder), str(listening.fileno())],
             pass_fds=[listening.fileno()],
             cwd=Path(__file__).parents[1],
         )
@@ -156,47 +155,3 @@ CONTESTS = (
         ),
     ),
 )
-
-
-async def _answer(app: Any) -> bytes:
-    import httpx
-
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        answer = await client.get(PATH)
-        demand(answer.status_code == 200, f"the route answered {answer.status_code} {answer.text}")
-        return answer.content
-
-
-def _serve(kind: str, folder: Path, descriptor: int) -> None:
-    import uvicorn
-    from fastapi import FastAPI, Response
-
-    from charimg import AsyncCharacterImageService, AsyncCharacterLibrary, AsyncDownloader
-    from charimg import stores as kinds
-    from charimg.web.fastapi import router
-
-    database = kinds.SqliteDatabase(folder / "charimg.sqlite")
-    service = AsyncCharacterImageService(
-        library=AsyncCharacterLibrary("http://127.0.0.1:9"),
-        downloader=AsyncDownloader(),
-        directory=kinds.AsyncSqliteCharacterDirectory(database),
-        media=kinds.AsyncDiskMediaStore(folder / "media"),
-        metadata=kinds.AsyncSqliteMetadataRepository(database),
-        ledger=kinds.AsyncSqliteGenerationLedger(database),
-    )
-    app = FastAPI()
-    app.include_router(router(service, authorize=lambda *_: "anna"))
-    if kind == "bare":
-        body = asyncio.run(_answer(app))
-        app = FastAPI()
-
-        @app.get("/v1/characters/{character_id}/images")
-        async def images(character_id: str) -> Response:  # noqa: ARG001 - the route has one
-            return Response(body, media_type="application/json")
-
-    uvicorn.run(app, fd=descriptor, log_level="warning", access_log=False)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from .._json import from_json, to_json
 from ..errors import InvalidArgument, StorageError
+from ..models import CharacterImage
 
-__all__ = ["dump", "from_ms", "load", "parse", "to_ms"]
+__all__ = ["dump", "from_ms", "load", "load_image", "parse", "to_ms"]
 
 T = TypeVar("T")
 
@@ -55,6 +57,15 @@ def load(cls: type[T], text: Any, *, what: str) -> T:
         StorageError: It was damaged; the message says where.
     """
     return from_json(cls, parse(text, what=what), what=what)
+
+
+@lru_cache(maxsize=256)
+def load_image(image_id: str, text: Any) -> CharacterImage:
+    """Return a record as `load` does, of a text that was read lately the same value once more.
+
+    The newest pages are asked for again and again, and nobody can change a value.
+    """
+    return load(CharacterImage, text, what=f"the record {image_id!r}")
 
 
 def to_ms(moment: datetime) -> int:

@@ -6,7 +6,6 @@ import hashlib
 import re
 import secrets
 from pathlib import Path
-from urllib.parse import quote
 
 from ...errors import InvalidArgument
 from ...models import Media
@@ -63,7 +62,7 @@ class Layout:
     def __init__(self, root: Path, base_url: str | None) -> None:
         self.root = root
         self.incoming: Path = root / _INCOMING
-        self._base_url = None if base_url is None else base_url.rstrip("/")
+        self._base_url = (root.as_uri() if base_url is None else base_url).rstrip("/")
 
     def home(self, key: str) -> Path:
         """Return the media's directory.
@@ -71,8 +70,11 @@ class Layout:
         Raises:
             InvalidArgument: The key is not safe.
         """
+        return self.root / self._place(key)
+
+    def _place(self, key: str) -> str:
         name = check_name(key, "key")
-        return self.root / hashlib.sha256(name.encode()).hexdigest()[:2] / name
+        return f"{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}"
 
     def fresh(self, key: str) -> Path:
         """Return a new, unused path below ``.incoming``."""
@@ -88,8 +90,5 @@ class Layout:
         Raises:
             InvalidArgument: The media's key is not safe.
         """
-        path = self.home(media.key) / name
-        if self._base_url is None:
-            return path.as_uri()
-        relative = path.relative_to(self.root).as_posix()
-        return f"{self._base_url}/{quote(relative)}"
+        # Nothing in a safe name needs to be quoted.
+        return f"{self._base_url}/{self._place(media.key)}/{name}"

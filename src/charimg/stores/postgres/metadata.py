@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
-from .._documents import dump, load, to_ms
+from .._documents import dump, load_image, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import PostgresDatabase
 from .statements import Program, Row, Statement
@@ -85,7 +85,7 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
             row,
         )
         if inserted:
-            return _image(image.key, row[-1])
+            return load_image(image.key, row[-1])
         # A statement of its own sees what the insertion has waited for.
         first = yield from get(image.key)
         if first is not None:
@@ -99,7 +99,7 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
 def get(image_id: str) -> Program[CharacterImage | None]:
     """Find a record."""
     rows = yield Statement("SELECT record FROM {s}.images WHERE id = %s", (image_id,))
-    return _image(image_id, rows[0][0]) if rows else None
+    return load_image(image_id, rows[0][0]) if rows else None
 
 
 def update(image: CharacterImage) -> Program[CharacterImage]:
@@ -107,7 +107,7 @@ def update(image: CharacterImage) -> Program[CharacterImage]:
     rows = yield Statement("SELECT record FROM {s}.images WHERE id = %s FOR UPDATE", (image.id,))
     if not rows:
         raise ImageNotFound(f"There is no record {image.id!r} to update.")
-    first = _image(image.id, rows[0][0])
+    first = load_image(image.id, rows[0][0])
     image_id, character_id, kind, status, _, record = _row(
         evolve(image, key=first.key, created_at=first.created_at)
     )
@@ -116,7 +116,7 @@ def update(image: CharacterImage) -> Program[CharacterImage]:
         "WHERE id = %s",
         (character_id, kind, status, record, image_id),
     )
-    return _image(image_id, record)
+    return load_image(image_id, record)
 
 
 def page(
@@ -169,7 +169,7 @@ def _found(rows: list[Row]) -> Iterator[CharacterImage]:
     """Yield the records; the one row of an empty page has none."""
     for _, _, image_id, record in rows:
         if image_id is not None:
-            yield _image(image_id, record)
+            yield load_image(image_id, record)
 
 
 def _place(cursor: str | None) -> tuple[Any, ...]:
@@ -189,7 +189,3 @@ def _row(image: CharacterImage) -> Row:
     record = dump(image, what=f"the record {image.id!r}")
     created_ms = to_ms(image.created_at)
     return (image.id, image.character_id, image.kind, image.status, created_ms, record)
-
-
-def _image(image_id: str, record: Any) -> CharacterImage:
-    return load(CharacterImage, record, what=f"the record {image_id!r}")

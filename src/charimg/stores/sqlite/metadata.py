@@ -9,7 +9,7 @@ from attrs import evolve
 
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
-from .._documents import dump, load, to_ms
+from .._documents import dump, load_image, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
 
@@ -44,12 +44,12 @@ class SqliteMetadataRepository:
         row = _new_row(image)
         with self._database.writing() as connection:
             kept = _insert(connection, row)
-        return _image(image.key, kept)
+        return load_image(image.key, kept)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
         row = self._database.row(_SELECT, image_id)
-        return None if row is None else _image(image_id, row[0])
+        return None if row is None else load_image(image_id, row[0])
 
     def update(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.update`."""
@@ -64,7 +64,7 @@ class SqliteMetadataRepository:
                 "record = :record WHERE id = :id",
                 row,
             )
-        return _image(kept.id, row["record"])
+        return load_image(kept.id, row["record"])
 
     def list(
         self,
@@ -98,7 +98,7 @@ class SqliteMetadataRepository:
             ).fetchall()
         page = rows[:limit]
         return ImagePage(
-            images=tuple(_image(image_id, record) for _, image_id, record in page),
+            images=tuple(load_image(image_id, record) for _, image_id, record in page),
             next_cursor=encode_cursor(*page[-1][:2]) if len(rows) > limit else None,
             total=total,
         )
@@ -118,7 +118,7 @@ class SqliteMetadataRepository:
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
     """Write a record, unless there is one with its key, and return the first one as stored."""
-    return _image(image.key, _insert(connection, _new_row(image)))
+    return load_image(image.key, _insert(connection, _new_row(image)))
 
 
 def _insert(connection: sqlite3.Connection, row: dict[str, Any]) -> Any:
@@ -159,7 +159,7 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
 
 def _record(connection: sqlite3.Connection, image_id: str) -> CharacterImage | None:
     row = connection.execute(_SELECT, (image_id,)).fetchone()
-    return None if row is None else _image(image_id, row[0])
+    return None if row is None else load_image(image_id, row[0])
 
 
 def _row(image: CharacterImage) -> dict[str, Any]:
@@ -174,7 +174,3 @@ def _row(image: CharacterImage) -> dict[str, Any]:
         "created_ms": to_ms(image.created_at),
         "record": dump(image, what=f"the record {image.id!r}"),
     }
-
-
-def _image(image_id: str, record: Any) -> CharacterImage:
-    return load(CharacterImage, record, what=f"the record {image_id!r}")
