@@ -22,6 +22,7 @@ from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
 
 from ..cli.process import wait_until
 from .clusters import local
+from .conftest import no_hang
 from .stage import SHOTS, Stage
 
 SECONDS = 60.0
@@ -29,10 +30,12 @@ SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(pytestconfig: pytest.Config) -> Iterator[Any]:
     """Two workers with four threads each, in this process."""
-    with local() as cluster:
-        yield cluster
+    cluster = local()
+    yield cluster
+    with no_hang(pytestconfig, SECONDS):
+        cluster.close()
 
 
 @pytest.fixture
@@ -274,14 +277,14 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_limit_holds_over_all_workers(stage: Stage, executor: DaskExecutor) -> None:
-    ids = stage.references(*(f"c{n:02}" for n in range(18)))
+    ids = stage.references(*(f"c{n:02}" for n in range(9)))
     tasks = [BulkTask(character_id=each, options={"scene_context": "."}) for each in ids]
-    stage.switch(generation_seconds=0.1)
+    stage.switch(generation_seconds=1.0)
     assert executor.threads == 8
     report = run_bulk("scene", tasks, open_service=stage.opener(), executor=executor, in_flight=3)
     assert report.complete, report.failures
     assert stage.server.simulator.most_generations_at_once == 3
-    assert stage.counters.scene_posts == 18
+    assert stage.counters.scene_posts == 9
 
 
 def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import random
 import signal
@@ -20,6 +19,7 @@ from distributed import Client, LocalCluster, Status
 from charimg import ImageKind
 from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkTask, DaskExecutor, run_bulk
 
+from ..cli.process import wait_until
 from ..figures import Figure
 from ..servers.postgres import PostgresServer
 from ..servers.postgres import postgres_server as postgres_server
@@ -28,7 +28,7 @@ from .stage import SHOTS, Stage
 
 CHARACTERS, PORTFOLIOS = 500, 50
 KILLS = {"reference": 15, "portfolio": 10}
-BOUND = 240.0
+BOUND = 150.0
 """Seconds after which a run is given up, and told what it hangs on."""
 
 
@@ -78,6 +78,18 @@ class Killer:
             os.kill(random.choice(nannies).pid, signal.SIGKILL)
             self.killed += 1
 
+    def join(self) -> None:
+        """Wait for the last kill, and until every worker is there again."""
+        for timer in self.timers:
+            timer.join()
+        wait_until(
+            lambda: all(
+                each.status == Status.running
+                and each.worker_address in self.cluster.scheduler.workers
+                for each in self.cluster.workers.values()
+            )
+        )
+
 
 @contextmanager
 def bounded(cluster: LocalCluster, executor: DaskExecutor, manifest: Path) -> Iterator[list[str]]:
@@ -98,12 +110,10 @@ def bounded(cluster: LocalCluster, executor: DaskExecutor, manifest: Path) -> It
 
     timer = threading.Timer(BOUND, give_up)
     timer.start()
-    faulthandler.dump_traceback_later(BOUND + 60, exit=True)
     try:
         yield told
     finally:
         timer.cancel()
-        faulthandler.cancel_dump_traceback_later()
 
 
 def test_every_character_ends_with_exactly_its_images(
@@ -164,8 +174,7 @@ def run_killed(
         DaskExecutor(client, patience=60) as executor,
     ):
         first = run(executor, killer)
-        for timer in killer.timers:
-            timer.join()
+        killer.join()
         assert len(first.results) == len(tasks)
         # A request that was not answered yet when its worker was killed may not have been drawn
         # when the next one looked. It is found now.
