@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -21,7 +22,7 @@ from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
 
 from ..cli.process import wait_until
 from .clusters import local
-from .stage import Stage
+from .stage import SHOTS, Stage
 
 SECONDS = 60.0
 """After which a call that has not ended never will."""
@@ -132,15 +133,35 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_call_that_kills_its_workers_is_given_up() -> None:
+def test_what_kills_its_workers_is_given_up_and_the_rest_is_done(
+    stage: Stage, tmp_path: Path
+) -> None:
+    ids = stage.references("a", "b")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         local(n_workers=1, threads_per_worker=1, processes=True) as cluster,
         Client(cluster, set_as_default=False) as client,
         DaskExecutor(client) as executor,
     ):
         assert isinstance(error_of(executor.submit(_die)), KilledWorker)
-        assert executor.submit(pow, 2, 3).result(SECONDS) == 8
+        run = partial(
+            run_bulk,
+            "portfolio",
+            ids,
+            open_service=stage.opener("a"),
+            executor=executor,
+            in_flight=1,
+            manifest=tmp_path / "run.jsonl",
+        )
+        first, second = run(), run()
+    assert stage.killed == {"a"}
+    assert [each.outcome for each in first.results] == [BulkOutcome.INTERRUPTED, BulkOutcome.DONE]
+    assert first.codes == {"KILLED_WORKER": 1}
+    assert first.results[0].message == "The worker gave no result (KilledWorker)."
+    assert first.stopped is None
+    assert (second.complete, second.results[0].recovered) == (True, True)
+    assert stage.counters.set360_posts == 2
+    assert len(stage.images("a", ImageKind.PORTFOLIO_ITEM)) == SHOTS
 
 
 def test_a_cluster_without_workers(stage: Stage) -> None:

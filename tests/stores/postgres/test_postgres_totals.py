@@ -93,6 +93,11 @@ def test_one_statement_for_many_images_counts_them_all(url: str) -> None:
             connection.execute("UPDATE charimg.images SET kind = 'scene' WHERE id < 'k4'")
             connection.execute("DELETE FROM charimg.images WHERE id >= 'k8'")
         assert totals(records) == [8, 4, 0]
+        with psycopg.connect(url) as connection:
+            connection.execute("TRUNCATE charimg.images")
+        assert totals(records) == [0, 0, 0]
+        records.add(image("k1"))
+        assert totals(records) == [1, 0, 0]
 
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])

@@ -114,6 +114,8 @@ _COUNTS = (
                 SELECT character_id, kind, status, -count(*) AS change FROM removed
                 GROUP BY 1, 2, 3
             ) AS each;
+        ELSIF TG_OP = 'TRUNCATE' THEN
+            DELETE FROM {s}.image_counts;
         ELSE
             PERFORM {s}.change_image_count(character_id, kind, status, change) FROM (
                 SELECT character_id, kind, status, sum(change)::bigint AS change FROM (
@@ -132,6 +134,10 @@ _COUNTS = (
     """,
     """
     CREATE TRIGGER images_removed AFTER DELETE ON {s}.images REFERENCING OLD TABLE AS removed
+    FOR EACH STATEMENT EXECUTE FUNCTION {s}.count_images()
+    """,
+    """
+    CREATE TRIGGER images_emptied AFTER TRUNCATE ON {s}.images
     FOR EACH STATEMENT EXECUTE FUNCTION {s}.count_images()
     """,
     """
