@@ -41,7 +41,15 @@ DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 _FENCE = re.compile(r"^[ \t]*(?:[-*] +)?(?:`{3,}|~{3,})[ \t]*([^\s`]+)", re.MULTILINE)
 # Sphinx' own directives: nothing in them runs.
-_DIRECTIVES = ("{toctree}", "{eval-rst}", "{include}", "{note}", "{warning}", "{contents}")
+_DIRECTIVES = (
+    "{toctree}",
+    "{eval-rst}",
+    "{include}",
+    "{note}",
+    "{warning}",
+    "{contents}",
+    "{image}",
+)
 _LANGUAGES = ("python", "output", "console", "json", "toml", "text")
 _SERVES = ("simulate", "demo", "serve")
 _EXTRAS = re.compile(r"\[([^\]]+)\]")

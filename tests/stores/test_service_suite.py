@@ -35,7 +35,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *("test_generate_scene", "test_interrupted_removal", "test_looking_again"),
         *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
         *("test_recovery", "test_refusals", "test_retry_fallback", "test_settling"),
-        "test_unrecorded",
+        *("test_unrecorded", "test_watching"),
     }
     assert {name: vars(module)[name] for name in module.SUITE} == module.SUITE
     kinds = {inspect.iscoroutinefunction(test) for test in module.SUITE.values()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from itertools import count
@@ -11,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from charimg import AsyncMetadataRepository, MetadataRepository
+from charimg import AsyncMetadataRepository, CharacterImage, MetadataRepository
 from charimg import stores as kinds
 
 from . import backends
@@ -34,38 +35,43 @@ POSTGRES = (
 )
 
 
-class _Keys:
-    def __init__(self) -> None:
-        self._numbers = count()
-
-    def next(self) -> str:
-        return f"0198c7d2e5f04b6c9a1d3e5f{next(self._numbers):08}"
-
-
 def _jobs(
     repository: MetadataRepository,
     twin: AsyncMetadataRepository,
     runner: asyncio.Runner,
     bare: Callable[[tuple[Any, ...]], object],
 ) -> dict[str, Job]:
-    """Return what writes records in either mode, and what the driver does."""
-    keys = _Keys()
+    """Return what writes records in either mode, and what the driver does.
 
-    def blocking() -> None:
-        for _ in range(RECORDS):
-            repository.add(record(keys.next()))
+    The records are new in every round, and there before the clock runs.
+    """
+    numbers = count()
 
-    async def add() -> None:
-        for _ in range(RECORDS):
-            await twin.add(record(keys.next()))
+    def images() -> list[CharacterImage]:
+        return [record(f"0198c7d2e5f04b6c9a1d3e5f{next(numbers):08}") for _ in range(RECORDS)]
 
-    template = row_of(record())
+    def blocking() -> float:
+        given = images()
+        begun = time.perf_counter()
+        for each in given:
+            repository.add(each)
+        return time.perf_counter() - begun
 
-    def by_hand() -> None:
-        for _ in range(RECORDS):
-            bare((keys.next(), *template[1:]))
+    async def adding() -> float:
+        given = images()
+        begun = time.perf_counter()
+        for each in given:
+            await twin.add(each)
+        return time.perf_counter() - begun
 
-    return {"sync": blocking, "async": lambda: runner.run(add()), "bare": by_hand}
+    def by_hand() -> float:
+        given = [row_of(each) for each in images()]
+        begun = time.perf_counter()
+        for each in given:
+            bare(each)
+        return time.perf_counter() - begun
+
+    return {"sync": blocking, "async": lambda: runner.run(adding()), "bare": by_hand}
 
 
 @contextmanager
