@@ -86,6 +86,7 @@ def test_references_then_scenes(stage: Stage, bulk: Bulk, tmp_path: Path) -> Non
         assert each.images == (image.id,)
         assert each.operation_id is not None
         assert each.duration_ms > 0
+        assert each.ended_at >= stage.images(each.character_id)[0].created_at
     assert stage.images("a")[0].prompt == "An exact face."
     scenes = [scene(each, context) for each in ids for context in ("She waits.", "She runs.")]
     done = bulk("scene", scenes, manifest=tmp_path / "scenes.jsonl")
@@ -452,6 +453,14 @@ def test_the_values_pickle() -> None:
 
 
 # The manifest
+
+
+def test_a_manifest_is_that_of_one_place(bulk: Bulk) -> None:
+    assert bulk("recover", [], scope="in old").complete
+    for scope, called in (("in new", "in new"), (None, "of no place that is told")):
+        with pytest.raises(InvalidArgument, match=f"of recover, in old, not {called}; give anoth"):
+            bulk("recover", [], scope=scope)
+    assert bulk("recover", [], scope="in old").complete
 
 
 def test_a_manifest_holds_no_prompt(stage: Stage, bulk: Bulk) -> None:

@@ -165,6 +165,35 @@ def test_everybody_moves(cast: Any, tmp_path: Path) -> None:
     assert verified.json["outcomes"] == {"copied": 0, "present": 1, "skipped": 0, "failed": 0}
 
 
+def test_a_manifest_is_that_of_one_way(cast: Any, tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    manifest = ("--manifest", tmp_path / "run.jsonl")
+    assert cast.read("bulk", "migrate", "--to-directory", one, *manifest).code == 0
+    answer = cast.read("bulk", "migrate", "--to-directory", other, *manifest, "--json")
+    assert answer.code == 2
+    told = answer.json["error"]["message"]
+    assert "is that of migrate, metadata from " in told
+    assert f"to {one.resolve()}/charimg.sqlite" in told
+    assert f"to {other.resolve()}/charimg.sqlite" in told
+    # The same place, spelled in another way.
+    again = cast.read("bulk", "migrate", "--to-directory", one / ".." / "one", *manifest)
+    assert "2 were done by an earlier run" in again.err
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    elsewhere = ("--manifest", tmp_path / "recover.jsonl", "--characters", rows)
+    assert cast.run("bulk", "recover", *elsewhere).code == 0
+    wrong = cast.run_command(
+        "bulk", "recover", *elsewhere, "-d", one, "--library-url", cast.server.url
+    )
+    assert (wrong.code, "is that of recover, in " in wrong.err) == (2, True)
+
+
+def test_one_that_nobody_knows_does_not_move(cast: Any, tmp_path: Path) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\nnobody\n")
+    args = ("bulk", "migrate", "--to-directory", tmp_path / "there", "--characters", rows)
+    answer = cast.read(*args, "--json")
+    assert (answer.code, answer.json["codes"]) == (7, {"CHARACTER_NOT_FOUND": 1})
+
+
 def test_some_move_to_where_the_environment_says(
     cast: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def run_bulk(
     open_migration: OpenMigration | None = None,
     in_flight: int = 4,
     manifest: str | PathLike[str] | None = None,
+    scope: str | None = None,
     on_progress: BulkCallback | None = None,
 ) -> BulkReport:
     """Do one work over many characters.
@@ -58,6 +59,8 @@ def run_bulk(
             `Migration` of them.
         in_flight: How many characters are handed out at once at most, over all workers.
         manifest: A file that remembers what is done. Without one a second run begins anew.
+        scope: Where the work is done, as a text for people: ``"from old to new"`` for a migration.
+            A manifest of another scope is refused. It is written down, so no password.
         on_progress: Told how far it is.
 
     Returns:
@@ -67,7 +70,7 @@ def run_bulk(
 
     Raises:
         InvalidArgument: No such work or option, nothing or the wrong thing to open, a character is
-            there twice, or the manifest is that of another work.
+            there twice, or the manifest is that of another work or scope.
         ConfigurationError: The manifest cannot be opened, or another run has it.
         StorageError: The manifest is damaged, or takes nothing.
     """
@@ -76,7 +79,7 @@ def run_bulk(
         raise InvalidArgument(f"in_flight must be at least 1, not {in_flight}.")
     call = _call(chosen, open_service, open_migration)
     asked = _asked(chosen, tasks)
-    with _opened(manifest, chosen) as book:
+    with _opened(manifest, chosen, scope) as book:
         run = _Run(chosen, asked, call, executor, in_flight, book, on_progress)
         return run.to_end()
 
@@ -240,11 +243,13 @@ def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTas
 
 
 @contextmanager
-def _opened(path: str | PathLike[str] | None, work: BulkWork) -> Iterator[Manifest | None]:
+def _opened(
+    path: str | PathLike[str] | None, work: BulkWork, scope: str | None
+) -> Iterator[Manifest | None]:
     if path is None:
         yield None
         return
-    manifest = Manifest(Path(path), work)
+    manifest = Manifest(Path(path), work, scope)
     try:
         yield manifest
     finally:

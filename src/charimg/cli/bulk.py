@@ -177,14 +177,15 @@ def bulk(
             characters=to_characters,
         )
         if work == BulkWork.MIGRATE:
-            run = partial(run_bulk, open_migration=move.migration)
             tasks = _moving(report, move, characters)
+            run = partial(run_bulk, open_migration=move.migration, scope=move.scope)
         else:
             if move.given:
                 raise InvalidArgument(f"{work} copies nothing: --to-... is for migrate.")
             options: ServiceOptions = suggesting() if work == BulkWork.REFERENCE else {}
             open_service = partial(settings.service, **options)
-            run = partial(run_bulk, open_service=open_service)
+            scope = f"in {settings.places.metadata.identity}"
+            run = partial(run_bulk, open_service=open_service, scope=scope)
             tasks = _read(characters)
             with open_service():
                 # What is configured wrongly is told once, not once per character.
