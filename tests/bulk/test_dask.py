@@ -216,7 +216,7 @@ def test_what_no_worker_has_can_be_cancelled(caplog: pytest.LogCaptureFixture) -
 def test_what_is_no_address_makes_no_client(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     monkeypatch.setattr("distributed.Client", lambda *args, **_: made.append(args))
-    with pytest.raises(ConfigurationError, match="tcp://scheduler:8786|name none"):
+    with pytest.raises(ConfigurationError, match=r"tcp://scheduler:8786|name none"):
         DaskExecutor.connect(address)
     assert made == []
 

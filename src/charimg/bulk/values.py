@@ -132,11 +132,14 @@ class BulkProgress:
     """How far a run has come.
 
     Attributes:
-        result: The task that has ended just now; ``None`` at the beginning.
+        result: The task that has ended just now; ``None`` at the beginning, and at Ctrl-C.
         done: How many tasks have ended, those of earlier runs included.
         total: How many there are.
         rate: Tasks per second of this run.
         remaining_seconds: How long the others will take at this rate; ``None`` until one has ended.
+        in_flight: How many are handed out and have not ended.
+        ending: Whether no more are handed out, by Ctrl-C: those in flight are waited for.
+        earlier: The results of earlier runs; at the beginning alone.
     """
 
     result: BulkResult | None
@@ -144,10 +147,13 @@ class BulkProgress:
     total: int
     rate: float
     remaining_seconds: float | None
+    in_flight: int = 0
+    ending: bool = False
+    earlier: tuple[BulkResult, ...] = field(default=(), repr=False)
 
 
 class BulkCallback(Protocol):
-    """Told of the beginning and of every end. An exception in it ends the run."""
+    """Told of the beginning, every end, and Ctrl-C. An exception in it ends the run."""
 
     def __call__(self, progress: BulkProgress, /) -> None:
         """Receive how far it is; return quickly."""
