@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from charimg import StorageError
+from charimg.bulk import BulkResult
+from charimg.bulk.manifest import Manifest
 from charimg.cli.move import Move
 from charimg.cli.session import Settings
 
@@ -52,7 +55,7 @@ def test_references_then_portfolios_with_a_manifest(cast: Any, tmp_path: Path) -
     assert [json.loads(line)["failed"] for line in out.read_text().splitlines()] == [1, 0]
     answer = cast.run(*args)
     assert answer.code == 0, answer.err
-    assert "1 were done by an earlier run." in answer.err
+    assert "1 was done by an earlier run." in answer.err
     results = [json.loads(line) for line in out.read_text().splitlines()]
     assert [each["characterReference"] for each in results] == ["mara", "bo"]
     assert [len(each["images"]) for each in results] == [3, 3]
@@ -128,7 +131,8 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
     rows = csv_of(tmp_path / "in.csv", "character_id,scene_context\nmara,She waits.\nbo,He runs.\n")
     args = (
         "bulk", "scene", "--characters", rows, "--manifest", tmp_path / "run.jsonl", "--limit", "1",
-        "--json", "--directory", cast.directory, "--library-url", cast.server.url,
+        "--json", "--out", tmp_path / "out.jsonl",
+        "--directory", cast.directory, "--library-url", cast.server.url,
     )  # fmt: skip
     cast.switch(generation_seconds=0.5)
     process = start(*args)
@@ -136,14 +140,69 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     ended = finish(process)
     assert ended.code == 130
-    assert ended.json["error"]["code"] == "KEYBOARD_INTERRUPT"
-    assert "the same command goes on where it was" in ended.err
+    assert "Waiting for 1 in flight; Ctrl-C again stops at once." in ended.err
+    assert "Stopped: Interrupted. 1 is left." in ended.err
+    assert "Run the same command again to take them up." in ended.err
     assert "Traceback" not in ended.err
+    assert (ended.json["stopped"], ended.json["outcomes"]["done"]) == ("Interrupted.", 1)
+    (result,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (result["characterReference"], result["outcome"]) == ("mara", "done")
     assert [image["kind"] for image in cast.images()] == ["scene", "reference"]
     again = finish(start(*args))
     assert again.code == 0, again.err
-    assert again.json["outcomes"]["done"] == 2
+    assert (again.json["outcomes"]["done"], again.json["skipped"]) == (2, 1)
+    assert "1 was done by an earlier run." in again.err
     assert cast.counters["scenePosts"] == 2
+
+
+def test_a_second_ctrl_c_stops_at_once(cast: Any, tmp_path: Path) -> None:
+    cast.reference()
+    rows = csv_of(tmp_path / "in.csv", "character_id,scene_context\nmara,She waits.\n")
+    out = tmp_path / "out.jsonl"
+    args = (
+        "bulk", "scene", "--characters", rows, "--manifest", tmp_path / "run.jsonl", "--out", out,
+        "--directory", cast.directory, "--library-url", cast.server.url,
+    )  # fmt: skip
+    cast.switch(generation_seconds=4)
+    process = start(*args)
+    wait_until(lambda: cast.counters["scenePosts"] == 1)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "Ctrl-C again" not in (line := process.stderr.readline()):
+        assert line
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.code == 130
+    assert "Stopped: Interrupted. 1 is left." in ended.err
+    assert "Traceback" not in ended.err
+    assert out.read_text() == ""
+    # The Library still draws; when it is done, it is found.
+    wait_until(lambda: finish(start(*args)).code == 0)
+    assert cast.counters["scenePosts"] == 1
+
+
+def test_results_are_there_whatever_ends_the_run(
+    cast: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\nbo\n")
+    out, manifest = tmp_path / "out.jsonl", tmp_path / "run.jsonl"
+    args = ("bulk", "recover", "--characters", rows, "--manifest", manifest, "--out", out)
+    add, added = Manifest.add, []
+
+    def full(self: Manifest, result: BulkResult) -> None:
+        if added:
+            raise StorageError("The manifest takes nothing.")
+        added.append(result)
+        add(self, result)
+
+    monkeypatch.setattr(Manifest, "add", full)
+    answer = cast.run(*args, "--limit", "1")
+    assert (answer.code, "takes nothing" in answer.err) == (6, True)
+    assert len(out.read_text().splitlines()) == 1
+    # Not what is refused before anything has begun.
+    before = out.read_text()
+    assert cast.run("bulk", "retry", *args[2:]).code == 2
+    assert out.read_text() == before
 
 
 def test_everybody_moves(cast: Any, tmp_path: Path) -> None:
