@@ -477,6 +477,12 @@ def test_what_is_in_flight_at_an_interruption_ends_and_is_written_down(
         ("portfolio", [scene("a")], {}, "no option 'scene_context'"),
         ("recover", [scene("a")], {}, "there are: none"),
         ("scene", ["a"], {}, "has no scene_context"),
+        (
+            "reference",
+            [BulkTask(character_id="a", options={"policy": "all"})],
+            {},
+            "no policy 'all'; choose one of: delete-all, delete-after-success, keep-history",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -85,33 +85,102 @@ def test_results_as_csv_and_characters_from_stdin(cast: Any, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("work", "text", "told"),
     [
-        ("retry", "name\nmara\n", "line 2 has no character_id"),
+        ("retry", "name,prompt\nmara,x\n", "no column character_id; its first line names: name, p"),
+        ("retry", "character_id,x\n,more\n", "line 2 has no character_id"),
+        ("retry", "", "names nobody"),
+        ("recover", "\n", "names nobody"),
+        ("recover", "character_id\n", "names nobody"),
+        ("migrate", "character_id\n", "names nobody"),
+        (
+            "retry",
+            "character_id\nmara\nbo\nmara\n",
+            "line 4 is the same character as line 2: 'mara'",
+        ),
+        (
+            "scene",
+            "character_id,scene_context\nmara,x\nmara,y\nmara,x\n",
+            "line 4 is the same scene as line 2",
+        ),
+        (
+            "reference",
+            "character_id,policy\nmara,\nbo,all\n",
+            "line 3: reference of character 'bo'",
+        ),
+        (
+            "scene",
+            '{"character_id": "mara", "scene_context": "x", "scene_type": 7}',
+            "choose one of",
+        ),
         ("retry", "character_id\nmara,more\n", "line 2 has too many cells"),
         ("retry", 'character_id\n"mara\n', "is not CSV"),
         ("retry", '{"character_id": 7}\n', "line 1 has no character_id"),
         ("retry", '{"character_id": "mara"}\n{"\n', "line 2 is not JSON"),
         ("retry", '{"character_id": "mara"}\n7\n', "line 2 is not a JSON object"),
-        ("retry", "character_id,prompt\nmara,A face.\n", "has no option 'prompt'"),
-        ("portfolio", "character_id,max_retries\nmara,many\n", "must be an integer"),
+        (
+            "retry",
+            "character_id,prompt\nmara,A face.\n",
+            "line 2: retry of character 'mara' has no op",
+        ),
+        (
+            "portfolio",
+            "character_id,max_retries\nmara,many\n",
+            "line 2: max_retries must be an int",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(
     world: Any, tmp_path: Path, work: str, text: str, told: str
 ) -> None:
     rows = csv_of(tmp_path / "in", text)
-    answer = world.run("bulk", work, "--characters", rows, "--json")
+    args = ("bulk", work, "--characters", rows, "--json")
+    there = ("--to-directory", tmp_path / "there")
+    answer = world.read(*args, *there) if work == "migrate" else world.run(*args)
     assert answer.code == 2
     assert told in answer.json["error"]["message"]
 
 
 def test_files_that_cannot_be_used(world: Any, tmp_path: Path) -> None:
     missing = world.run("bulk", "retry", "--characters", tmp_path / "none.csv")
-    assert (missing.code, "cannot be read" in missing.err) == (2, True)
+    assert (missing.code, "cannot be read: No such file" in missing.err) == (2, True)
+    (tmp_path / "in.bin").write_bytes(b"\xff")
+    binary = world.run("bulk", "retry", "--characters", tmp_path / "in.bin")
+    assert (binary.code, "is not UTF-8 text" in binary.err) == (2, True)
     rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
     written = world.run("bulk", "retry", "--characters", rows, "--out", tmp_path)
     assert (written.code, "cannot be written" in written.err) == (6, True)
     wrong = world.run_command("bulk", "retry", "--characters", rows, "-d", tmp_path / "nowhere")
     assert (wrong.code, "nothing of charimg's" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize("how", ["itself", "symlink", "hard link", "manifest"])
+def test_files_that_are_one(world: Any, tmp_path: Path, how: str) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    other = tmp_path / "other.csv"
+    args: tuple[str | Path, ...] = ("--out", other)
+    if how == "itself":
+        args = ("--out", tmp_path / "x" / ".." / "in.csv")
+    elif how == "symlink":
+        other.symlink_to(rows)
+    elif how == "hard link":
+        other.hardlink_to(rows)
+    else:
+        args = ("--out", other, "--manifest", other)
+    answer = world.run("bulk", "recover", "--characters", rows, *args)
+    assert (answer.code, "are the same file" in answer.err) == (2, True)
+    assert rows.read_text() == "character_id\nmara\n"
+
+
+def test_a_run_again_is_told_where_it_helps(world: Any, tmp_path: Path) -> None:
+    rows = csv_of(tmp_path / "in.csv", "character_id,scene_context\nnobody,She waits.\n")
+    hopeless = world.run("bulk", "scene", "--characters", rows)
+    assert hopeless.code == 7
+    assert "scene of 1 character\n" in hopeless.err
+    assert "Mend what is told above" in hopeless.err
+    assert "Run the same command again" not in hopeless.err
+    rows = csv_of(tmp_path / "in.csv", "character_id\nmara\n")
+    world.switch(generation_errors=1)
+    failed = world.run("bulk", "reference", "--characters", rows)
+    assert "without --manifest it does again what is done, too" in failed.err
 
 
 def test_a_bar_on_a_terminal(world: Any, tmp_path: Path) -> None:

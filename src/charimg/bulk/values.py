@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from ..errors import InvalidArgument
-from ..models import utcnow
+from ..models import ReferencePolicy, SceneType, utcnow
 
 __all__ = [
     "BulkCallback",
@@ -55,6 +55,10 @@ _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
     BulkWork.RECOVER: frozenset(),
     BulkWork.MIGRATE: frozenset(),
 }
+
+
+_CLOSED: Mapping[str, type[StrEnum]] = {"policy": ReferencePolicy, "scene_type": SceneType}
+"""Options that have few values."""
 
 
 class BulkOutcome(StrEnum):
@@ -212,10 +216,10 @@ class BulkReport:
 
 
 def check_task(work: BulkWork, task: BulkTask) -> None:
-    """Refuse options that the work does not have.
+    """Refuse options and values that the work does not have.
 
     Raises:
-        InvalidArgument: There is such an option, or a scene has no context.
+        InvalidArgument: There is such an option or value, or a scene has no context.
     """
     known = _OPTIONS[work]
     unknown = sorted(set(task.options) - known)
@@ -224,5 +228,12 @@ def check_task(work: BulkWork, task: BulkTask) -> None:
             f"{work} of character {task.character_id!r} has no option {unknown[0]!r}; there are: "
             f"{', '.join(sorted(known)) or 'none'}."
         )
+    for name, kinds in _CLOSED.items():
+        value = task.options.get(name)
+        if value is not None and value not in list(kinds):
+            raise InvalidArgument(
+                f"{work} of character {task.character_id!r}: there is no {name} {value!r}; choose "
+                f"one of: {', '.join(kinds)}."
+            )
     if work == BulkWork.SCENE and not task.options.get("scene_context"):
         raise InvalidArgument(f"The scene of character {task.character_id!r} has no scene_context.")

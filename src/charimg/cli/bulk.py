@@ -39,7 +39,7 @@ from .move import (
 )
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import Report, plain, reporting, table
-from .rows import check_writable, read_tasks, write_results
+from .rows import check_apart, check_writable, read_tasks, write_results
 from .session import Settings, suggesting
 
 __all__ = ["bulk"]
@@ -196,8 +196,12 @@ def bulk(
 
     What an earlier run had begun is recovered, and never asked for twice. Ctrl-C waits for the
     characters in flight. Exit code 7 when some are not done; run the same command again.
+
+    reference deletes every earlier image of every listed character first, unless the column policy
+    says keep-history or delete-after-success.
     """
     with reporting(as_json, interrupted=_AGAIN) as report:
+        check_apart(characters=characters, manifest=manifest, out=out)
         settings = Settings.of(directory, library_url, header)
         move = Move.of(
             settings,
@@ -217,7 +221,7 @@ def bulk(
             open_service = partial(settings.service, **options)
             scope = f"in {settings.places.metadata.identity}"
             run = partial(run_bulk, open_service=open_service, scope=scope)
-            tasks = _read(characters)
+            tasks = _read(characters, work)
             with open_service():
                 # What is configured wrongly is told once, not once per character.
                 pass
@@ -280,10 +284,10 @@ def _tell(report: Report, done: BulkReport, out: Path | None, *, again: bool) ->
     _sum_up(report, done, again=again)
 
 
-def _read(characters: str | None) -> list[BulkTask]:
+def _read(characters: str | None, work: BulkWork) -> list[BulkTask]:
     if characters is None:
         raise InvalidArgument("Give --characters, the file that says whose images they are.")
-    return read_tasks(characters)
+    return read_tasks(characters, work)
 
 
 def _moving(report: Report, move: Move, characters: str | None) -> list[BulkTask]:
@@ -291,7 +295,7 @@ def _moving(report: Report, move: Move, characters: str | None) -> list[BulkTask
     with move.stores() as (source, migration):
         move.tell(report)
         if characters is not None:
-            return read_tasks(characters)
+            return read_tasks(characters, BulkWork.MIGRATE)
         ids = set(migration.character_ids())
         if isinstance(source.directory, ListableCharacterDirectory):
             ids |= {each.id for each in source.directory.list_all()}
