@@ -262,7 +262,9 @@ def test_a_scheduler_that_does_not_answer(
     monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 3600))
     monkeypatch.setattr("charimg.bulk.dask._ANSWERING", 0.1)
     with DaskExecutor(client, patience=0.5) as executor:
-        error = error_of(executor.submit(_wait))
+        future = executor.submit(_wait)
+        assert not future.cancel()
+        error = error_of(future)
     assert isinstance(error, BrokenExecutor)
     assert "seen at work" in str(error)
 

@@ -35,17 +35,16 @@ class ClusterLost(CharimgError, BrokenExecutor):
 class _Call(Future[_T]):
     """A call of which the scheduler knows who has it."""
 
-    def __init__(self, executor: DaskExecutor) -> None:
+    def __init__(self, has_begun: Callable[[str], bool]) -> None:
         super().__init__()
-        self._executor = executor
-        self.key = f"charimg-{uuid4().hex}"
-        """A key of its own: a call never gets the result of an equal one."""
+        self._has_begun = has_begun
+        # A key of its own: a call never gets the result of an equal one.
+        self.key: str = f"charimg-{uuid4().hex}"
 
     def cancel(self) -> bool:
-        if self.done() or self._executor.has_begun(self.key) or not super().cancel():
+        if self.done() or self._has_begun(self.key):
             return self.cancelled()
-        self._executor.drop(self)
-        return True
+        return super().cancel()
 
 
 class DaskExecutor(Executor):
@@ -123,7 +122,7 @@ class DaskExecutor(Executor):
             self._lost = self._lost or _GONE
         if self._lost is not None:
             raise ClusterLost(self._lost)
-        future = _Call[_T](self)
+        future = _Call[_T](self._has_begun)
         self._calls[future] = None
         self._client.loop.add_callback(self._follow, future, partial(fn, *args, **kwargs))
         return future
@@ -146,7 +145,7 @@ class DaskExecutor(Executor):
                 with suppress(OSError):
                     self._client.close()
 
-    def has_begun(self, key: str) -> bool:
+    def _has_begun(self, key: str) -> bool:
         """Tell whether a worker has the call; it is taken to when the scheduler does not say."""
         asked = self._client.loop.asyncio_loop
         try:
@@ -157,36 +156,29 @@ class DaskExecutor(Executor):
             return True
         return any(key in keys for keys in working.values())
 
-    def drop(self, future: _Call[Any]) -> None:
-        """Let go of a call that was cancelled."""
-
-        def stop() -> None:
-            task = self._calls.get(future)
-            if task is not None:
-                task.cancel()
-
-        self._client.loop.add_callback(stop)
-
     async def _follow(self, future: _Call[Any], call: Callable[[], Any]) -> None:
         """Hand a call to the scheduler and wait for its end, in the client's loop."""
-        self._calls[future] = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task: Any = asyncio.current_task()
+        self._calls[future] = task
+        future.add_done_callback(
+            lambda ended: ended.cancelled() and loop.call_soon_threadsafe(task.cancel)
+        )
         if not self._watching:
             self._watching = True
             self._client.loop.add_callback(self._watch)
         try:
             result = await self._result(future.key, call)
         except asyncio.CancelledError:
-            # By `_lose` or `drop`, or because the client's loop ends.
-            if future.set_running_or_notify_cancel():
-                future.set_exception(ClusterLost(self._lost or _GONE))
+            # By `_lose` or `cancel`, or because the client's loop ends.
+            end = partial(future.set_exception, ClusterLost(self._lost or _GONE))
         except BaseException as error:  # noqa: BLE001 - it belongs to the call
-            if future.set_running_or_notify_cancel():
-                future.set_exception(error)
+            end = partial(future.set_exception, error)
         else:
-            if future.set_running_or_notify_cancel():
-                future.set_result(result)
-        finally:
-            del self._calls[future]
+            end = partial(future.set_result, result)
+        if future.set_running_or_notify_cancel():
+            end()
+        del self._calls[future]
 
     async def _result(self, key: str, call: Callable[[], Any]) -> Any:
         if self._lost is not None:
@@ -253,5 +245,5 @@ def _check(dask: Any, address: str) -> None:
 
 def _seen(gathered: asyncio.Future[Any]) -> None:
     """Look at how it ended, so that nothing is told of it where nobody waits any more."""
-    if not gathered.cancelled():
+    with suppress(asyncio.CancelledError):
         gathered.exception()
