@@ -49,6 +49,10 @@ class Sight:
         spans = [each for each in self.spans() if is_below(each, parent)]
         return sorted(spans, key=lambda span: span.start_time or 0)
 
+    def text(self) -> str:
+        """Return all that the spans say, as an exporter would write it."""
+        return "\n".join(span.to_json() for span in self.spans())
+
     def metrics(self) -> dict[str, Any]:
         """Return every metric by its name."""
         data = self._reader.get_metrics_data()

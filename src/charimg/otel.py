@@ -159,30 +159,28 @@ class OpenTelemetryHook:
         attributes: Mapping[str, str | int],
         *,
         code: str | None = None,
-        message: str | None = None,
     ) -> None:
         running = self._context.get_value(self._key)
         if not isinstance(running, _Running) or running.operation_id != event.operation_id:
             # It ends in another context than it began in, and its span cannot be told from others.
             return
         running.span.set_attributes(attributes)
-        self._close(running.span, code, message)
+        self._close(running.span, code)
         self._context.detach(running.token)
 
-    def _close(
-        self, span: Span, code: str | None, message: str | None = None, end: int | None = None
-    ) -> None:
+    def _close(self, span: Span, code: str | None, end: int | None = None) -> None:
         if code is not None:
             span.set_attributes(_failure(code))
-            span.set_status(self._trace.StatusCode.ERROR, message)
+            # Never the error's message: it may name a URL.
+            span.set_status(self._trace.StatusCode.ERROR, code)
         span.end(end)
 
     def _finish_operation(self, event: OperationFinished | OperationFailed) -> None:
         labels = {"charimg.operation.kind": str(event.kind)}
         told: dict[str, str | int] = {}
-        code = message = None
+        code = None
         if isinstance(event, OperationFailed):
-            code, message = event.code, event.error
+            code = event.code
             labels |= _failure(code)
         else:
             told["charimg.images.stored"] = event.stored
@@ -190,7 +188,7 @@ class OpenTelemetryHook:
             told["charimg.images.removed"] = event.removed
         # Before the span ends, so that a measurement can be traced to it.
         self._operations.record(event.duration_ms / 1000, labels)
-        self._end(event, told, code=code, message=message)
+        self._end(event, told, code=code)
 
     def _finish_recovery(self, event: RecoveryFinished) -> None:
         labels = {

@@ -13,6 +13,7 @@ from attrs import evolve
 from charimg import (
     AsyncMigration,
     CharacterImage,
+    CharacterNotFound,
     CharacterReference,
     ConfigurationError,
     GenerationInProgress,
@@ -208,6 +209,21 @@ async def test_characters_are_copied_once_and_never_overwritten() -> None:
         ),
     )
     assert (await copying.run()).characters == 2, "a read-only directory is left alone"
+
+
+async def test_one_that_nobody_knows_is_refused_and_one_that_was_forgotten_goes() -> None:
+    world = await full_world()
+    target = Stores(
+        world,
+        directory=AsyncMemoryCharacterDirectory(),
+        metadata=AsyncMemoryMetadataRepository(),
+    )
+    with pytest.raises(CharacterNotFound, match="'nobody'"):
+        await AsyncMigration(source=world, target=target).run([LENA, "nobody"])
+    assert await records(target.metadata) == []
+    forgetful = Stores(world, directory=AsyncMemoryCharacterDirectory())
+    report = await AsyncMigration(source=forgetful, target=target).run([LENA])
+    assert report.outcomes["copied"] == 5
 
 
 async def test_what_is_refused() -> None:

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from charimg import (
     CharacterImage,
+    CharacterNotFound,
     CharacterReference,
     ConfigurationError,
     GenerationInProgress,
@@ -205,6 +206,21 @@ def test_characters_are_copied_once_and_never_overwritten() -> None:
         ),
     )
     assert (copying.run()).characters == 2, "a read-only directory is left alone"
+
+
+def test_one_that_nobody_knows_is_refused_and_one_that_was_forgotten_goes() -> None:
+    world = full_world()
+    target = Stores(
+        world,
+        directory=MemoryCharacterDirectory(),
+        metadata=MemoryMetadataRepository(),
+    )
+    with pytest.raises(CharacterNotFound, match="'nobody'"):
+        Migration(source=world, target=target).run([LENA, "nobody"])
+    assert records(target.metadata) == []
+    forgetful = Stores(world, directory=MemoryCharacterDirectory())
+    report = Migration(source=forgetful, target=target).run([LENA])
+    assert report.outcomes["copied"] == 5
 
 
 def test_what_is_refused() -> None:

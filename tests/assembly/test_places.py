@@ -121,6 +121,22 @@ def test_places_that_are_spelled_differently(tmp_path: Path) -> None:
     assert here.is_at(Place(backend="sqlite", path=tmp_path / "link" / "." / "x.sqlite"))
     assert not here.is_at(Place(backend="sqlite", path=tmp_path / "y.sqlite"))
     assert not here.is_at(Place(backend="file", path=tmp_path / "x.sqlite"))
+    linked = Place(backend="sqlite", path=tmp_path / "link" / "x.sqlite")
+    assert linked.identity == here.identity == str(tmp_path / "x.sqlite")
+
+
+def test_what_a_manifest_calls_a_server() -> None:
+    one, same, other = (
+        parse_place(url, places.METADATA).identity
+        for url in (
+            "postgresql://me:hush@localhost/studio",
+            "postgres://127.0.0.1:5432/studio",
+            "postgresql://me:hush@localhost/other",
+        )
+    )
+    assert one == same != other
+    assert one.startswith("postgresql:")
+    assert "hush" not in one
 
 
 @pytest.mark.parametrize(

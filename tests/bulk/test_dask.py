@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,7 @@ def gate() -> Iterator[threading.Event]:
 def test_the_end_waits_for_what_was_handed_out(client: Any, gate: threading.Event) -> None:
     with DaskExecutor(client) as executor:
         future = executor.submit(_wait)
+        wait_until(lambda: any(client.processing().values()))
         assert not future.cancel()
         threading.Timer(0.2, gate.set).start()
     assert future.done()
@@ -188,6 +190,35 @@ def test_a_cluster_without_workers(stage: Stage) -> None:
     assert {each.message for each in report.results} == {report.stopped}
     assert report.codes == {"WORKER_LOST": 2}
     assert stage.counters.scene_posts == 0
+
+
+def test_what_no_worker_has_can_be_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        local(n_workers=0) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+    ):
+        dropped, kept = executor.submit(pow, 2, 3), executor.submit(pow, 2, 4)
+        assert dropped.cancel()
+        assert dropped.cancel()
+        assert wait([dropped], SECONDS).done == {dropped}
+        cluster.scale(1)
+        assert kept.result(SECONDS) == 16
+        assert not kept.cancel()
+    gc.collect()
+    assert [each.getMessage() for each in caplog.records if each.name == "asyncio"] == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "foo://127.0.0.1:1", "http://127.0.0.1:1", "tls://127.0.0.1:1", "tcp://h:p", ""],
+)
+def test_what_is_no_address_makes_no_client(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr("distributed.Client", lambda *args, **_: made.append(args))
+    with pytest.raises(ConfigurationError, match=r"tcp://scheduler:8786|name none"):
+        DaskExecutor.connect(address)
+    assert made == []
 
 
 def test_workers_may_come_later() -> None:

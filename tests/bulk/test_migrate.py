@@ -143,6 +143,15 @@ def test_what_cannot_be_copied_is_counted_and_taken_up_again(
     assert [len(mover.keys(each)) for each in ids] == [SHOTS + 1, SHOTS + 2]
 
 
+def test_a_character_that_nobody_knows_is_a_failure(
+    stage: Stage, mover: Mover, threads: Executor
+) -> None:
+    (one,) = portfolios(stage, "a")
+    report = mover([one, "nobody"], threads)
+    assert report.codes == {"CHARACTER_NOT_FOUND": 1}
+    assert [each.outcome for each in report.results] == [BulkOutcome.DONE, BulkOutcome.FAILED]
+
+
 def test_a_killed_worker_is_taken_up_by_the_next_run(stage: Stage, mover: Mover) -> None:
     ids = portfolios(stage, "a", "b", "c", "d")
     with pool() as executor:

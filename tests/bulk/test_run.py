@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import (
     BrokenExecutor,
@@ -86,6 +87,7 @@ def test_references_then_scenes(stage: Stage, bulk: Bulk, tmp_path: Path) -> Non
         assert each.images == (image.id,)
         assert each.operation_id is not None
         assert each.duration_ms > 0
+        assert each.ended_at >= stage.images(each.character_id)[0].created_at
     assert stage.images("a")[0].prompt == "An exact face."
     scenes = [scene(each, context) for each in ids for context in ("She waits.", "She runs.")]
     done = bulk("scene", scenes, manifest=tmp_path / "scenes.jsonl")
@@ -398,9 +400,12 @@ def test_progress_and_an_end_by_the_callback(stage: Stage, bulk: Bulk) -> None:
     assert [(each.done, each.total) for each in told] == [(0, 3), (1, 3), (2, 3)]
     assert (told[0].result, told[0].remaining_seconds, told[0].rate) == (None, None, 0)
     assert told[1].remaining_seconds == pytest.approx(2 / told[1].rate)
+    assert [each.in_flight for each in told] == [0, 0, 0]
     told.clear()
     report = bulk("scene", map(scene, ids), on_progress=told.append)
     assert (report.complete, report.skipped) == (True, 2)
+    assert [each.character_id for each in told[0].earlier] == ["a", "b"]
+    assert told[1].earlier == ()
     assert [each.done for each in told] == [2, 3]
     assert stage.counters.scene_posts == 3
 
@@ -424,6 +429,45 @@ def test_an_interruption_cancels_what_has_not_begun(stage: Stage, bulk: Bulk) ->
     assert never[0].cancelled()
 
 
+def test_what_is_in_flight_at_an_interruption_ends_and_is_written_down(
+    stage: Stage, bulk: Bulk
+) -> None:
+    ids = stage.references("a", "b", "c", "d", "e")
+    told: list[BulkProgress] = []
+    gate = threading.Event()
+
+    @contextmanager
+    def gated() -> Iterator[CharacterImageService]:
+        with stage.opener()() as service:
+            recover = service.recover
+
+            def waiting(character_id: str) -> Any:
+                if character_id != "a":
+                    gate.wait(60)
+                return recover(character_id)
+
+            service.recover = waiting  # type: ignore[method-assign, assignment]
+            yield service
+
+    def stop(progress: BulkProgress) -> None:
+        told.append(progress)
+        if progress.ending:
+            gate.set()
+        elif progress.result is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bulk("scene", map(scene, ids), open_service=gated, on_progress=stop, in_flight=3)
+    # One of the three was on its way, and one may have been waiting for a thread.
+    assert [each.ending for each in told] == [False, False, *[True] * (len(told) - 2)]
+    assert told[2].result is None
+    assert told[2].in_flight == len(told) - 3 > 0
+    assert stage.counters.scene_posts == 1 + told[2].in_flight
+    report = bulk("scene", map(scene, ids))
+    assert (report.complete, report.skipped) == (True, 1 + told[2].in_flight)
+    assert stage.counters.scene_posts == len(ids)
+
+
 @pytest.mark.parametrize(
     ("work", "tasks", "options", "told"),
     [
@@ -433,6 +477,12 @@ def test_an_interruption_cancels_what_has_not_begun(stage: Stage, bulk: Bulk) ->
         ("portfolio", [scene("a")], {}, "no option 'scene_context'"),
         ("recover", [scene("a")], {}, "there are: none"),
         ("scene", ["a"], {}, "has no scene_context"),
+        (
+            "reference",
+            [BulkTask(character_id="a", options={"policy": "all"})],
+            {},
+            "no policy 'all'; choose one of: delete-all, delete-after-success, keep-history",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -452,6 +502,14 @@ def test_the_values_pickle() -> None:
 
 
 # The manifest
+
+
+def test_a_manifest_is_that_of_one_place(bulk: Bulk) -> None:
+    assert bulk("recover", [], scope="in old").complete
+    for scope, called in (("in new", "in new"), (None, "of no place that is told")):
+        with pytest.raises(InvalidArgument, match=f"of recover, in old, not {called}; give anoth"):
+            bulk("recover", [], scope=scope)
+    assert bulk("recover", [], scope="in old").complete
 
 
 def test_a_manifest_holds_no_prompt(stage: Stage, bulk: Bulk) -> None:

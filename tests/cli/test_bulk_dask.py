@@ -140,7 +140,8 @@ def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[s
     process.send_signal(signal.SIGINT)
     ended = finish(process)
     assert ended.code == 130
-    assert "the same command goes on where it was" in ended.err
+    assert "Waiting for 2 in flight" in ended.err
+    assert "Run the same command again" in ended.err
     assert "Traceback" not in ended.err
     drawn = world.counters["scenePosts"]
     assert len(scenes(world)) == drawn < 6
@@ -148,6 +149,28 @@ def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[s
     assert again.code == 0, again.err
     assert scenes(world) == ALL
     assert world.counters["scenePosts"] == 6
+
+
+def test_a_cluster_without_workers_is_told_and_let_go(
+    world: Any, cluster: Cluster, command: list[str | Path]
+) -> None:
+    process = start(*command, "--dask", cluster.address, "--limit", "2")
+    assert process.stderr is not None
+    while "has no workers yet" not in (line := process.stderr.readline()):
+        assert line
+    with Client(cluster.address, set_as_default=False) as client:
+        wait_until(lambda: client.run_on_scheduler(_tasks) == 2)
+    process.send_signal(signal.SIGINT)
+    ended = finish(process)
+    assert ended.code == 130
+    assert "Stopped: Interrupted. 6 are left." in ended.err
+    assert "Traceback" not in ended.err
+    assert "AllExit" not in ended.err
+    assert world.counters["scenePosts"] == 0
+
+
+def _tasks(dask_scheduler: Any) -> int:
+    return len(dask_scheduler.tasks)
 
 
 def test_what_makes_no_sense_is_refused(

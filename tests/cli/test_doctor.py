@@ -34,6 +34,7 @@ def test_all_is_well(world: Any) -> None:
     assert answer.json["versions"]["charimg"] == __version__
     assert answer.json["versions"]["python"].count(".") == 2
     assert answer.json["versions"]["httpx"]
+    assert answer.json["versions"]["distributed"]
 
 
 def test_the_table_tells_people(world: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 from urllib.request import url2pathname
@@ -72,6 +73,14 @@ class Place:
         if self.url:
             return identity_of(self.backend, self.url) == identity_of(other.backend, other.url)
         return self.path.resolve() == other.path.resolve()
+
+    @property
+    def identity(self) -> str:
+        """One text for one place, however it is spelled; nothing in it is secret."""
+        if not self.url:
+            return str(self.path.resolve())
+        known = repr(identity_of(self.backend, self.url))
+        return f"{self.backend}:{sha256(known.encode()).hexdigest()[:16]}"
 
     def holds(self, other: Place) -> bool:
         """Tell whether the other place is below this one's directory."""

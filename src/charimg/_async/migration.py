@@ -13,7 +13,13 @@ from attrs import evolve, frozen
 
 from .._concurrency import asurely
 from .._owner import new_owner
-from ..errors import CharimgError, ConfigurationError, MediaNotFound, PreconditionError
+from ..errors import (
+    CharacterNotFound,
+    CharimgError,
+    ConfigurationError,
+    MediaNotFound,
+    PreconditionError,
+)
 from ..journal import Lease
 from ..migration import MigratedImage, MigrationCallback, MigrationOutcome, MigrationReport
 from ..models import CharacterImage, Media, Upload
@@ -126,6 +132,8 @@ class AsyncMigration:
         of reach does.
 
         Raises:
+            CharacterNotFound: The source neither knows one that is named nor has records of it;
+                nothing was copied.
             PreconditionError: A character has unfinished operations in the source: run `recover`
                 first.
             GenerationInProgress: Somebody works on a character.
@@ -133,6 +141,8 @@ class AsyncMigration:
             ConfigurationError: See `character_ids`.
         """
         ids = await self.character_ids() if character_ids is None else tuple(character_ids)
+        for character_id in () if character_ids is None else ids:
+            await self._check_known(character_id)
         if self._copy_characters:
             await self._characters(ids if character_ids is not None else None)
         images: list[MigratedImage] = []
@@ -156,6 +166,15 @@ class AsyncMigration:
         if character_ids is None:
             extra += await self._elsewhere(ids)
         return MigrationReport.of(images, characters=len(ids), operations=operations, extra=extra)
+
+    async def _check_known(self, character_id: str) -> None:
+        if await self._source.directory.get(character_id) is not None:
+            return
+        if not (await self._source.metadata.list(character_id, limit=1)).total:
+            raise CharacterNotFound(
+                f"The source knows no character {character_id!r} and has no image of it. Check the "
+                "id."
+            )
 
     async def _elsewhere(self, ids: Sequence[str]) -> int:
         """Count the target's records of characters that the source has none of."""

@@ -32,13 +32,29 @@ class ClusterLost(CharimgError, BrokenExecutor):
     """The cluster does no work any more."""
 
 
+class _Call(Future[_T]):
+    """A call of which the scheduler knows who has it."""
+
+    def __init__(self, executor: DaskExecutor) -> None:
+        super().__init__()
+        self._executor = executor
+        self.key = f"charimg-{uuid4().hex}"
+        """A key of its own: a call never gets the result of an equal one."""
+
+    def cancel(self) -> bool:
+        if self.done() or self._executor.has_begun(self.key) or not super().cancel():
+            return self.cancelled()
+        self._executor.drop(self)
+        return True
+
+
 class DaskExecutor(Executor):
     """Runs calls on the workers of a Dask cluster.
 
     A call whose worker is lost, or whose result is lost with it, is run again by another one. One
     that has lost more workers than the scheduler's ``allowed-failures`` ends with ``KilledWorker``.
     When the scheduler is lost, or no worker works on anything for a while, all calls end with
-    `concurrent.futures.BrokenExecutor`. A call cannot be cancelled once it is handed out.
+    `concurrent.futures.BrokenExecutor`. A call can be cancelled until a worker has it.
 
     Args:
         client: A client that is connected, and that is not asynchronous. The caller closes it.
@@ -50,7 +66,7 @@ class DaskExecutor(Executor):
         # Its methods have no types.
         self._client: Any = client
         self._patience = patience
-        self._calls: dict[Future[Any], asyncio.Task[Any] | None] = {}
+        self._calls: dict[_Call[Any], asyncio.Task[Any] | None] = {}
         self._watching = False
         self._lost: str | None = None
         self._closed = False
@@ -70,15 +86,16 @@ class DaskExecutor(Executor):
                 (``pip install 'charimg[bulk]'``).
         """
         try:
-            from distributed import Client
+            import distributed
         except ImportError as error:
             raise ConfigurationError(
                 "A Dask cluster needs the package distributed: pip install 'charimg[bulk]'."
             ) from error
+        # It brings no types.
+        dask: Any = distributed
         try:
-            # It brings no types.
-            opened: Any = Client
-            client = opened(address, set_as_default=False, timeout=_CONNECTING)
+            _check(dask, address)
+            client = dask.Client(address, set_as_default=False, timeout=_CONNECTING)
         except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             raise ConfigurationError(
                 f"No Dask scheduler answers at {address!r} ({type(error).__name__}). It must be "
@@ -106,9 +123,7 @@ class DaskExecutor(Executor):
             self._lost = self._lost or _GONE
         if self._lost is not None:
             raise ClusterLost(self._lost)
-        future: Future[_T] = Future()
-        # Whether a worker has begun with it is not known here, so it counts as begun.
-        future.set_running_or_notify_cancel()
+        future = _Call[_T](self)
         self._calls[future] = None
         self._client.loop.add_callback(self._follow, future, partial(fn, *args, **kwargs))
         return future
@@ -131,30 +146,58 @@ class DaskExecutor(Executor):
                 with suppress(OSError):
                     self._client.close()
 
-    async def _follow(self, future: Future[Any], call: Callable[[], Any]) -> None:
+    def has_begun(self, key: str) -> bool:
+        """Tell whether a worker has the call; it is taken to when the scheduler does not say."""
+        asked = self._client.loop.asyncio_loop
+        try:
+            working = asyncio.run_coroutine_threadsafe(self._working(), asked).result(
+                2 * _ANSWERING
+            )
+        except (OSError, RuntimeError):
+            return True
+        return any(key in keys for keys in working.values())
+
+    def drop(self, future: _Call[Any]) -> None:
+        """Let go of a call that was cancelled."""
+
+        def stop() -> None:
+            task = self._calls.get(future)
+            if task is not None:
+                task.cancel()
+
+        self._client.loop.add_callback(stop)
+
+    async def _follow(self, future: _Call[Any], call: Callable[[], Any]) -> None:
         """Hand a call to the scheduler and wait for its end, in the client's loop."""
         self._calls[future] = asyncio.current_task()
         if not self._watching:
             self._watching = True
             self._client.loop.add_callback(self._watch)
         try:
-            future.set_result(await self._result(call))
+            result = await self._result(future.key, call)
         except asyncio.CancelledError:
-            # By `_lose`, or because the client's loop ends.
-            future.set_exception(ClusterLost(self._lost or _GONE))
+            # By `_lose` or `drop`, or because the client's loop ends.
+            if future.set_running_or_notify_cancel():
+                future.set_exception(ClusterLost(self._lost or _GONE))
         except BaseException as error:  # noqa: BLE001 - it belongs to the call
-            future.set_exception(error)
+            if future.set_running_or_notify_cancel():
+                future.set_exception(error)
+        else:
+            if future.set_running_or_notify_cancel():
+                future.set_result(result)
         finally:
             del self._calls[future]
 
-    async def _result(self, call: Callable[[], Any]) -> Any:
+    async def _result(self, key: str, call: Callable[[], Any]) -> Any:
         if self._lost is not None:
             raise ClusterLost(self._lost)
-        # A key of its own: a call never gets the result of an equal one.
-        task = self._client.submit(call, key=f"charimg-{uuid4().hex}", pure=False)
+        task = self._client.submit(call, key=key, pure=False)
+        # This waits on when the result was lost and has to be computed again. When it is not
+        # waited for any more it ends by itself, by the release; cancelled, it leaves tasks behind.
+        gathered = asyncio.ensure_future(self._client.gather(task, asynchronous=True))
+        gathered.add_done_callback(_seen)
         try:
-            # This waits on when the result was lost and has to be computed again.
-            return await self._client.gather(task, asynchronous=True)
+            return await asyncio.shield(gathered)
         except Exception as error:
             if task.status == "error":
                 raise
@@ -172,6 +215,11 @@ class DaskExecutor(Executor):
                 if task is not None and task is not asyncio.current_task():
                     task.cancel()
 
+    async def _working(self) -> dict[str, Any]:
+        """Ask which worker has which calls; a scheduler that does not answer is a TimeoutError."""
+        working: dict[str, Any] = await asyncio.wait_for(self._client.processing(), _ANSWERING)
+        return working
+
     async def _watch(self) -> None:
         """Give up when no worker is seen at work for too long."""
         busy = time.monotonic()
@@ -180,7 +228,7 @@ class DaskExecutor(Executor):
             working: dict[str, Any] = {}
             # A scheduler that does not answer shows nobody at work.
             with suppress(OSError):
-                working = await asyncio.wait_for(self._client.processing(), _ANSWERING)
+                working = await self._working()
             if any(working.values()):
                 busy = time.monotonic()
             elif time.monotonic() - busy > self._patience:
@@ -189,3 +237,21 @@ class DaskExecutor(Executor):
                     f"seconds, though there is work; it has {len(working)} workers."
                 )
         self._watching = False
+
+
+def _check(dask: Any, address: str) -> None:
+    """Refuse what a client would fail with half made, and then not let go of for a long time."""
+    if address.startswith("inproc://"):
+        return
+    dask.comm.get_address_host_port(address)
+    arguments = dask.Security().get_connection_args("client")
+    if address.startswith(("tls://", "wss://")) and arguments.get("ssl_context") is None:
+        raise ConfigurationError(
+            f"{address!r} needs certificates, and Dask's settings (distributed.comm.tls) name none."
+        )
+
+
+def _seen(gathered: asyncio.Future[Any]) -> None:
+    """Look at how it ended, so that nothing is told of it where nobody waits any more."""
+    if not gathered.cancelled():
+        gathered.exception()

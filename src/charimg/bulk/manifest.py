@@ -20,6 +20,7 @@ from .values import BulkResult, BulkWork
 __all__ = ["Manifest"]
 
 _VERSION = 1
+_NOWHERE = "of no place that is told"
 _holding = Lock()
 _held: set[Path] = set()
 """What runs of this process have: its locks keep only other processes away, and closing the file a
@@ -31,25 +32,28 @@ class _Head:
     charimg_bulk: int
     work: str
     begun_at: datetime
+    scope: str | None = None
 
 
 class Manifest:
     """The file, open and locked for one run.
 
-    Its first line tells the work and when it began; every other line is the result of a task, and
-    of several for one task the last counts. A line that a crash has cut off is dropped.
+    Its first line tells the work, where it is done and when it began; every other line is the
+    result of a task, and of several for one task the last counts. A line that a crash has cut off
+    is dropped.
 
     Args:
         path: The file; made if it is missing.
         work: What is done.
+        scope: Where it is done.
 
     Raises:
         ConfigurationError: It cannot be opened, or another run has it.
-        InvalidArgument: It is that of another work.
+        InvalidArgument: It is that of another work, or of the same one elsewhere.
         StorageError: It is damaged, or was written by something else.
     """
 
-    def __init__(self, path: Path, work: BulkWork) -> None:
+    def __init__(self, path: Path, work: BulkWork, scope: str | None = None) -> None:
         self._path = path
         with ExitStack() as owned:
             self._hold(owned)
@@ -60,7 +64,7 @@ class Manifest:
                     f"The manifest {str(path)!r} cannot be opened: {error.strerror}."
                 ) from error
             self._lock()
-            self._read(work)
+            self._read(work, scope)
             self._owned = owned.pop_all()
 
     def _hold(self, owned: ExitStack) -> None:
@@ -88,7 +92,7 @@ class Manifest:
         except OSError as error:
             raise self._taken() from error
 
-    def _read(self, work: BulkWork) -> None:
+    def _read(self, work: BulkWork, scope: str | None) -> None:
         self._file.seek(0)
         whole, newline, _ = self._file.read().rpartition(b"\n")
         self._file.truncate(len(whole) + len(newline))
@@ -96,7 +100,9 @@ class Manifest:
         self.results: dict[str, BulkResult] = {}
         if not lines:
             self.begun_at: datetime = utcnow()
-            self._write(_Head(charimg_bulk=_VERSION, work=work.value, begun_at=self.begun_at))
+            self._write(
+                _Head(charimg_bulk=_VERSION, work=work, begun_at=self.begun_at, scope=scope)
+            )
             return
         head = self._parse(_Head, lines[0], 1)
         if head.charimg_bulk != _VERSION:
@@ -105,6 +111,11 @@ class Manifest:
             raise InvalidArgument(
                 f"The manifest {str(self._path)!r} is that of {head.work}, not of {work}; give "
                 "another one."
+            )
+        if head.scope != scope:
+            raise InvalidArgument(
+                f"The manifest {str(self._path)!r} is that of {work}, {head.scope or _NOWHERE}, "
+                f"not {scope or _NOWHERE}; give another one."
             )
         self.begun_at = head.begun_at
         for number, line in enumerate(lines[1:], start=2):

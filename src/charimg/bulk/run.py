@@ -38,6 +38,7 @@ def run_bulk(
     open_migration: OpenMigration | None = None,
     in_flight: int = 4,
     manifest: str | PathLike[str] | None = None,
+    scope: str | None = None,
     on_progress: BulkCallback | None = None,
 ) -> BulkReport:
     """Do one work over many characters.
@@ -58,6 +59,8 @@ def run_bulk(
             `Migration` of them.
         in_flight: How many characters are handed out at once at most, over all workers.
         manifest: A file that remembers what is done. Without one a second run begins anew.
+        scope: Where the work is done, as a text for people: ``"from old to new"`` for a migration.
+            A manifest of another scope is refused. It is written down, so no password.
         on_progress: Told how far it is.
 
     Returns:
@@ -66,8 +69,10 @@ def run_bulk(
         out, and results are missing for the rest; ``stopped`` says why.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C. What had not begun was cancelled; what had was waited for and is
+            in the manifest. A second one comes through at once.
         InvalidArgument: No such work or option, nothing or the wrong thing to open, a character is
-            there twice, or the manifest is that of another work.
+            there twice, or the manifest is that of another work or scope.
         ConfigurationError: The manifest cannot be opened, or another run has it.
         StorageError: The manifest is damaged, or takes nothing.
     """
@@ -76,7 +81,7 @@ def run_bulk(
         raise InvalidArgument(f"in_flight must be at least 1, not {in_flight}.")
     call = _call(chosen, open_service, open_migration)
     asked = _asked(chosen, tasks)
-    with _opened(manifest, chosen) as book:
+    with _opened(manifest, chosen, scope) as book:
         run = _Run(chosen, asked, call, executor, in_flight, book, on_progress)
         return run.to_end()
 
@@ -121,22 +126,45 @@ class _Run:
         self.running: dict[Future[BulkResult], Job] = {}
         self.put_off: set[str] = set()
         self.stopped: str | None = None
+        self.ending = False
         self.begun = time.monotonic()
 
     def to_end(self) -> BulkReport:
-        self.tell(None)
         try:
+            self.tell(None, tuple(self.results.values()))
             self.hand_out()
             while self.running:
-                ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    self.ended(self.running.pop(future), future)
+                self.wait()
                 self.hand_out()
+        except KeyboardInterrupt:
+            self.end()
+            raise
         finally:
             for future in self.running:
                 future.cancel()
         results = [self.results[key] for key in self.tasks if key in self.results]
         return BulkReport.of(len(self.tasks), self.skipped, results, stopped=self.stopped)
+
+    def wait(self) -> None:
+        """Wait for the next ends."""
+        ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        for future in ended:
+            # Only then taken out, so that Ctrl-C amid this loses nothing.
+            self.ended(self.running[future], future)
+            del self.running[future]
+
+    def end(self) -> None:
+        """Cancel what has not begun, and wait for the rest."""
+        self.ending = True
+        self.running = {
+            future: job
+            for future, job in self.running.items()
+            if job.task.key not in self.results and not future.cancel()
+        }
+        if self.running:
+            self.tell(None)
+        while self.running:
+            self.wait()
 
     def hand_out(self) -> None:
         while self.ready and self.stopped is None and len(self.running) < self.in_flight:
@@ -168,12 +196,12 @@ class _Run:
             self.stopped = _said(error)
 
     def settle(self, result: BulkResult) -> None:
-        self.results[result.key] = result
         if self.manifest is not None:
             self.manifest.add(result)
+        self.results[result.key] = result
         self.tell(result)
 
-    def tell(self, result: BulkResult | None) -> None:
+    def tell(self, result: BulkResult | None, earlier: tuple[BulkResult, ...] = ()) -> None:
         if self.on_progress is None:
             return
         done, total = len(self.results), len(self.tasks)
@@ -185,6 +213,9 @@ class _Run:
                 total=total,
                 rate=rate,
                 remaining_seconds=(total - done) / rate if rate else None,
+                in_flight=sum(not future.done() for future in self.running),
+                ending=self.ending,
+                earlier=earlier,
             )
         )
 
@@ -240,11 +271,13 @@ def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTas
 
 
 @contextmanager
-def _opened(path: str | PathLike[str] | None, work: BulkWork) -> Iterator[Manifest | None]:
+def _opened(
+    path: str | PathLike[str] | None, work: BulkWork, scope: str | None
+) -> Iterator[Manifest | None]:
     if path is None:
         yield None
         return
-    manifest = Manifest(Path(path), work)
+    manifest = Manifest(Path(path), work, scope)
     try:
         yield manifest
     finally:

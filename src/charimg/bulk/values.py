@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from attrs import field, frozen
 
 from ..errors import InvalidArgument
-from ..models import utcnow
+from ..models import ReferencePolicy, SceneType, utcnow
 
 __all__ = [
     "BulkCallback",
@@ -55,6 +55,10 @@ _OPTIONS: Mapping[BulkWork, frozenset[str]] = {
     BulkWork.RECOVER: frozenset(),
     BulkWork.MIGRATE: frozenset(),
 }
+
+
+_CLOSED: Mapping[str, type[StrEnum]] = {"policy": ReferencePolicy, "scene_type": SceneType}
+"""Options that have few values."""
 
 
 class BulkOutcome(StrEnum):
@@ -132,11 +136,14 @@ class BulkProgress:
     """How far a run has come.
 
     Attributes:
-        result: The task that has ended just now; ``None`` at the beginning.
+        result: The task that has ended just now; ``None`` at the beginning, and at Ctrl-C.
         done: How many tasks have ended, those of earlier runs included.
         total: How many there are.
         rate: Tasks per second of this run.
         remaining_seconds: How long the others will take at this rate; ``None`` until one has ended.
+        in_flight: How many are handed out and have not ended.
+        ending: Whether no more are handed out, by Ctrl-C: those in flight are waited for.
+        earlier: The results of earlier runs; at the beginning alone.
     """
 
     result: BulkResult | None
@@ -144,10 +151,13 @@ class BulkProgress:
     total: int
     rate: float
     remaining_seconds: float | None
+    in_flight: int = 0
+    ending: bool = False
+    earlier: tuple[BulkResult, ...] = field(default=(), repr=False)
 
 
 class BulkCallback(Protocol):
-    """Told of the beginning and of every end. An exception in it ends the run."""
+    """Told of the beginning, every end, and Ctrl-C. An exception in it ends the run."""
 
     def __call__(self, progress: BulkProgress, /) -> None:
         """Receive how far it is; return quickly."""
@@ -206,10 +216,10 @@ class BulkReport:
 
 
 def check_task(work: BulkWork, task: BulkTask) -> None:
-    """Refuse options that the work does not have.
+    """Refuse options and values that the work does not have.
 
     Raises:
-        InvalidArgument: There is such an option, or a scene has no context.
+        InvalidArgument: There is such an option or value, or a scene has no context.
     """
     known = _OPTIONS[work]
     unknown = sorted(set(task.options) - known)
@@ -218,5 +228,12 @@ def check_task(work: BulkWork, task: BulkTask) -> None:
             f"{work} of character {task.character_id!r} has no option {unknown[0]!r}; there are: "
             f"{', '.join(sorted(known)) or 'none'}."
         )
+    for name, kinds in _CLOSED.items():
+        value = task.options.get(name)
+        if value is not None and value not in list(kinds):
+            raise InvalidArgument(
+                f"{work} of character {task.character_id!r}: there is no {name} {value!r}; choose "
+                f"one of: {', '.join(kinds)}."
+            )
     if work == BulkWork.SCENE and not task.options.get("scene_context"):
         raise InvalidArgument(f"The scene of character {task.character_id!r} has no scene_context.")

@@ -16,7 +16,7 @@ from .._sync.service import CharacterImageService
 from ..errors import CharacterLibraryError, CharimgError, GenerationInProgress, ImageNotFound
 from ..journal import Operation, OperationKind, OperationState, Recovered, RecoveryReport
 from ..migration import MigratedImage, MigrationOutcome
-from ..models import CharacterImage, GenerationResult, ImageStatus, PortfolioResult
+from ..models import CharacterImage, GenerationResult, ImageStatus, PortfolioResult, utcnow
 from .values import BulkOutcome, BulkResult, BulkTask, BulkWork
 
 __all__ = ["Job", "OpenMigration", "OpenService", "code_of", "move", "perform"]
@@ -84,7 +84,8 @@ def _ended(
             result = work(opened, job, result)
     except Exception as error:  # noqa: BLE001 - one character must not end the others' work
         result = _failed(result, error)
-    return evolve(result, duration_ms=(time.perf_counter() - begun) * 1000)
+    took = (time.perf_counter() - begun) * 1000
+    return evolve(result, duration_ms=took, ended_at=utcnow())
 
 
 def code_of(error: BaseException) -> str:

@@ -131,6 +131,16 @@ class Move:
             if place != here[role]:
                 report.say(f"{role}: {here[role]} -> {place}")
 
+    @property
+    def scope(self) -> str:
+        """What a manifest calls it: from where to where, without passwords."""
+        here, target = self.source.by_role, self.target().by_role
+        return ", ".join(
+            f"{role} from {here[role].identity} to {there.identity}"
+            for role, there in target.items()
+            if there != here[role]
+        )
+
     def _place(self, role: str) -> Place | None:
         url = self.urls.get(role) or os.environ.get(_variable(role))
         known: Role = _ROLES[role]
