@@ -72,8 +72,9 @@ def arm(service: CharacterImageService, root: Path, victims: tuple[str, ...]) ->
     generate = service.generate_portfolio
 
     def armed(character_id: str, **options: Any) -> Any:
-        kill = Kills(root / f"killed-{character_id}") if character_id in victims else None
-        return generate(character_id, **options, on_progress=kill)
+        if character_id in victims:
+            options["on_progress"] = Kills(root / f"killed-{character_id}")
+        return generate(character_id, **options)
 
     service.generate_portfolio = armed  # type: ignore[method-assign]
 

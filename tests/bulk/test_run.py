@@ -250,7 +250,11 @@ def test_what_was_deleted_meanwhile_is_done_and_a_shot_never_drawn_stays_failed(
 def test_a_failed_generation_is_drawn_by_the_next_run(stage: Stage, bulk: Bulk) -> None:
     stage.references("a")
     stage.switch(generation_errors=1)
-    assert bulk("scene", [scene("a")]).outcomes["failed"] == 1
+    first = bulk("scene", [scene("a")])
+    assert (first.outcomes["failed"], first.codes) == (1, {"UPSTREAM_MODEL": 1})
+    with stage.opener()() as service:
+        operation = service.list_operations("a").operations[0]
+    assert (first.results[0].operation_id, operation.state) == (operation.id, "failed")
     again = bulk("scene", [scene("a")])
     assert (again.complete, again.results[0].recovered) == (True, False)
 

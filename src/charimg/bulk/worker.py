@@ -14,9 +14,11 @@ from attrs import evolve, frozen
 from .._sync.migration import Migration
 from .._sync.service import CharacterImageService
 from ..errors import CharacterLibraryError, CharimgError, GenerationInProgress, ImageNotFound
+from ..events import OperationStarted, ServiceEvent
 from ..journal import Operation, OperationKind, OperationState, Recovered, RecoveryReport
 from ..migration import MigratedImage, MigrationOutcome
 from ..models import CharacterImage, GenerationResult, ImageStatus, PortfolioResult, utcnow
+from ..protocols import ProgressCallback
 from .values import BulkOutcome, BulkResult, BulkTask, BulkWork
 
 __all__ = ["Job", "OpenMigration", "OpenService", "code_of", "move", "perform"]
@@ -127,12 +129,27 @@ def _draw(service: CharacterImageService, job: Job, result: BulkResult) -> BulkR
             return _retried(service, result, _images(service, earlier))
         left = [each for each in report.operations if each.operation_id == earlier.id]
         return _open(result, [*left, _just_begun(earlier)][0])
+    begun: list[str] = []
+
+    def note(event: ServiceEvent) -> None:
+        if isinstance(event, OperationStarted):
+            begun.append(event.operation_id)
+
+    try:
+        return _drawn(result, _generate(service, job, note))
+    except Exception as error:  # noqa: BLE001 - it is told with the operation
+        return _failed(evolve(result, operation_id=begun[0] if begun else None), error)
+
+
+def _generate(
+    service: CharacterImageService, job: Job, note: ProgressCallback
+) -> PortfolioResult | GenerationResult:
     character_id, options = job.task.character_id, job.task.options
     if job.work == BulkWork.PORTFOLIO:
-        return _drawn(result, service.generate_portfolio(character_id, **options))
+        return service.generate_portfolio(character_id, **options, on_progress=note)
     if job.work == BulkWork.SCENE:
-        return _drawn(result, service.generate_scene(character_id, **options))
-    return _drawn(result, service.generate_reference(character_id, **options))
+        return service.generate_scene(character_id, **options, on_progress=note)
+    return service.generate_reference(character_id, **options, on_progress=note)
 
 
 def _just_begun(op: Operation) -> Recovered:
