@@ -223,7 +223,7 @@ async def test_one_that_nobody_knows_is_refused_and_one_that_was_forgotten_goes(
     assert await records(target.metadata) == []
     forgetful = Stores(world, directory=AsyncMemoryCharacterDirectory())
     report = await AsyncMigration(source=forgetful, target=target).run([LENA])
-    assert report.outcomes["copied"] == 5
+    assert report.outcomes["copied"] == len(await records(world.metadata)) > 0
 
 
 async def test_what_is_refused() -> None:

@@ -220,7 +220,7 @@ def test_one_that_nobody_knows_is_refused_and_one_that_was_forgotten_goes() -> N
     assert records(target.metadata) == []
     forgetful = Stores(world, directory=MemoryCharacterDirectory())
     report = Migration(source=forgetful, target=target).run([LENA])
-    assert report.outcomes["copied"] == 5
+    assert report.outcomes["copied"] == len(records(world.metadata)) > 0
 
 
 def test_what_is_refused() -> None:
