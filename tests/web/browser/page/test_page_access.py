@@ -196,10 +196,13 @@ def test_what_happens_is_told(page: Page, studio: Studio) -> None:
     )
     expect(prompt(page)).not_to_have_value("")
     generate(page).click()
+    # The card comes with the image, and this when the operation has ended.
+    expect(page.locator("#ci-status")).to_have_text("The new reference is here.")
     expect(cards(page)).to_have_count(1)
     cards(page).first.focus()
     page.keyboard.press("Delete")
     expect(cards(page)).to_have_count(0)
+    deleted = "The current reference is deleted, here and on the Character Library."
+    expect(page.locator("#ci-status")).to_have_text(deleted)
     told = page.evaluate("told")
-    assert "The new reference is here." in told
-    assert "The current reference is deleted, here and on the Character Library." in told
+    assert told.index("The new reference is here.") < told.index(deleted)
