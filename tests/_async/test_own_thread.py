@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from charimg import LeaseLost, OperationState, StorageError, Timeouts
+from charimg import ItemState, Lease, LeaseLost, Operation, OperationState, StorageError, Timeouts
+from charimg._async import ingest
+from charimg._concurrency import Outcome
 from charimg.models import Media, Upload
 
 from .world import LENA, AsyncWorld
@@ -46,6 +48,30 @@ async def ready(**options: Any) -> AsyncWorld:
     world = AsyncWorld(**options)
     await world.link()
     return world
+
+
+async def test_images_that_are_in_together_are_written_down_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def all_at_once(worker: Any, items: Any, *, handle: Any, settle: Any, **_: Any) -> None:
+        for item in items:
+            await handle(item, Outcome(value=await worker(item)))
+        await settle()
+
+    monkeypatch.setattr(ingest, ingest.arun_bounded.__name__, all_at_once)
+    world = await ready()
+    world.simulator.set_reference(world.db_id)
+    stored: list[int] = []
+    write = world.ledger.write
+
+    async def noted(op: Operation, /, *, lease: Lease) -> None:
+        stored.append([item.state for item in op.items].count(ItemState.STORED))
+        await write(op, lease=lease)
+
+    world.ledger.write = noted  # type: ignore[method-assign]
+    await world.service.generate_portfolio(LENA)
+    assert set(stored) == {0, world.shots}
+    await world.check()
 
 
 async def test_all_ports_are_called_where_the_caller_is() -> None:

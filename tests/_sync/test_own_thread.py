@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from charimg import LeaseLost, OperationState, StorageError, Timeouts
+from charimg import ItemState, Lease, LeaseLost, Operation, OperationState, StorageError, Timeouts
+from charimg._concurrency import Outcome
+from charimg._sync import ingest
 from charimg.models import Media, Upload
 
 from .world import LENA, World
@@ -45,6 +47,30 @@ def ready(**options: Any) -> World:
     world = World(**options)
     world.link()
     return world
+
+
+def test_images_that_are_in_together_are_written_down_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def all_at_once(worker: Any, items: Any, *, handle: Any, settle: Any, **_: Any) -> None:
+        for item in items:
+            handle(item, Outcome(value=worker(item)))
+        settle()
+
+    monkeypatch.setattr(ingest, ingest.run_bounded.__name__, all_at_once)
+    world = ready()
+    world.simulator.set_reference(world.db_id)
+    stored: list[int] = []
+    write = world.ledger.write
+
+    def noted(op: Operation, /, *, lease: Lease) -> None:
+        stored.append([item.state for item in op.items].count(ItemState.STORED))
+        write(op, lease=lease)
+
+    world.ledger.write = noted  # type: ignore[method-assign]
+    world.service.generate_portfolio(LENA)
+    assert set(stored) == {0, world.shots}
+    world.check()
 
 
 def test_all_ports_are_called_where_the_caller_is() -> None:

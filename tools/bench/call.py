@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from charimg import AsyncCharacterLibrary, CharacterLibrary
 
-from .measure import Contest, Goal, Job, Row, demand
+from .measure import Contest, Job, Row, demand, twins
 from .pictures import PORTFOLIO
 from .server import serving
 
@@ -95,14 +95,7 @@ CONTESTS = (
                 against="httpx.AsyncClient, JSON decoded",
                 reach=1.25,
             ),
-            Row(
-                work=f"{_WORK}, async",
-                ours="async",
-                other="sync",
-                against="the sync client",
-                reach=1.25,
-                goal=Goal.WITHIN,
-            ),
+            twins(_WORK, whole="client"),
         ),
     ),
 )

@@ -16,7 +16,7 @@ from charimg import AsyncMetadataRepository, CharacterImage, MetadataRepository
 from charimg import stores as kinds
 
 from . import backends
-from .measure import Contest, Goal, Job, Row
+from .measure import Contest, Job, Row, twins
 from .pictures import PORTFOLIO
 from .records import record, row_of
 
@@ -122,14 +122,7 @@ def _rows(store: str, driver: str) -> tuple[Row, ...]:
     return (
         Row(work=work, ours="sync", other="bare", against=against, reach=1.5),
         Row(work=f"{work}, async", ours="async", other="bare", against=against, reach=1.5),
-        Row(
-            work=f"{work}, async",
-            ours="async",
-            other="sync",
-            against="the sync store",
-            reach=1.25,
-            goal=Goal.WITHIN,
-        ),
+        twins(work, whole="store"),
     )
 
 

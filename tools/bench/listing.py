@@ -11,7 +11,7 @@ from charimg import ImagePage
 
 from . import listed
 from .listed import Listed, character_of, cursor_at, key_of
-from .measure import Contest, Goal, Job, Row, demand
+from .measure import Contest, Job, Row, demand, twins
 
 __all__ = ["CONTESTS"]
 
@@ -108,14 +108,7 @@ def _rows(store: str, driver: str) -> Iterator[Row]:
             against=f"{driver}, JSON decoded",
             reach=1.5,
         )
-        yield Row(
-            work=f"{work}, async",
-            ours=f"async {name}",
-            other=f"sync {name}",
-            against="the sync store",
-            reach=1.25,
-            goal=Goal.WITHIN,
-        )
+        yield twins(work, ours=f"async {name}", other=f"sync {name}", whole="store")
     fewest, *_, most = sizes
     for ours, other in ((most, fewest), ("deep", most)):
         yield Row(

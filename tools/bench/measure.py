@@ -26,6 +26,7 @@ __all__ = [
     "measure",
     "results",
     "run",
+    "twins",
 ]
 
 Job = Callable[[], float | None]
@@ -72,6 +73,29 @@ class Row:
     reach: float
     goal: Goal = Goal.AT_MOST
     unit: str = "ms"
+
+
+def twins(
+    work: str, *, ours: str = "async", other: str = "sync", whole: str = "service", unit: str = "ms"
+) -> Row:
+    """Return the row that compares both modes of one work.
+
+    Args:
+        work: What is done.
+        ours: The async job.
+        other: The sync job.
+        whole: What has the two modes.
+        unit: That of both.
+    """
+    return Row(
+        work=f"{work}, async",
+        ours=ours,
+        other=other,
+        against=f"the sync {whole}",
+        reach=1.25,
+        goal=Goal.WITHIN,
+        unit=unit,
+    )
 
 
 @frozen(kw_only=True)

@@ -21,7 +21,7 @@ from charimg import Upload
 from charimg import stores as kinds
 
 from . import backends
-from .measure import Contest, Goal, Job, Missing, Row
+from .measure import Contest, Goal, Job, Missing, Row, twins
 from .pictures import PORTFOLIO
 
 __all__ = ["CONTESTS"]
@@ -150,14 +150,7 @@ CONTESTS = (
                 against="obstore alone",
                 reach=1.2,
             ),
-            Row(
-                work=f"{_WORK}, async",
-                ours="async",
-                other="sync",
-                against="the sync store",
-                reach=1.25,
-                goal=Goal.WITHIN,
-            ),
+            twins(_WORK, whole="store"),
         ),
     ),
     Contest(

@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .measure import Contest, Goal, Job, Missing, Row, demand
+from .measure import Contest, Goal, Job, Missing, Row, demand, twins
 from .pictures import PORTFOLIO, draw_photographs
 from .server import Library, serving
 from .services import LENA, async_service, sync_service
@@ -222,18 +222,7 @@ def _modes(work: str, other: str, against: str, reach: float) -> tuple[Row, ...]
     return (
         Row(work=work, ours="sync", other=other, against=against, reach=reach),
         Row(work=f"{work}, async", ours="async", other=other, against=against, reach=reach),
-        _twins(work),
-    )
-
-
-def _twins(work: str) -> Row:
-    return Row(
-        work=f"{work}, async",
-        ours="async",
-        other="sync",
-        against="the sync service",
-        reach=1.25,
-        goal=Goal.WITHIN,
+        twins(work),
     )
 
 
@@ -295,7 +284,7 @@ CONTESTS = (
                 against="ideal",
                 reach=1.15,
             ),
-            _twins("portfolio, answers after 200 ms"),
+            twins("portfolio, answers after 200 ms"),
             _faster("portfolio, answers after 200 ms", "script", "a plain script", 3.5),
         ),
     ),

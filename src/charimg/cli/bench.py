@@ -169,7 +169,7 @@ class Bench:
             decoder.check(file, inspection)
 
     def _portfolio(self, stores: Stores) -> None:
-        """Bring as many images in as a portfolio has, as the service does it."""
+        """Bring as many images in as a portfolio has; the service flushes less, several at once."""
         owner = known_character(stores)
         with _leased(stores) as lease, ExitStack() as there:
 
