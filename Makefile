@@ -6,10 +6,12 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
-.PHONY: help demo test check wheel sync bench docs soak fuzz mutants audit sbom
+.PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
-	@echo "make test     run the whole suite"
+	@echo "make quick    run the unit and property tests: no server, no browser"
+	@echo "make test     run the suite: everything that proves a promise"
+	@echo "make test-long  run the long series: kills, faults and combinations, all of them"
 	@echo "make check    format, lint, types, generated half"
 	@echo "make wheel    try the built wheel in empty environments"
 	@echo "make sync     generate the sync half from the async one"
@@ -54,11 +56,17 @@ $(VENV)/.supply: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.local
 	@$(BIN)/charimg demo
 
+quick: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n 2 --quick $(ARGS)
+
 test: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py --check
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
 	@$(BIN)/python tools/coverage_gate.py
+
+test-long: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n 2 -m long $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m ruff format --check -q .

@@ -25,6 +25,25 @@ collect_ignore = (
     [] if RECORDINGS.is_dir() else ["library/test_recordings.py", "testing/test_replay.py"]
 )
 
+NOT_QUICK = (
+    *("bulk", "cli", "crash", "decoding", "docs", "guard", "hostile", "machines", "otel"),
+    *("project", "race", "servers", "web"),
+    *("stores/payload", "stores/postgres", "stores/s3"),
+)
+"""What `make quick` does not even import: it needs more packages, a server or processes."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="only what needs no server, browser or process"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("quick"):
+        collect_ignore.extend(NOT_QUICK)
+        config.option.markexpr = "not (long or heavy)"
+
 
 def pytest_report_header() -> str:
     return f"recordings of the real server: {'replayed' if RECORDINGS.is_dir() else 'not there'}"
