@@ -2,18 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Every target installs the versions in constraints.txt, which `make raise` writes.
+INSTALL := install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip $(INSTALL)
+# What the benchmarks compare with; it has an environment of its own.
+PEERS := img2dataset>=1.47
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
-.PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom
+.PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
 	@echo "make quick    run the unit and property tests: no server, no browser"
 	@echo "make test     run the suite: everything that proves a promise"
 	@echo "make test-long  run the long series: kills, faults and combinations, all of them"
 	@echo "make check    format, lint, types, generated half"
-	@echo "make wheel    try the built wheel in empty environments"
+	@echo "make wheel    try the built wheel with the oldest and the newest versions of all it needs"
 	@echo "make sync     generate the sync half from the async one"
 	@echo "make bench    measure, as ratios; writes docs/benchmarks"
 	@echo "make docs     build the documentation"
@@ -22,41 +26,49 @@ help:
 	@echo "make mutants  change the code in small ways and demand that tests see it"
 	@echo "make audit    ask for known vulnerabilities of what is installed with charimg"
 	@echo "make sbom     write the bill of materials, dist/sbom.json"
+	@echo "make raise    raise the versions that all of this uses, in constraints.txt"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "charimg needs Python 3.11 or later; set PYTHON=")'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.local: pyproject.toml | $(BIN)/python
+$(VENV)/.local: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[local]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
-	@$(PIP) -e '.[dev]'
+$(VENV)/.quick: pyproject.toml constraints.txt | $(BIN)/python
+	@$(PIP) -e '.[test]'
 	@touch $@ $(VENV)/.local
 
-$(VENV)/.docs: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.quick $(VENV)/.local
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[docs]'
 	@touch $@
 
-$(VENV)/.fuzz: pyproject.toml | $(BIN)/python
+$(VENV)/.fuzz: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[dev,fuzz]'
-	@touch $@ $(VENV)/.dev $(VENV)/.local
+	@touch $@ $(VENV)/.dev $(VENV)/.quick $(VENV)/.local
 
-# It brings packages of its own age, which the others are better without.
-$(VENV)/.peers: | $(BIN)/python
+$(VENV)/.peers: constraints.txt | $(BIN)/python
 	@$(PYTHON) -m venv $(VENV)/peers
-	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check 'img2dataset>=1.47'
+	@$(VENV)/peers/bin/python -m pip $(INSTALL) '$(PEERS)'
 	@touch $@
 
-$(VENV)/.supply: pyproject.toml | $(BIN)/python
+$(VENV)/.supply: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[supply]'
+	@touch $@
+
+$(VENV)/.uv: constraints.txt | $(BIN)/python
+	@$(PIP) uv
 	@touch $@
 
 demo: $(VENV)/.local
 	@$(BIN)/charimg demo
 
-quick: $(VENV)/.dev
+quick: $(VENV)/.quick
 	@$(BIN)/python -m pytest -n 2 --quick $(ARGS)
 
 test: $(VENV)/.dev
@@ -78,7 +90,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py --check
 
 wheel: $(VENV)/.dev
-	@bash tools/check_wheel.sh
+	@$(BIN)/python tools/check_wheel.py
 
 sync: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py
@@ -106,3 +118,9 @@ audit: $(VENV)/.supply
 
 sbom: $(VENV)/.supply
 	@tools/supply.sh sbom
+
+# For every Python that charimg runs on. Only names and versions: no setting of this machine.
+raise: $(VENV)/.uv
+	@echo '$(PEERS)' | $(BIN)/uv pip compile pyproject.toml - --all-extras --upgrade --quiet \
+	  --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
+	  --output-file $(CURDIR)/constraints.txt

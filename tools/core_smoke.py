@@ -1,6 +1,6 @@
 """What must hold with the core dependencies alone. Run it in an environment that has only those.
 
-``check_wheel.sh`` builds the wheel, installs it into an empty environment and runs this there.
+``check_wheel.py`` builds the wheel, installs it into an empty environment and runs this there.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-EXTRAS = ("PIL", "typer", "rich", "uvicorn", "opentelemetry")
+if TYPE_CHECKING:
+    from charimg import CharacterImageService
+
+EXTRAS = (
+    *("PIL", "baml_py", "distributed", "django", "fastapi", "flask", "jinja2", "obstore"),
+    *("opentelemetry", "psycopg", "rich", "typer", "uvicorn"),
+)
 LATE = ("httpx", "sqlite3", "asyncio")
 """Not wanted at ``import charimg``: they load with the first name that needs them."""
 DB_ID = "6730c1a2b3c4d5e6f7a8b9c0"
@@ -145,34 +151,33 @@ def check_retry_after(base_url: str) -> None:
     demand(0.3 <= waited < 10, f"Retry-After, capped to 0.3 s, gave a wait of {waited:.3f} s")
 
 
-def check_embedded() -> None:
-    """A reference with the simulator and the embedded stores, all without an extra."""
+@contextmanager
+def embedded(directory: str, **options: Any) -> Iterator[CharacterImageService]:
+    """Open a service with the simulator and the embedded stores; it knows one character, lena."""
     import httpx
 
     from charimg import CharacterImageService, CharacterLibrary, CharacterReference, Downloader
-    from charimg.stores import SqliteCharacterDirectory, SqliteDatabase
     from charimg.testing import Simulator
 
-    base_url = "http://library.test"
     with (
-        TemporaryDirectory() as directory,
         httpx.Client(transport=Simulator().transport()) as client,
-        CharacterLibrary(base_url, client=client) as library,
+        CharacterLibrary("http://library.test", client=client) as library,
+        Downloader(client=client) as downloader,
+        CharacterImageService.local(
+            directory, library=library, downloader=downloader, **options
+        ) as service,
     ):
         linked = library.create_character("Lena", character_id="lena-1")
-        with SqliteDatabase(Path(directory) / "charimg.sqlite") as database:
-            SqliteCharacterDirectory(database).put(
-                CharacterReference(id="lena", name="Lena", library_db_id=linked.id)
-            )
-        with (
-            Downloader(client=client) as downloader,
-            CharacterImageService.local(
-                directory, library=library, downloader=downloader
-            ) as service,
-        ):
-            result = service.generate_reference("lena", prompt="A plain portrait.")
-            page = service.list_images("lena")
-            demand(page.images == (result.image,), "the list does not hold the new reference")
+        service.put_character(CharacterReference(id="lena", name="Lena", library_db_id=linked.id))
+        yield service
+
+
+def check_embedded() -> None:
+    """A reference with the simulator and the embedded stores, all without an extra."""
+    with TemporaryDirectory() as directory, embedded(directory) as service:
+        result = service.generate_reference("lena", prompt="A plain portrait.")
+        page = service.list_images("lena")
+        demand(page.images == (result.image,), "the list does not hold the new reference")
 
 
 def check_command() -> None:

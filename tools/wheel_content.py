@@ -1,8 +1,4 @@
-"""Demand that wheel and sdist hold what they should and nothing else; write the lower bounds.
-
-Reads the archives in a folder, and leaves ``lowest.txt`` (the core dependencies, each exactly at
-its lower bound) and ``lowest-local.txt`` (those of the extra ``local`` as well) there for pip.
-"""
+"""Demand that wheel and sdist, in a folder, hold what they should and nothing else."""
 
 from __future__ import annotations
 
@@ -13,38 +9,9 @@ import tomllib
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SDIST = ("LICENSE", "PKG-INFO", "README.md", "pyproject.toml", "src/charimg/py.typed", "Makefile")
-
-
-def pinned(bounds: Iterable[str]) -> list[str]:
-    """Return requirements with every ``>=`` made exact.
-
-    Raises:
-        ValueError: One states no lower bound, or more than that.
-    """
-    found = []
-    for bound in bounds:
-        parts = re.fullmatch(r"([a-z0-9-]+)>=([0-9.]+)", bound)
-        if parts is None:
-            raise ValueError(f"{bound} is not of the form name>=version")
-        found.append(f"{parts[1]}=={parts[2]}")
-    return found
-
-
-def bounds_of(project: dict[str, Any], extra: str) -> list[str]:
-    """Return what an extra requires, extras that it is made of resolved."""
-    found: list[str] = []
-    for each in project["optional-dependencies"][extra]:
-        inner = re.fullmatch(rf"{project['name']}\[(.*)\]", each)
-        if inner is None:
-            found.append(each)
-        else:
-            for name in inner[1].split(","):
-                found += bounds_of(project, name.strip())
-    return found
 
 
 def judge_wheel(names: Iterable[str], modules: set[str], version: str) -> list[str]:
@@ -100,10 +67,6 @@ def main(argv: list[str], root: Path = ROOT) -> int:
     found += judge_sdist(files, modules, project["version"])
     for problem in found:
         print(problem)
-    core = pinned(project["dependencies"])
-    local = core + pinned(bounds_of(project, "local"))
-    (folder / "lowest.txt").write_text("\n".join(core), encoding="utf-8")
-    (folder / "lowest-local.txt").write_text("\n".join(local), encoding="utf-8")
     return 1 if found else 0
 
 

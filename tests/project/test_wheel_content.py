@@ -1,8 +1,6 @@
-"""What wheel and sdist must hold, and which versions are the lowest."""
+"""What wheel and sdist must hold."""
 
 from __future__ import annotations
-
-import tomllib
 
 import pytest
 
@@ -44,22 +42,6 @@ def test_a_source_archive_holds_the_package_and_what_builds_it() -> None:
     assert content.judge_sdist(whole | {"charimg-1.2/.coverage.1"}, MODULES, "1.2") == [
         "the sdist holds .coverage.1"
     ]
-
-
-def test_lower_bounds_become_exact() -> None:
-    assert content.pinned(["attrs>=24.2", "pytest-cov>=7"]) == ["attrs==24.2", "pytest-cov==7"]
-
-
-@pytest.mark.parametrize("bound", ["attrs", "attrs==1", "attrs>=1,<2", "attrs~=1.0"])
-def test_a_requirement_without_a_plain_lower_bound_is_refused(bound: str) -> None:
-    with pytest.raises(ValueError, match="is not of the form"):
-        content.pinned([bound])
-
-
-def test_the_extras_that_an_extra_is_made_of_are_resolved() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = {bound.partition(">=")[0] for bound in content.bounds_of(project, "local")}
-    assert names == {"jinja2", "pillow", "rich", "typer", "uvicorn"}
 
 
 def test_the_files_of_the_package_include_the_marker_of_types() -> None:
