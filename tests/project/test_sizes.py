@@ -1,0 +1,40 @@
+"""No file grows past what one reads at a sitting."""
+
+from __future__ import annotations
+
+import pytest
+
+from .tools import ROOT
+
+LIMITS = {"src": 450, "tests": 600}
+LONGER: dict[str, int] = {
+    "src/charimg/_async/service.py": 460,
+    "src/charimg/_sync/service.py": 460,
+    "src/charimg/testing/simulator/shots.py": 470,
+    "tests/_async/test_library.py": 900,
+    "tests/_async/test_recovery.py": 720,
+    "tests/_sync/test_library.py": 900,
+    "tests/_sync/test_recovery.py": 720,
+    "tests/bulk/test_run.py": 620,
+    "tests/test_concurrency.py": 770,
+}
+"""Exceptions, none of which may grow."""
+
+
+def lines() -> dict[str, int]:
+    """Return how long each Python file is."""
+    return {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for folder in LIMITS
+        for path in (ROOT / folder).rglob("*.py")
+    }
+
+
+def test_no_file_is_too_long() -> None:
+    limits = {path: LONGER.get(path, LIMITS[path.partition("/")[0]]) for path in lines()}
+    assert {path: length for path, length in lines().items() if length > limits[path]} == {}
+
+
+@pytest.mark.parametrize("path", sorted(LONGER))
+def test_an_exception_that_is_none_any_more_is_struck(path: str) -> None:
+    assert lines().get(path, 0) > LIMITS[path.partition("/")[0]]
