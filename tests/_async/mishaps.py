@@ -93,6 +93,13 @@ def break_once(
     setattr(port, name, fragile)
 
 
+async def ready(**options: Any) -> AsyncWorld:
+    """Return a world with a linked character."""
+    world = AsyncWorld(**options)
+    await world.link()
+    return world
+
+
 async def left_behind(world: AsyncWorld, **fields: Any) -> Operation:
     """Write an operation down as a crash would have left it."""
     given: dict[str, Any] = {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-from typing import Any
 
 import pytest
 
@@ -14,25 +12,21 @@ from charimg import (
     CharacterNotLinked,
     CharacterReference,
     ErrorCode,
-    GenerationInProgress,
     ImageStored,
     IngestionError,
-    InvalidArgument,
     InvalidPrompt,
     OperationFailed,
     OperationFinished,
     OperationStarted,
     OperationState,
     PromptSuggestion,
-    ReferencePolicy,
     ReferenceRetried,
     RemoteDelete,
     StorageError,
-    Timeouts,
     WarningRaised,
 )
 
-from .world import LENA, MAX, AsyncWorld
+from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -306,92 +300,6 @@ async def test_a_lost_answer_of_the_retry_stays_for_recovery_too() -> None:
     assert operation.state == OperationState.POSTING
 
 
-async def test_delete_after_success_keeps_the_old_images_until_the_new_one_is_stored() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    world.simulator.switches.generation_errors = 1
-    after_success = ReferencePolicy.DELETE_AFTER_SUCCESS
-    with pytest.raises(CharacterLibraryError):
-        await world.service.generate_reference(LENA, prompt="two", policy=after_success)
-    assert [image.prompt for image in await world.images()] == [PROMPT]
-    result = await world.service.generate_reference(LENA, prompt="three", policy=after_success)
-    assert result.removed == 1
-    assert [image.prompt for image in await world.images()] == ["three"]
-    await world.check()
-
-
-async def test_delete_after_success_keeps_the_old_images_when_the_download_fails() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    world.simulator.switches.file_errors = 1
-    with pytest.raises(IngestionError):
-        await world.service.generate_reference(
-            LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
-        )
-    assert [(image.prompt, image.status) for image in await world.images()] == [
-        ("two", "failed"),
-        (PROMPT, "succeeded"),
-    ]
-    await world.check()
-
-
-async def test_delete_after_success_is_carried_out_by_the_retry_of_the_download() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    world.simulator.switches.file_errors = 1
-    with pytest.raises(IngestionError) as caught:
-        await world.service.generate_reference(
-            LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
-        )
-    await world.service.generate_scene(LENA, "She waits.")
-    result = await world.service.retry_ingestion(LENA, str(caught.value.image_id))
-    assert result.removed == 1
-    assert [image.prompt for image in await world.images()] == ["She waits.", "two"]
-    await world.check()
-
-
-async def test_what_an_earlier_operation_left_goes_with_the_others_after_success() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    world.simulator.switches.lost_answers = 1
-    with pytest.raises(CharacterLibraryError):
-        await world.service.generate_scene(LENA, "She waits.")
-    result = await world.service.generate_reference(
-        LENA, prompt="two", policy=ReferencePolicy.DELETE_AFTER_SUCCESS
-    )
-    assert result.removed == 2
-    assert [image.prompt for image in await world.images()] == ["two"]
-    await world.check()
-
-
-async def test_keep_history_keeps_everything() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt="one")
-    result = await world.service.generate_reference(
-        LENA, prompt="two", policy=ReferencePolicy.KEEP_HISTORY
-    )
-    assert result.removed == 0
-    assert [image.prompt for image in await world.images()] == ["two", "one"]
-    assert world.counts == (2, 1, 0, 0)
-    await world.check()
-
-
-async def test_a_policy_may_be_given_as_its_value_and_another_is_refused() -> None:
-    world = AsyncWorld()
-    await world.link()
-    await world.service.generate_reference(LENA, prompt="one")
-    await world.service.generate_reference(LENA, prompt="two", policy="keep-history")
-    assert len(await world.images()) == 2
-    with pytest.raises(InvalidArgument, match="keep-history"):
-        await world.service.generate_reference(LENA, prompt="three", policy="keep")
-    assert len(await world.images()) == 2
-
-
 async def test_a_failed_download_leaves_a_failed_record_that_can_be_retried() -> None:
     world = AsyncWorld()
     await world.link()
@@ -460,55 +368,6 @@ async def test_a_listener_that_raises_disturbs_nothing(caplog: pytest.LogCapture
     assert "listener.failed" in caplog.text
 
 
-async def test_a_held_lease_refuses_a_second_operation_and_sends_nothing() -> None:
-    world = AsyncWorld()
-    await world.link()
-    lease = await world.ledger.acquire(LENA, owner="another", ttl=100)
-    with pytest.raises(GenerationInProgress) as caught:
-        await world.service.generate_reference(LENA, prompt=PROMPT)
-    assert caught.value.holder == "another"
-    assert world.simulator.requests == []
-    await world.ledger.release(lease)
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-
-
-async def test_the_lease_names_the_process_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process may fork after it made its service, and the lease of a dead parent is free."""
-    world = AsyncWorld()
-    await world.link()
-    acquire, owners = world.ledger.acquire, []
-
-    async def watched(character_id: str, /, **options: Any) -> Any:
-        owners.append(options["owner"])
-        return await acquire(character_id, **options)
-
-    monkeypatch.setattr(world.ledger, "acquire", watched)
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    parent = os.getpid()
-    with monkeypatch.context() as forked:
-        forked.setattr(os, "getpid", lambda: parent + 1)
-        await world.service.generate_reference(LENA, prompt=PROMPT)
-    assert [owner.split(":")[1] for owner in owners] == [str(parent), str(parent + 1)]
-
-
-async def test_other_characters_do_not_wait() -> None:
-    world = AsyncWorld()
-    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
-    await world.ledger.acquire(LENA, owner="another", ttl=100)
-    await world.service.generate_reference(MAX, prompt=PROMPT)
-    assert len(await world.images(MAX)) == 1
-
-
-async def test_the_lease_is_given_up_after_success_and_failure() -> None:
-    world = AsyncWorld()
-    await world.link()
-    world.simulator.switches.generation_errors = 1
-    with pytest.raises(CharacterLibraryError):
-        await world.service.generate_reference(LENA, prompt=PROMPT)
-    await world.service.generate_reference(LENA, prompt=PROMPT)
-    await world.ledger.acquire(LENA, owner="another", ttl=100)
-
-
 async def test_a_store_that_fails_before_the_post_ends_the_operation() -> None:
     world = AsyncWorld()
     await world.link()
@@ -547,11 +406,3 @@ async def test_a_ledger_that_cannot_write_the_failure_does_not_hide_it(
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_reference(LENA, prompt=PROMPT)
     assert "operation.unwritten" in caplog.text
-
-
-async def test_the_lease_outlives_the_longest_generation() -> None:
-    with pytest.raises(InvalidArgument, match="lease_seconds must exceed"):
-        AsyncWorld(lease_seconds=Timeouts().generation)
-    with pytest.raises(InvalidArgument, match="concurrency"):
-        AsyncWorld(concurrency=0)
-    assert AsyncWorld(lease_seconds=Timeouts().generation + 1)

@@ -60,6 +60,12 @@ async def test_one_name_in_place_of_several_is_refused() -> None:
     assert sent["additionalCharacters"] == ["Bob", "Eve"]
 
 
+def break_thrice(port: object, name: str) -> None:
+    """Have the next three calls of a port's method fail."""
+    for nth in (1, 2, 3):
+        break_once(port, name, nth, error=StorageError)
+
+
 @pytest.mark.parametrize("status", ["unhealthy", "Down", "error"])
 async def test_a_library_that_is_not_well_costs_no_image(status: str) -> None:
     world, simulator = await rigged()
@@ -78,11 +84,21 @@ async def test_a_library_that_is_not_well_costs_no_image(status: str) -> None:
     await world.service.generate_reference(LENA, prompt="two")
 
 
-async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
+async def test_a_moments_trouble_does_not_keep_a_character_locked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world, _ = await rigged()
     break_once(world.ledger, "release", error=StorageError)
+    await world.service.generate_reference(LENA, prompt="one")
+    await world.service.generate_scene(LENA, "two")
+    assert "lease.unreleased" not in caplog.messages
+
+
+async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world, _ = await rigged()
+    break_thrice(world.ledger, "release")
     result = await world.service.generate_reference(LENA, prompt="one")
     assert await world.images() == [result.image]
     assert "lease.unreleased" in caplog.messages
@@ -94,7 +110,7 @@ async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_result(
 async def test_a_lease_that_cannot_be_given_up_does_not_hide_the_error() -> None:
     world, _ = await rigged()
     world.simulator.switches.generation_errors = 1
-    break_once(world.ledger, "release", error=StorageError)
+    break_thrice(world.ledger, "release")
     with pytest.raises(CharacterLibraryError) as caught:
         await world.service.generate_reference(LENA, prompt="one")
     assert caught.value.code == ErrorCode.UPSTREAM_MODEL

@@ -94,6 +94,13 @@ def break_once(
     setattr(port, name, fragile)
 
 
+def ready(**options: Any) -> World:
+    """Return a world with a linked character."""
+    world = World(**options)
+    world.link()
+    return world
+
+
 def left_behind(world: World, **fields: Any) -> Operation:
     """Write an operation down as a crash would have left it."""
     given: dict[str, Any] = {

@@ -33,7 +33,8 @@ def suite() -> Iterator[tuple[str, Callable[..., Any]]]:
         if path.name == Path(__file__).name:
             continue
         module = importlib.import_module(f"{__package__}.{path.stem}")
-        if not hasattr(module, "World") and not hasattr(module, "rigged"):
+        uses = {getattr(each, "__module__", None) for each in vars(module).values()}
+        if not uses & {f"{__package__}.world", f"{__package__}.mishaps"}:
             continue
         for name, function in vars(module).items():
             if name.startswith("test_") and function.__module__ == module.__name__:

@@ -16,7 +16,7 @@ _BOTH_IN_PAYLOAD = "records in Payload need their files in Payload, and it moves
 
 LEFT_OUT: dict[str, dict[str, str]] = {
     "s3_and_postgres": {
-        "test_generate_reference__the_lease_names_the_process_that_works": _FORKED,
+        "test_leases__the_lease_names_the_process_that_works": _FORKED,
         "test_looking_again__each_operation_is_looked_at_under_a_lease_with_its_full_life": _CLOCK,
         "test_one_run__a_lease_is_renewed_when_a_quarter_of_its_life_has_gone": _CLOCK,
     },

@@ -15,6 +15,7 @@ import anyio.to_thread
 import pytest
 
 from charimg.models import Upload
+from charimg.stores._tasks import unbroken
 from charimg.stores._threads import in_thread
 from charimg.stores.disk import AsyncDiskMediaStore
 from charimg.stores.disk import aio as disk_aio
@@ -94,6 +95,28 @@ async def test_a_call_that_had_not_begun_never_does(monkeypatch: pytest.MonkeyPa
     with pytest.raises(RuntimeError, match="cancelled before the call began"):
         late[0]()
     assert done == []
+
+
+@pytest.mark.anyio
+async def test_a_cancelled_task_waits_for_a_call_that_must_not_be_broken_off() -> None:
+    entered, go_on, done = asyncio.Event(), asyncio.Event(), []
+
+    async def call() -> None:
+        entered.set()
+        await go_on.wait()
+        done.append(1)
+        raise ZeroDivisionError
+
+    task = asyncio.ensure_future(unbroken(call))
+    await entered.wait()
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+        assert not task.done(), "it waits"
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == [1]
 
 
 # What the stores make of it

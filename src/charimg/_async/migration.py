@@ -32,6 +32,7 @@ from ..protocols import (
     AsyncMetadataRepository,
     AsyncWritableCharacterDirectory,
 )
+from .operation import give_up
 
 __all__ = ["AsyncMigration", "AsyncStoreSet"]
 
@@ -206,7 +207,7 @@ class AsyncMigration:
         try:
             yield lease
         finally:
-            await asurely(lambda: ledger.release(lease))
+            await asurely(lambda: give_up(ledger, lease))
 
     async def _operations(self, character_id: str) -> int:
         source, target = self._source.ledger, self._target.ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import asurely
+from .._concurrency import asleep, asurely
 from .._owner import new_owner
 from .._stages import Measure, code_of, timed
 from ..errors import CharacterLibraryError, CharimgError, StorageError
@@ -28,12 +28,15 @@ from ..events import (
 )
 from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
 from ..models import CharacterImage, OperationWarning, utcnow
-from ..protocols import ProgressCallback
+from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
 
-__all__ = ["AsyncRun", "leased", "operation", "short"]
+__all__ = ["AsyncRun", "give_up", "leased", "operation", "short"]
 
 _log = logging.getLogger("charimg.service")
+
+_PAUSES = (0.05, 0.25)
+"""Seconds after which a lease that could not be given up is given up again."""
 
 
 class AsyncRun:
@@ -231,10 +234,26 @@ async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
         yield lease
     finally:
         try:
-            await asurely(lambda: parts.ledger.release(lease))
+            await asurely(lambda: give_up(parts.ledger, lease))
         except Exception:  # noqa: BLE001
             # It ends on its own; what was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
+
+
+async def give_up(ledger: AsyncGenerationLedger, lease: Lease) -> None:
+    """Give the lease up; a moment's trouble must not lock its character for the rest of its life.
+
+    Raises:
+        StorageError: The ledger failed each time.
+    """
+    for pause in _PAUSES:
+        try:
+            await ledger.release(lease)
+        except Exception:  # noqa: BLE001 - the last one is raised
+            await asleep(pause)
+        else:
+            return
+    await ledger.release(lease)
 
 
 @asynccontextmanager

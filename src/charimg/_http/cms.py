@@ -68,6 +68,11 @@ class CmsRequest:
     digest: bool = False
     boundary: str = field(default=Factory(_boundary), repr=False)
 
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET" or self.query is not None
+
     def parts(self, upload: Upload) -> Iterator[bytes]:
         """Give the multipart body, checking the file against what was announced.
 
@@ -180,8 +185,8 @@ _ERRORS = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError)
 
 def _again(request: CmsRequest, error: Exception, attempt: int) -> bool:
     """Whether a read is sent once more: the CMS may have closed an idle connection."""
-    reads = request.method == "GET" or request.query is not None
-    return reads and attempt == 0 and isinstance(error, httpx.NetworkError | httpx.ProtocolError)
+    broken = isinstance(error, httpx.NetworkError | httpx.ProtocolError)
+    return request.reads and attempt == 0 and broken
 
 
 def _closed() -> ConfigurationError:

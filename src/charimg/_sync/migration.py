@@ -33,6 +33,7 @@ from ..protocols import (
     MetadataRepository,
     WritableCharacterDirectory,
 )
+from .operation import give_up
 
 __all__ = ["Migration", "StoreSet"]
 
@@ -205,7 +206,7 @@ class Migration:
         try:
             yield lease
         finally:
-            surely(lambda: ledger.release(lease))
+            surely(lambda: give_up(ledger, lease))
 
     def _operations(self, character_id: str) -> int:
         source, target = self._source.ledger, self._target.ledger

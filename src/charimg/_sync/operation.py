@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import surely
+from .._concurrency import sleep, surely
 from .._owner import new_owner
 from .._stages import Measure, code_of, timed
 from ..errors import CharacterLibraryError, CharimgError, StorageError
@@ -29,12 +29,15 @@ from ..events import (
 )
 from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
 from ..models import CharacterImage, OperationWarning, utcnow
-from ..protocols import ProgressCallback
+from ..protocols import GenerationLedger, ProgressCallback
 from .parts import Parts, tell
 
-__all__ = ["Run", "leased", "operation", "short"]
+__all__ = ["Run", "give_up", "leased", "operation", "short"]
 
 _log = logging.getLogger("charimg.service")
+
+_PAUSES = (0.05, 0.25)
+"""Seconds after which a lease that could not be given up is given up again."""
 
 
 class Run:
@@ -232,10 +235,26 @@ def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
         yield lease
     finally:
         try:
-            surely(lambda: parts.ledger.release(lease))
+            surely(lambda: give_up(parts.ledger, lease))
         except Exception:  # noqa: BLE001
             # It ends on its own; what was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
+
+
+def give_up(ledger: GenerationLedger, lease: Lease) -> None:
+    """Give the lease up; a moment's trouble must not lock its character for the rest of its life.
+
+    Raises:
+        StorageError: The ledger failed each time.
+    """
+    for pause in _PAUSES:
+        try:
+            ledger.release(lease)
+        except Exception:  # noqa: BLE001 - the last one is raised
+            sleep(pause)
+        else:
+            return
+    ledger.release(lease)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from tests.servers.payload import PayloadServer
@@ -103,6 +105,43 @@ async def test_a_read_is_sent_once_more_in_tasks() -> None:
         await aio.check()
     sent[:] = ["GET"]
     await aio.check()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.anyio
+async def test_a_cancelled_write_ends_before_its_caller_goes_on(anyio_backend: str) -> None:
+    at_it, go_on, done = anyio.Event(), anyio.Event(), []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            at_it.set()
+            await go_on.wait()
+            done.append(request.method)
+        return httpx.Response(200, json=FOUND)
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    cms = AsyncPayloadClient(URL, http_client=client)
+    after: list[list[str]] = []
+
+    async def delete() -> None:
+        with scope:
+            try:
+                await AsyncPayloadMetadataRepository(cms).delete("1")
+                await anyio.lowlevel.checkpoint()
+            finally:
+                after.append(list(done))
+
+    scope = anyio.CancelScope()
+    async with anyio.create_task_group() as group:
+        group.start_soon(delete)
+        await at_it.wait()
+        scope.cancel()
+        await anyio.wait_all_tasks_blocked()
+        assert after == [], "it waits"
+        go_on.set()
+    assert scope.cancelled_caught
+    assert after == [["DELETE"]]
+    await client.aclose()
 
 
 @pytest.mark.anyio

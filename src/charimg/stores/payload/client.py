@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from ..._http.cms import AsyncCmsTransport, CmsTransport
 from ..._library.urls import check_base_url
 from ...errors import ConfigurationError
+from .._tasks import unbroken
 from .options import PayloadOptions
 from .steps import Site, Steps
 
@@ -144,12 +146,15 @@ class AsyncPayloadClient(_Client["httpx.AsyncClient", AsyncCmsTransport]):
         return AsyncCmsTransport(timeout=timeout, client=http_client)
 
     async def run(self, steps: Steps[T]) -> T:
-        """See `PayloadClient.run`."""
+        """See `PayloadClient.run`. A cancelled caller waits for the answer to a write.
+
+        Payload does it all the same, perhaps after what the caller does next.
+        """
         try:
             request = next(steps)
             while True:
-                answer = await self._transport.send(request, self.site.headers(request.url))
-                request = steps.send(answer)
+                send = partial(self._transport.send, request, self.site.headers(request.url))
+                request = steps.send(await (send() if request.reads else unbroken(send)))
         except StopIteration as end:
             result: T = end.value
             return result

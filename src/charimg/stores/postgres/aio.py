@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 from attrs import define, field
 
 from ...errors import ConfigurationError
+from .._tasks import unbroken
 from .failures import driver, translated
 from .schema import bring_forward
 from .settings import quoted
+from .settling import Work
 from .source import Source, is_fresh, is_idle
 from .statements import Program, Row, Statement
 
@@ -51,16 +53,26 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lane] = WeakKeyDictionary()
 
     async def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
-        """See `PostgresDatabase.run`."""
-        with translated(self._place):
-            async with self._lent() as connection:
-                if commits:
-                    self._check_idle(connection)
-                await self._bring_forward(connection)
-                if self._may_go_without(atomic=atomic):
-                    return await _carry_out(connection, self._schema, program)
-                async with connection.transaction():
-                    return await _carry_out(connection, self._schema, program)
+        """See `PostgresDatabase.run`.
+
+        A cancelled caller waits until the server is done with it, whole or not at all, so that
+        writes keep their order. A server that says nothing is waited for 10 s; then the connection
+        is closed, also a host's, and a warning is logged.
+        """
+        work = Work()
+
+        async def call() -> T:
+            with translated(self._place):
+                async with self._lent() as connection, work.on(connection):
+                    if commits:
+                        self._check_idle(connection)
+                    await self._bring_forward(connection, work)
+                    if self._may_go_without(atomic=atomic):
+                        return await _carry_out(connection, work, self._schema, program)
+                    async with connection.transaction():
+                        return await _carry_out(connection, work, self._schema, program)
+
+        return await unbroken(call, work.end)
 
     async def aclose(self) -> None:
         """Close the connections that were opened here; those in use when they come back."""
@@ -146,17 +158,19 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
         )
         return connection
 
-    async def _bring_forward(self, connection: AsyncConnection[Any]) -> None:
+    async def _bring_forward(self, connection: AsyncConnection[Any], work: Work) -> None:
         if self._ready:
             return
         idle = is_idle(connection)
         async with connection.transaction():
-            await _carry_out(connection, self._schema, bring_forward(self._schema))
+            await _carry_out(connection, work, self._schema, bring_forward(self._schema))
         # In a transaction of the host's the schema may yet be rolled back with it.
         self._ready = idle
 
 
-async def _carry_out(connection: AsyncConnection[Any], schema: str, program: Program[T]) -> T:
+async def _carry_out(
+    connection: AsyncConnection[Any], work: Work, schema: str, program: Program[T]
+) -> T:
     from psycopg.rows import tuple_row
 
     name = quoted(schema)
@@ -165,6 +179,7 @@ async def _carry_out(connection: AsyncConnection[Any], schema: str, program: Pro
         try:
             while True:
                 statement: Statement = next(program) if rows is None else program.send(rows)
+                work.check()
                 sql: Any = statement.sql.replace("{s}", name)
                 await cursor.execute(sql, statement.values, prepare=False)
                 rows = await cursor.fetchall() if cursor.description else []

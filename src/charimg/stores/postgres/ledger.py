@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from ..._owner import owner_is_dead
-from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
+from ...errors import (
+    GenerationInProgress,
+    InvalidArgument,
+    LeaseLost,
+    StorageConflict,
+)
 from ...journal import Lease, Operation, OperationPage
 from .._documents import dump, from_ms, load
+from .._leases import give_back
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import PostgresDatabase
 from .statements import Program, Row, Statement
@@ -42,7 +48,12 @@ class PostgresGenerationLedger:
         Raises:
             InvalidArgument: ``ttl`` is not positive, or more than a year.
         """
-        return self._database.run(acquire(character_id, owner, ttl), commits=True)
+        taken: list[Lease] = []
+        try:
+            return self._database.run(acquire(character_id, owner, ttl, taken), commits=True)
+        except BaseException:
+            give_back(taken, self.release)
+            raise
 
     def renew(self, lease: Lease, /, *, ttl: float) -> Lease:
         """See `GenerationLedger.renew`.
@@ -89,14 +100,14 @@ class PostgresGenerationLedger:
         return self._database.run(page(character_id, limit=limit, cursor=cursor), atomic=False)
 
 
-def acquire(character_id: str, owner: str, ttl: float, *, again: bool = False) -> Program[Lease]:
+def acquire(character_id: str, owner: str, ttl: float, taken: list[Lease]) -> Program[Lease]:
     """Take the lease, unless somebody holds it.
 
     Args:
         character_id: Whose.
         owner: Who takes it.
         ttl: For how many seconds.
-        again: Whether an attempt before may have taken it already for this very owner.
+        taken: Gets the lease, which is held if the transaction is committed.
     """
     _check_ttl(ttl)
     yield Statement("SELECT set_config('lock_timeout', %s, true)", (_PATIENCE,))
@@ -112,8 +123,7 @@ def acquire(character_id: str, owner: str, ttl: float, *, again: bool = False) -
     token, holder, expires = rows[0]
     # Asked now, and not with the row: that one may have been waited for.
     ((now,),) = yield Statement(f"SELECT {_NOW}")
-    mine = again and holder == owner
-    if holder is not None and expires > now and not mine and not owner_is_dead(holder):
+    if holder is not None and expires > now and not owner_is_dead(holder):
         left = (expires - now) / 1000
         raise GenerationInProgress(
             f"Another operation on character {character_id!r} is running. Wait for it, or "
@@ -126,9 +136,11 @@ def acquire(character_id: str, owner: str, ttl: float, *, again: bool = False) -
         "UPDATE {s}.leases SET token = %s, owner = %s, expires_ms = %s WHERE character_id = %s",
         (token + 1, owner, expires, character_id),
     )
-    return Lease(
+    lease = Lease(
         character_id=character_id, token=token + 1, owner=owner, expires_at=from_ms(expires)
     )
+    taken.append(lease)
+    return lease
 
 
 def renew(lease: Lease, ttl: float) -> Program[Lease]:
@@ -150,10 +162,13 @@ def renew(lease: Lease, ttl: float) -> Program[Lease]:
 
 
 def release(lease: Lease) -> Program[None]:
-    """Give the lease up, unless somebody else has it."""
+    """Give the lease up, unless somebody else has it.
+
+    One that was never committed has its token perhaps from somebody else, but not its owner.
+    """
     yield Statement(
-        "UPDATE {s}.leases SET owner = NULL WHERE character_id = %s AND token = %s",
-        (lease.character_id, lease.token),
+        "UPDATE {s}.leases SET owner = NULL WHERE character_id = %s AND token = %s AND owner = %s",
+        (lease.character_id, lease.token, lease.owner),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from ..._concurrency import asurely
 from ...errors import InvalidArgument
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
+from .._leases import agive_back
 from . import directory, ledger, metadata
 from .aio import AsyncPostgresDatabase
 from .statements import Program
@@ -116,23 +116,12 @@ class AsyncPostgresGenerationLedger:
     async def acquire(self, character_id: str, /, *, owner: str, ttl: float) -> Lease:
         """See `PostgresGenerationLedger.acquire`."""
         taken: list[Lease] = []
-        tries = 0
-
-        async def take() -> None:
-            nonlocal tries
-            tries += 1
-            # A cancellation may have broken the first try off after the server had done it.
-            program = ledger.acquire(character_id, owner, ttl, again=tries > 1)
-            taken.append(await self._database.run(program, commits=True))
-
         try:
-            await asurely(take)
+            program = ledger.acquire(character_id, owner, ttl, taken)
+            return await self._database.run(program, commits=True)
         except BaseException:
-            # Cancelled while it was taken: nobody will ever know of the lease.
-            if taken:
-                await asurely(lambda: self.release(taken[-1]))
+            await agive_back(taken, self.release)
             raise
-        return taken[-1]
 
     async def renew(self, lease: Lease, /, *, ttl: float) -> Lease:
         """See `PostgresGenerationLedger.renew`."""

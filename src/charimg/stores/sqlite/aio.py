@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..._concurrency import asurely
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
+from .._leases import agive_back
 from .._threads import in_thread
 from .database import SqliteDatabase
 from .directory import SqliteCharacterDirectory
@@ -124,9 +124,7 @@ class AsyncSqliteGenerationLedger:
                 lambda: taken.append(self._sync.acquire(character_id, owner=owner, ttl=ttl))
             )
         except BaseException:
-            # Cancelled while it was taken: nobody will ever know of the lease.
-            if taken:
-                await asurely(lambda: self.release(taken[0]))
+            await agive_back(taken, self.release)
             raise
         return taken[0]
 

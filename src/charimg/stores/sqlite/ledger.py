@@ -8,9 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ..._owner import owner_is_dead
-from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
+from ...errors import (
+    GenerationInProgress,
+    InvalidArgument,
+    LeaseLost,
+    StorageConflict,
+)
 from ...journal import Lease, Operation, OperationPage
 from .._documents import dump, from_ms, load
+from .._leases import give_back
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
 
@@ -41,28 +47,38 @@ class SqliteGenerationLedger:
             InvalidArgument: ``ttl`` is not positive, or more than a year.
         """
         _check_ttl(ttl)
-        with self._database.writing() as connection:
-            now = self._now()
-            row = connection.execute(
-                "SELECT token, owner, expires_ms FROM leases WHERE character_id = ?",
-                (character_id,),
-            ).fetchone()
-            token, holder, expires = row or (0, None, 0)
-            if holder is not None and expires > now and not owner_is_dead(holder):
-                left = (expires - now) / 1000
-                raise GenerationInProgress(
-                    f"Another operation on character {character_id!r} is running. Wait for it, or "
-                    f"try again in {left:.0f} s, when its lease ends.",
-                    holder=holder,
-                    expires_in=left,
-                )
-            expires = now + _ms(ttl)
-            connection.execute(
-                "INSERT INTO leases (character_id, token, owner, expires_ms) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (character_id) DO UPDATE SET "
-                "token = excluded.token, owner = excluded.owner, expires_ms = excluded.expires_ms",
-                (character_id, token + 1, owner, expires),
+        taken: list[Lease] = []
+        try:
+            with self._database.writing() as connection:
+                taken.append(self._take(connection, character_id, owner, ttl))
+        except BaseException:
+            give_back(taken, self.release)
+            raise
+        return taken[0]
+
+    def _take(
+        self, connection: sqlite3.Connection, character_id: str, owner: str, ttl: float
+    ) -> Lease:
+        now = self._now()
+        row = connection.execute(
+            "SELECT token, owner, expires_ms FROM leases WHERE character_id = ?", (character_id,)
+        ).fetchone()
+        token, holder, expires = row or (0, None, 0)
+        if holder is not None and expires > now and not owner_is_dead(holder):
+            left = (expires - now) / 1000
+            raise GenerationInProgress(
+                f"Another operation on character {character_id!r} is running. Wait for it, or "
+                f"try again in {left:.0f} s, when its lease ends.",
+                holder=holder,
+                expires_in=left,
             )
+        expires = now + _ms(ttl)
+        connection.execute(
+            "INSERT INTO leases (character_id, token, owner, expires_ms) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (character_id) DO UPDATE SET "
+            "token = excluded.token, owner = excluded.owner, expires_ms = excluded.expires_ms",
+            (character_id, token + 1, owner, expires),
+        )
         return Lease(
             character_id=character_id, token=token + 1, owner=owner, expires_at=from_ms(expires)
         )
@@ -90,10 +106,11 @@ class SqliteGenerationLedger:
 
     def release(self, lease: Lease, /) -> None:
         """See `GenerationLedger.release`."""
+        # One that was never committed has its token perhaps from somebody else, but not its owner.
         with self._database.writing() as connection:
             connection.execute(
-                "UPDATE leases SET owner = NULL WHERE character_id = ? AND token = ?",
-                (lease.character_id, lease.token),
+                "UPDATE leases SET owner = NULL WHERE character_id = ? AND token = ? AND owner = ?",
+                (lease.character_id, lease.token, lease.owner),
             )
 
     def write(self, operation: Operation, /, *, lease: Lease) -> None:

@@ -1,0 +1,211 @@
+"""Recovery finishes removals, and brings nothing back that was removed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from charimg import (
+    Doomed,
+    ItemState,
+    JobError,
+    JobPolicy,
+    OperationItem,
+    OperationState,
+    RemoteDelete,
+)
+from charimg.models import utcnow
+
+from .mishaps import left_behind, outcomes, ready, settled
+from .world import LENA
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_delete_after_success_is_finished() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    media = world.simulator.set_reference(world.db_id)
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two", external_id=media)
+    await left_behind(
+        world,
+        id="f" * 32,
+        state=OperationState.RECEIVED,
+        items=(item,),
+        options={"policy": "delete-after-success"},
+    )
+    await world.record(
+        key="later",
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(hours=1),
+    )
+    assert outcomes(await world.service.recover()) == ["completed"]
+    images = await world.images()
+    assert [image.prompt for image in images] == ["", "two"], "what came afterwards stays"
+    await settled(world)
+
+
+async def test_delete_after_success_removes_nothing_when_the_new_one_failed() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    item = OperationItem(key="f" * 32 + "-000", index=0, prompt="two")
+    await left_behind(
+        world,
+        id="f" * 32,
+        state=OperationState.RECEIVED,
+        items=(item,),
+        options={"policy": "delete-after-success"},
+    )
+    await world.service.recover()
+    images = await world.images()
+    assert {image.status for image in images} == {"failed", "succeeded"}
+    (failed,) = [image for image in images if image.status == "failed"]
+    assert "neither a URL nor a media id" in (failed.error or "")
+    await settled(world)
+
+
+async def test_tombstones_are_finished() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    (image,) = await world.images()
+    await world.metadata.delete(image.id)
+    assert image.media is not None
+    await left_behind(
+        world,
+        id="f" * 32,
+        kind="delete",
+        doomed=(Doomed(image_id=image.id, media_key=image.media.key),),
+    )
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert world.stores.keys() == set()
+    (operation, _) = await world.operations()
+    assert operation.state == OperationState.DONE
+    await settled(world)
+
+
+async def test_tombstones_of_a_failed_operation_are_finished_too() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    (image,) = await world.images()
+    await left_behind(
+        world,
+        id="f" * 32,
+        state=OperationState.FAILED,
+        doomed=(
+            Doomed(image_id=image.id, media_key=image.key),
+            Doomed(image_id="x", media_key="x"),
+        ),
+    )
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert await world.images() == []
+    assert world.stores.keys() == set()
+    await settled(world)
+
+
+async def test_a_remote_delete_that_may_have_been_sent_is_not_sent_again() -> None:
+    world = await ready()
+    world.simulator.set_reference(world.db_id)
+    await left_behind(world, kind="delete", remote_delete=RemoteDelete.INTENDED)
+    report = await world.service.recover()
+    assert "not known" in report.operations[0].message
+    assert world.counts == (0, 0, 0, 0)
+    await settled(world)
+
+
+async def test_delete_everything_closes_what_is_waiting() -> None:
+    policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.02, stall=5)
+    world = await ready(job_policy=policy)
+    await world.service.generate_reference(LENA, prompt="one")
+    world.simulator.switches.strand_jobs = True
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    items = (
+        OperationItem(key="k", index=0, prompt="two"),
+        OperationItem(key="l", index=1, prompt="two", state=ItemState.FAILED, error="dark"),
+    )
+    await left_behind(world, state=OperationState.RECEIVED, items=items)
+    await world.service.delete_all_images(LENA)
+    assert (await world.service.recover()).operations == ()
+    await settled(world)
+
+
+async def test_a_deleted_image_does_not_come_back() -> None:
+    # The record stood, its operation did not know of it yet, and then the image was deleted.
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    await world.service.generate_scene(LENA, "two")
+    operation = (await world.operations())[0]
+    items = tuple(evolve(item, state=ItemState.PENDING, image_id=None) for item in operation.items)
+    await left_behind(
+        world,
+        id=operation.id,
+        kind="scene",
+        state=OperationState.RECEIVED,
+        prompt="two",
+        items=items,
+    )
+    (image,) = [each for each in await world.images() if each.kind == "scene"]
+    await world.service.delete_image(LENA, image.id)
+    assert [each.prompt for each in await world.images()] == ["one"]
+    await settled(world)
+
+
+async def test_what_a_broken_save_left_goes_even_when_the_file_never_comes() -> None:
+    world = await ready()
+    removed: list[str] = []
+    media = world.media
+
+    class Littered:
+        concurrent_safe = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(media, name)
+
+        async def delete(self, key: str) -> bool:
+            removed.append(key)
+            return await media.delete(key)
+
+    item = OperationItem(key="k", index=0, prompt="lost")
+    await left_behind(world, state=OperationState.RECEIVED, items=(item,))
+    await world.assemble(media=Littered()).recover()
+    assert removed == ["k"]
+
+
+async def test_what_a_removal_of_everything_gave_up_does_not_come_back() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    answer = await world.service.library.generate_360_set(world.db_id)
+    await left_behind(
+        world,
+        id="f" * 31 + "1",
+        kind="portfolio",
+        state=OperationState.RECEIVED,
+        job_id=answer.job_id,
+    )
+    await left_behind(world, id="f" * 31 + "2", kind="delete", options={"all": True})
+    await world.service.generate_reference(LENA, prompt="two")
+    assert [image.prompt for image in await world.images()] == ["two"]
+    states = {operation.kind: operation.state for operation in await world.operations()}
+    assert states["portfolio"] == OperationState.FAILED
+    await settled(world)
+
+
+async def test_an_image_that_came_after_a_removal_of_everything_stays() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    await left_behind(world, id="f" * 32, kind="delete", options={"all": True})
+    await world.record(
+        key="later",
+        kind="scene",
+        status="failed",
+        error="dark",
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert [image.key for image in await world.images()] == ["later"]
+    await settled(world)

@@ -1,0 +1,115 @@
+# Generated from tests/_async/test_library_jobs.py by tools/unasync.py. Do not edit.
+"""Waiting for a job, and watching it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from charimg import ErrorCode, JobError, JobPolicy
+
+from ..http.scripted import Reply, Scripted, failing, html, reply
+from ..library.helpers import JOB_ID
+from .canned import JOB, client_of
+
+
+def poll(status: str, current: int = 0, **more: Any) -> Reply:
+    """Answer with a job."""
+    progress = {"current": current, "total": 27, "percentage": 0}
+    return reply({"success": True, "jobId": JOB_ID, "status": status, "progress": progress} | more)
+
+
+QUICK = JobPolicy(interval=0.001, growth=2, interval_max=0.004, jitter=0, deadline=5, stall=5)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Take the place of sleeping; what was slept."""
+    waits: list[float] = []
+
+    def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("charimg._sync.library.sleep", note)
+    return waits
+
+
+def test_waiting_tells_of_every_poll(slept: list[float]) -> None:
+    server = Scripted(
+        poll("pending"), poll("processing", 3), poll("paused", 4), poll("completed", 27)
+    )
+    seen: list[tuple[str, int]] = []
+    job = client_of(server).wait_for_job(
+        JOB_ID, policy=QUICK, on_progress=lambda job: seen.append((job.status, job.current))
+    )
+    assert job.finished
+    assert seen == [("pending", 0), ("processing", 3), ("paused", 4), ("completed", 27)]
+    assert slept == [0.001, 0.002, 0.004]
+    assert server.lines == [f"GET {JOB}"] * 4
+
+
+def test_intervals_are_jittered_by_default(slept: list[float]) -> None:
+    server = Scripted(*[poll("processing", n) for n in range(6)], poll("completed"))
+    client_of(server).wait_for_job(JOB_ID)
+    assert len(slept) == 6
+    for wait, most in zip(slept, [2, 3, 4.5, 6.75, 10.125, 15.1875], strict=True):
+        assert most * 0.75 <= wait <= most
+    assert slept != [2, 3, 4.5, 6.75, 10.125, 15.1875]
+
+
+def test_watching_yields_every_poll(slept: list[float]) -> None:
+    server = Scripted(poll("processing", 1), poll("completed", 27))
+    seen = [job.current for job in client_of(server).watch_job(JOB_ID, policy=QUICK)]
+    assert seen == [1, 27]
+    assert slept == [0.0, 0.001]
+
+
+def wait_error(*replies: Reply, **policy: float) -> JobError:
+    given = {"interval": 0.001, "interval_max": 0.002, **policy}
+    server = Scripted(*replies)
+    with pytest.raises(JobError) as caught:
+        client_of(server).wait_for_job(JOB_ID, policy=JobPolicy(**given))
+    assert caught.value.job_id == JOB_ID
+    return caught.value
+
+
+def test_a_job_that_fails() -> None:
+    error = wait_error(poll("processing"), poll("failed", error="All shots failed"))
+    assert error.code == ErrorCode.JOB_FAILED
+    assert error.server_message == "All shots failed"
+
+
+def test_a_job_that_never_ends_is_stranded() -> None:
+    polls = [poll("processing", n) for n in range(100)]
+    error = wait_error(*polls, deadline=0.01)
+    assert error.code == ErrorCode.JOB_STRANDED
+    assert "did not end within 0.01 s" in str(error)
+    error = wait_error(*[poll("processing", 3)] * 100, stall=0.01)
+    assert error.code == ErrorCode.JOB_STRANDED
+    assert "has not moved for 0.01 s" in str(error)
+
+
+def test_a_cancelled_job_usually_goes_on(slept: list[float]) -> None:
+    server = Scripted(poll("cancelled", 1), poll("processing", 2), poll("completed", 27))
+    job = client_of(server).wait_for_job(JOB_ID, policy=QUICK)
+    assert job.status == "completed"
+
+
+def test_a_job_that_stays_cancelled() -> None:
+    error = wait_error(*[poll("cancelled", 1)] * 100, cancel_grace=0.01)
+    assert error.code == ErrorCode.JOB_CANCELLED
+
+
+def test_an_unknown_job_is_no_failed_job() -> None:
+    unknown = reply({"success": False, "status": "failed", "error": "Job not found"}, status=404)
+    error = wait_error(unknown)
+    assert (error.code, error.status_code) == (ErrorCode.NOT_FOUND, 404)
+
+
+def test_a_poll_that_breaks_is_repeated(slept: list[float]) -> None:
+    server = Scripted(
+        html(502), poll("processing"), failing(httpx.ReadError("x")), poll("completed")
+    )
+    assert (client_of(server).wait_for_job(JOB_ID, policy=QUICK)).finished
