@@ -123,7 +123,7 @@ class AsyncPostgresGenerationLedger:
             tries += 1
             # A cancellation may have broken the first try off after the server had done it.
             program = ledger.acquire(character_id, owner, ttl, again=tries > 1)
-            taken.append(await self._database.run(program, commits=True))
+            taken.append(await self._database.run(program, atomic=False, commits=True))
 
         try:
             await asurely(take)
