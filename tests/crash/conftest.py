@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ..servers.patience import quick as quick
 from .laboratory import Laboratory, laboratory
 
 
@@ -13,3 +14,7 @@ from .laboratory import Laboratory, laboratory
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with laboratory(tmp_path_factory.mktemp("laboratory")) as lab:
         yield lab
+
+
+@pytest.fixture(autouse=True)
+def _nothing_waits_for_the_disk(quick: None) -> None: ...

@@ -217,10 +217,13 @@ def laboratory(where: Path) -> Iterator[Laboratory]:
     environment = {name: value for name, value in os.environ.items() if "COV" not in name}
     source = Path(charimg.__file__).parents[1]
     environment["PYTHONPATH"] = os.pathsep.join([str(source), str(_ROOT)])
+    simulator = Simulator()
+    simulator.switches.shots = 1
+    db_id = simulator.add_character(name="Lena Marlow")
     with (
-        serve(Simulator()) as server,
+        serve(simulator) as server,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.zygote"],
+            [sys.executable, "-m", "tests.crash.zygote", server.url, db_id],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -228,7 +231,9 @@ def laboratory(where: Path) -> Iterator[Laboratory]:
             cwd=_ROOT,
         ) as zygote,
     ):
+        assert zygote.stdout is not None
         try:
+            assert zygote.stdout.readline() == "ready\n"
             yield Laboratory(where, server, zygote)
         finally:
             zygote.kill()

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 import httpcore
 import pytest
 
+from ..servers.patience import QuickConnection
+
 __all__ = ["Stop", "Steps", "kill_points", "stepping"]
 
 Stop: TypeAlias = Callable[[str, str], None]
@@ -58,13 +60,11 @@ def _verb(statement: str) -> str:
     return " ".join(words[:3]) if words[0] == "PRAGMA" else words[0]
 
 
-def _connection(steps: Steps, *, durable: bool) -> type[sqlite3.Connection]:
-    class SteppedConnection(sqlite3.Connection):
+def _connection(steps: Steps) -> type[sqlite3.Connection]:
+    class SteppedConnection(QuickConnection):
         is_writing = False
 
         def execute(self, sql: str, *args: Any) -> Any:
-            if sql.startswith("PRAGMA synchronous") and not durable:
-                sql = "PRAGMA synchronous = OFF"
             if sql == "BEGIN IMMEDIATE":
                 self.is_writing = True
             name = _verb(sql)
@@ -79,14 +79,12 @@ def _connection(steps: Steps, *, durable: bool) -> type[sqlite3.Connection]:
 
 
 @contextmanager
-def stepping(steps: Steps, root: Path, *, durable: bool = False) -> Iterator[None]:
+def stepping(steps: Steps, root: Path) -> Iterator[None]:
     """Put the steps around everything that this process does outside of itself.
 
     Args:
         steps: Told of everything.
         root: Only files below it are looked at.
-        durable: Whether flushes really wait for the disk. What a killed process has written is in
-            the kernel's hands either way; only a power cut would tell.
     """
 
     def is_ours(path: Any) -> bool:
@@ -98,8 +96,6 @@ def stepping(steps: Steps, root: Path, *, durable: bool = False) -> Iterator[Non
         def call(path: Any, *args: Any, **options: Any) -> Any:
             if not is_ours(path):
                 return real(path, *args, **options)
-            if name == "fsync" and not durable:
-                return steps.run("fsync", lambda: None)
             return steps.run(name, lambda: real(path, *args, **options))
 
         patch.setattr(os, name, call)
@@ -127,7 +123,7 @@ def stepping(steps: Steps, root: Path, *, durable: bool = False) -> Iterator[Non
 
         patch.setattr(httpcore.ConnectionPool, "handle_request", handle_request)
         real_connect = sqlite3.connect
-        factory = _connection(steps, durable=durable)
+        factory = _connection(steps)
 
         def connect(*args: Any, **options: Any) -> Any:
             return steps.run("sql connect", lambda: real_connect(*args, factory=factory, **options))

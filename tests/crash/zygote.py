@@ -1,7 +1,8 @@
 """A prepared process that forks one child per task: it runs an operation and dies where it is told.
 
-Started with pipes; each line on stdin is a task in JSON, and is answered by one line on stdout when
-its child has ended. POSIX only. There is no thread here, so a fork is a whole process.
+Started with pipes and the URL of a Library. When it is ready, it says so; then each line on stdin
+is a task in JSON, and is answered by one line on stdout when its child has ended. POSIX only. There
+is no thread here, so a fork is a whole process.
 
 A task: ``root`` (the data directory), ``url`` (the Library), ``tmp`` (for temporary files), ``do``
 (``act`` or ``recover``), ``work`` (which operation), ``at`` (at which moment), ``stop`` (``kill``,
@@ -23,21 +24,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import httpx
 import stamina
 
-from charimg import (
-    CharacterImageService,
-    CharacterLibrary,
-    CharimgError,
-    Downloader,
-    RecoveryReport,
-)
+from charimg import CharacterImageService, CharimgError, RecoveryReport
+from charimg._decoding import child as decoding
+from charimg._decoding.worker import Workers
 from charimg._sync import base
-from charimg.testing import Simulator
 
+from ..servers.patience import unflushed
 from . import faults, invariants, sabotage, works
 from .steps import Steps, stepping
 
@@ -51,10 +47,18 @@ def main() -> None:
     ssl.create_default_context = functools.lru_cache(lambda *_, **__: context)  # type: ignore[assignment]
     # So that an operation's keys, and with them the directories that exist, are no accident.
     base.new_operation_id = _ids().__next__
-    _warm()
+    # A process of its own for decoding, begun by each child, takes longer than an operation.
+    Workers.ask = _decoded_here  # type: ignore[method-assign]
+    with unflushed():
+        _warm(*sys.argv[1:])
+        _serve()
+
+
+def _serve() -> None:
     # The children share this memory as long as nobody counts in it.
     gc.collect()
     gc.freeze()
+    print("ready", flush=True)
     for line in sys.stdin:
         told, tell = os.pipe()
         child = os.fork()
@@ -75,27 +79,22 @@ def _ids() -> Iterator[str]:
         yield f"{'f' * 12}{number:020x}"
 
 
-def _warm() -> None:
-    """Go through everything once, so that no child has to compile converters or load codecs."""
-    simulator = Simulator()
-    simulator.switches.shots = 1
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        httpx.Client(transport=simulator.transport()) as client,
-        CharacterImageService.local(
-            directory,
-            library=CharacterLibrary(simulator.base_url, client=client),
-            downloader=Downloader(client=client),
-            job_policy=works.FAST,
-            concurrency=1,
-        ) as service,
-    ):
-        works.link(service, simulator.add_character(name="Lena Marlow"))
-        service.generate_reference(works.LENA, prompt="one")
-        service.generate_portfolio(works.LENA)
-        service.generate_scene(works.LENA, "two")
-        service.delete_all_images(works.LENA)
-        service.recover()
+def _decoded_here(workers: Workers, head: bytes, file: IO[bytes], seconds: float) -> bytes:
+    name, width, height, *_ = decoding.HEADER.unpack(head)
+    return decoding._decode(file.read(), name.rstrip().decode(), (width, height))
+
+
+def _warm(url: str, db_id: str) -> None:
+    """Go through everything once, so that no child has to import, compile or load anything."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        with stepping(Steps(), root), works.open_service(root, url) as service:
+            works.link(service, db_id)
+            service.generate_reference(works.LENA, prompt="one")
+            service.generate_portfolio(works.LENA)
+            service.generate_scene(works.LENA, "two")
+            service.delete_all_images(works.LENA)
+        _recover(root, url, one_reference=True)
 
 
 def _child(task: dict[str, Any], tell: int) -> None:

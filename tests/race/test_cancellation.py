@@ -25,7 +25,6 @@ async def _act(world: World, name: str) -> None:
         await ACTS[name].run(service)
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("mode", "name"),
     [(mode, name) for mode in MODES for name in ACTS if "task" in mode or name in FEW or SOAK],
@@ -47,7 +46,6 @@ def test_cancelled_at_every_suspension(
     figure(f"cancelled at every await point, {mode}, {name}", f"{at - 1} points, 0 violations")
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("by", ["task", "scope"])
 @pytest.mark.parametrize("name", ["reference", "portfolio", "scene"])
 def test_what_was_received_is_written_down_though_cancelled(

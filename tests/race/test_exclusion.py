@@ -88,7 +88,7 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, quick: None) -> Iterator[Place]:
+def place(tmp_path: Path) -> Iterator[Place]:
     simulator = Gated()
     simulator.switches.shots = 2
     with httpx.Client(transport=simulator.transport()) as client:
@@ -226,7 +226,6 @@ def test_eight_threads_share_a_service_for_one_character(place: Place, figure: F
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@pytest.mark.usefixtures("quick")
 def test_tasks_of_different_characters_do_not_wait(tmp_path: Path, backend: str) -> None:
     simulator = Simulator()
 

@@ -120,7 +120,6 @@ def _interrupted(
     return len(steps.trail), stood
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", ACTS)
 def test_interrupted_at_every_call(
     worlds: Worlds, temporary: Temporary, figure: Figure, name: str
@@ -133,7 +132,6 @@ def test_interrupted_at_every_call(
 # Between the opening of a file and its result: the interpreter closes it, and says so.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", ACTS if SOAK else ["scene"])
 def test_interrupted_at_every_step_outside(
     worlds: Worlds, temporary: Temporary, figure: Figure, name: str

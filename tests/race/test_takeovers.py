@@ -36,7 +36,6 @@ def recover(service: CharacterImageService) -> None:
 OTHERS = {each.__name__: each for each in (delete_all, reference, recover)}
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("name", ACTS if SOAK else ["reference"])
 def test_taken_over_at_every_call(worlds: Worlds, figure: Figure, name: str, other: str) -> None:

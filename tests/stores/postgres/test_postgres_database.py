@@ -28,6 +28,7 @@ from charimg import (
 )
 from charimg._owner import new_owner
 from charimg.errors import CharacterNotFound, ImageNotFound, StorageConflict
+from charimg.journal import Lease
 from charimg.stores import (
     AsyncPostgresCharacterDirectory,
     AsyncPostgresDatabase,
@@ -38,7 +39,9 @@ from charimg.stores import (
     PostgresGenerationLedger,
     PostgresMetadataRepository,
 )
+from charimg.stores.postgres import ledger as module
 from charimg.stores.postgres import metadata
+from charimg.stores.postgres.statements import Program
 
 from ...servers.postgres import PostgresServer
 from .values import image, operation
@@ -333,6 +336,72 @@ def test_a_write_excludes_a_takeover_until_it_is_committed(url: str) -> None:
             assert not taken.wait(0.3)
             slow.commit()
             assert other.result(30) == lease.token + 1
+
+
+def test_who_is_refused_waits_for_no_lock(url: str) -> None:
+    """Or many that ask at once would wait for one another, and give up on a slow machine."""
+    with PostgresDatabase(url) as database, psycopg.connect(url) as slow:
+        ledger = PostgresGenerationLedger(database)
+        ledger.acquire("mira", owner="a", ttl=60)
+        slow.execute("SELECT 1 FROM charimg.leases WHERE character_id = 'mira' FOR UPDATE")
+        with ThreadPoolExecutor(1) as thread:
+            other = thread.submit(ledger.acquire, "mira", owner="b", ttl=60)
+            assert isinstance(other.exception(60), GenerationInProgress)
+            slow.rollback()
+
+
+def test_who_takes_a_lease_does_not_lock_it_while_the_client_works(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = module.acquire
+    asked = 0
+    with PostgresDatabase(url) as database, psycopg.connect(url, autocommit=True) as other:
+
+        def slowly(*args: Any) -> Program[Lease]:
+            nonlocal asked
+            program = acquire(*args)
+            statement = next(program)
+            while True:
+                rows = yield statement
+                other.execute("SELECT 1 FROM charimg.leases FOR UPDATE NOWAIT")
+                asked += 1
+                try:
+                    statement = program.send(rows)
+                except StopIteration as end:
+                    return end.value
+
+        monkeypatch.setattr(module, "acquire", slowly)
+        ledger = PostgresGenerationLedger(database)
+        ledger.release(ledger.acquire("mira", owner="a", ttl=60))
+        assert ledger.acquire("mira", owner="b", ttl=60).token == 2
+    assert asked == 4
+
+
+def test_a_lease_that_another_one_takes_meanwhile_is_looked_at_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = module.acquire
+    taken: list[Lease] = []
+    with PostgresDatabase(url) as database, PostgresDatabase(url) as other:
+
+        def slowly(*args: Any) -> Program[Lease]:
+            program = acquire(*args)
+            rows = yield next(program)
+            taken.append(other.run(acquire("mira", "faster", 60), atomic=False))
+            statement = program.send(rows)
+            while True:
+                try:
+                    statement = program.send((yield statement))
+                except StopIteration as end:
+                    return end.value
+
+        monkeypatch.setattr(module, "acquire", slowly)
+        ledger = PostgresGenerationLedger(database)
+        for _ in range(2):
+            with pytest.raises(GenerationInProgress) as caught:
+                ledger.acquire("mira", owner="slower", ttl=60)
+            assert caught.value.holder == "faster"
+            ledger.release(taken.pop())
 
 
 def test_one_of_many_gets_the_lease(url: str) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from ..._owner import owner_is_dead
-from ...errors import (
-    GenerationInProgress,
-    InvalidArgument,
-    LeaseLost,
-    StorageConflict,
-)
+from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
 from ...journal import Lease, Operation, OperationPage
 from .._documents import dump, from_ms, load
 from .._leases import give_back
@@ -21,7 +18,9 @@ __all__ = ["PostgresGenerationLedger"]
 _MAX_TTL = 366 * 86_400
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 """The server's clock: the only one that several machines share."""
-_PATIENCE = "10s"
+_PATIENTLY = "FROM (SELECT set_config('lock_timeout', '10s', true)) AS patience"
+"""Within the statement, so that it needs no transaction: who takes the lease holds the lock on it
+only while the server works, however slow the machine of the client is."""
 
 
 class PostgresGenerationLedger:
@@ -49,8 +48,9 @@ class PostgresGenerationLedger:
             InvalidArgument: ``ttl`` is not positive, or more than a year.
         """
         taken: list[Lease] = []
+        program = acquire(character_id, owner, ttl, taken)
         try:
-            return self._database.run(acquire(character_id, owner, ttl, taken), commits=True)
+            return self._database.run(program, atomic=False, commits=True)
         except BaseException:
             give_back(taken, self.release)
             raise
@@ -107,40 +107,59 @@ def acquire(character_id: str, owner: str, ttl: float, taken: list[Lease]) -> Pr
         character_id: Whose.
         owner: Who takes it.
         ttl: For how many seconds.
-        taken: Gets the lease, which is held if the transaction is committed.
+        taken: Gets the lease before it is tried to take it; it is held unless somebody was faster.
     """
     _check_ttl(ttl)
-    yield Statement("SELECT set_config('lock_timeout', %s, true)", (_PATIENCE,))
-    yield Statement(
-        "INSERT INTO {s}.leases (character_id, token, owner, expires_ms) "
-        "VALUES (%s, 0, NULL, 0) ON CONFLICT (character_id) DO NOTHING",
-        (character_id,),
-    )
-    rows = yield Statement(
-        "SELECT token, owner, expires_ms FROM {s}.leases WHERE character_id = %s FOR UPDATE",
-        (character_id,),
-    )
-    token, holder, expires = rows[0]
-    # Asked now, and not with the row: that one may have been waited for.
-    ((now,),) = yield Statement(f"SELECT {_NOW}")
-    if holder is not None and expires > now and not owner_is_dead(holder):
-        left = (expires - now) / 1000
-        raise GenerationInProgress(
-            f"Another operation on character {character_id!r} is running. Wait for it, or "
-            f"try again in {left:.0f} s, when its lease ends.",
-            holder=holder,
-            expires_in=left,
+    while True:
+        # Looked at without a lock: who is refused has waited for nobody, and nobody waits for him.
+        rows = yield Statement(
+            f"SELECT token, owner, expires_ms, {_NOW} "  # noqa: S608 - a constant
+            "FROM {s}.leases WHERE character_id = %s",
+            (character_id,),
         )
-    expires = now + int(ttl * 1000)
-    yield Statement(
-        "UPDATE {s}.leases SET token = %s, owner = %s, expires_ms = %s WHERE character_id = %s",
-        (token + 1, owner, expires, character_id),
+        token, holder, expires, now = rows[0] if rows else (0, None, 0, 0)
+        if holder is not None and expires > now and not owner_is_dead(holder):
+            left = (expires - now) / 1000
+            raise GenerationInProgress(
+                f"Another operation on character {character_id!r} is running. Wait for it, or "
+                f"try again in {left:.0f} s, when its lease ends.",
+                holder=holder,
+                expires_in=left,
+            )
+        lease = Lease(
+            character_id=character_id, token=token + 1, owner=owner, expires_at=from_ms(expires)
+        )
+        # Before it is tried: nobody is told what became of a try that was interrupted.
+        taken[:] = [lease]
+        seen = (character_id, token, holder, expires)
+        done = yield from _take(owner, ttl, seen) if rows else _begin(character_id, owner, ttl)
+        if done:
+            # Otherwise somebody else was faster.
+            return evolve(lease, expires_at=from_ms(done[0][0]))
+
+
+def _begin(character_id: str, owner: str, ttl: float) -> Program[list[Row]]:
+    """Take the first lease on a character."""
+    return (
+        yield Statement(
+            "INSERT INTO {s}.leases (character_id, token, owner, expires_ms) "
+            f"SELECT %s, 1, %s, {_NOW} + %s {_PATIENTLY} "
+            "ON CONFLICT (character_id) DO NOTHING RETURNING expires_ms",
+            (character_id, owner, int(ttl * 1000)),
+        )
     )
-    lease = Lease(
-        character_id=character_id, token=token + 1, owner=owner, expires_at=from_ms(expires)
+
+
+def _take(owner: str, ttl: float, seen: Row) -> Program[list[Row]]:
+    """Take the lease if it is as it was seen, once what is being written under it is committed."""
+    return (
+        yield Statement(
+            "UPDATE {s}.leases SET token = token + 1, owner = %s, "  # noqa: S608 - constants
+            f"expires_ms = {_NOW} + %s {_PATIENTLY} WHERE character_id = %s AND token = %s "
+            "AND owner IS NOT DISTINCT FROM %s AND expires_ms = %s RETURNING expires_ms",
+            (owner, int(ttl * 1000), *seen),
+        )
     )
-    taken.append(lease)
-    return lease
 
 
 def renew(lease: Lease, ttl: float) -> Program[Lease]:

@@ -118,7 +118,7 @@ class AsyncPostgresGenerationLedger:
         taken: list[Lease] = []
         try:
             program = ledger.acquire(character_id, owner, ttl, taken)
-            return await self._database.run(program, commits=True)
+            return await self._database.run(program, atomic=False, commits=True)
         except BaseException:
             await agive_back(taken, self.release)
             raise
