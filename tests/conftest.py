@@ -67,7 +67,7 @@ def _nothing_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
     left = _leftovers.end()
     if left:
         if os.environ.get("LEFT"):
-            open("/tmp/cli/left.txt","a").write(request.node.nodeid+" "+repr(left)+"\n")
+            open("/tmp/cli/left.txt", "a").write(request.node.nodeid + " " + repr(left) + "\n")
         else:
             pytest.fail("The test leaves open: " + "; ".join(left))
 

@@ -20,7 +20,7 @@ __all__ = ["Leftovers"]
 _OPEN: dict[type, Callable[[Any], bool]] = {
     socket.socket: lambda made: made.fileno() != -1,
     asyncio.BaseEventLoop: lambda made: not made.is_closed(),
-    subprocess.Popen: lambda made: made.poll() is None and not _is_decoder(made),
+    subprocess.Popen: lambda made: _is_at_work(made) and not _is_decoder(made),
     threading.Thread: lambda made: made.is_alive() and not made.daemon,
 }
 """What is watched, and how one tells that its maker has not let go of it."""
@@ -87,6 +87,11 @@ class Leftovers:
                 object=unraisable.object,
             )
         return unraisable
+
+
+def _is_at_work(process: Any) -> bool:
+    pipes = (process.stdin, process.stdout, process.stderr)
+    return process.poll() is None or not all(each is None or each.closed for each in pipes)
 
 
 def _is_decoder(process: Any) -> bool:
