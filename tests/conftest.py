@@ -58,18 +58,15 @@ def pytest_sessionstart() -> None:
     _leftovers.watch()
 
 
-@pytest.fixture(autouse=True)
-def _nothing_stays_open(request: pytest.FixtureRequest) -> Iterator[None]:
-    _leftovers.begin(request.node.nodeid)
+def pytest_runtest_logstart(nodeid: str) -> None:
+    _leftovers.test = nodeid
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _leftovers_are_found() -> Iterator[None]:
     yield
-    # They are kept a little longer than what they are of.
-    request.node.funcargs.clear()
-    left = _leftovers.end()
-    if left:
-        if os.environ.get("LEFT"):
-            open("/tmp/cli/left.txt", "a").write(request.node.nodeid + " " + repr(left) + "\n")
-        else:
-            pytest.fail("The test leaves open: " + "; ".join(left))
+    # After each test it would take too long.
+    _leftovers.look()
 
 
 @pytest.fixture

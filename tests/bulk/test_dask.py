@@ -345,8 +345,12 @@ def test_an_executor_of_its_own_connection(cluster: Any) -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tcp://"])
 def test_where_no_scheduler_is(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charimg.bulk.dask._CONNECTING", 0.3)
+    before = threading.enumerate()
     with pytest.raises(ConfigurationError, match="No Dask scheduler answers at"):
         DaskExecutor.connect(address)
+    # The loop of a client that did not come to be ends with it.
+    begun = [each.name for each in threading.enumerate() if each not in before]
+    assert "IO loop" not in begun
 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:

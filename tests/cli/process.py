@@ -60,9 +60,12 @@ class Finished:
         return json.loads(self.out)
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
 def start(*args: str | Path, **variables: str) -> subprocess.Popen[str]:
-    """Start the installed command with pipes."""
-    return subprocess.Popen(
+    """Start the installed command with pipes; it ends with the test at the latest."""
+    process = subprocess.Popen(
         [COMMAND, *map(str, args)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -70,6 +73,15 @@ def start(*args: str | Path, **variables: str) -> subprocess.Popen[str]:
         text=True,
         env=environment(**variables),
     )
+    _started.append(process)
+    return process
+
+
+def end_all() -> None:
+    """End what a test has started and not finished, because it failed."""
+    while _started:
+        with _started.pop() as process:
+            process.kill()
 
 
 def finish(process: subprocess.Popen[str]) -> Finished:

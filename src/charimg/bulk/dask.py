@@ -99,7 +99,7 @@ class DaskExecutor(Executor):
         dask: Any = distributed
         try:
             _check(dask, address)
-            client = dask.Client(address, set_as_default=False, timeout=_CONNECTING)
+            client = _connected(dask, address)
         except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             raise ConfigurationError(
                 f"No Dask scheduler answers at {address!r} ({type(error).__name__}). It must be "
@@ -248,6 +248,18 @@ def _check(dask: Any, address: str) -> None:
         raise ConfigurationError(
             f"{address!r} needs certificates, and Dask's settings (distributed.comm.tls) name none."
         )
+
+
+def _connected(dask: Any, address: str) -> Any:
+    client: Any = dask.Client.__new__(dask.Client)
+    try:
+        client.__init__(address, set_as_default=False, timeout=_CONNECTING)
+    except BaseException:
+        # Where nobody answers it ends, and leaves its thread and its loop running for ever.
+        client.close()
+        client._loop_runner.stop()  # noqa: SLF001
+        raise
+    return client
 
 
 def _seen(gathered: asyncio.Future[Any]) -> None:
