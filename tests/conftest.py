@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +12,15 @@ import pytest
 from .figures import add_up as add_up
 from .figures import figure as figure
 from .figures import print_figures
+from .leftovers import Leftovers
+from .signals import heed_ctrl_c
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
 """Exchanges recorded with the real server, where they lie beside the checkout."""
+
+_leftovers = Leftovers()
 
 SETTINGS = ("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "LEDGER", "MEDIA", "MEDIA_URL", "METADATA")
 
@@ -40,6 +44,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    heed_ctrl_c()
     if config.getoption("quick"):
         collect_ignore.extend(NOT_QUICK)
         config.option.markexpr = "not (long or heavy)"
@@ -47,6 +52,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return f"recordings of the real server: {'replayed' if RECORDINGS.is_dir() else 'not there'}"
+
+
+def pytest_sessionstart() -> None:
+    _leftovers.watch()
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    _leftovers.test = nodeid
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _leftovers_are_found() -> Iterator[None]:
+    yield
+    # After each test it would take too long.
+    _leftovers.look()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,14 +80,15 @@ def break_once(
 ) -> None:
     """Have the nth call of a port's method raise, before or after its work; the rest go on."""
     real = getattr(port, name)
-    calls: list[object] = []
+    # Several threads may call it at once: each call has a number of its own.
+    calls = count(1)
 
     async def fragile(*args: Any, **options: Any) -> Any:
-        calls.append(args)
-        if len(calls) == nth and not after:
+        number = next(calls)
+        if number == nth and not after:
             raise error("it broke")
         result = await real(*args, **options)
-        if len(calls) == nth and after:
+        if number == nth and after:
             raise error("it broke")
         return result
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import faulthandler
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from charimg.testing import Simulator, serve
 
+from .runs import Bulk
 from .stage import SHOTS, Stage
 
-HANGS = 420.0
+HANGS = 1800.0
 """Seconds after which a test with its set-up and tear-down hangs."""
 
 
@@ -44,3 +46,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     with serve(Simulator()) as server:
         server.simulator.switches.change({"shots": SHOTS})
         yield Stage(root=tmp_path / "data", server=server)
+
+
+@pytest.fixture
+def bulk(stage: Stage, tmp_path: Path) -> Iterator[Bulk]:
+    """Runs on two threads, with a manifest."""
+    with ThreadPoolExecutor(2) as executor:
+        yield Bulk(stage, executor, tmp_path / "run.jsonl")

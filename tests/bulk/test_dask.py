@@ -233,27 +233,76 @@ def test_workers_may_come_later() -> None:
         assert future.result(SECONDS) == 8
 
 
+class Clock:
+    """Stands in for `time` where it is told how long no worker was seen at work."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("charimg.bulk.dask.time", clock)
+    return clock
+
+
 def test_a_cluster_that_is_busy_is_waited_for(
-    client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+    client: Any, gate: threading.Event, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    asked = 0
+    answers = 0
     processing = client.processing
 
     async def counted() -> Any:
-        nonlocal asked
-        asked += 1
-        if asked == 15:
-            gate.set()
-        if asked == 2:
-            raise OSError("The scheduler does not listen just now.")
-        return await processing()
+        nonlocal answers
+        working = await processing()
+        if any(working.values()):
+            answers += 1
+            # More than half of its patience from one question to the next.
+            clock.now += 0.6
+            if answers == 2:
+                raise OSError("The scheduler does not listen just now.")
+            if answers == 5:
+                gate.set()
+        return working
 
     monkeypatch.setattr(client, "processing", counted)
-    # It is asked ten times in that time.
     with DaskExecutor(client, patience=1.0) as executor:
         assert executor.submit(_wait).result(SECONDS)
         assert executor.submit(pow, 2, 3).result(SECONDS) == 8
-    assert asked >= 15
+    assert clock.now >= 3.0
+
+
+def test_whether_a_call_has_begun_is_asked_again_when_nobody_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        local(n_workers=0) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        DaskExecutor(client) as executor,
+    ):
+        future = executor.submit(pow, 2, 3)
+        with monkeypatch.context() as silent:
+            silent.setattr("charimg.bulk.dask._ANSWERING", 0.01)
+            silent.setattr(client, "processing", partial(asyncio.sleep, 3600))
+            assert not future.cancel()
+        assert future.cancel()
+
+
+def test_a_call_that_has_begun_is_never_cancelled(
+    client: Any, gate: threading.Event, executor: DaskExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that has done it is no longer told to have it."""
+    future = executor.submit(_wait)
+    wait_until(lambda: any(client.processing().values()))
+    assert not future.cancel()
+    monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 0, {}))
+    assert not future.cancel()
+    gate.set()
+    assert future.result(SECONDS)
 
 
 def test_a_scheduler_that_does_not_answer(
@@ -296,8 +345,12 @@ def test_an_executor_of_its_own_connection(cluster: Any) -> None:
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense://x", "tcp://"])
 def test_where_no_scheduler_is(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charimg.bulk.dask._CONNECTING", 0.3)
+    before = threading.enumerate()
     with pytest.raises(ConfigurationError, match="No Dask scheduler answers at"):
         DaskExecutor.connect(address)
+    # The loop of a client that did not come to be ends with it.
+    begun = [each.name for each in threading.enumerate() if each not in before]
+    assert "IO loop" not in begun
 
 
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:

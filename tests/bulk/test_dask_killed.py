@@ -7,13 +7,15 @@ import random
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
 
 import dask
 import pytest
-from attrs import evolve
+from attrs import evolve, frozen
 from distributed import Client, LocalCluster, Status
 
 from charimg import ImageKind
@@ -26,10 +28,24 @@ from ..servers.postgres import postgres_server as postgres_server
 from .clusters import local
 from .stage import SHOTS, Stage
 
-CHARACTERS, PORTFOLIOS = 500, 50
-KILLS = {"reference": 15, "portfolio": 10}
 BOUND = 150.0
-"""Seconds after which a run is given up, and told what it hangs on."""
+"""Seconds without any end of a task after which a run is given up, and told what it hangs on."""
+
+
+@frozen
+class Size:
+    """How many workers, references and portfolios there are, and kills while each are drawn."""
+
+    workers: int
+    references: int
+    portfolios: int
+    kills: tuple[int, int]
+
+
+SIZES = [
+    pytest.param(Size(2, 24, 8, (1, 1)), id="some"),
+    pytest.param(Size(3, 500, 50, (15, 10)), id="many", marks=pytest.mark.long),
+]
 
 
 @pytest.fixture
@@ -42,12 +58,12 @@ def shared(stage: Stage, postgres_server: PostgresServer, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def cluster() -> Iterator[LocalCluster]:
+def cluster(size: Size) -> Iterator[LocalCluster]:
     # A local cluster gives a worker up that is away some seconds after it was lost, and takes a
     # second loss for the first. No cluster loses so many.
     with (
         dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"}),
-        local(n_workers=3, threads_per_worker=1, processes=True) as cluster,
+        local(n_workers=size.workers, threads_per_worker=1, processes=True) as cluster,
     ):
         yield cluster
 
@@ -68,37 +84,45 @@ class Killer:
 
     def kill(self) -> None:
         # One that is just being started is not restarted by its nanny.
-        known = set(self.cluster.scheduler.workers)
-        nannies = [
+        wait_until(lambda: bool(self.at_work()))
+        os.kill(random.choice(self.at_work()).pid, signal.SIGKILL)
+        self.killed += 1
+
+    def at_work(self) -> list[Any]:
+        """Return the nannies whose workers are there."""
+        known = self.cluster.scheduler.workers
+        nannies = list(self.cluster.workers.values())
+        return [
             each
-            for each in self.cluster.workers.values()
+            for each in nannies
             if each.status == Status.running and each.worker_address in known and each.pid
         ]
-        if nannies:
-            os.kill(random.choice(nannies).pid, signal.SIGKILL)
-            self.killed += 1
 
     def join(self) -> None:
         """Wait for the last kill, and until every worker is there again."""
         for timer in self.timers:
             timer.join()
-        wait_until(
-            lambda: all(
-                each.status == Status.running
-                and each.worker_address in self.cluster.scheduler.workers
-                for each in self.cluster.workers.values()
-            )
-        )
+        wait_until(lambda: len(self.at_work()) == len(self.cluster.workers))
 
 
 @contextmanager
-def bounded(cluster: LocalCluster, executor: DaskExecutor, manifest: Path) -> Iterator[list[str]]:
-    """End a run that takes too long, and write down what it hangs on."""
+def bounded(
+    cluster: LocalCluster, executor: DaskExecutor, manifest: Path
+) -> Iterator[tuple[list[str], Callable[[], None]]]:
+    """End a run that nothing is heard of for too long, and write down what it hangs on."""
     told: list[str] = []
+    heard: Queue[bool] = Queue()
+
+    def watch() -> None:
+        try:
+            while heard.get(timeout=BOUND):
+                pass
+        except Empty:
+            give_up()
 
     def give_up() -> None:
         scheduler = cluster.scheduler
-        told.append(f"Given up after {BOUND:g} s.")
+        told.append(f"Given up: no end of a task for {BOUND:g} s.")
         told.append(f"workers: {sorted(scheduler.workers)}")
         told.extend(
             f"nanny {each.worker_address}: {each.status}" for each in cluster.workers.values()
@@ -108,25 +132,28 @@ def bounded(cluster: LocalCluster, executor: DaskExecutor, manifest: Path) -> It
         told.append(f"manifest: {manifest.read_text().splitlines()[-3:]}")
         executor.shutdown(wait=False)
 
-    timer = threading.Timer(BOUND, give_up)
-    timer.start()
+    watching = threading.Thread(target=watch)
+    watching.start()
     try:
-        yield told
+        yield told, lambda: heard.put(True)
     finally:
-        timer.cancel()
+        heard.put(False)
+        watching.join()
 
 
+@pytest.mark.parametrize("size", SIZES)
 def test_every_character_ends_with_exactly_its_images(
-    shared: Stage, cluster: LocalCluster, tmp_path: Path, figure: Figure
+    shared: Stage, cluster: LocalCluster, tmp_path: Path, figure: Figure, size: Size
 ) -> None:
-    ids = shared.add(*(f"c{n:03}" for n in range(CHARACTERS)))
+    ids = shared.add(*(f"c{n:03}" for n in range(size.references)))
     tasks = [BulkTask(character_id=each, options={"prompt": f"A face of {each}."}) for each in ids]
     seen = shared.counters
-    run_killed(shared, cluster, "reference", tasks, tmp_path, figure)
-    assert seen.initial_image_posts == CHARACTERS
-    some = [BulkTask(character_id=each) for each in random.sample(ids, PORTFOLIOS)]
-    run_killed(shared, cluster, "portfolio", some, tmp_path, figure)
-    assert (seen.initial_image_posts, seen.set360_posts) == (CHARACTERS, PORTFOLIOS)
+    to_references, to_portfolios = size.kills
+    run_killed(shared, cluster, "reference", tasks, to_references, tmp_path, figure)
+    assert seen.initial_image_posts == size.references
+    some = [BulkTask(character_id=each) for each in random.sample(ids, size.portfolios)]
+    run_killed(shared, cluster, "portfolio", some, to_portfolios, tmp_path, figure)
+    assert (seen.initial_image_posts, seen.set360_posts) == (size.references, size.portfolios)
     drawn = {each.character_id for each in some}
     with shared.opener()() as service:
         for each in ids:
@@ -139,7 +166,7 @@ def test_every_character_ends_with_exactly_its_images(
             )
         assert service.ledger.unfinished() == ()
     stored = list((shared.root / "media").glob("*/*"))
-    assert len(stored) == CHARACTERS + PORTFOLIOS * SHOTS
+    assert len(stored) == size.references + size.portfolios * SHOTS
 
 
 def run_killed(
@@ -147,15 +174,22 @@ def run_killed(
     cluster: LocalCluster,
     work: str,
     tasks: list[BulkTask],
+    kills: int,
     tmp_path: Path,
     figure: Figure,
 ) -> None:
     """Do the work while workers are killed; then nothing is left to do, and all was paid once."""
-    killer = Killer(cluster, len(tasks), KILLS[work])
+    killer = Killer(cluster, len(tasks), kills)
     manifest = tmp_path / f"{work}.jsonl"
 
     def run(executor: DaskExecutor, killer: Killer | None = None) -> BulkReport:
-        with bounded(cluster, executor, manifest) as told:
+        with bounded(cluster, executor, manifest) as (told, hear):
+
+            def progress(progress: BulkProgress) -> None:
+                hear()
+                if killer is not None:
+                    killer(progress)
+
             report = run_bulk(
                 work,
                 tasks,
@@ -163,7 +197,7 @@ def run_killed(
                 executor=executor,
                 in_flight=4,
                 manifest=manifest,
-                on_progress=killer,
+                on_progress=progress,
             )
         missing = [each.character_id for each in tasks][len(report.results) :]
         assert report.stopped is None, "\n".join([*told, f"missing: {missing}"])
@@ -179,7 +213,7 @@ def run_killed(
         # A request that was not answered yet when its worker was killed may not have been drawn
         # when the next one looked. It is found now.
         last = first if first.complete else run(executor)
-    assert killer.killed >= KILLS[work] - 1
+    assert killer.killed == kills
     # What is left was killed between the line in the ledger and the request: nobody but the
     # server can tell that it was never sent, so nothing is drawn until somebody asks for it.
     with stage.opener()() as service:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from charimg.cli.app import app
 from charimg.testing import Simulator, serve
 
-from .process import fetch
+from .process import end_all, fetch
 
 SHOTS = 3
 
@@ -40,6 +40,12 @@ Run = Callable[..., Answer]
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CHARIMG_HEADERS", "CHARIMG_DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs_on() -> Iterator[None]:
+    yield
+    end_all()
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from attrs import frozen
 COMMAND = str(Path(sys.executable).with_name("charimg"))
 """The installed command; most tests run it in this process, some as what a user runs."""
 
-_SECONDS = 60
+SECONDS = 300
+"""After which what has not come never will."""
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -34,12 +35,12 @@ def environment(**changes: str) -> dict[str, str]:
 def fetch(url: str) -> Any:
     """Ask a server on this machine for JSON, without any proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url, timeout=_SECONDS) as answer:
+    with opener.open(url, timeout=SECONDS) as answer:
         return json.load(answer)
 
 
 def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + SECONDS
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.01)
@@ -59,9 +60,12 @@ class Finished:
         return json.loads(self.out)
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
 def start(*args: str | Path, **variables: str) -> subprocess.Popen[str]:
-    """Start the installed command with pipes."""
-    return subprocess.Popen(
+    """Start the installed command with pipes; it ends with the test at the latest."""
+    process = subprocess.Popen(
         [COMMAND, *map(str, args)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -69,10 +73,19 @@ def start(*args: str | Path, **variables: str) -> subprocess.Popen[str]:
         text=True,
         env=environment(**variables),
     )
+    _started.append(process)
+    return process
+
+
+def end_all() -> None:
+    """End what a test has started and not finished, because it failed."""
+    while _started:
+        with _started.pop() as process:
+            process.kill()
 
 
 def finish(process: subprocess.Popen[str]) -> Finished:
-    out, err = process.communicate(timeout=_SECONDS)
+    out, err = process.communicate(timeout=SECONDS)
     return Finished(process.returncode, out, err)
 
 
@@ -100,7 +113,7 @@ def on_terminal(
         pass
     finally:
         os.close(ours)
-    return process.wait(_SECONDS), written.decode().replace("\r\n", "\n")
+    return process.wait(SECONDS), written.decode().replace("\r\n", "\n")
 
 
 def without_escapes(text: str) -> str:

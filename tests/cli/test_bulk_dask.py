@@ -15,7 +15,10 @@ from typing import Any
 import pytest
 from distributed import Client
 
-from .process import environment, finish, start, wait_until
+from charimg import CharacterReference, ImageKind
+from charimg.cli.session import Settings
+
+from .process import SECONDS, environment, finish, start, wait_until
 
 
 class Cluster:
@@ -35,13 +38,13 @@ class Cluster:
     def add_worker(self, threads: int = 2) -> subprocess.Popen[bytes]:
         return self._start(
             "worker", self.address, "--nthreads", str(threads), "--no-dashboard", "--no-nanny",
-            "--local-directory", str(self._work), "--death-timeout", "60",
+            "--local-directory", str(self._work), "--death-timeout", str(SECONDS),
         )  # fmt: skip
 
     def wait_for_worker(self) -> None:
         """Wait until the scheduler knows of one."""
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(1, timeout=SECONDS)
 
     def _start(self, *args: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
@@ -66,11 +69,12 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def command(world: Any, tmp_path: Path) -> list[str | Path]:
     """Draw a scene of each of six characters, one after another takes half a second."""
     rows = ["character_id,scene_context"]
-    for name in "abcdef":
-        world.read("characters", "add", name, "--id", name)
-        assert world.run("characters", "link", name, "--create").code == 0
-        assert world.run("generate", "reference", name, "--prompt", f"Face {name}.").code == 0
-        rows.append(f"{name},Scene of {name}.")
+    with Settings.of(world.directory, world.server.url).service() as service:
+        for name in "abcdef":
+            made = service.library.create_character(name)
+            service.put_character(CharacterReference(id=name, name=name, library_db_id=made.id))
+            service.generate_reference(name, prompt=f"Face {name}.")
+            rows.append(f"{name},Scene of {name}.")
     (tmp_path / "in.csv").write_text("\n".join(rows) + "\n")
     world.switch(generation_seconds=0.5)
     return [
@@ -81,11 +85,13 @@ def command(world: Any, tmp_path: Path) -> list[str | Path]:
 
 def scenes(world: Any) -> list[str]:
     """Return the prompt of every scene that is there."""
-    found = []
-    for name in "abcdef":
-        images = world.read("list", name, "--kind", "scene", "--json").json["images"]
-        found += [image["prompt"] for image in images]
-    return found
+    with Settings.of(world.directory).stores() as stores:
+        images = [
+            image
+            for name in "abcdef"
+            for image in stores.metadata.list(name, kind=ImageKind.SCENE).images
+        ]
+    return [str(image.prompt) for image in images]
 
 
 ALL = [f"Scene of {name}." for name in "abcdef"]
@@ -111,6 +117,7 @@ def test_the_workers_of_a_cluster_do_it(
     assert world.counters["scenePosts"] == 6
 
 
+@pytest.mark.long
 def test_a_scheduler_that_is_lost(world: Any, cluster: Cluster, command: list[str | Path]) -> None:
     worker = cluster.add_worker()
     process = start(*command, "--dask", cluster.address, "--limit", "2")
@@ -124,7 +131,7 @@ def test_a_scheduler_that_is_lost(world: Any, cluster: Cluster, command: list[st
     assert ended.json["codes"] == {"WORKER_LOST": 2}
     assert ended.json["stopped"].startswith("The Dask scheduler is out of reach")
     # It ends what it is at, and then itself.
-    worker.wait(60)
+    worker.wait(SECONDS)
     again = finish(start(*command))
     assert again.code == 0, again.err
     assert again.json["outcomes"]["done"] == 6
@@ -133,6 +140,7 @@ def test_a_scheduler_that_is_lost(world: Any, cluster: Cluster, command: list[st
     assert world.counters["scenePosts"] == 6
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[str | Path]) -> None:
     cluster.add_worker()
     process = start(*command, "--dask", cluster.address, "--limit", "2")
@@ -151,6 +159,7 @@ def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[s
     assert world.counters["scenePosts"] == 6
 
 
+@pytest.mark.long
 def test_a_cluster_without_workers_is_told_and_let_go(
     world: Any, cluster: Cluster, command: list[str | Path]
 ) -> None:

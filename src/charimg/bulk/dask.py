@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from functools import partial
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["DaskExecutor"]
 
 _T = TypeVar("_T")
-_CONNECTING = 10.0
-"""Seconds that a scheduler has to answer at first."""
+_CONNECTING = 30.0
+"""Seconds that a scheduler has to answer at first, as Dask itself gives it."""
 _ANSWERING = 5.0
 """Seconds that it has to answer later, and between two questions at most."""
 _GONE = "The Dask scheduler is out of reach, or was restarted."
@@ -35,14 +35,18 @@ class ClusterLost(CharimgError, BrokenExecutor):
 class _Call(Future[_T]):
     """A call of which the scheduler knows who has it."""
 
-    def __init__(self, has_begun: Callable[[str], bool]) -> None:
+    def __init__(self, has_begun: Callable[[str], bool | None]) -> None:
         super().__init__()
         self._has_begun = has_begun
+        self._begun: bool | None = None
         # A key of its own: a call never gets the result of an equal one.
         self.key: str = f"charimg-{uuid4().hex}"
 
     def cancel(self) -> bool:
-        if self.done() or self._has_begun(self.key):
+        if not self.done() and self._begun is None:
+            # Once: what a worker had before is no longer told of when it has done it.
+            self._begun = self._has_begun(self.key)
+        if self.done() or self._begun is not False:
             return self.cancelled()
         return super().cancel()
 
@@ -53,7 +57,8 @@ class DaskExecutor(Executor):
     A call whose worker is lost, or whose result is lost with it, is run again by another one. One
     that has lost more workers than the scheduler's ``allowed-failures`` ends with ``KilledWorker``.
     When the scheduler is lost, or no worker works on anything for a while, all calls end with
-    `concurrent.futures.BrokenExecutor`. A call can be cancelled until a worker has it.
+    `concurrent.futures.BrokenExecutor`. A call can be cancelled until a worker has it;
+    when the scheduler does not say whether one has, it is not, and can be asked to again.
 
     Args:
         client: A client that is connected, and that is not asynchronous. The caller closes it.
@@ -94,7 +99,7 @@ class DaskExecutor(Executor):
         dask: Any = distributed
         try:
             _check(dask, address)
-            client = dask.Client(address, set_as_default=False, timeout=_CONNECTING)
+            client = _connected(dask, address)
         except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             raise ConfigurationError(
                 f"No Dask scheduler answers at {address!r} ({type(error).__name__}). It must be "
@@ -145,16 +150,17 @@ class DaskExecutor(Executor):
                 with suppress(OSError):
                     self._client.close()
 
-    def _has_begun(self, key: str) -> bool:
-        """Tell whether a worker has the call; it is taken to when the scheduler does not say."""
+    def _has_begun(self, key: str) -> bool | None:
+        """Tell whether a worker has the call; nothing if the scheduler does not say."""
         asked = self._client.loop.asyncio_loop
         try:
             working = asyncio.run_coroutine_threadsafe(self._working(), asked).result(
                 2 * _ANSWERING
             )
-        except (OSError, RuntimeError):
-            return True
-        return any(key in keys for keys in working.values())
+        except (OSError, RuntimeError, CancelledError):
+            # The client's loop has ended, or ends.
+            return None
+        return None if working is None else any(key in keys for keys in working.values())
 
     async def _follow(self, future: _Call[Any], call: Callable[[], Any]) -> None:
         """Hand a call to the scheduler and wait for its end, in the client's loop."""
@@ -207,9 +213,12 @@ class DaskExecutor(Executor):
                 if task is not None and task is not asyncio.current_task():
                     task.cancel()
 
-    async def _working(self) -> dict[str, Any]:
-        """Ask which worker has which calls; a scheduler that does not answer is a TimeoutError."""
-        working: dict[str, Any] = await asyncio.wait_for(self._client.processing(), _ANSWERING)
+    async def _working(self) -> dict[str, Any] | None:
+        """Ask which worker has which calls; nothing if the scheduler does not answer."""
+        working: dict[str, Any] | None = None
+        # A client that is being closed has no scheduler to ask.
+        with suppress(OSError, AttributeError):
+            working = await asyncio.wait_for(self._client.processing(), _ANSWERING)
         return working
 
     async def _watch(self) -> None:
@@ -217,10 +226,8 @@ class DaskExecutor(Executor):
         busy = time.monotonic()
         while self._calls and self._lost is None:
             await asyncio.sleep(min(self._patience / 10, _ANSWERING))
-            working: dict[str, Any] = {}
             # A scheduler that does not answer shows nobody at work.
-            with suppress(OSError):
-                working = await self._working()
+            working = await self._working() or {}
             if any(working.values()):
                 busy = time.monotonic()
             elif time.monotonic() - busy > self._patience:
@@ -241,6 +248,18 @@ def _check(dask: Any, address: str) -> None:
         raise ConfigurationError(
             f"{address!r} needs certificates, and Dask's settings (distributed.comm.tls) name none."
         )
+
+
+def _connected(dask: Any, address: str) -> Any:
+    client: Any = dask.Client.__new__(dask.Client)
+    try:
+        client.__init__(address, set_as_default=False, timeout=_CONNECTING)
+    except BaseException:
+        # Where nobody answers it ends, and leaves its thread and its loop running for ever.
+        client.close()
+        client._loop_runner.stop()  # noqa: SLF001
+        raise
+    return client
 
 
 def _seen(gathered: asyncio.Future[Any]) -> None:

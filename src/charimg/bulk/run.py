@@ -90,6 +90,9 @@ _LATER = (BulkOutcome.IN_PROGRESS, BulkOutcome.WAITING)
 """Nothing was sent, and somebody is at it: by the end of a long run that may be over, and the lease
 of a worker that was lost on another machine, too."""
 
+_AGAIN = 5.0
+"""Seconds between two attempts to cancel what has not begun."""
+
 
 class _Run:
     def __init__(
@@ -145,9 +148,9 @@ class _Run:
         results = [self.results[key] for key in self.tasks if key in self.results]
         return BulkReport.of(len(self.tasks), self.skipped, results, stopped=self.stopped)
 
-    def wait(self) -> None:
-        """Wait for the next ends."""
-        ended, _ = wait(self.running, return_when=FIRST_COMPLETED)
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for the next ends, for so long at most."""
+        ended, _ = wait(self.running, seconds, return_when=FIRST_COMPLETED)
         for future in ended:
             # Only then taken out, so that Ctrl-C amid this loses nothing.
             self.ended(self.running[future], future)
@@ -156,15 +159,18 @@ class _Run:
     def end(self) -> None:
         """Cancel what has not begun, and wait for the rest."""
         self.ending = True
-        self.running = {
-            future: job
-            for future, job in self.running.items()
-            if job.task.key not in self.results and not future.cancel()
-        }
-        if self.running:
-            self.tell(None)
+        told = 0
         while self.running:
-            self.wait()
+            # Again and again: it may not have been known whether a call had begun.
+            self.running = {
+                future: job
+                for future, job in self.running.items()
+                if job.task.key not in self.results and not future.cancel()
+            }
+            if len(self.running) != told:
+                self.tell(None)
+            self.wait(_AGAIN)
+            told = len(self.running)
 
     def hand_out(self) -> None:
         while self.ready and self.stopped is None and len(self.running) < self.in_flight:

@@ -93,7 +93,7 @@ class _View:
             self._results[progress.result.key] = progress.result
         self.begun = True
         self.waits = progress.ending and progress.in_flight > 0
-        if progress.ending and progress.result is None:
+        if self.waits and progress.result is None:
             self._report.say(
                 f"Waiting for {progress.in_flight} in flight; Ctrl-C again stops at once.",
                 style="yellow",
