@@ -111,7 +111,7 @@ fuzz: $(VENV)/.fuzz
 	@$(BIN)/python tools/fuzz.py $(ARGS)
 
 mutants: $(VENV)/.dev
-	@$(BIN)/python tools/mutants.py $(ARGS)
+	@PYTHONPATH=tools $(BIN)/python -m mutants $(ARGS)
 
 audit: $(VENV)/.supply
 	@tools/supply.sh audit

@@ -140,6 +140,10 @@ def test_a_very_long_fact_is_cut_at_a_sentence_or_a_word() -> None:
     assert hair("Dark waves. " * 200).endswith("Dark waves")
     assert len(hair("Dark waves. " * 200)) <= 1200
     assert hair("wave " * 400).endswith("wave")
+    # An early sentence would leave little of it.
+    early = hair("Dark. " + "wave " * 400)
+    assert early.startswith("Dark. wave")
+    assert len(early) > 1190
     assert len(hair("w" * 2000)) == 1200
 
 

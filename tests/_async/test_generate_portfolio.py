@@ -23,6 +23,7 @@ from charimg import (
 )
 from charimg.models import utcnow
 
+from .mishaps import STATUS, Rigged, rigged, settled
 from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +152,37 @@ async def test_a_failed_job_is_raised_and_over() -> None:
     (operation, *_) = await world.operations()
     assert operation.state == OperationState.FAILED
     assert len(await world.images()) == 1
+
+
+def forgets(simulator: Rigged) -> None:
+    """Have the server no longer know its jobs, as after a restart."""
+    simulator.answer(STATUS, lambda _: {"success": False, "error": "Job not found"}, status=404)
+
+
+async def test_a_job_that_the_server_forgets_while_it_is_watched_is_over() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    simulator.switches.strand_jobs = True
+    forgets(simulator)
+    with pytest.raises(JobError) as caught:
+        await world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NOT_FOUND
+    (operation,) = await world.operations()
+    assert (operation.state, operation.error) == (OperationState.FAILED, str(caught.value))
+    await settled(world)
+
+
+async def test_what_a_forgotten_job_had_drawn_is_paid_for_and_comes_in() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    forgets(simulator)
+    result = await world.service.generate_portfolio(LENA)
+    assert len(result.images) == simulator.switches.shots
+    (warning,) = result.warnings
+    assert (warning.code, str(result.job_id) in warning.message) == (ErrorCode.NOT_FOUND, True)
+    (operation,) = await world.operations()
+    assert operation.state == OperationState.DONE
+    await settled(world)
 
 
 async def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 
 from charimg import (
     CharacterLibraryError,
+    GenerationInProgress,
     IngestionError,
     Lease,
+    LeaseLost,
     Operation,
     OperationItem,
     OperationState,
@@ -89,6 +92,100 @@ async def test_a_long_removal_renews_its_lease(monkeypatch: pytest.MonkeyPatch) 
     world.metadata.list = slow  # type: ignore[method-assign]
     assert (await service.delete_all_images(LENA)).removed == 1
     assert len(renewed) == 1
+
+
+async def a_reference(world: AsyncWorld) -> None:
+    await world.service.generate_reference(LENA, prompt="one")
+
+
+async def another_reference(world: AsyncWorld) -> None:
+    """One where the Library has one that nobody here knows: it refuses the first request."""
+    world.simulator.set_reference(world.db_id)
+    await a_reference(world)
+
+
+async def a_scene(world: AsyncWorld) -> None:
+    world.simulator.set_reference(world.db_id)
+    await world.service.generate_scene(LENA, "A walk.")
+
+
+async def a_set(world: AsyncWorld) -> None:
+    world.simulator.set_reference(world.db_id)
+    await world.service.generate_portfolio(LENA)
+
+
+PAID = [
+    pytest.param(a_reference, "get_reference_image", "generate_initial_image", id="reference"),
+    pytest.param(
+        another_reference, "delete_reference_image", "generate_initial_image", id="second-try"
+    ),
+    pytest.param(a_scene, "list_images", "generate_scene_image", id="scene"),
+    pytest.param(a_set, "list_jobs", "generate_360_set", id="portfolio"),
+]
+"""What is drawn, a call that comes before the paid one, and the paid one."""
+
+
+def slow(
+    world: AsyncWorld, monkeypatch: pytest.MonkeyPatch, name: str, then: Callable[[], Any]
+) -> None:
+    """Have a call of the Library be followed by something."""
+    real = getattr(world.service.library, name)
+
+    async def call(*args: Any, **options: Any) -> Any:
+        result = await real(*args, **options)
+        await then()
+        return result
+
+    monkeypatch.setattr(world.service.library, name, call)
+
+
+@pytest.mark.parametrize(("draw", "before", "paid"), PAID)
+async def test_nobody_else_gets_the_character_while_a_paid_request_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[AsyncWorld], Any],
+    before: str,
+    paid: str,
+) -> None:
+    """However long the steps before have taken: the lease is as good as new."""
+    world, _ = await rigged(lease_seconds=1000)
+    tried: list[str] = []
+
+    async def late() -> None:
+        await world.stores.later(900)
+
+    async def another() -> None:
+        await world.stores.later(900)
+        tried.append(paid)
+        with pytest.raises(GenerationInProgress):
+            await world.ledger.acquire(LENA, owner="another", ttl=1)
+
+    slow(world, monkeypatch, before, late)
+    slow(world, monkeypatch, paid, another)
+    await draw(world)
+    assert tried == [paid]
+
+
+@pytest.mark.parametrize(("draw", "before", "paid"), PAID)
+async def test_nothing_is_paid_for_when_somebody_else_has_got_the_character(
+    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[AsyncWorld], Any],
+    before: str,
+    paid: str,
+) -> None:
+    world, simulator = await rigged(lease_seconds=1000)
+
+    async def another() -> None:
+        await world.stores.later(1100)
+        await world.ledger.acquire(LENA, owner="another", ttl=1)
+
+    slow(world, monkeypatch, before, another)
+    with pytest.raises(LeaseLost):
+        await draw(world)
+    # The refused try of a reference has cost nothing.
+    refused = 1 if draw is another_reference else 0
+    counters = simulator.counters
+    posts = (counters.initial_image_posts, counters.set360_posts, counters.scene_posts)
+    assert posts == (refused, 0, 0)
 
 
 async def test_an_operation_lasts_from_start_to_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from attrs import evolve
 
 from charimg import (
     CharacterImage,
     ImageMismatch,
     ImageNotFound,
+    ImagePage,
     IngestionError,
     InvalidArgument,
     OperationItem,
@@ -15,6 +19,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.stores import AsyncMemoryMetadataRepository
 
 from .mishaps import Crash, Rigged, break_once, left_behind, outcomes, prompts, rigged, settled
 from .world import LENA, AsyncWorld
@@ -256,23 +261,56 @@ async def test_the_id_of_a_failed_shot_leads_to_the_image_that_a_retry_has_store
     await settled(world)
 
 
-async def test_an_id_that_was_given_anew_does_not_lead_to_another_image(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world, simulator = await picky()
+class Counting:
+    """A repository that counts, and gives the number of its last record, deleted, to the next."""
+
+    requires_media = True
+
+    def __init__(self) -> None:
+        self._kept = AsyncMemoryMetadataRepository()
+        self._keys: dict[int, str] = {}
+
+    async def add(self, image: CharacterImage, /) -> CharacterImage:
+        stored = await self._kept.add(image)
+        self._keys[max(self._keys, default=0) + 1] = stored.key
+        return self._numbered(stored)
+
+    async def get(self, image_id: str, /) -> CharacterImage | None:
+        key = self._keys.get(int(image_id)) if image_id.isdecimal() else None
+        found = None if key is None else await self._kept.get(key)
+        return None if found is None else self._numbered(found)
+
+    async def list(self, character_id: str, /, **options: Any) -> ImagePage:
+        page = await self._kept.list(character_id, **options)
+        return evolve(page, images=tuple(self._numbered(image) for image in page.images))
+
+    async def update(self, image: CharacterImage, /) -> CharacterImage:
+        return self._numbered(await self._kept.update(evolve(image, id=image.key)))
+
+    async def delete(self, image_id: str, /) -> bool:
+        key = self._keys.pop(int(image_id), None)
+        return key is not None and await self._kept.delete(key)
+
+    def _numbered(self, image: CharacterImage) -> CharacterImage:
+        (number,) = (number for number, key in self._keys.items() if key == image.key)
+        return evolve(image, id=str(number))
+
+
+async def test_an_id_that_was_given_anew_does_not_lead_to_another_image() -> None:
+    world, simulator = await rigged()
+    world.metadata = Counting()
+    world.service = world.assemble()
+    await world.service.generate_reference(LENA, prompt="one")
     (failed,) = await lost(world, simulator)
-    (other, *_) = await world.images()
     image = (await world.service.retry_ingestion(LENA, failed.id)).image
     await world.service.delete_image(LENA, image.id)
-    get = world.metadata.get
-
-    async def anew(image_id: str, /) -> CharacterImage | None:
-        found: CharacterImage | None = await get(other.id if image_id == image.id else image_id)
-        return None if image_id == failed.id else found
-
-    monkeypatch.setattr(world.metadata, "get", anew)
-    with pytest.raises(ImageNotFound):
-        await world.service.get_image(LENA, failed.id)
+    other = (await world.service.generate_scene(LENA, "On a roof.")).image
+    assert other.id == image.id
+    for call in (world.service.get_image, world.service.delete_image):
+        with pytest.raises(ImageNotFound):
+            await call(LENA, failed.id)
+    assert await world.service.get_image(LENA, other.id) == other
+    await settled(world)
 
 
 async def test_the_latest_error_is_shown() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +13,10 @@ import pytest
 
 from charimg import (
     CharacterLibraryError,
+    GenerationInProgress,
     IngestionError,
     Lease,
+    LeaseLost,
     Operation,
     OperationItem,
     OperationState,
@@ -88,6 +91,98 @@ def test_a_long_removal_renews_its_lease(monkeypatch: pytest.MonkeyPatch) -> Non
     world.metadata.list = slow  # type: ignore[method-assign]
     assert (service.delete_all_images(LENA)).removed == 1
     assert len(renewed) == 1
+
+
+def a_reference(world: World) -> None:
+    world.service.generate_reference(LENA, prompt="one")
+
+
+def another_reference(world: World) -> None:
+    """One where the Library has one that nobody here knows: it refuses the first request."""
+    world.simulator.set_reference(world.db_id)
+    a_reference(world)
+
+
+def a_scene(world: World) -> None:
+    world.simulator.set_reference(world.db_id)
+    world.service.generate_scene(LENA, "A walk.")
+
+
+def a_set(world: World) -> None:
+    world.simulator.set_reference(world.db_id)
+    world.service.generate_portfolio(LENA)
+
+
+PAID = [
+    pytest.param(a_reference, "get_reference_image", "generate_initial_image", id="reference"),
+    pytest.param(
+        another_reference, "delete_reference_image", "generate_initial_image", id="second-try"
+    ),
+    pytest.param(a_scene, "list_images", "generate_scene_image", id="scene"),
+    pytest.param(a_set, "list_jobs", "generate_360_set", id="portfolio"),
+]
+"""What is drawn, a call that comes before the paid one, and the paid one."""
+
+
+def slow(world: World, monkeypatch: pytest.MonkeyPatch, name: str, then: Callable[[], Any]) -> None:
+    """Have a call of the Library be followed by something."""
+    real = getattr(world.service.library, name)
+
+    def call(*args: Any, **options: Any) -> Any:
+        result = real(*args, **options)
+        then()
+        return result
+
+    monkeypatch.setattr(world.service.library, name, call)
+
+
+@pytest.mark.parametrize(("draw", "before", "paid"), PAID)
+def test_nobody_else_gets_the_character_while_a_paid_request_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[World], Any],
+    before: str,
+    paid: str,
+) -> None:
+    """However long the steps before have taken: the lease is as good as new."""
+    world, _ = rigged(lease_seconds=1000)
+    tried: list[str] = []
+
+    def late() -> None:
+        world.stores.later(900)
+
+    def another() -> None:
+        world.stores.later(900)
+        tried.append(paid)
+        with pytest.raises(GenerationInProgress):
+            world.ledger.acquire(LENA, owner="another", ttl=1)
+
+    slow(world, monkeypatch, before, late)
+    slow(world, monkeypatch, paid, another)
+    draw(world)
+    assert tried == [paid]
+
+
+@pytest.mark.parametrize(("draw", "before", "paid"), PAID)
+def test_nothing_is_paid_for_when_somebody_else_has_got_the_character(
+    monkeypatch: pytest.MonkeyPatch,
+    draw: Callable[[World], Any],
+    before: str,
+    paid: str,
+) -> None:
+    world, simulator = rigged(lease_seconds=1000)
+
+    def another() -> None:
+        world.stores.later(1100)
+        world.ledger.acquire(LENA, owner="another", ttl=1)
+
+    slow(world, monkeypatch, before, another)
+    with pytest.raises(LeaseLost):
+        draw(world)
+    # The refused try of a reference has cost nothing.
+    refused = 1 if draw is another_reference else 0
+    counters = simulator.counters
+    posts = (counters.initial_image_posts, counters.set360_posts, counters.scene_posts)
+    assert posts == (refused, 0, 0)
 
 
 def test_an_operation_lasts_from_start_to_end(monkeypatch: pytest.MonkeyPatch) -> None:

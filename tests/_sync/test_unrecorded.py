@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from attrs import evolve
 
 from charimg import (
     CharacterImage,
     ImageMismatch,
     ImageNotFound,
+    ImagePage,
     IngestionError,
     InvalidArgument,
     OperationItem,
@@ -16,6 +20,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.stores import MemoryMetadataRepository
 
 from .mishaps import Crash, Rigged, break_once, left_behind, outcomes, prompts, rigged, settled
 from .world import LENA, World
@@ -255,23 +260,56 @@ def test_the_id_of_a_failed_shot_leads_to_the_image_that_a_retry_has_stored() ->
     settled(world)
 
 
-def test_an_id_that_was_given_anew_does_not_lead_to_another_image(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    world, simulator = picky()
+class Counting:
+    """A repository that counts, and gives the number of its last record, deleted, to the next."""
+
+    requires_media = True
+
+    def __init__(self) -> None:
+        self._kept = MemoryMetadataRepository()
+        self._keys: dict[int, str] = {}
+
+    def add(self, image: CharacterImage, /) -> CharacterImage:
+        stored = self._kept.add(image)
+        self._keys[max(self._keys, default=0) + 1] = stored.key
+        return self._numbered(stored)
+
+    def get(self, image_id: str, /) -> CharacterImage | None:
+        key = self._keys.get(int(image_id)) if image_id.isdecimal() else None
+        found = None if key is None else self._kept.get(key)
+        return None if found is None else self._numbered(found)
+
+    def list(self, character_id: str, /, **options: Any) -> ImagePage:
+        page = self._kept.list(character_id, **options)
+        return evolve(page, images=tuple(self._numbered(image) for image in page.images))
+
+    def update(self, image: CharacterImage, /) -> CharacterImage:
+        return self._numbered(self._kept.update(evolve(image, id=image.key)))
+
+    def delete(self, image_id: str, /) -> bool:
+        key = self._keys.pop(int(image_id), None)
+        return key is not None and self._kept.delete(key)
+
+    def _numbered(self, image: CharacterImage) -> CharacterImage:
+        (number,) = (number for number, key in self._keys.items() if key == image.key)
+        return evolve(image, id=str(number))
+
+
+def test_an_id_that_was_given_anew_does_not_lead_to_another_image() -> None:
+    world, simulator = rigged()
+    world.metadata = Counting()
+    world.service = world.assemble()
+    world.service.generate_reference(LENA, prompt="one")
     (failed,) = lost(world, simulator)
-    (other, *_) = world.images()
     image = (world.service.retry_ingestion(LENA, failed.id)).image
     world.service.delete_image(LENA, image.id)
-    get = world.metadata.get
-
-    def anew(image_id: str, /) -> CharacterImage | None:
-        found: CharacterImage | None = get(other.id if image_id == image.id else image_id)
-        return None if image_id == failed.id else found
-
-    monkeypatch.setattr(world.metadata, "get", anew)
-    with pytest.raises(ImageNotFound):
-        world.service.get_image(LENA, failed.id)
+    other = (world.service.generate_scene(LENA, "On a roof.")).image
+    assert other.id == image.id
+    for call in (world.service.get_image, world.service.delete_image):
+        with pytest.raises(ImageNotFound):
+            call(LENA, failed.id)
+    assert world.service.get_image(LENA, other.id) == other
+    settled(world)
 
 
 def test_the_latest_error_is_shown() -> None:

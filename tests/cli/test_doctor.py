@@ -176,6 +176,33 @@ def test_a_file_that_was_changed_is_told(world: Any) -> None:
     assert f"{image['id']!r} of 'mara', is not the one that was stored" in message
 
 
+@pytest.mark.parametrize(
+    ("role", "about"),
+    [
+        ("metadata", "files"),
+        ("media", "files"),
+        ("characters", "database"),
+        ("ledger", "operations"),
+    ],
+)
+def test_a_store_that_is_broken_is_told_once_and_what_is_in_the_others_is_looked_at(
+    world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str, about: str
+) -> None:
+    world.reference()
+    sound = f"sqlite:///{world.directory / 'charimg.sqlite'}"
+    for each in ("METADATA", "CHARACTERS", "LEDGER"):
+        monkeypatch.setenv(f"CHARIMG_{each}", sound)
+    broken = tmp_path / "broken"
+    broken.write_bytes(b"no database and no directory")
+    scheme = "file://" if role == "media" else "sqlite:///"
+    monkeypatch.setenv(f"CHARIMG_{role.upper()}", f"{scheme}{broken}")
+    answer = world.run("doctor", "--json")
+    assert answer.code == 6
+    levels = _levels(answer)
+    assert [name for name, level in levels.items() if level == "error"] == [role]
+    assert {"database", "operations", "files"} - set(levels) == {about}
+
+
 def test_a_repository_that_cannot_tell_whose_records_it_holds(world: Any) -> None:
     with Settings.of(world.directory).stores() as stores:
         plain = evolve(stores, metadata=_Plain())

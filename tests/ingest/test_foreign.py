@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+import struct
+import zipfile
 
 import pytest
 from hypothesis import given
@@ -81,4 +83,15 @@ def test_every_signature_is_found_on_the_border_of_two_blocks(
 
 def test_what_begins_like_a_signature_is_none() -> None:
     data = b"image" * 4 + b"<scripted> %pdf-x rar! 7z __halt_compiler <svgx //www.w3.org/2000/"
+    assert find_foreign(io.BytesIO(data), len(data)) is None
+
+
+@pytest.mark.parametrize("length", [0, 65_535, 66_560 - 22])
+def test_a_zip_is_found_however_long_its_comment_is(length: int) -> None:
+    """The specification has 65,535 bytes at most; some readers go further back than that."""
+    end = b"PK\x05\x06" + bytes(16) + struct.pack("<H", min(length, 65_535))
+    data = b"image" * 4 + end + b"." * length
+    assert zipfile.is_zipfile(io.BytesIO(data)) or length > 65_536
+    assert find_foreign(io.BytesIO(data), len(data)) == "a ZIP archive"
+    data += b"." * (66_560 - 22 - length + 1)
     assert find_foreign(io.BytesIO(data), len(data)) is None

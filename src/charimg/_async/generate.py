@@ -47,6 +47,7 @@ __all__ = [
     "generate_reference",
     "generate_scene",
     "received",
+    "received_forgotten",
     "received_gallery",
     "received_job",
     "resolve_set",
@@ -245,8 +246,8 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
     """Watch a job to its end and write down the images that it made.
 
     Raises:
-        JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
-            again).
+        JobError: It failed, or the Library no longer knows it and has nothing of it (the operation
+            is over); or it is stranded or cancelled (recovery looks again).
     """
     policy = run.parts.job_policy
     try:
@@ -267,6 +268,9 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
                 if job.status == "completed":
                     await received_job(run, db_id, job)
     except JobError as error:
+        if error.code == ErrorCode.NOT_FOUND and await received_forgotten(run):
+            run.warn(error.code, f"What the forgotten job {job_id} had drawn was taken over.")
+            return
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             await run.write(state=OperationState.FAILED, error=str(error))
         raise
@@ -280,6 +284,14 @@ async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:
         return
     answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
     await _received_set(run, db_id, answer)
+
+
+async def received_forgotten(run: AsyncRun) -> bool:
+    """Write down what a job has drawn that the Library no longer knows; tell whether it has."""
+    images = await drawn_set(run.parts, run.op)
+    if images:
+        await received_gallery(run, images)
+    return bool(images)
 
 
 async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> None:

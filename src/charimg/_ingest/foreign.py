@@ -17,8 +17,9 @@ __all__ = ["find_foreign"]
 
 _BLOCK = 256 * 1024
 _OVERLAP = 128
-_ZIP_TAIL = 65_557
-"""Readers of ZIP look for its directory's end in so many last bytes: 22 and a longest comment."""
+_ZIP_TAIL = 66_560
+"""Readers of ZIP look for its directory's end in the last bytes: 22 and a longest comment (65,535),
+the most forgiving ones in so many."""
 _ZIP_END = b"PK\x05\x06\0\0\0\0"
 
 _ARCHIVES = (b"rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")

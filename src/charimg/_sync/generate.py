@@ -48,6 +48,7 @@ __all__ = [
     "generate_reference",
     "generate_scene",
     "received",
+    "received_forgotten",
     "received_gallery",
     "received_job",
     "resolve_set",
@@ -244,8 +245,8 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
     """Watch a job to its end and write down the images that it made.
 
     Raises:
-        JobError: It failed (the operation is over), or is stranded or cancelled (recovery looks
-            again).
+        JobError: It failed, or the Library no longer knows it and has nothing of it (the operation
+            is over); or it is stranded or cancelled (recovery looks again).
     """
     policy = run.parts.job_policy
     try:
@@ -266,6 +267,9 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
                 if job.status == "completed":
                     received_job(run, db_id, job)
     except JobError as error:
+        if error.code == ErrorCode.NOT_FOUND and received_forgotten(run):
+            run.warn(error.code, f"What the forgotten job {job_id} had drawn was taken over.")
+            return
         if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
             run.write(state=OperationState.FAILED, error=str(error))
         raise
@@ -279,6 +283,14 @@ def received_job(run: Run, db_id: str, job: Job) -> None:
         return
     answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
     _received_set(run, db_id, answer)
+
+
+def received_forgotten(run: Run) -> bool:
+    """Write down what a job has drawn that the Library no longer knows; tell whether it has."""
+    images = drawn_set(run.parts, run.op)
+    if images:
+        received_gallery(run, images)
+    return bool(images)
 
 
 def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:

@@ -20,8 +20,8 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import drawn_set, find
-from .generate import received, received_gallery, received_job, resolve_set
+from .adoption import find
+from .generate import received, received_forgotten, received_gallery, received_job, resolve_set
 from .ingest import ingest
 from .master import became_master
 from .operation import Run, leased, short
@@ -249,7 +249,9 @@ class _Recovery:
         except CharacterLibraryError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
-            return self._forgotten(job_id)
+            if received_forgotten(run):
+                return None
+            return self._job_ended(f"The Character Library no longer knows job {job_id}.")
         if job.status == "failed":
             reason = redacted(job.error or "no reason given", run.op.prompt)
             return self._job_ended(f"Job {job_id} failed: {reason}")
@@ -257,14 +259,6 @@ class _Recovery:
             message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
             return _recovered(run.op, "waiting", message=message)
         received_job(run, run.op.library_db_id or "", job)
-        return None
-
-    def _forgotten(self, job_id: str) -> Recovered | None:
-        """Take over what a job has drawn that the Library no longer knows."""
-        images = drawn_set(self.run.parts, self.run.op)
-        if not images:
-            return self._job_ended(f"The Character Library no longer knows job {job_id}.")
-        received_gallery(self.run, images)
         return None
 
     def _job_ended(self, message: str) -> Recovered:

@@ -1,0 +1,165 @@
+"""Which tests belong to which modules, and which mutants are none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Area:
+    """Modules, the tests that belong to them, and which part of the mutants those must kill.
+
+    Attributes:
+        name: What it is called in the report.
+        modules: Below ``src/charimg``; after a colon, the functions that count.
+        tests: Below ``tests``.
+        floor: Percent.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    floor: int
+
+    @property
+    def paths(self) -> list[str]:
+        """Where the tests are."""
+        return [f"tests/{each}" for each in self.tests]
+
+
+SERVICE = tuple(
+    f"_sync/test_{each}.py"
+    for each in (
+        *("adoption", "generate_portfolio", "generate_reference", "generate_scene"),
+        *("interrupted_removal", "leases", "looking_again", "manage_images", "one_run"),
+        *("own_thread", "recovered_removals", "recovered_retries", "recovery"),
+        *("reference_policies", "refusals", "retry_fallback", "settling", "unrecorded"),
+        "watching",
+    )
+)
+CRASHES = (*SERVICE, "_sync/test_crashes.py")
+
+AREAS = (
+    Area(
+        "address policy",
+        ("_ingest/addresses.py", "_ingest/origins.py", "_ingest/urls.py"),
+        ("guard/test_addresses.py", "guard/test_origins.py", "ingest/test_urls.py"),
+        100,
+    ),
+    Area(
+        "retry rules",
+        (
+            "_library/retry.py",
+            "_library/errors.py:failure,refusal,undecodable,_code,_means_not_found,_retryable",
+        ),
+        ("library/test_retry.py", "library/test_errors.py", "library/test_redaction.py"),
+        90,
+    ),
+    Area("job watch", ("_library/jobs.py",), ("library/test_jobs.py",), 90),
+    Area(
+        "journal and removal",
+        ("journal.py", "_sync/operation.py", "_sync/removal.py"),
+        CRASHES,
+        90,
+    ),
+    Area(
+        "recovery",
+        ("_sync/adoption.py", "_sync/recovery.py"),
+        (*CRASHES, "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync]"),
+        90,
+    ),
+    Area(
+        "images",
+        tuple(
+            f"_ingest/{each}.py"
+            for each in (
+                *("inspect", "reader", "sniff", "avif", "gif", "foreign"),
+                *("naming", "answers", "limits", "values"),
+            )
+        ),
+        (
+            *("ingest/test_inspect.py", "ingest/test_opt_in.py", "ingest/test_foreign.py"),
+            *("ingest/test_naming.py", "ingest/test_answers.py"),
+        ),
+        90,
+    ),
+    Area("generation", ("_sync/generate.py",), SERVICE, 90),
+    Area("ingestion", ("_sync/ingest.py",), SERVICE, 90),
+    Area("failed images", ("_sync/unrecorded.py",), SERVICE, 90),
+    Area(
+        "SQLite",
+        tuple(
+            f"stores/sqlite/{each}.py"
+            for each in (
+                *("database", "directory", "failures", "ledger", "metadata", "pool", "schema"),
+            )
+        ),
+        tuple(
+            f"stores/sqlite/test_sqlite_{each}.py"
+            for each in ("conformance", "database", "directory", "ledger", "metadata", "schema")
+        ),
+        90,
+    ),
+    Area(
+        "S3",
+        tuple(
+            f"stores/s3/{each}.py"
+            for each in ("bucket", "failures", "names", "objects", "profile", "settings")
+        ),
+        (
+            *("stores/s3/test_s3_objects.py", "stores/s3/test_s3_profile.py"),
+            "stores/s3/test_s3_settings.py",
+        ),
+        90,
+    ),
+    Area(
+        "web",
+        ("web/access.py", "web/_sync/routes.py"),
+        ("web/test_access.py", "web/test_routes.py", "web/test_failures.py"),
+        90,
+    ),
+    Area("bulk", ("bulk/run.py",), ("bulk/test_run.py", "bulk/test_ends.py"), 90),
+    Area(
+        "prompts",
+        (
+            # Not its lists of words.
+            "prompts.py:check_prompt,_visible,_key,_clean,_cut,_words,_texts,_unique,_collect",
+            "prompts.py:_holds_facts,facts_of,suggest_prompt,unsupported_terms,_unsupported,describe",
+        ),
+        ("test_prompts.py", "test_baml.py"),
+        90,
+    ),
+    Area("doctor", ("cli/doctor.py",), ("cli/test_doctor.py",), 90),
+)
+
+NARROWS = "tells the type checker what is always so"
+EQUIVALENT: dict[str, str] = {
+    "_ingest/origins.py FetchPolicy._hop: parts.hostname or '' -> parts.hostname": NARROWS,
+    "_library/errors.py _retryable: said or '' -> said": NARROWS,
+    "_sync/adoption.py find: op.library_db_id or '' -> op.library_db_id": NARROWS,
+    "_sync/adoption.py _new_core: op.library_db_id or '' -> op.library_db_id": NARROWS,
+    **{
+        f"_sync/recovery.py _Recovery.{name}: run.op.library_db_id or '' -> run.op.library_db_id": (
+            NARROWS
+        )
+        for name in ("_bring_in", "_look_at_job", "_finish_restore")
+    },
+    "_sync/adoption.py module: 200 -> 201": "how much is read at once, not what",
+    "_sync/removal.py module: 500 -> 501": "as above",
+    "_sync/removal.py remove_replaced: "
+    "drawn_by is None or policy != ReferencePolicy.DELETE_AFTER_SUCCESS -> "
+    "policy != ReferencePolicy.DELETE_AFTER_SUCCESS": NARROWS,
+    "_sync/removal.py remove_replaced: "
+    "item.state == ItemState.STORED and current and (current.id == item.image_id) -> "
+    "item.state == ItemState.STORED and current.id == item.image_id": NARROWS,
+    "_sync/removal.py supersede: op.id == run.op.id or op.state != OperationState.RECEIVED -> "
+    "op.state != OperationState.RECEIVED": "a removal has received nothing",
+    "_sync/recovery.py module: 3600.0 -> 3601.0": "24 seconds in a day of patience",
+    "_sync/recovery.py settle: age > _LATE -> age >= _LATE": "the age is never exactly that",
+    "_sync/recovery.py settle: "
+    "age < parts.job_policy.deadline -> age <= parts.job_policy.deadline": "as above",
+    "_sync/adoption.py _taken: other.id > op.id -> other.id >= op.id": "its own id was passed over",
+    "_sync/adoption.py _taken: continue -> pass": "what is looked for has nothing of its own yet",
+    "_sync/adoption.py _taken: if item.external_id -> (no if)": NARROWS,
+}
+"""Mutants that do what the code does, as the report names them without the line; and why."""
