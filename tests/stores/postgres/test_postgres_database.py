@@ -309,12 +309,17 @@ def test_the_ledgers_refusals(database: PostgresDatabase) -> None:
         ledger.renew(evolve(lease, token=99), ttl=60)
 
 
+def dead_owner() -> str:
+    """Name a process of this machine that lives no more."""
+    machine, pid, _, random = new_owner().split(":")
+    return f"{machine}:{pid}:1:{random}"
+
+
 def test_a_lease_of_a_dead_process_of_this_machine_is_taken_over(
     database: PostgresDatabase,
 ) -> None:
     ledger = PostgresGenerationLedger(database)
-    machine, pid, _, random = new_owner().split(":")
-    ledger.acquire("mira", owner=f"{machine}:{pid}:1:{random}", ttl=3600)
+    ledger.acquire("mira", owner=dead_owner(), ttl=3600)
     assert ledger.acquire("mira", owner="b", ttl=60).token == 2
 
 
@@ -322,7 +327,7 @@ def test_a_write_excludes_a_takeover_until_it_is_committed(url: str) -> None:
     """Or an operation could be written after somebody else had begun to work."""
     with PostgresDatabase(url) as database, psycopg.connect(url) as slow:
         ledger = PostgresGenerationLedger(database)
-        lease = ledger.acquire("mira", owner="a", ttl=0.05)
+        lease = ledger.acquire("mira", owner=dead_owner(), ttl=3600)
         slow.execute("SELECT 1 FROM charimg.leases WHERE character_id = 'mira' FOR SHARE")
         taken = threading.Event()
 
@@ -387,7 +392,7 @@ def test_a_lease_that_another_one_takes_meanwhile_is_looked_at_again(
         def slowly(*args: Any) -> Program[Lease]:
             program = acquire(*args)
             rows = yield next(program)
-            taken.append(other.run(acquire("mira", "faster", 60), atomic=False))
+            taken.append(other.run(acquire("mira", "faster", 60, []), atomic=False))
             statement = program.send(rows)
             while True:
                 try:
