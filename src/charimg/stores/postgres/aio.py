@@ -181,8 +181,13 @@ async def _carry_out(
                 statement: Statement = next(program) if rows is None else program.send(rows)
                 work.check()
                 sql: Any = statement.sql.replace("{s}", name)
-                await cursor.execute(sql, statement.values, prepare=False)
-                rows = await cursor.fetchall() if cursor.description else []
+                try:
+                    await cursor.execute(sql, statement.values, prepare=False)
+                    rows = await cursor.fetchall() if cursor.description else []
+                except BaseException as error:
+                    # It may have something to put right.
+                    program.throw(error)
+                    raise
         except StopIteration as end:
             result: T = end.value
             return result

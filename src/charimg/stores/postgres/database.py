@@ -172,8 +172,13 @@ def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) ->
             while True:
                 statement: Statement = next(program) if rows is None else program.send(rows)
                 sql: Any = statement.sql.replace("{s}", name)
-                cursor.execute(sql, statement.values, prepare=False)
-                rows = cursor.fetchall() if cursor.description else []
+                try:
+                    cursor.execute(sql, statement.values, prepare=False)
+                    rows = cursor.fetchall() if cursor.description else []
+                except BaseException as error:
+                    # It may have something to put right.
+                    program.throw(error)
+                    raise
         except StopIteration as end:
             result: T = end.value
             return result

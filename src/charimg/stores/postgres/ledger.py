@@ -132,7 +132,13 @@ def acquire(character_id: str, owner: str, ttl: float, taken: list[Lease]) -> Pr
         # Before it is tried: nobody is told what became of a try that was interrupted.
         taken[:] = [lease]
         seen = (character_id, token, holder, expires)
-        done = yield from _take(owner, ttl, seen) if rows else _begin(character_id, owner, ttl)
+        try:
+            done = yield from _take(owner, ttl, seen) if rows else _begin(character_id, owner, ttl)
+        except BaseException as error:
+            if getattr(error, "sqlstate", None) is not None:
+                # The server says itself that it has not done it.
+                taken.clear()
+            raise
         if done:
             # Otherwise somebody else was faster.
             return evolve(lease, expires_at=from_ms(done[0][0]))
@@ -186,7 +192,8 @@ def release(lease: Lease) -> Program[None]:
     One that was never committed has its token perhaps from somebody else, but not its owner.
     """
     yield Statement(
-        "UPDATE {s}.leases SET owner = NULL WHERE character_id = %s AND token = %s AND owner = %s",
+        f"UPDATE {{s}}.leases SET owner = NULL {_PATIENTLY} "  # noqa: S608 - a constant
+        "WHERE character_id = %s AND token = %s AND owner = %s",
         (lease.character_id, lease.token, lease.owner),
     )
 
