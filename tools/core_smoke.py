@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,10 @@ ANSWERS: dict[str, Any] = {
     "/api/health": {"status": "ok"},
     f"/api/v1/characters/{DB_ID}": {"id": DB_ID, "name": "Lena", "characterId": "lena-1"},
 }
+
+
+# We cause no warning. With the newest versions, nothing does: then Python is asked for it, by -W.
+warnings.filterwarnings("error", module="charimg")
 
 
 def demand(holds: object, message: str) -> None:
