@@ -125,8 +125,19 @@ AREAS = (
             for each in ("bucket", "failures", "names", "objects", "profile", "settings")
         ),
         (
-            *("stores/s3/test_s3_objects.py", "stores/s3/test_s3_profile.py"),
-            "stores/s3/test_s3_settings.py",
+            "stores/s3/test_s3_objects.py",
+            # Those without a server.
+            *(
+                f"stores/s3/test_s3_settings.py::{each}"
+                for each in (
+                    *("test_a_url_says_everything", "test_options_win_over_the_url"),
+                    *("test_a_url_that_makes_no_sense", "test_arguments_that_make_no_sense"),
+                    *("test_settings_that_obstore_refuses", "test_without_obstore"),
+                    "test_an_environment_that_makes_no_sense",
+                    "test_regions_that_make_no_sense",
+                    "test_a_panic_of_obstore_is_an_error_of_the_store",
+                )
+            ),
         ),
         90,
     ),
