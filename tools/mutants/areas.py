@@ -31,6 +31,7 @@ SERVICE = tuple(
     f"_sync/test_{each}.py"
     for each in (
         *("adoption", "generate_portfolio", "generate_reference", "generate_scene"),
+        *("ingest", "received"),
         *("interrupted_removal", "library", "looking_again", "manage_images", "one_run"),
         *("own_thread", "recovery", "refusals", "retry_fallback", "settling", "unrecorded"),
         "watching",
@@ -127,6 +128,14 @@ AREAS = (
         (
             "stores/s3/test_s3_objects.py",
             # Those without a server.
+            *(
+                f"stores/s3/test_s3_profile.py::{each}"
+                for each in (
+                    *("test_what_is_read", "test_another_file", "test_a_file_that_cannot_be_read"),
+                    "test_a_profile_without_a_key_is_no_reason_to_take_another_identity",
+                    "test_a_file_that_makes_no_sense_is_not_shown",
+                )
+            ),
             *(
                 f"stores/s3/test_s3_settings.py::{each}"
                 for each in (

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import evolve
 from obstore.store import MemoryStore
+from PIL import Image
 
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
 from charimg.stores import AsyncS3MediaStore, S3MediaStore
 from charimg.stores.s3.bucket import PART, Bucket
 from charimg.stores.s3.failures import bucket_is_missing, failure, reason, unconditional
 from charimg.stores.s3.names import Names, check_prefix, encode
-from charimg.stores.s3.settings import check_number
+from charimg.stores.s3.settings import check_base, check_environment, check_number
 from charimg.testing import MediaStoreContract
 from charimg.testing.conformance.media import make_upload
 
@@ -220,6 +223,8 @@ def test_changed_bytes_are_told(store: S3MediaStore) -> None:
         pass
     store._bucket.put(path, KEY, b"first", {"sha256": hashlib.sha256(b"first").hexdigest()})
     assert read(store, KEY) == b"first"
+    store._bucket.put(path, KEY, b"first", {})
+    assert read(store, KEY) == b"first"
     store._bucket.put(path, KEY, b"longer", {})
     with pytest.raises(MediaNotFound), store.open(KEY):
         pass
@@ -412,6 +417,79 @@ def test_numbers_have_limits(name: str, low: float, high: float) -> None:
     for retries in (-1, 101):
         with pytest.raises(InvalidArgument, match="retries"):
             S3MediaStore("images", retries=retries)
+
+
+def test_what_is_not_given_is_as_the_documentation_says() -> None:
+    store = made()
+    assert store.concurrent_safe is True
+    located = store.locate(store.save(make_upload(KEY, image_bytes(640, 480))))
+    assert "X-Amz-Expires=3600&" in str(located.url)
+    thumbnail = store._bucket.text(f"{home(image_bytes(640, 480), KEY)}/_thumbnail.webp", KEY)
+    with Image.open(io.BytesIO(thumbnail or b"")) as image:
+        assert image.size == (320, 240)
+    real = S3MediaStore("images", region="eu-1")._bucket._store
+    assert dict(real.client_options or {})["read_timeout"] == "1m"
+    assert dict(real.retry_config or {})["max_retries"] == 3
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://ex\u00e4mple", "https://a\x7fb", "https://a b", "https://", "http:/a", "a"),
+        *("ftp://host", "https://host:topsecret", "https://[", "https://u@host"),
+        *("https://host?q", "https://host#f"),
+    ],
+)
+def test_addresses_of_servers_are_plain(url: str) -> None:
+    for name in ("endpoint", "public_url"):
+        with pytest.raises(InvalidArgument, match=f"{name} must") as caught:
+            S3MediaStore("images", **{name: url})
+        assert "topsecret" not in str(caught.value)
+    assert check_base("http://host:9/a/", "endpoint") == "http://host:9/a"
+    assert check_base(None, "endpoint") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION"),
+        *("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    ],
+)
+def test_variables_of_the_environment_are_checked_and_not_shown(name: str) -> None:
+    check_environment({name: ""})
+    for value in ("top\nsecret", "top\u00e4secret"):
+        with pytest.raises(InvalidArgument, match=name) as caught:
+            check_environment({name: value})
+        assert "secret" not in str(caught.value)
+
+
+def test_a_header_is_of_plain_ascii_and_a_url_may_stand_between_blanks() -> None:
+    for value in ("a\nb", "\u00e4"):
+        with pytest.raises(InvalidArgument, match="cache_control"):
+            S3MediaStore("images", cache_control=value)
+    assert repr(S3MediaStore.from_url(" s3://images/a\n")) == "S3MediaStore('s3://images/a')"
+
+
+@pytest.mark.parametrize("before", [{}, {"credential_provider": dict}])
+def test_keys_are_looked_for_where_nobody_gives_any(
+    before: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file of profiles, which obstore does not read."""
+    file = tmp_path / "credentials"
+    file.write_text("[default]\naws_access_key_id = mine\naws_secret_access_key = shh\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    config = dict(S3MediaStore("images", region="eu-1", **before)._bucket._store.config or {})
+    assert config.get("access_key_id") == (None if before else "mine")
+
+
+def test_a_failed_upload_begins_again_at_the_files_beginning(store: S3MediaStore) -> None:
+    upload = make_upload(KEY, b"0123456789")
+    upload.file.read(4)
+    store.save(upload)
+    assert read(store, KEY) == b"0123456789"
 
 
 # What went wrong, in words
