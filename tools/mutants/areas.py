@@ -153,7 +153,7 @@ AREAS = (
     Area(
         "web",
         ("web/access.py", "web/_sync/routes.py"),
-        ("web/test_access.py", "web/test_routes.py", "web/test_failures.py"),
+        tuple(f"web/test_{each}.py" for each in ("access", "events", "failures", "routes")),
         90,
     ),
     Area("bulk", ("bulk/run.py",), ("bulk/test_run.py",), 90),
