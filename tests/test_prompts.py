@@ -127,10 +127,23 @@ def test_the_default_suggester_is_one() -> None:
         ({"locations": {"town": "Rome", "hair": "red"}}, {}),
         ({"hair": {"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": "x"}}}}}}}}}, {}),
         ({"traits": "brave"}, {}),
+        ({"hair": {"Length_now": "long"}}, {"hair": "length now long"}),
+        ({"hair": {"a": {"b": {"c": {"d": {"e": {"f": "x"}}}}}}}, {"hair": "a b c d e f x"}),
+        ({"hair": {"a": {"b": {"c": {"d": {"e": {"f": {"g": "x"}}}}}}}}, {}),
+        ({"hair": [[[[[["wet"]]]]]]}, {"hair": "wet"}),
+        ({"hair": [[[[[[["wet"]]]]]]]}, {}),
     ],
 )
 def test_spellings_and_empties(traits: dict[str, object], facts: dict[str, str]) -> None:
     assert facts_of(CharacterReference(id="x", name="", traits=traits)) == facts
+
+
+@pytest.mark.parametrize(("depth", "found"), [(6, {"hair": "red"}), (7, {})])
+def test_containers_are_looked_through_so_deep(depth: int, found: dict[str, str]) -> None:
+    traits: dict[str, object] = {"hair": "red"}
+    for _ in range(depth):
+        traits = {"profile": traits}
+    assert facts_of(CharacterReference(id="x", name="", traits=traits)) == found
 
 
 def test_a_very_long_fact_is_cut_at_a_sentence_or_a_word() -> None:
@@ -145,6 +158,8 @@ def test_a_very_long_fact_is_cut_at_a_sentence_or_a_word() -> None:
     assert early.startswith("Dark. wave")
     assert len(early) > 1190
     assert len(hair("w" * 2000)) == 1200
+    assert hair("a " + "w" * 2000) == "a"
+    assert hair("w" * 1200) == "w" * 1200
 
 
 HOLE = st.sampled_from(
@@ -257,6 +272,15 @@ def test_invented_terms_are_found() -> None:
     assert unsupported_terms(prompt, LENA) == ("2", "Paris", "red")
     assert unsupported_terms("Lena's blue-green eyes, two scars.", LENA) == ("blue", "two")
     assert unsupported_terms(suggest_prompt(LENA).prompt, LENA) == ()
+    # What the template and its labels say is known.
+    assert unsupported_terms("It is Photorealistic, of Ethnicity and Texture.", LENA) == ()
+
+
+def test_a_description_may_name_what_it_describes() -> None:
+    assert "Hair auburn. Authentic" in describe(LENA, "Hair auburn.").prompt
+    with pytest.raises(RefusedDescription) as caught:
+        describe(LENA, "Hair auburn. Studio light.")
+    assert caught.value.terms == ("Studio",)
 
 
 WORDS = st.sampled_from(

@@ -19,6 +19,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.models import utcnow
 from charimg.stores import AsyncMemoryMetadataRepository
 
 from .mishaps import Crash, Rigged, break_once, left_behind, outcomes, prompts, rigged, settled
@@ -95,7 +96,11 @@ async def test_pages_and_kinds() -> None:
     two = await world.service.list_images(LENA, status="failed", cursor=one.next_cursor)
     assert [image.id for image in (*one.images, *two.images)] == expected
     assert (one.total, two.total, two.next_cursor) == (2, 2, None)
-    for options in ({"limit": 0}, {"limit": 1_001}, {"cursor": "foreign"}):
+    for limit in (2, 1_000):
+        whole = await world.service.list_images(LENA, status="failed", limit=limit)
+        assert ([image.id for image in whole.images], whole.next_cursor) == (expected, None)
+    wrong = [{"limit": limit} for limit in (0, 1_001, True, 1.0, "5")]
+    for options in (*wrong, {"cursor": "foreign"}):
         with pytest.raises(InvalidArgument):
             await world.service.list_images(LENA, status="failed", **options)  # type: ignore[arg-type]
 
@@ -108,6 +113,32 @@ async def test_what_nobody_knows_is_not_found() -> None:
             await world.service.get_image(LENA, unknown)
     with pytest.raises(ImageMismatch):
         await world.service.get_image("somebody-else", failed.id)
+
+
+async def test_the_ledger_is_asked_for_keys_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _ = await picky()
+    asked: list[str] = []
+
+    async def get(operation_id: str, /) -> None:
+        asked.append(operation_id)
+
+    monkeypatch.setattr(world.ledger, "get", get)
+    for image_id in ("7", "a-000", f"{'0' * 32}-00", f"{'0' * 32}-000"):
+        with pytest.raises(ImageNotFound):
+            await world.service.get_image(LENA, image_id)
+    assert asked == ["0" * 32]
+
+
+async def test_a_failed_reference_says_since_when_it_is_the_master() -> None:
+    world, simulator = await picky()
+    failed = await failed_reference(world, simulator, policy="keep-history")
+    operation = (await world.operations())[0]
+    assert failed.created_at == operation.received_at
+    assert failed.created_at != operation.created_at
+    since = failed.metrics.master_since
+    assert since is not None
+    assert since.isoformat() == operation.options["master_since"]
+    assert operation.options["policy"] == "keep-history"
 
 
 async def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +334,8 @@ async def test_an_id_that_was_given_anew_does_not_lead_to_another_image() -> Non
     await world.service.generate_reference(LENA, prompt="one")
     (failed,) = await lost(world, simulator)
     image = (await world.service.retry_ingestion(LENA, failed.id)).image
+    assert image.id != failed.id
+    assert await world.service.get_image(LENA, failed.id) == image
     await world.service.delete_image(LENA, image.id)
     other = (await world.service.generate_scene(LENA, "On a roof.")).image
     assert other.id == image.id
@@ -323,12 +356,14 @@ async def test_the_latest_error_is_shown() -> None:
     assert again.error == str(caught.value) != failed.error
 
 
-async def test_how_long_it_took_is_not_told_where_nobody_saw_it() -> None:
+@pytest.mark.parametrize("seen", ["posted_at", "received_at", None])
+async def test_how_long_it_took_is_not_told_where_nobody_saw_it(seen: str | None) -> None:
     world, _ = await picky()
     item = OperationItem(key=f"{'f' * 32}-000", index=0, state="failed", error="dark")
+    moment = {} if seen is None else {seen: utcnow()}
     adopted = await left_behind(
-        world, id="f" * 32, kind="scene", state=OperationState.DONE, items=(item,)
+        world, id="f" * 32, kind="scene", state=OperationState.DONE, items=(item,), **moment
     )
     (failed,) = await failures(world)
     assert failed.metrics.generation_ms is None
-    assert failed.created_at == adopted.created_at
+    assert failed.created_at == (adopted.received_at or adopted.created_at)

@@ -20,6 +20,7 @@ from charimg import (
     OperationState,
     ReferencePolicy,
 )
+from charimg.models import utcnow
 from charimg.stores import MemoryMetadataRepository
 
 from .mishaps import Crash, Rigged, break_once, left_behind, outcomes, prompts, rigged, settled
@@ -94,7 +95,11 @@ def test_pages_and_kinds() -> None:
     two = world.service.list_images(LENA, status="failed", cursor=one.next_cursor)
     assert [image.id for image in (*one.images, *two.images)] == expected
     assert (one.total, two.total, two.next_cursor) == (2, 2, None)
-    for options in ({"limit": 0}, {"limit": 1_001}, {"cursor": "foreign"}):
+    for limit in (2, 1_000):
+        whole = world.service.list_images(LENA, status="failed", limit=limit)
+        assert ([image.id for image in whole.images], whole.next_cursor) == (expected, None)
+    wrong = [{"limit": limit} for limit in (0, 1_001, True, 1.0, "5")]
+    for options in (*wrong, {"cursor": "foreign"}):
         with pytest.raises(InvalidArgument):
             world.service.list_images(LENA, status="failed", **options)  # type: ignore[arg-type]
 
@@ -107,6 +112,32 @@ def test_what_nobody_knows_is_not_found() -> None:
             world.service.get_image(LENA, unknown)
     with pytest.raises(ImageMismatch):
         world.service.get_image("somebody-else", failed.id)
+
+
+def test_the_ledger_is_asked_for_keys_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, _ = picky()
+    asked: list[str] = []
+
+    def get(operation_id: str, /) -> None:
+        asked.append(operation_id)
+
+    monkeypatch.setattr(world.ledger, "get", get)
+    for image_id in ("7", "a-000", f"{'0' * 32}-00", f"{'0' * 32}-000"):
+        with pytest.raises(ImageNotFound):
+            world.service.get_image(LENA, image_id)
+    assert asked == ["0" * 32]
+
+
+def test_a_failed_reference_says_since_when_it_is_the_master() -> None:
+    world, simulator = picky()
+    failed = failed_reference(world, simulator, policy="keep-history")
+    operation = (world.operations())[0]
+    assert failed.created_at == operation.received_at
+    assert failed.created_at != operation.created_at
+    since = failed.metrics.master_since
+    assert since is not None
+    assert since.isoformat() == operation.options["master_since"]
+    assert operation.options["policy"] == "keep-history"
 
 
 def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,6 +333,8 @@ def test_an_id_that_was_given_anew_does_not_lead_to_another_image() -> None:
     world.service.generate_reference(LENA, prompt="one")
     (failed,) = lost(world, simulator)
     image = (world.service.retry_ingestion(LENA, failed.id)).image
+    assert image.id != failed.id
+    assert world.service.get_image(LENA, failed.id) == image
     world.service.delete_image(LENA, image.id)
     other = (world.service.generate_scene(LENA, "On a roof.")).image
     assert other.id == image.id
@@ -322,12 +355,14 @@ def test_the_latest_error_is_shown() -> None:
     assert again.error == str(caught.value) != failed.error
 
 
-def test_how_long_it_took_is_not_told_where_nobody_saw_it() -> None:
+@pytest.mark.parametrize("seen", ["posted_at", "received_at", None])
+def test_how_long_it_took_is_not_told_where_nobody_saw_it(seen: str | None) -> None:
     world, _ = picky()
     item = OperationItem(key=f"{'f' * 32}-000", index=0, state="failed", error="dark")
+    moment = {} if seen is None else {seen: utcnow()}
     adopted = left_behind(
-        world, id="f" * 32, kind="scene", state=OperationState.DONE, items=(item,)
+        world, id="f" * 32, kind="scene", state=OperationState.DONE, items=(item,), **moment
     )
     (failed,) = failures(world)
     assert failed.metrics.generation_ms is None
-    assert failed.created_at == adopted.created_at
+    assert failed.created_at == (adopted.received_at or adopted.created_at)

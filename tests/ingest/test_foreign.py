@@ -81,6 +81,20 @@ def test_every_signature_is_found_on_the_border_of_two_blocks(
         assert find_foreign(io.BytesIO(data), len(data)) is not None, (text, place)
 
 
+def test_the_first_byte_counts_too() -> None:
+    for data, found in ((b"<script src=x>", "markup or a script"), (b"%pdf-1.7", "a PDF")):
+        assert find_foreign(io.BytesIO(data), len(data)) == found
+    end = b"PK\x05\x06" + bytes(18)
+    assert find_foreign(io.BytesIO(end), len(end)) == "a ZIP archive"
+
+
+def test_the_end_of_a_comment_means_something_where_one_was_begun() -> None:
+    data = b"<scripted> */=alert(1);/*"
+    for head, found in ((b"ab/*", None), (b"abcd/*", "a script"), (b"abcdef/*", "a script")):
+        file = head.ljust(20, b".") + data
+        assert find_foreign(io.BytesIO(file), len(file)) == found
+
+
 def test_what_begins_like_a_signature_is_none() -> None:
     data = b"image" * 4 + b"<scripted> %pdf-x rar! 7z __halt_compiler <svgx //www.w3.org/2000/"
     assert find_foreign(io.BytesIO(data), len(data)) is None

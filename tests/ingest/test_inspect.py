@@ -67,6 +67,8 @@ def code(data: bytes, max_pixels: int = MANY) -> str:
         (HAND_MADE["webp-lossy"], WEBP),
         (b"GIF89a" + b"\0" * 20, GIF),
         (b"GIF88a" + b"\0" * 20, None),
+        (b"GIF87a" + b"\0" * 20, GIF),
+        (b"XIFF\0\0\0\0WEBP", None),
         (b"\0\0\0\x20ftypavif", AVIF),
         (b"\0\0\0\x20ftypavis", None),
         (b"RIFF\0\0\0\0WAVE", None),
@@ -224,6 +226,30 @@ def test_malformed_pngs_are_refused(chunks: bytes, why: str) -> None:
     assert why in str(error)
 
 
+DEPTHS = {0: {1, 2, 4, 8, 16}, 2: {8, 16}, 3: {1, 2, 4, 8}, 4: {8, 16}, 6: {8, 16}}
+"""By colour type: the PNG specification, table 12."""
+
+
+@pytest.mark.parametrize("colour", range(8))
+def test_pngs_have_the_depths_of_the_specification(colour: int) -> None:
+    for depth in range(20):
+        data = ihdr(3, 2, depth, colour, 0, 0, 0) + chunk(b"PLTE", b"abc") + IDAT + IEND
+        if depth in DEPTHS.get(colour, ()):
+            assert look(SIGNATURE + data) == ("image/png", 3, 2)
+        else:
+            assert "header" in str(refusal(SIGNATURE + data))
+
+
+def test_what_is_no_header_is_none_whatever_its_checksum_says() -> None:
+    data = ihdr().replace(b"IHDR", b"IHDX") + IDAT + IEND
+    assert "does not begin with its header" in str(refusal(SIGNATURE + data))
+
+
+def test_the_longest_chunk_is_cut_and_a_longer_one_is_none() -> None:
+    assert code(SIGNATURE + ihdr() + b"\x7f\xff\xff\xffIDAT") == ErrorCode.TRUNCATED
+    assert code(SIGNATURE + ihdr() + b"\x80\x00\x00\x00IDAT") == ErrorCode.NOT_AN_IMAGE
+
+
 def test_a_palette_and_interlacing_pass() -> None:
     data = ihdr(3, 2, 8, 3, 0, 0, 1) + chunk(b"PLTE", b"abc") + IDAT + IEND
     assert look(SIGNATURE + data) == ("image/png", 3, 2)
@@ -270,6 +296,41 @@ def test_jpegs_of_several_scans_pass(frame: int) -> None:
     assert look(SOI + sof(code=frame) + scans + EOI) == ("image/jpeg", 3, 2)
 
 
+SEGMENTS = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xFF)}
+"""Tables, conditions, parameters, application data, extensions, comments: ITU-T T.81, table B.1."""
+
+
+def test_jpegs_hold_the_segments_of_the_specification() -> None:
+    after = b"\x01\x01\x00\x00\x3f\x00"
+    for marker in range(0xFF):
+        data = SOI + segment(marker, b"data") + sof() + GOOD_TAIL
+        if marker in SEGMENTS:
+            assert look(data) == ("image/jpeg", 3, 2)
+        else:
+            refusal(data)
+        # After the header a scan may stand, too.
+        data = SOI + sof() + segment(marker, after) + SCAN + EOI
+        if marker != 0xDA:
+            refusal(data)
+
+
+@pytest.mark.parametrize("precision", [7, 8, 12, 16])
+@pytest.mark.parametrize("components", range(6))
+def test_jpegs_have_the_components_that_browsers_show(precision: int, components: int) -> None:
+    header = struct.pack(">BHHB", precision, 2, 3, components) + b"\x01\x11\x00" * components
+    data = SOI + segment(0xC0, header) + GOOD_TAIL
+    if precision in (8, 12) and components in (1, 3, 4):
+        assert look(data) == ("image/jpeg", 3, 2)
+    else:
+        assert "header is not valid" in str(refusal(data))
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_segment_that_is_shorter_than_its_own_length_is_none(length: int) -> None:
+    data = SOI + b"\xff\xe0" + length.to_bytes(2) + b"\xff\xe0" * 2 + sof() + GOOD_TAIL
+    assert "one of its segments is not valid" in str(refusal(data))
+
+
 @pytest.mark.parametrize("shift", range(-3, 4))
 @pytest.mark.parametrize("fill", [0, 1, 2])
 def test_a_marker_on_the_border_of_two_blocks_is_found(shift: int, fill: int) -> None:
@@ -299,6 +360,7 @@ def test_a_marker_on_the_border_of_two_blocks_is_found(shift: int, fill: int) ->
         (riff((b"VP8L", b"x" * 4)), "image is not valid"),
         (riff((b"VP8L", b"x" * 40)), "image is not valid"),
         (riff((b"VP8L", b"\x2f\0\0\0\x20" + b"x" * 40)), "image is not valid"),
+        (riff((b"VP8L", b"\x2e" + vp8l()[1][1:])), "image is not valid"),
         (riff((b"VP8 ", b"\x01" + vp8()[1][1:])), "image is not valid"),
         (riff((b"VP8 ", vp8()[1][:3] + b"abc" + vp8()[1][6:])), "image is not valid"),
         (riff((b"VP8 ", vp8()[1][:-2])), "image is not valid"),
@@ -317,6 +379,8 @@ def test_an_empty_webp_ends_where_its_first_chunk_should_begin() -> None:
 
 def test_the_smallest_webps_pass() -> None:
     assert look(riff(vp8l(1, 1, size=6))) == ("image/webp", 1, 1)
+    assert look(riff(vp8l(1, 1, size=5))) == ("image/webp", 1, 1)
+    assert look(riff(vp8(1, 1, size=10))) == ("image/webp", 1, 1)
     assert look(riff(vp8l(16384, 1), (b"XMP ", b"abc"))) == ("image/webp", 16384, 1)
     assert look(riff(vp8(16383, 2))) == ("image/webp", 16383, 2)
 
@@ -339,3 +403,19 @@ def test_floods_of_tiny_parts_are_refused(data: bytes, monkeypatch: pytest.Monke
     error = refusal(data)
     assert error.code == ErrorCode.NOT_AN_IMAGE
     assert "more than 20 parts" in str(error)
+
+
+PARTS = 100_000
+
+
+@pytest.mark.parametrize(
+    ("head", "part", "tail", "others"),
+    [
+        (SIGNATURE + ihdr(), chunk(b"teSt"), IDAT + IEND, 2),
+        (SOI + sof(), segment(0xFE, b""), SOS + SCAN + EOI, 2),
+    ],
+)
+def test_so_many_parts_pass_and_no_more(head: bytes, part: bytes, tail: bytes, others: int) -> None:
+    assert look(head + part * (PARTS - others) + tail)[1:] == (3, 2)
+    error = refusal(head + part * (PARTS - others + 1) + tail)
+    assert f"more than {PARTS} parts" in str(error)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charimg._ingest import naming
-from charimg._ingest.naming import alt_text, filename, item_key, new_operation_id
+from charimg._ingest.naming import alt_text, filename, item_key, new_operation_id, operation_of
 
 
 def test_operation_ids_are_unique_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +37,7 @@ def test_operation_ids_of_one_millisecond_keep_their_order(monkeypatch: pytest.M
 
 def test_keys_sort_like_their_images() -> None:
     assert item_key("0123", 7) == "0123-007"
+    assert operation_of("0123-007") == "0123"
     keys = [item_key("0123", index) for index in range(1000)]
     assert keys == sorted(set(keys))
 

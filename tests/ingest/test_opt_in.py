@@ -101,6 +101,26 @@ def test_malformed_gifs_are_refused(data: bytes, why: str) -> None:
     assert why in str(error)
 
 
+def test_a_table_is_there_only_where_it_is_announced() -> None:
+    assert look(gif(FRAME, flags=0x07)) == ("image/gif", 3, 2)
+
+
+def test_what_nobody_asked_for_is_refused() -> None:
+    for data in (gif(FRAME), GOOD):
+        with pytest.raises(ImageRejected, match="none of JPEG, PNG, WEBP"):
+            inspect(io.BytesIO(data), max_pixels=MANY)
+
+
+def test_floods_of_tiny_parts_are_refused() -> None:
+    many = 100_001
+    for data in (
+        gif(b"\x21\xfe\x00" * many, FRAME),
+        FTYP + box(b"free") * many + GOOD[len(FTYP) :],
+        FTYP + meta(box(b"pixi") * many, ispe()) + MDAT,
+    ):
+        assert "more than 100000 parts" in str(refusal(data))
+
+
 def test_all_frames_of_an_animation_count() -> None:
     assert look(gif(FRAME * 4), 24) == ("image/gif", 3, 2)
     assert refusal(gif(FRAME * 4), 23).code == ErrorCode.TOO_MANY_PIXELS
@@ -140,6 +160,7 @@ GOOD = FTYP + meta(ispe(), box(b"pixi", bytes(8)), ispe(1, 1)) + MDAT
 def test_avifs_pass_and_no_cut_does() -> None:
     assert look(GOOD) == ("image/avif", 3, 2)
     assert look(FTYP + box(b"free", bytes(9)) + GOOD[len(FTYP) :]) == ("image/avif", 3, 2)
+    assert look(GOOD + box(b"free", bytes(9))) == ("image/avif", 3, 2)
     for cut in range(12, len(GOOD)):
         assert refusal(GOOD[:cut]).code == ErrorCode.TRUNCATED
 
@@ -152,6 +173,8 @@ def test_avifs_pass_and_no_cut_does() -> None:
         (GOOD + meta(ispe()), "cannot stand there"),
         (FTYP + meta(ispe()) + b"\0\0\0\0mdat", "plain size"),
         (FTYP + meta(ispe()) + b"\0\0\0\1mdat", "plain size"),
+        (FTYP + MDAT, "truncated"),
+        (FTYP + meta(ispe()), "truncated"),
         (FTYP + meta() + MDAT, "no still image"),
         (FTYP + meta(ispe(), handler=b"") + MDAT, "no still image"),
         (FTYP + meta(ispe(), handler=HANDLER.replace(b"pict", b"vide")) + MDAT, "no still image"),
@@ -164,6 +187,20 @@ def test_avifs_pass_and_no_cut_does() -> None:
 )
 def test_malformed_avifs_are_refused(data: bytes, why: str) -> None:
     assert why in str(refusal(data))
+
+
+def test_the_largest_item_of_an_avif_is_its_size() -> None:
+    sizes = [(20, 1), (9, 3), (5, 5), (1, 20)]
+    for turned in (sizes, sizes[::-1]):
+        data = FTYP + meta(*(ispe(*each) for each in turned)) + MDAT
+        assert look(data) == ("image/avif", 9, 3)
+
+
+def test_the_description_of_an_avif_may_have_so_many_bytes() -> None:
+    rest = 1024 * 1024 - len(meta(ispe(), box(b"free"))) + 8
+    assert look(FTYP + meta(ispe(), box(b"free", bytes(rest))) + MDAT) == ("image/avif", 3, 2)
+    longer = FTYP + meta(ispe(), box(b"free", bytes(rest + 1))) + MDAT
+    assert "too long" in str(refusal(longer))
 
 
 def test_the_pixels_of_an_avif_are_capped() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from charimg import AsyncCharacterImageService, CharacterImageService, ConfigurationError
 from charimg.web import AccessDenied, Action, AsyncWorkspace, WebRequest, Workspace
+from charimg.web.access import admitted, foreign, judged, sign_in_first
 
 from .stages import Stage
 from .test_failures import GENERATE, nothing_paid, refused
@@ -242,3 +243,79 @@ def test_the_service_of_the_other_mode_is_refused_before_the_first_request(
     with pytest.raises(ConfigurationError, match="not the async one"):
         Workspace(cast("Any", other), authorize=lambda *_: True)
     asyncio.run(other.aclose())
+
+
+# The parts, without a host
+
+
+def asks(method: str = "POST", **headers: str) -> WebRequest:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return WebRequest(method=method, path="/", headers=named)
+
+
+TRUSTED = ("https://studio.example",)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        *((asks(method, sec_fetch_site="cross-site"), False) for method in ("GET", "HEAD")),
+        (asks("OPTIONS", sec_fetch_site="cross-site"), False),
+        *((asks(each, sec_fetch_site="cross-site"), True) for each in ("POST", "DELETE", "PUT")),
+        (asks(), False),
+        (asks(sec_fetch_site="same-origin"), False),
+        (asks(sec_fetch_site="none"), False),
+        (asks(sec_fetch_site="same-site"), True),
+        (asks(sec_fetch_site="same-origin", origin="https://evil.example", host="a"), False),
+        (asks(sec_fetch_site="cross-site", origin="https://studio.example"), False),
+        (asks(sec_fetch_site="cross-site", origin="https://evil.example"), True),
+        (asks(origin="https://studio.example", host="other"), False),
+        (asks(origin="https://Host:8000", host="hoST:8000"), False),
+        (asks(origin="https://host:8000", host="host:8001"), True),
+        (asks(origin="https://host"), True),
+        (asks(origin="null", host="host"), True),
+    ],
+)
+def test_another_sites_page_is_known_by_what_the_browser_says(
+    request_: WebRequest, expected: bool
+) -> None:
+    assert foreign(request_, TRUSTED) is expected
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in_and_back() -> None:
+    refusal = sign_in_first("/login?to={next}", "/a?b=c&d", "Hello.", (("A", "b"),))
+    assert (str(refusal), refusal.status, refusal.headers) == ("Hello.", 401, (("A", "b"),))
+    assert refusal.sign_in_url == "/login?to=%2Fa%3Fb%3Dc%26d"
+    plain = sign_in_first(None, "/a")
+    assert (plain.status, plain.sign_in_url, str(plain)) == (401, None, "Sign in first.")
+    for status, told in ((401, 401), (403, 403), (500, 403)):
+        assert AccessDenied(status=status).status == told
+    assert AccessDenied().status == 403
+
+
+class Named:
+    username = "bo"
+
+
+@pytest.mark.parametrize(
+    ("user", "name", "expected"),
+    [
+        ("ada", None, "ada"),
+        ("", None, True),
+        (Named(), None, "bo"),
+        (object(), None, True),
+        (Named(), lambda user: f"{user.username}!", "bo!"),
+    ],
+)
+def test_a_user_is_called_by_name_where_there_is_one(user: Any, name: Any, expected: Any) -> None:
+    assert judged(user, True, name) == expected
+    for allowed in (False, None, 1, "yes"):
+        with pytest.raises(AccessDenied):
+            judged(user, allowed, name)
+
+
+def test_a_name_or_true_admits() -> None:
+    assert admitted(True)
+    assert admitted("ada")
+    for answer in ("", None, False, 1, [1]):
+        assert not admitted(answer)

@@ -8,6 +8,7 @@ import zipfile
 from typing import Any
 
 import httpx
+import pytest
 
 from .stages import PREFIX, Stage
 
@@ -110,6 +111,46 @@ def test_a_scene_by_the_new_and_the_older_name(stage: Stage) -> None:
     assert (first["mood"], first["additionalCharacters"]) == ("tense", ["otto"])
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("sceneContext", "prompt", "sceneType", "mood", "lighting", "environment"),
+        "additionalCharacters",
+    ],
+)
+def test_a_misspelt_field_of_a_scene_is_told(stage: Stage, name: str) -> None:
+    body = {"sceneContext": "She runs.", f"{name}_": "x"}
+    answer = stage("POST", f"{MARA}/generate-scene-image", json=body)
+    assert answer.status_code == 422
+    assert f"{name}_" in answer.text
+    assert stage.posts == 0
+
+
+@pytest.mark.parametrize("body", [{}, {"prompt": " "}, {"sceneContext": "", "prompt": "x"}])
+def test_a_scene_without_a_context_is_refused(stage: Stage, body: Any) -> None:
+    answer = stage("POST", f"{MARA}/generate-scene-image", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "PROMPT_REQUIRED")
+
+
+def test_images_and_operations_come_in_pages_of_50_and_20(stage: Stage) -> None:
+    asked: list[int] = []
+
+    def told(service: Any) -> Any:
+        for store in (stage.parts["metadata"], stage.parts["ledger"]):
+            real = store.list
+
+            def listed(*args: Any, real: Any = real, **options: Any) -> Any:
+                asked.append(options["limit"])
+                return real(*args, **options)
+
+            store.list = listed
+
+    told(None)
+    ok(stage("GET", f"{MARA}/images?kind=&status=&cursor="))
+    ok(stage("GET", f"{MARA}/operations?cursor="))
+    assert asked == [50, 20]
+
+
 def test_images_are_paged_and_filtered(stage: Stage) -> None:
     ids = [keep(stage)["id"] for _ in range(3)]
     ok(stage("POST", f"{MARA}/generate-scene-image", json={"sceneContext": "She waits."}))
@@ -153,12 +194,22 @@ def test_deleting_several_tells_of_each(stage: Stage) -> None:
     asked = [ids[0], "nobody", ids[2], ids[0]]
     answer = ok(stage("DELETE", f"{MARA}/images", json={"ids": asked}))
     assert answer["removed"] == [ids[0], ids[2]]
-    assert [(each["id"], each["code"]) for each in answer["failures"]] == [
-        ("nobody", "IMAGE_NOT_FOUND")
+    assert answer["failures"] == [
+        {"id": "nobody", "code": "IMAGE_NOT_FOUND", "error": answer["failures"][0]["error"]}
     ]
+    assert "nobody" in answer["failures"][0]["error"]
+    assert answer["warnings"] == []
     assert [each["id"] for each in ok(stage("GET", f"{MARA}/images"))["images"]] == [ids[1]]
     refused = stage("DELETE", f"{MARA}/images", json={"ids": ["nobody"]})
     assert (refused.status_code, refused.json()["code"]) == (404, "IMAGE_NOT_FOUND")
+
+
+def test_deleting_several_tells_what_the_library_kept(stage: Stage) -> None:
+    image = drawn(stage)
+    stage.simulator.switches.reference_delete_errors = 1
+    answer = ok(stage("DELETE", f"{MARA}/images", json={"ids": [image["id"]]}))
+    assert (answer["removed"], answer["failures"]) == ([image["id"]], [])
+    assert len(answer["warnings"]) == 1
 
 
 def test_a_failed_download_is_fetched_again(stage: Stage) -> None:
@@ -188,7 +239,9 @@ def test_an_archive_holds_the_files(stage: Stage) -> None:
     response = stage("POST", f"{MARA}/images/archive", json={"ids": ids})
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/zip"
-    assert response.headers["content-disposition"].startswith("attachment")
+    assert response.headers["content-disposition"] == 'attachment; filename="images.zip"'
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         assert archive.testzip() is None
         names = {each["media"]["filename"]: each["media"]["filesize"] for each in images}

@@ -31,6 +31,7 @@ SERVICE = tuple(
     f"_sync/test_{each}.py"
     for each in (
         *("adoption", "generate_portfolio", "generate_reference", "generate_scene"),
+        *("ingest", "received"),
         *("interrupted_removal", "leases", "looking_again", "manage_images", "one_run"),
         *("own_thread", "recovered_removals", "recovered_retries", "recovery"),
         *("reference_policies", "refusals", "retry_fallback", "settling", "unrecorded"),
@@ -107,15 +108,34 @@ AREAS = (
             for each in ("bucket", "failures", "names", "objects", "profile", "settings")
         ),
         (
-            *("stores/s3/test_s3_objects.py", "stores/s3/test_s3_profile.py"),
-            "stores/s3/test_s3_settings.py",
+            "stores/s3/test_s3_objects.py",
+            # Those without a server.
+            *(
+                f"stores/s3/test_s3_profile.py::{each}"
+                for each in (
+                    *("test_what_is_read", "test_another_file", "test_a_file_that_cannot_be_read"),
+                    "test_a_profile_without_a_key_is_no_reason_to_take_another_identity",
+                    "test_a_file_that_makes_no_sense_is_not_shown",
+                )
+            ),
+            *(
+                f"stores/s3/test_s3_settings.py::{each}"
+                for each in (
+                    *("test_a_url_says_everything", "test_options_win_over_the_url"),
+                    *("test_a_url_that_makes_no_sense", "test_arguments_that_make_no_sense"),
+                    *("test_settings_that_obstore_refuses", "test_without_obstore"),
+                    "test_an_environment_that_makes_no_sense",
+                    "test_regions_that_make_no_sense",
+                    "test_a_panic_of_obstore_is_an_error_of_the_store",
+                )
+            ),
         ),
         90,
     ),
     Area(
         "web",
         ("web/access.py", "web/_sync/routes.py"),
-        ("web/test_access.py", "web/test_routes.py", "web/test_failures.py"),
+        tuple(f"web/test_{each}.py" for each in ("access", "events", "failures", "routes")),
         90,
     ),
     Area("bulk", ("bulk/run.py",), ("bulk/test_run.py", "bulk/test_ends.py"), 90),
