@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 import charimg.cli
 from charimg import __version__
@@ -218,8 +219,15 @@ def test_ctrl_c_in_a_generation_loses_nothing(world: Any) -> None:
     assert world.counters["scenePosts"] == 1
 
 
-@pytest.mark.parametrize("as_json", [True, False])
-@pytest.mark.parametrize("command", ["list", "prompt"])
+@pytest.mark.parametrize(
+    ("command", "as_json"),
+    [
+        ("list", False),
+        ("prompt", True),
+        pytest.param("list", True, marks=pytest.mark.long),
+        pytest.param("prompt", False, marks=pytest.mark.long),
+    ],
+)
 def test_a_reader_that_went_away_causes_no_traceback(
     world: Any, command: str, as_json: bool
 ) -> None:
@@ -235,21 +243,30 @@ def test_a_reader_that_went_away_causes_no_traceback(
     assert "Exception" not in ended.err
 
 
+def completion(**variables: str) -> str:
+    """Ask the command what a shell asks it."""
+    result = CliRunner().invoke(app, [], prog_name="charimg", env=variables)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_the_installed_command_prints_the_shell_completion_script() -> None:
+    ended = finish(start(_CHARIMG_COMPLETE="source_bash"))
+    assert (ended.code, ended.out) == (0, completion(_CHARIMG_COMPLETE="source_bash"))
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_shell_completion_script_is_printed(shell: str) -> None:
-    ended = finish(start(_CHARIMG_COMPLETE=f"source_{shell}"))
-    assert ended.code == 0
-    assert "_CHARIMG_COMPLETE" in ended.out
-    assert f"complete_{shell}" in ended.out
+    script = completion(_CHARIMG_COMPLETE=f"source_{shell}")
+    assert "_CHARIMG_COMPLETE" in script
+    assert f"complete_{shell}" in script
 
 
 def test_commands_and_options_are_completed(run: Any) -> None:
     def completed(words: str, place: int) -> list[str]:
-        ended = finish(
-            start(_CHARIMG_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place))
-        )
-        assert ended.code == 0
-        return ended.out.split()
+        return completion(
+            _CHARIMG_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(place)
+        ).split()
 
     assert completed("charimg gen", 1) == ["generate"]
     assert completed("charimg generate ", 2) == ["reference", "portfolio", "scene"]
@@ -270,8 +287,17 @@ def test_no_color_is_honoured(tmp_path: Path) -> None:
     assert without_escapes(coloured) == plain
 
 
-@pytest.mark.parametrize(("keys", "code", "left"), [("y\n", 0, 0), ("n\n", 3, 1), ("\x04", 130, 1)])
-@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize(
+    ("keys", "code", "left", "as_json"),
+    [
+        ("y\n", 0, 0, False),
+        ("n\n", 3, 1, True),
+        ("\x04", 130, 1, False),
+        pytest.param("y\n", 0, 0, True, marks=pytest.mark.long),
+        pytest.param("n\n", 3, 1, False, marks=pytest.mark.long),
+        pytest.param("\x04", 130, 1, True, marks=pytest.mark.long),
+    ],
+)
 def test_deletion_asks(world: Any, keys: str, code: int, left: int, as_json: bool) -> None:
     world.reference()
     ended, text = on_terminal(
@@ -295,7 +321,7 @@ def test_json_stays_json_on_a_terminal(world: Any) -> None:
     assert said == "0 of 0 images.\n"
 
 
-@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("columns", [80, pytest.param(120, marks=pytest.mark.long)])
 def test_help_wraps_where_the_terminal_ends(columns: int) -> None:
     code, shown = on_terminal("migrate", "--help", columns=columns)
     assert code == 0

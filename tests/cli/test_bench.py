@@ -158,7 +158,7 @@ def test_nothing_is_made_where_nothing_is(world: Any, run: Any, tmp_path: Path) 
         (SqliteGenerationLedger, "renew", 9, "portfolio", ALL - {PORTFOLIO}),
     ],
 )
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_what_fails_is_told_the_rest_is_measured_and_nothing_stays(
     world: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -199,7 +199,7 @@ def test_what_fails_is_told_the_rest_is_measured_and_nothing_stays(
         (SqliteGenerationLedger, "release", 2),
     ],
 )
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_ctrl_c_leaves_nothing_behind(
     world: Any,
     monkeypatch: pytest.MonkeyPatch,

@@ -217,7 +217,7 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
     (result,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert (result["characterReference"], result["outcome"]) == ("mara", "done")
     assert [image["kind"] for image in cast.images()] == ["scene", "reference"]
-    again = finish(start(*args))
+    again = cast.run_command(*args)
     assert again.code == 0, again.err
     assert (again.json["outcomes"]["done"], again.json["skipped"]) == (2, 1)
     assert "1 was done by an earlier run." in again.err
@@ -246,7 +246,7 @@ def test_a_second_ctrl_c_stops_at_once(cast: Any, tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
     assert out.read_text() == ""
     # The Library still draws; when it is done, it is found.
-    wait_until(lambda: finish(start(*args)).code == 0)
+    wait_until(lambda: bool(cast.run_command(*args).code == 0))
     assert cast.counters["scenePosts"] == 1
 
 

@@ -132,7 +132,7 @@ def test_a_scheduler_that_is_lost(world: Any, cluster: Cluster, command: list[st
     assert ended.json["stopped"].startswith("The Dask scheduler is out of reach")
     # It ends what it is at, and then itself.
     worker.wait(SECONDS)
-    again = finish(start(*command))
+    again = world.run_command(*command)
     assert again.code == 0, again.err
     assert again.json["outcomes"]["done"] == 6
     assert again.json["skipped"] >= 1

@@ -330,7 +330,7 @@ def test_a_wrong_result_is_told_and_ends_with_1(
 # For people
 
 
-@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("columns", [80, pytest.param(100, marks=pytest.mark.long)])
 def test_on_a_terminal_there_are_bars_and_a_table_that_fits(tmp_path: Path, columns: int) -> None:
     directory = tmp_path / "d"
     code, raw = on_terminal("demo", "--no-page", "--directory", directory, columns=columns)
@@ -372,5 +372,6 @@ def test_without_a_terminal_the_table_is_data(
     rows = [line.split() for line in answer.out.splitlines() if "succeeded" in line]
     assert len(rows) == 29
     assert "job completed: 27/27" in answer.err
+    assert "charimg demo --page" in answer.err
     with pytest.raises(ValueError, match="Expecting value"):
         json.loads(answer.out)

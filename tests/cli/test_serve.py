@@ -154,12 +154,6 @@ def test_the_demo_ends_on_the_page(tmp_path: Path) -> None:
     assert finish(process).code == 0
 
 
-def test_without_a_terminal_the_demo_says_how_to_see_the_page(tmp_path: Path) -> None:
-    ended = finish(start("demo", "--directory", tmp_path / "new"))
-    assert ended.code == 0
-    assert "charimg demo --page" in ended.err
-
-
 def test_stopped_in_the_middle_of_a_stream_it_ends_without_a_traceback(tmp_path: Path) -> None:
     process = start("serve", "--demo", "--port", "0", "--json", "--directory", tmp_path / "new")
     try:

@@ -162,6 +162,7 @@ def test_bad_origins_are_found_by_doctor(world: Any, monkeypatch: pytest.MonkeyP
     assert "CHARIMG_ALLOWED_ORIGINS" in findings(told)["configuration"][1]
 
 
+@pytest.mark.long
 def test_payload_by_url(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = tmp_path / "payload"
     work.mkdir()
