@@ -17,21 +17,39 @@ class _Quiet(WSGIRequestHandler):
         pass
 
 
+def listening() -> socket.socket:
+    """Return a socket to which one can connect already; who answers comes later."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def url_of(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def answering(app: Any, *sockets: socket.socket, **config: Any) -> Iterator[None]:
+    """Let uvicorn answer on these sockets, which are closed at the end."""
+    options = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 1}
+    server = uvicorn.Server(uvicorn.Config(app, **{**options, "ws": "none", **config}))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": list(sockets)}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        for each in sockets:
+            each.close()
+
+
 @contextmanager
 def serve_asgi(app: Any, **config: Any) -> Iterator[str]:
     """Serve with uvicorn; yields the base URL."""
-    options = {"lifespan": "off", "log_level": "critical", "timeout_graceful_shutdown": 1}
-    server = uvicorn.Server(uvicorn.Config(app, **{**options, "ws": "none", **config}))
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
+    socket = listening()
+    with answering(app, socket, **config):
+        yield url_of(socket)
 
 
 @contextmanager
@@ -44,5 +62,5 @@ def serve_wsgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
-        thread.join(30)
+        thread.join(60)
         server.server_close()

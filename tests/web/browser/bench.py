@@ -9,14 +9,20 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from playwright.sync_api import Page
+
 import charimg.web
 from charimg.testing.simulator.drawing import draw
 from charimg.testing.simulator.shots import SHOTS, ReferenceShot
+from charimg.web.texts import TEXTS
+
+from .pages import Pages
 
 STATIC = Path(charimg.web.__file__).parent / "static"
 POLICY = (
@@ -127,20 +133,19 @@ class Bench:
 
     Attributes:
         url: Its origin.
-        requests: The path of each request, as they came.
+        sent: The path of each request that was answered.
         held: While it is not set, no image is answered.
         media_origin: Another origin from which the page may load images.
         archive: How a zip is answered: ``whole``, ``cut`` or ``refused``.
     """
 
-    def __init__(self, texts: Mapping[str, str], *, allow_reading: bool = True) -> None:
-        self.requests: list[str] = []
+    def __init__(self, *, allow_reading: bool = True) -> None:
+        self.sent: list[str] = []
         self.held = threading.Event()
         self.held.set()
         self.media_origin = ""
         self.archive = "whole"
         self.asked_for: list[str] = []
-        self._texts = dict(texts)
         self._allow_reading = allow_reading
         bench = self
 
@@ -166,12 +171,12 @@ class Bench:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer a GET; who has gone meanwhile misses it."""
-        with suppress(ConnectionError):
-            self._answer(handler)
-
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = unquote(urlsplit(handler.path).path)
-        self.requests.append(path)
+        with suppress(ConnectionError):
+            self._answer(handler, path)
+            self.sent.append(path)
+
+    def _answer(self, handler: BaseHTTPRequestHandler, path: str) -> None:
         if path == "/":
             policy = POLICY.format(media=self.media_origin)
             headers = {"Content-Security-Policy": policy}
@@ -181,7 +186,7 @@ class Bench:
         elif path.startswith("/static/") and (file := STATIC / path.split("/")[-1]).is_file():
             self._send(handler, file.read_bytes(), TYPES[file.suffix])
         elif path.startswith("/media/") and "broken" not in path:
-            self.held.wait(30)
+            self.held.wait(60)
             headers = {"Access-Control-Allow-Origin": "*"} if self._allow_reading else {}
             key = path.removeprefix("/media/").removesuffix(".webp")
             self._send(handler, _picture(key), "image/webp", headers)
@@ -210,7 +215,7 @@ class Bench:
         handler.close_connection = True
         with suppress(ConnectionError):
             for start in range(0, len(data), 4096):
-                self.held.wait(30)
+                self.held.wait(60)
                 handler.wfile.write(data[start : start + 4096])
                 handler.wfile.flush()
 
@@ -220,7 +225,7 @@ class Bench:
             "characterId": "mira",
             "backUrl": None,
             "csrf": None,
-            "texts": self._texts,
+            "texts": dict(TEXTS),
             "lang": "en",
             "pageSize": 50,
             "mediaOrigins": [],
@@ -258,6 +263,7 @@ class Bench:
         handler.wfile.write(body)
 
 
+@cache
 def _picture(key: str) -> bytes:
     run, _, number = key.rpartition("-")
     shot = SHOTS[int(number)] if number.isdigit() and int(number) < len(SHOTS) else None
@@ -265,10 +271,30 @@ def _picture(key: str) -> bytes:
 
 
 @contextmanager
-def serve(texts: Mapping[str, str], **options: Any) -> Iterator[Bench]:
+def serve(**options: Any) -> Iterator[Bench]:
     """Serve the page for as long as the context lasts."""
-    bench = Bench(texts, **options)
+    bench = Bench(**options)
     try:
         yield bench
     finally:
         bench.close()
+
+
+@contextmanager
+def looking(
+    pages: Pages, *, media_origin: str = "", **options: Any
+) -> Iterator[tuple[Page, Bench]]:
+    """Open the bench's page.
+
+    Args:
+        pages: Open it, with the options.
+        media_origin: Another origin from which the page may load images.
+        **options: See `Pages.open`.
+    """
+    with serve() as server:
+        server.media_origin = media_origin
+        page = pages.open(f"{server.url}/", **options)
+        page.locator("#opener:enabled").focus()
+        yield page, server
+        # What it still asks for would find nobody.
+        page.close()

@@ -1,53 +1,95 @@
-"""Chromium, one per module; each test has a context of its own."""
+"""The fixtures of all tests in the browser: a studio that serves a page, and pages of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from ...servers.hosts import NAME, PASSWORD
-from .studio import ARGUMENTS, Studio, Watched, browser_path, hosted, served
+from ...servers.patience import quick as quick
+from . import bench
+from .bench import Bench
+from .chromium import chromium, in_its_thread, shared_context
+from .pages import SECONDS, Pages
+from .studio import Studio, in_this_process
+
+expect.set_options(timeout=SECONDS * 1000)
 
 
-# Of a module: while it is up, no other event loop may run in this thread, and the suite has many.
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = browser_path()
-    from playwright.sync_api import sync_playwright
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run the tests that want a browser in its thread."""
+    if "browser" not in getattr(item, "fixturenames", ()):
+        return None
+    # What lives as long as the session began in any thread; it ends in the main one.
+    after = item.session if nextitem is None else nextitem
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    in_its_thread(lambda: runtestprotocol(item, nextitem=after))  # type: ignore[arg-type]
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
+
+@pytest.fixture(scope="session")
+def _running() -> Iterator[tuple[Browser, BrowserContext]]:
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium())
+        yield browser, stack.enter_context(shared_context(browser))
+        ending = stack.pop_all()
+    # The session ends in the main thread, as a rule.
+    in_its_thread(ending.close)
 
 
 @pytest.fixture
-def host() -> str:
-    """Who serves the page: the command, or one of the examples."""
-    return "serve"
+def browser(_running: tuple[Browser, BrowserContext]) -> Browser:
+    return _running[0]
 
 
 @pytest.fixture
-def studio(tmp_path: Path, host: str) -> Iterator[Studio]:
-    with served(tmp_path) if host == "serve" else hosted(host, tmp_path / "host") as running:
-        yield running
+def pages(_running: tuple[Browser, BrowserContext], browser: Browser) -> Iterator[Pages]:
+    """Opens pages. At the end none may have complained; see `Pages`."""
+    pages = Pages(*_running)
+    yield pages
+    pages.close()
 
 
 @pytest.fixture
-def page(chromium: Any, studio: Studio) -> Iterator[Any]:
-    """A page that fails the test if a script fails, or the remote server is asked by it."""
-    context = chromium.new_context(
-        viewport={"width": 1440, "height": 900},
-        reduced_motion="reduce",
-        accept_downloads=True,
-        http_credentials={"username": NAME, "password": PASSWORD},
-    )
-    context.set_default_timeout(20_000)
-    shown = context.new_page()
-    watched = Watched(shown, studio.simulator.base_url)
-    yield shown
-    context.close()
-    assert watched.complaints == []
+def studio(tmp_path: Path, quick: None) -> Iterator[Studio]:
+    """A studio whose only character, Mara Voss, has no images yet."""
+    with in_this_process(tmp_path / "studio") as studio:
+        yield studio
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(studio: Studio, pages: Pages) -> OpenPage:
+    """Open pages of the studio: Mara's images, unless told otherwise."""
+
+    pages.forbidden.append(studio.simulator.base_url)
+
+    def open_one(url: str | None = None, **options: Any) -> Page:
+        return pages.open(studio.page_of() if url is None else url, **options)
+
+    return open_one
+
+
+@pytest.fixture
+def page(open_page: OpenPage) -> Page:
+    """The images page of Mara Voss."""
+    return open_page()
+
+
+Looking = Callable[..., AbstractContextManager[tuple[Page, Bench]]]
+
+
+@pytest.fixture
+def looking(pages: Pages) -> Looking:
+    """Look at a page with nothing on it but our modules, and its server; see `bench.looking`."""
+    return partial(bench.looking, pages)

@@ -7,16 +7,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from charimg.web.texts import TEXTS
-
 from . import bench
 from .bench import image, portfolio
-from .looking import HOSTILE, accessible, looking
-from .studio import screenshot
+from .conftest import Looking
+from .hostile import HOSTILE
+from .pages import Pages, accessible, becomes, screenshots
 
 OPEN = "(images) => ours.openContactSheet({ images, character: { name: 'Mira Kestrel' } })"
 PAPER = (255, 255, 255)
@@ -47,9 +45,9 @@ def saved(page: Page, sheet: Any, button: str, folder: Path) -> Path:
     return path
 
 
-def test_every_image_is_on_it_in_groups(chromium: Any) -> None:
+def test_every_image_is_on_it_in_groups(looking: Looking) -> None:
     images = everything()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         sheet = opened(page, images)
         assert sheet.get_by_role("heading", level=3).all_inner_texts() == [
             "Reference 2 images",
@@ -80,22 +78,22 @@ def test_every_image_is_on_it_in_groups(chromium: Any) -> None:
             "50mm BACK 3Q (Enhanced)",
         ]
         accessible(page)
-        screenshot(page, "sheet")
+        screenshots(page, "sheet")
         page.keyboard.press("Escape")
         expect(page.locator("#opener")).to_be_focused()
 
 
-def test_without_images_it_says_so_and_offers_no_file(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_without_images_it_says_so_and_offers_no_file(looking: Looking) -> None:
+    with looking() as (page, _):
         sheet = opened(page, [])
         expect(sheet.get_by_text("There are no images to show.")).to_be_visible()
         expect(sheet.get_by_role("button", name="Save")).to_have_count(0)
         accessible(page)
 
 
-def test_the_png_holds_every_image(chromium: Any, tmp_path: Path) -> None:
+def test_the_png_holds_every_image(looking: Looking, tmp_path: Path) -> None:
     images = everything()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         sheet = opened(page, images)
         path = saved(page, sheet, "Save as PNG", tmp_path)
         assert re.fullmatch(r"mira-kestrel-contact-sheet-\d{4}-\d\d-\d\d\.png", path.name)
@@ -156,14 +154,16 @@ class Elements(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_html_is_whole_and_loads_nothing(chromium: Any, tmp_path: Path) -> None:
+def test_the_html_is_whole_and_loads_nothing(
+    looking: Looking, pages: Pages, tmp_path: Path
+) -> None:
     images = everything()
     for each, prompt in zip(images, HOSTILE, strict=False):
         each["prompt"] = prompt
     images[0]["media"]["alt"] = images[0]["metrics"]["shot"] = None
     images[1]["media"]["alt"] = HOSTILE[3]
     images[2]["error"] = HOSTILE[2]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         sheet = opened(page, images)
         path = saved(page, sheet, "Save as HTML", tmp_path)
     assert re.fullmatch(r"mira-kestrel-contact-sheet-\d{4}-\d\d-\d\d\.html", path.name)
@@ -174,11 +174,9 @@ def test_the_html_is_whole_and_loads_nothing(chromium: Any, tmp_path: Path) -> N
     assert elements.open == []
     assert len(elements.urls) == len(images) - 1
     assert all(url.startswith("data:image/webp;base64,") for url in elements.urls)
-    context = chromium.new_context(offline=True)
     requests: list[str] = []
-    page = context.new_page()
+    page = pages.open("about:blank", offline=True)
     page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: pytest.fail(str(error)))
     page.goto(path.as_uri())
     assert page.evaluate("document.compatMode") == "CSS1Compat"
     assert page.title() == "Contact sheet: Mira Kestrel"
@@ -196,12 +194,11 @@ def test_the_html_is_whole_and_loads_nothing(chromium: Any, tmp_path: Path) -> N
     assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
     page.locator("summary").first.click()
     accessible(page)
-    screenshot(page, "sheet-html")
-    context.close()
+    screenshots(page, "sheet-html")
 
 
-def test_the_html_can_hold_the_files_as_they_are(chromium: Any, tmp_path: Path) -> None:
-    with looking(chromium) as (page, _):
+def test_the_html_can_hold_the_files_as_they_are(looking: Looking, tmp_path: Path) -> None:
+    with looking() as (page, _):
         sheet = opened(page, [image(1, "scene")])
         sheet.get_by_label("Full-size images in HTML").check()
         path = saved(page, sheet, "Save as HTML", tmp_path)
@@ -218,18 +215,22 @@ def test_the_html_can_hold_the_files_as_they_are(chromium: Any, tmp_path: Path) 
     assert data in path.read_text(encoding="utf-8")
 
 
-def test_what_another_origin_keeps_to_itself_is_explained(chromium: Any, tmp_path: Path) -> None:
+def test_what_another_origin_keeps_to_itself_is_explained(
+    looking: Looking, pages: Pages, tmp_path: Path
+) -> None:
+    pages.tolerated.append("CORS policy")
     with (
-        bench.serve(TEXTS, allow_reading=False) as other,
-        looking(chromium, media_origin=other.url, tolerated="CORS policy") as (page, _),
+        bench.serve(allow_reading=False) as other,
+        looking(media_origin=other.url) as (page, _),
     ):
         foreign = [image(number, "scene", origin=other.url) for number in range(3)]
         sheet = opened(page, foreign)
         status = sheet.get_by_role("status").first
         # They are shown all the same.
         expect(sheet.get_by_role("img")).to_have_count(3)
-        page.wait_for_function(
-            "[...document.querySelectorAll('.cs-grid img')].every((each) => each.naturalWidth)"
+        becomes(
+            page,
+            "() => [...document.querySelectorAll('.cs-grid img')].every((one) => one.naturalWidth)",
         )
         for button in ("Save as PNG", "Save as HTML"):
             sheet.get_by_role("button", name=button).click()
@@ -237,7 +238,7 @@ def test_what_another_origin_keeps_to_itself_is_explained(chromium: Any, tmp_pat
             expect(status).to_contain_text(f"They come from {other.url}")
             expect(status).to_contain_text("Access-Control-Allow-Origin")
         accessible(page)
-        screenshot(page, "sheet-other-origin")
+        screenshots(page, "sheet-other-origin")
         page.keyboard.press("Escape")
         expect(sheet).to_have_count(0)
         # Where some can be read, those are in the file, and the others are told.
@@ -248,23 +249,25 @@ def test_what_another_origin_keeps_to_itself_is_explained(chromium: Any, tmp_pat
         assert saved(page, sheet, "Save as PNG", tmp_path).stat().st_size > 10_000
 
 
-def test_another_origin_that_allows_it_is_read(chromium: Any, tmp_path: Path) -> None:
-    with bench.serve(TEXTS) as other, looking(chromium, media_origin=other.url) as (page, _):
+def test_another_origin_that_allows_it_is_read(looking: Looking, tmp_path: Path) -> None:
+    with bench.serve() as other, looking(media_origin=other.url) as (page, _):
         sheet = opened(page, [image(1, "scene", origin=other.url)])
         path = saved(page, sheet, "Save as HTML", tmp_path)
         assert "data:image/webp;base64," in path.read_text(encoding="utf-8")
 
 
-def test_a_file_that_is_gone_is_left_blank(chromium: Any, tmp_path: Path) -> None:
-    with looking(chromium) as (page, _):
+def test_a_file_that_is_gone_is_left_blank(looking: Looking, tmp_path: Path) -> None:
+    with looking() as (page, _):
         sheet = opened(page, [image(1, "scene", run="broken"), image(2, "scene")])
         saved(page, sheet, "Save as PNG", tmp_path)
         status = sheet.get_by_role("status").first
         expect(status).to_contain_text("1 image is left blank. Check the connection")
 
 
-def test_an_export_shows_how_far_it_is_and_can_be_cancelled(chromium: Any, tmp_path: Path) -> None:
-    with looking(chromium) as (page, server):
+def test_an_export_shows_how_far_it_is_and_can_be_cancelled(
+    looking: Looking, tmp_path: Path
+) -> None:
+    with looking() as (page, server):
         sheet = opened(page, everything())
         page.wait_for_load_state("networkidle")
         server.held.clear()
@@ -287,8 +290,8 @@ def test_an_export_shows_how_far_it_is_and_can_be_cancelled(chromium: Any, tmp_p
         expect(sheet.get_by_role("status").first).to_contain_text(".png")
 
 
-def test_many_images_are_laid_out_on_sheets_that_a_canvas_can_hold(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_many_images_are_laid_out_on_sheets_that_a_canvas_can_hold(looking: Looking) -> None:
+    with looking() as (page, _):
         found = page.evaluate(
             """(count) => {
               const entries = Array.from({ length: count }, () => ({ lines: ["a", "b"] }));
@@ -314,7 +317,7 @@ def test_many_images_are_laid_out_on_sheets_that_a_canvas_can_hold(chromium: Any
             assert sheet["tops"][-1] < sheet["height"]
 
 
-def test_a_file_name_is_one_that_every_system_takes(chromium: Any) -> None:
+def test_a_file_name_is_one_that_every_system_takes(looking: Looking) -> None:
     names = {
         "Mira Kestrel contact sheet": "mira-kestrel-contact-sheet-2026-03-09.png",
         "../../etc/passwd\x00": "etc-passwd-2026-03-09.png",
@@ -323,7 +326,7 @@ def test_a_file_name_is_one_that_every_system_takes(chromium: Any) -> None:
         '💥 /\\:*?"<>|': "images-2026-03-09.png",
         "x" * 300: "x" * 80 + "-2026-03-09.png",
     }
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         made = page.evaluate(
             "(all) => all.map((words) => ours.fileName(words, 'png', new Date(2026, 2, 9)))",
             list(names),

@@ -3,40 +3,73 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from ...servers.hosts import HOSTS
-from .studio import Studio, screenshot, sign_in
+from ...servers.hosts import HOSTS, NAME, PASSWORD
+from .conftest import OpenPage
+from .pages import screenshots
+from .studio import Studio, on_command, on_host
+
+COMMAND = "charimg serve"
+
+
+@pytest.fixture
+def studio(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Studio]:
+    """A studio as a process of its own: the command, or one of the examples."""
+    host = request.param
+    with on_command(tmp_path) if host == COMMAND else on_host(host, tmp_path / "host") as studio:
+        yield studio
+
+
+@pytest.fixture
+def page(open_page: OpenPage, studio: Studio) -> Page:
+    """The images page, signed in."""
+    credentials = {"username": NAME, "password": PASSWORD}
+    page = open_page(http_credentials=credentials, viewport={"width": 1440, "height": 900})
+    # Some hosts show a form instead of the page.
+    if page.locator("input[name=password]").count():
+        page.locator("input[name=username]").fill(NAME)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.keyboard.press("Enter")
+    return page
+
+
+def told_on(*hosts: str) -> Any:
+    """Tell it on these hosts; on all others in the long series."""
+    others = [host for host in (COMMAND, *HOSTS) if host not in hosts]
+    later = [pytest.param(host, marks=pytest.mark.long) for host in others]
+    return pytest.mark.parametrize("studio", [*hosts, *later], indirect=True)
 
 
 def card(page: Page, name: str) -> Any:
     return page.get_by_role("gridcell").filter(has_text=name)
 
 
-@pytest.mark.parametrize("host", ["serve", *HOSTS])
-def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
+@told_on(COMMAND)
+def test_the_whole_story(studio: Studio, page: Page, request: pytest.FixtureRequest) -> None:
+    host = request.node.callspec.id
     switches = studio.simulator.switches
     counters = studio.simulator.counters
 
     # Empty
-    page.goto(studio.page_url)
-    sign_in(page)
     expect(page.get_by_role("heading", name="Mara Voss", level=1)).to_be_visible()
     expect(page.get_by_text("No images yet", exact=True)).to_be_visible()
     prompt = page.get_by_label("Prompt", exact=True)
-    suggestion = studio.fetch("initial-image-prompt")["prompt"]
+    suggestion = studio.ask("GET", "initial-image-prompt")["prompt"]
     expect(prompt).to_have_value(suggestion)
-    screenshot(page, f"{host}-01-empty")
+    screenshots(page, f"{host}-01-empty")
 
     # Edit, blank, reset
     generate = page.get_by_role("button", name="Generate Reference")
     prompt.fill("   ")
     expect(page.get_by_text("a blank one cannot be sent")).to_be_visible()
     generate.click(force=True)
-    screenshot(page, f"{host}-02-blank")
+    screenshots(page, f"{host}-02-blank")
     prompt.fill("My own words.")
     page.get_by_role("button", name="Reset Prompt").click()
     expect(prompt).to_have_value(suggestion)
@@ -48,24 +81,25 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     generate.click()
     expect(page.get_by_role("gridcell")).to_have_count(1)
     expect(page.locator("#ci-latest img")).to_be_visible()
-    assert studio.fetch("images")["images"][0]["prompt"] == own
-    screenshot(page, f"{host}-03-reference")
+    assert studio.images()[0]["prompt"] == own
+    screenshots(page, f"{host}-03-reference")
 
     # The portfolio, of which two files are no images
     switches.change({"html_files": 2, "job_seconds": 2.0})
     page.get_by_role("button", name="Start Portfolio").click()
+    studio.wait(1.0)
     expect(page.get_by_text("/27").first).to_be_visible()
-    screenshot(page, f"{host}-04-portfolio-running")
-    expect(page.get_by_text("2 shots could not be stored").first).to_be_visible(timeout=60_000)
-    screenshot(page, f"{host}-05-two-failed")
-    failed = studio.fetch("images", status="failed")
-    assert failed["count"] == 2
+    screenshots(page, f"{host}-04-portfolio-running")
+    studio.wait(1.0)
+    expect(page.get_by_text("2 shots could not be stored").first).to_be_visible()
+    screenshots(page, f"{host}-05-two-failed")
+    assert len(studio.images(status="failed")) == 2
 
     # Retry
     page.get_by_role("button", name="Retry 2 failed").click()
     expect(page.get_by_text("27/27 stored")).to_be_visible()
     expect(page.locator("#ci-count")).to_contain_text("28")
-    assert studio.fetch("images", status="failed")["count"] == 0
+    assert studio.images(status="failed") == []
     assert counters.set360_posts == 1
 
     # Around the character
@@ -75,7 +109,7 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     before = slider.get_attribute("aria-valuetext")
     slider.press("ArrowRight")
     expect(slider).not_to_have_attribute("aria-valuetext", before or "")
-    screenshot(page, f"{host}-06-turntable")
+    screenshots(page, f"{host}-06-turntable")
     page.keyboard.press("Escape")
     expect(turntable).to_be_hidden()
 
@@ -84,7 +118,7 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     page.get_by_label("Mood").fill("quiet")
     page.get_by_role("button", name="Generate Scene").click()
     expect(page.locator("#ci-count")).to_contain_text("29")
-    screenshot(page, f"{host}-07-all")
+    screenshots(page, f"{host}-07-all")
 
     # Delete, undo, delete
     first = page.get_by_role("gridcell").first
@@ -93,7 +127,7 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     expect(page.locator("#ci-count")).to_contain_text("28")
     page.get_by_role("button", name="Undo").first.click()
     expect(page.locator("#ci-count")).to_contain_text("29")
-    assert studio.fetch("images")["count"] == 29
+    assert len(studio.images(limit=100)) == 29
 
     # Several at once: as a file, then away
     toolbar = page.get_by_role("toolbar", name="Selection")
@@ -104,7 +138,7 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     expect(toolbar).to_contain_text("2 selected")
     page.keyboard.press("Shift+ArrowRight")
     expect(toolbar).to_contain_text("3 selected")
-    screenshot(page, f"{host}-08-selected")
+    screenshots(page, f"{host}-08-selected")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download zip").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
@@ -119,10 +153,10 @@ def test_the_whole_story(studio: Studio, page: Page, host: str) -> None:
     generate.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("deleted here, before the new one is drawn")
-    screenshot(page, f"{host}-09-replace")
+    screenshots(page, f"{host}-09-replace")
     dialog.get_by_role("button", name="Replace and generate").click()
-    expect(page.locator("#ci-count")).to_have_text("1", timeout=30_000)
-    images = studio.fetch("images")["images"]
+    expect(page.locator("#ci-count")).to_have_text("1")
+    images = studio.images()
     assert [image["prompt"] for image in images] == ["Another face."]
     assert counters.initial_image_posts == 2
 
@@ -142,8 +176,8 @@ def tab_to(page: Page, name: str, *, most: int = 60) -> None:
     raise AssertionError(f"{name!r} is out of the keyboard's reach: {seen}")
 
 
+@told_on(COMMAND)
 def test_the_story_by_the_keyboard_alone(studio: Studio, page: Page) -> None:
-    page.goto(studio.page_url)
     expect(page.get_by_label("Prompt", exact=True)).not_to_have_value("")
     tab_to(page, "Prompt")
     page.keyboard.press("End")
@@ -174,12 +208,15 @@ def test_the_story_by_the_keyboard_alone(studio: Studio, page: Page) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_contain_text("Keyboard shortcuts")
     page.keyboard.press("Escape")
-    prompts = {image["prompt"] for image in studio.fetch("images")["images"]}
+    prompts = {image["prompt"] for image in studio.images()}
     assert "Mara waits for the night train." in prompts
     assert any(prompt.endswith(" She smiles.") for prompt in prompts)
 
 
-def test_a_slow_network_changes_nothing_but_the_time(studio: Studio, page: Page) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("studio", [COMMAND], indirect=True)
+def test_a_slow_network_changes_nothing_but_the_time(studio: Studio, open_page: OpenPage) -> None:
+    page = open_page("about:blank")
     slow = page.context.new_cdp_session(page)
     slow.send(
         "Network.emulateNetworkConditions",
@@ -190,7 +227,7 @@ def test_a_slow_network_changes_nothing_but_the_time(studio: Studio, page: Page)
             "uploadThroughput": 50_000,
         },
     )
-    page.goto(studio.page_url)
+    page.goto(studio.page_of())
     page.evaluate(
         "window.moved = 0; new PerformanceObserver((list) => { for (const e of list.getEntries())"
         " if (!e.hadRecentInput) window.moved += e.value; })"
@@ -198,11 +235,11 @@ def test_a_slow_network_changes_nothing_but_the_time(studio: Studio, page: Page)
     )
     page.get_by_label("Prompt", exact=True).fill("Typed before anything had arrived.")
     page.get_by_role("button", name="Generate Reference").click()
-    expect(page.get_by_role("gridcell")).to_have_count(1, timeout=30_000)
+    expect(page.get_by_role("gridcell")).to_have_count(1)
     expect(page.locator("#ci-latest img")).to_be_visible(timeout=30_000)
     expect(page.get_by_label("Prompt", exact=True)).to_have_value(
         "Typed before anything had arrived."
     )
-    assert studio.fetch("images")["images"][0]["prompt"] == "Typed before anything had arrived."
+    assert studio.images()[0]["prompt"] == "Typed before anything had arrived."
     assert studio.simulator.counters.initial_image_posts == 1
     assert page.evaluate("window.moved") < 0.1

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from charimg.testing.simulator.shots import SHOTS
 
 from .bench import image, portfolio, shot_document
-from .looking import HOSTILE, accessible, looking
-from .studio import screenshot
+from .conftest import Looking
+from .hostile import HOSTILE
+from .pages import accessible, becomes, screenshots
 
 OPEN = """async ({ images, options }) => {
   window.list = images;
@@ -50,40 +50,38 @@ def picture(page: Page) -> Any:
     return page.locator(".tt-stage img")
 
 
-@pytest.mark.parametrize(
-    ("lens", "azimuths"),
-    [
-        (35, [-45, -35, 0, 35, 45, 180]),
-        (50, [-35, -25, 0, 25, 35, 180]),
-        (85, [-90, -35, -25, -15, 0, 15, 35, 90]),
-    ],
-)
-def test_each_lens_goes_around_by_true_azimuth(
-    chromium: Any, lens: int, azimuths: list[int]
-) -> None:
-    with looking(chromium) as (page, _):
+LENSES = {
+    35: [-45, -35, 0, 35, 45, 180],
+    50: [-35, -25, 0, 25, 35, 180],
+    85: [-90, -35, -25, -15, 0, 15, 35, 90],
+}
+
+
+def test_each_lens_goes_around_by_true_azimuth(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, portfolio())
-        table.get_by_role("radio", name=f"{lens} mm").check()
         slider = table.get_by_role("slider", name="Camera position around the character")
-        slider.focus()
-        page.keyboard.press("Home")
-        told = []
-        for _ in azimuths:
-            expect(picture(page)).to_have_count(1)
-            told.append(slider.get_attribute("aria-valuetext"))
-            assert float(slider.input_value()) == azimuths[len(told) - 1]
-            page.keyboard.press("ArrowRight")
-        assert [each.rpartition(" · ")[0] for each in told] == [
-            where(lens, azimuth).rpartition(" · ")[0] for azimuth in azimuths
-        ]
-        # Around: after the last comes the first.
-        expect(slider).to_have_attribute("aria-valuetext", told[0])
-        page.keyboard.press("ArrowLeft")
-        expect(slider).to_have_attribute("aria-valuetext", told[-1])
+        for lens, azimuths in LENSES.items():
+            table.get_by_role("radio", name=f"{lens} mm").check()
+            slider.focus()
+            page.keyboard.press("Home")
+            told = []
+            for azimuth in azimuths:
+                expect(picture(page)).to_have_count(1)
+                told.append(slider.get_attribute("aria-valuetext") or "")
+                assert float(slider.input_value()) == azimuth
+                page.keyboard.press("ArrowRight")
+            assert [each.rpartition(" · ")[0] for each in told] == [
+                where(lens, azimuth).rpartition(" · ")[0] for azimuth in azimuths
+            ]
+            # Around: after the last comes the first.
+            expect(slider).to_have_attribute("aria-valuetext", told[0])
+            page.keyboard.press("ArrowLeft")
+            expect(slider).to_have_attribute("aria-valuetext", told[-1])
 
 
-def test_all_27_shots_are_reached_by_the_arrow_keys(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_all_27_shots_are_reached_by_the_arrow_keys(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, portfolio())
         seen = set()
         for _ in range(3):
@@ -102,10 +100,10 @@ def test_all_27_shots_are_reached_by_the_arrow_keys(chromium: Any) -> None:
         expect(page.locator("#opener")).to_be_focused()
 
 
-def test_the_picture_is_that_of_the_place(chromium: Any) -> None:
+def test_the_picture_is_that_of_the_place(looking: Looking) -> None:
     images = portfolio()
     by_name = {each["metrics"]["shot"]["name"]: each for each in images}
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, images)
         for _ in range(7):
             page.keyboard.press("ArrowRight")
@@ -114,10 +112,10 @@ def test_the_picture_is_that_of_the_place(chromium: Any) -> None:
             expect(picture(page)).to_have_attribute("alt", by_name[name]["media"]["alt"])
 
 
-def test_what_failed_and_what_is_missing_keeps_its_place(chromium: Any) -> None:
+def test_what_failed_and_what_is_missing_keeps_its_place(looking: Looking) -> None:
     # 50 mm 25° right failed, 85 mm profile right never came.
     images = portfolio(failed=(0,), missing=(16,))
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, images)
         table.get_by_role("radio", name="50 mm").check()
         expect(page.locator(".rg:not(.rg-heights) .rg-failed")).to_have_count(1)
@@ -134,7 +132,7 @@ def test_what_failed_and_what_is_missing_keeps_its_place(chromium: Any) -> None:
         table.get_by_role("button", name="Retry").click()
         assert page.evaluate("retried") == [images[0]["id"]]
         accessible(page)
-        screenshot(page, "turntable-failed")
+        screenshots(page, "turntable-failed")
         # Once it is stored, it appears where one stands.
         page.evaluate("(list) => { window.list = list; changed(); }", portfolio(missing=(16,)))
         expect(picture(page)).to_have_count(1)
@@ -148,12 +146,12 @@ def test_what_failed_and_what_is_missing_keeps_its_place(chromium: Any) -> None:
         expect(table.locator(".tt-slot")).to_contain_text("There is no image of this shot.")
         expect(table.get_by_role("button", name="Retry")).to_have_count(0)
         accessible(page)
-        screenshot(page, "turntable-missing")
+        screenshots(page, "turntable-missing")
 
 
-def test_a_retry_takes_its_time_and_keeps_the_focus(chromium: Any) -> None:
+def test_a_retry_takes_its_time_and_keeps_the_focus(looking: Looking) -> None:
     images = portfolio(failed=(0,))
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         page.evaluate(
             """(images) => {
               window.list = images;
@@ -178,13 +176,23 @@ def test_a_retry_takes_its_time_and_keeps_the_focus(chromium: Any) -> None:
         assert page.evaluate("retries") == 1
         page.evaluate("end()")
         expect(button).not_to_have_attribute("aria-disabled", "true")
-        page.evaluate("(list) => { window.list = list; changed(); }", portfolio())
+        # At once, however soon the picture is there: nobody is left without a place.
+        place = page.evaluate(
+            """async (list) => {
+              window.list = list;
+              changed();
+              await null;
+              return document.activeElement.textContent;
+            }""",
+            portfolio(),
+        )
+        assert place == "Turntable"
         expect(picture(page)).to_have_count(1)
         expect(page.get_by_role("heading", name="Turntable")).to_be_focused()
 
 
-def test_wide_arcs_without_a_picture_are_drawn_and_told(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_wide_arcs_without_a_picture_are_drawn_and_told(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, portfolio())
         table.get_by_role("radio", name="85 mm").check()
         expect(page.locator(".rg-gap")).to_have_count(3)
@@ -196,8 +204,8 @@ def test_wide_arcs_without_a_picture_are_drawn_and_told(chromium: Any) -> None:
         ).to_be_visible()
 
 
-def test_the_ring_shows_where_the_camera_stands(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_ring_shows_where_the_camera_stands(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, portfolio())
         table.get_by_role("radio", name="85 mm").check()
         ring = table.get_by_role("img", name="8 camera positions around it")
@@ -228,8 +236,8 @@ def test_the_ring_shows_where_the_camera_stands(chromium: Any) -> None:
         )
 
 
-def test_a_drag_turns_and_the_slider_snaps(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_a_drag_turns_and_the_slider_snaps(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, portfolio())
         table.get_by_role("radio", name="85 mm").check()
         stage = page.locator(".tt-stage").bounding_box()
@@ -255,33 +263,29 @@ def test_a_drag_turns_and_the_slider_snaps(chromium: Any) -> None:
 
 
 def test_nothing_plays_by_itself_and_play_is_not_there_for_those_who_want_no_motion(
-    chromium: Any,
+    looking: Looking,
 ) -> None:
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, portfolio())
         expect(table.get_by_role("button", name="Play")).to_have_count(0)
-        before = table.locator(".tt-where").inner_text()
         page.keyboard.press("p")
-        page.wait_for_timeout(1500)
-        assert table.locator(".tt-where").inner_text() == before
+        assert page.evaluate("timers()") == []
         page.emulate_media(reduced_motion="no-preference")
         expect(table.get_by_role("button", name="Play")).to_be_visible()
 
 
-def test_play_goes_around_until_it_is_stopped(chromium: Any) -> None:
-    with looking(chromium, motion=True) as (page, _):
+def test_play_goes_around_until_it_is_stopped(looking: Looking) -> None:
+    with looking(motion=True) as (page, _):
         table = opened(page, portfolio())
         # Not by itself.
-        page.wait_for_timeout(1500)
         expect(table.locator(".tt-where")).to_have_text(where(50, 0))
+        assert page.evaluate("timers()") == []
         table.get_by_role("button", name="Play").click()
         expect(table.locator(".tt-where")).to_have_text(where(50, 25))
         expect(table.locator(".tt-where")).to_have_text(where(50, 180))
         table.get_by_role("button", name="Pause").click()
         expect(table.get_by_role("button", name="Play")).to_be_focused()
-        stopped = table.locator(".tt-where").inner_text()
-        page.wait_for_timeout(1500)
-        assert table.locator(".tt-where").inner_text() == stopped
+        assert page.evaluate("timers()") == []
         # Any step of one's own, and the wish for less motion, end it.
         page.keyboard.press("p")
         expect(table.get_by_role("button", name="Pause")).to_be_visible()
@@ -290,9 +294,7 @@ def test_play_goes_around_until_it_is_stopped(chromium: Any) -> None:
         page.keyboard.press("p")
         page.emulate_media(reduced_motion="reduce")
         expect(table.get_by_role("button", name="Pause")).to_have_count(0)
-        ended = table.locator(".tt-where").inner_text()
-        page.wait_for_timeout(1500)
-        assert table.locator(".tt-where").inner_text() == ended
+        assert page.evaluate("timers()") == []
 
 
 WATCH = """() => {
@@ -308,8 +310,8 @@ WATCH = """() => {
 }"""
 
 
-def test_no_frame_is_without_a_picture_while_it_turns(chromium: Any) -> None:
-    with looking(chromium, motion=True) as (page, server):
+def test_no_frame_is_without_a_picture_while_it_turns(looking: Looking) -> None:
+    with looking(motion=True) as (page, server):
         table = opened(page, portfolio())
         expect(picture(page)).to_have_count(1)
         # What comes next is not there yet, whatever is turned to.
@@ -318,20 +320,20 @@ def test_no_frame_is_without_a_picture_while_it_turns(chromium: Any) -> None:
         page.evaluate(WATCH)
         for _ in range(5):
             page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(300)
+        becomes(page, "() => frames > 10")
         server.held.set()
         for _ in range(40):
             page.keyboard.press("ArrowRight")
         expect(page.locator(".fr-busy")).to_have_count(0)
-        assert page.evaluate("frames") > 20
+        becomes(page, "() => frames > 20")
         assert page.evaluate("empty") == 0
 
 
-def test_another_portfolio_can_be_looked_at(chromium: Any) -> None:
+def test_another_portfolio_can_be_looked_at(looking: Looking) -> None:
     old = portfolio(run="run-old", missing=tuple(range(20, 27)))
     for each in old:
         each["createdAt"] = "2025-03-01T10:00:00Z"
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, [*portfolio(), *old])
         choice = table.get_by_role("combobox", name="Portfolio")
         expect(choice).to_have_value("run-a")
@@ -342,9 +344,9 @@ def test_another_portfolio_can_be_looked_at(chromium: Any) -> None:
         accessible(page)
 
 
-def test_an_image_is_enlarged_upon_it(chromium: Any) -> None:
+def test_an_image_is_enlarged_upon_it(looking: Looking) -> None:
     images = portfolio()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, images, startId=images[14]["id"])
         expect(table.locator(".tt-where")).to_have_text(where(50, 180))
         table.get_by_role("button", name="Enlarge this image").click()
@@ -355,8 +357,8 @@ def test_an_image_is_enlarged_upon_it(chromium: Any) -> None:
         expect(table.get_by_role("button", name="Enlarge this image")).to_be_focused()
 
 
-def test_without_images_it_says_so(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_without_images_it_says_so(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, [image(1, "reference")])
         expect(table.get_by_text("There are no portfolio images yet.")).to_be_visible()
         for key in ("ArrowRight", "ArrowUp", "Home", "l", "e", "p"):
@@ -367,13 +369,13 @@ def test_without_images_it_says_so(chromium: Any) -> None:
         expect(picture(page)).to_have_count(1)
 
 
-def test_images_without_a_camera_are_told(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_images_without_a_camera_are_told(looking: Looking) -> None:
+    with looking() as (page, _):
         table = opened(page, [*portfolio(), image(40, "portfolioItem")])
         expect(table.get_by_text("1 image tells no camera and is not shown here.")).to_be_visible()
 
 
-def test_hostile_names_are_shown_as_they_are(chromium: Any) -> None:
+def test_hostile_names_are_shown_as_they_are(looking: Looking) -> None:
     images = [
         image(
             number,
@@ -383,7 +385,7 @@ def test_hostile_names_are_shown_as_they_are(chromium: Any) -> None:
         )
         for number, text in enumerate(HOSTILE)
     ]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         table = opened(page, images)
         page.keyboard.press("Home")
         for text in HOSTILE:
@@ -393,11 +395,11 @@ def test_hostile_names_are_shown_as_they_are(chromium: Any) -> None:
         assert page.evaluate("window.hurt") is None
 
 
-def test_nothing_is_wrong_with_it_for_axe(chromium: Any) -> None:
-    with looking(chromium, motion=True) as (page, _):
+def test_nothing_is_wrong_with_it_for_axe(looking: Looking) -> None:
+    with looking(motion=True) as (page, _):
         table = opened(page, portfolio(failed=(0, 14), missing=(16, 25)))
         expect(picture(page)).to_have_count(1)
         accessible(page)
-        screenshot(page, "turntable")
+        screenshots(page, "turntable")
         table.get_by_role("radio", name="50 mm").check()
         accessible(page)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..stages import until
 from .bench import image, portfolio
-from .looking import HOSTILE, accessible, looking
-from .studio import screenshot
+from .conftest import Looking
+from .hostile import HOSTILE
+from .pages import accessible, becomes, screenshots
 
 OPEN = """async ({ images, options }) => {
   window.list = images;
@@ -60,9 +62,9 @@ def view(page: Page, nth: int = 0) -> dict[str, float]:
     return dict(box)
 
 
-def test_by_the_keyboard_alone(chromium: Any) -> None:
+def test_by_the_keyboard_alone(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images, startId=images[1]["id"])
         expect(viewer.get_by_role("heading", level=2)).to_have_text("Scene, 2 of 6")
         expect(shown(page)).to_have_attribute("alt", images[1]["media"]["alt"])
@@ -82,14 +84,14 @@ def test_by_the_keyboard_alone(chromium: Any) -> None:
         page.keyboard.press("Escape")
         expect(viewer).to_have_count(0)
         expect(page.locator("#opener")).to_be_focused()
-        page.wait_for_function("(id) => seen === id", arg=images[0]["id"])
+        becomes(page, "(id) => seen === id", images[0]["id"])
         # Its keys went with it.
         page.keyboard.press("d")
         assert len(page.evaluate("ran")) == 1
 
 
-def test_the_whole_dialog_is_walked_by_tab_and_nothing_outside(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_whole_dialog_is_walked_by_tab_and_nothing_outside(looking: Looking) -> None:
+    with looking() as (page, _):
         opened(page, mixed())
         names = set()
         for _ in range(30):
@@ -104,8 +106,8 @@ def test_the_whole_dialog_is_walked_by_tab_and_nothing_outside(chromium: Any) ->
         assert {"Zoom in", "Next image", "Details", "Close", "Download"} <= names
 
 
-def test_the_focus_returns_to_where_the_host_says_when_the_opener_is_gone(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_focus_returns_to_where_the_host_says_when_the_opener_is_gone(looking: Looking) -> None:
+    with looking() as (page, _):
         page.evaluate(
             """(images) => {
               const other = document.createElement("button");
@@ -121,9 +123,9 @@ def test_the_focus_returns_to_where_the_host_says_when_the_opener_is_gone(chromi
         expect(page.get_by_role("button", name="Card")).to_be_focused()
 
 
-def test_the_buttons_do_what_the_keys_do_and_stay_in_reach_at_the_ends(chromium: Any) -> None:
+def test_the_buttons_do_what_the_keys_do_and_stay_in_reach_at_the_ends(looking: Looking) -> None:
     images = mixed()[:2]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images)
         forward = viewer.get_by_role("button", name="Next image")
         forward.click()
@@ -137,8 +139,8 @@ def test_the_buttons_do_what_the_keys_do_and_stay_in_reach_at_the_ends(chromium:
         expect(viewer.get_by_role("button", name="Delete")).to_have_count(0)
 
 
-def test_zoom_by_keys_and_buttons(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_zoom_by_keys_and_buttons(looking: Looking) -> None:
+    with looking() as (page, _):
         viewer = opened(page, mixed())
         expect(shown(page)).to_be_visible()
         fitted = view(page)
@@ -173,19 +175,20 @@ def test_zoom_by_keys_and_buttons(chromium: Any) -> None:
         assert view(page) == pytest.approx(fitted, abs=1)
 
 
-def test_the_wheel_keeps_the_point_below_it(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_wheel_keeps_the_point_below_it(looking: Looking) -> None:
+    with looking() as (page, _):
         opened(page, mixed())
         expect(shown(page)).to_be_visible()
         before = view(page)
         point = {"x": before["x"] + before["width"] * 0.3, "y": before["y"] + 350}
         page.mouse.move(point["x"], point["y"])
         page.mouse.wheel(0, -400)
-        page.wait_for_function("document.querySelector('.zp-zoomed')")
+        expect(page.locator(".zp-zoomed")).to_have_count(1)
         page.mouse.wheel(0, -400)
-        page.wait_for_function(
+        becomes(
+            page,
             "(width) => document.querySelector('.zp-image').getBoundingClientRect().width > width",
-            arg=before["width"] * 2.2,
+            before["width"] * 2.2,
         )
         after = view(page)
         was = (point["y"] - before["y"]) / before["height"]
@@ -194,8 +197,8 @@ def test_the_wheel_keeps_the_point_below_it(chromium: Any) -> None:
         assert after["x"] < before["x"]
 
 
-def test_a_double_click_zooms_and_a_drag_moves(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_a_double_click_zooms_and_a_drag_moves(looking: Looking) -> None:
+    with looking() as (page, _):
         opened(page, mixed())
         expect(shown(page)).to_be_visible()
         fitted = view(page)
@@ -219,8 +222,8 @@ def test_a_double_click_zooms_and_a_drag_moves(chromium: Any) -> None:
         assert view(page) == pytest.approx(fitted, abs=1)
 
 
-def test_the_small_map_moves_without_dragging(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_small_map_moves_without_dragging(looking: Looking) -> None:
+    with looking() as (page, _):
         opened(page, mixed())
         expect(shown(page)).to_be_visible()
         small = page.locator(".zp-map")
@@ -256,8 +259,8 @@ class Fingers:
         self._send("touchEnd", ())
 
 
-def test_fingers_pinch_and_swipe(chromium: Any) -> None:
-    with looking(chromium, size=(390, 844), has_touch=True) as (page, _):
+def test_fingers_pinch_and_swipe(looking: Looking) -> None:
+    with looking(size=(390, 844), has_touch=True) as (page, _):
         viewer = opened(page, mixed())
         expect(shown(page)).to_be_visible()
         fitted = view(page)
@@ -267,7 +270,7 @@ def test_fingers_pinch_and_swipe(chromium: Any) -> None:
         fingers.move((120, 400), (270, 400))
         fingers.move((60, 400), (330, 400))
         fingers.up()
-        page.wait_for_function("document.querySelector('.zp-zoomed')")
+        expect(page.locator(".zp-zoomed")).to_have_count(1)
         assert view(page)["width"] == pytest.approx(fitted["width"] * 3, rel=0.05)
         # A swipe over the zoomed image moves it, and leaves it there.
         fingers.down((300, 400))
@@ -282,23 +285,22 @@ def test_fingers_pinch_and_swipe(chromium: Any) -> None:
         expect(viewer.get_by_role("heading", level=2)).to_have_text("Scene, 2 of 6")
 
 
-def test_neighbours_are_loaded_before_they_are_asked_for(chromium: Any) -> None:
+def test_neighbours_are_loaded_before_they_are_asked_for(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, server):
+    with looking() as (page, server):
         opened(page, images, startId=images[1]["id"])
         expect(shown(page)).to_be_visible()
-        page.wait_for_load_state("networkidle")
-        asked = {path for path in server.requests if path.startswith("/media/")}
-        assert {images[at]["media"]["url"] for at in (0, 1, 2, 3)} <= asked
+        wanted = {images[at]["media"]["url"] for at in (0, 1, 2, 3)}
+        until(lambda: wanted <= set(server.sent))
         # What is ready needs no server.
         server.held.clear()
         page.keyboard.press("ArrowRight")
         expect(shown(page)).to_have_attribute("alt", images[2]["media"]["alt"])
 
 
-def test_a_slow_image_never_appears_under_another_title(chromium: Any) -> None:
+def test_a_slow_image_never_appears_under_another_title(looking: Looking) -> None:
     images = [image(number, "scene", run="slow") for number in range(9)]
-    with looking(chromium) as (page, server):
+    with looking() as (page, server):
         server.held.clear()
         viewer = opened(page, images)
         for _ in range(7):
@@ -312,9 +314,9 @@ def test_a_slow_image_never_appears_under_another_title(chromium: Any) -> None:
         expect(page.locator(".zp-busy")).to_have_count(0)
 
 
-def test_a_file_that_is_gone_is_told(chromium: Any) -> None:
+def test_a_file_that_is_gone_is_told(looking: Looking) -> None:
     broken = image(0, "scene", run="broken")
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, [broken, image(1, "scene", run="fine")])
         expect(viewer.get_by_text("This image could not be loaded.")).to_be_visible()
         page.keyboard.press("ArrowRight")
@@ -322,9 +324,9 @@ def test_a_file_that_is_gone_is_told(chromium: Any) -> None:
         expect(viewer.get_by_text("This image could not be loaded.")).to_be_hidden()
 
 
-def test_a_failed_shot_says_why(chromium: Any) -> None:
+def test_a_failed_shot_says_why(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images, startId=images[4]["id"])
         expect(viewer.locator(".zp-note")).to_contain_text(images[4]["error"])
         page.keyboard.press("+")
@@ -333,15 +335,15 @@ def test_a_failed_shot_says_why(chromium: Any) -> None:
             "aria-disabled", "true"
         )
         accessible(page)
-        screenshot(page, "viewer-failed")
+        screenshots(page, "viewer-failed")
 
 
-def test_details_tell_everything_and_copy_it(chromium: Any) -> None:
+def test_details_tell_everything_and_copy_it(looking: Looking) -> None:
     images = mixed()
     prompt = HOSTILE[0] + HOSTILE[6]
     images[0]["prompt"] = prompt
     images[0]["sourceUrl"] = "javascript:window.hurt=1"
-    with looking(chromium, permissions=["clipboard-read", "clipboard-write"]) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images)
         details = viewer.get_by_role("complementary", name="Details")
         for text in (images[0]["media"]["sha256"], "384 × 512", "1 min 21 s", "character-library"):
@@ -363,14 +365,14 @@ def test_details_tell_everything_and_copy_it(chromium: Any) -> None:
         expect(page.get_by_role("complementary", name="Details")).to_have_count(0)
 
 
-def test_hostile_texts_are_shown_as_they_are(chromium: Any) -> None:
+def test_hostile_texts_are_shown_as_they_are(looking: Looking) -> None:
     images = []
     for number, text in enumerate(HOSTILE):
         hostile = image(number, "scene", prompt=text, error=text, createdBy=text, provider=text)
         hostile["media"]["alt"] = hostile["media"]["filename"] = text
         hostile["metrics"]["shot"] = {"name": text, "lensMm": 50, "cameraAzimuthDeg": 1}
         images.append(hostile)
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images)
         for number, text in enumerate(HOSTILE, start=1):
             expect(viewer.get_by_role("heading", level=2)).to_have_text(
@@ -382,9 +384,9 @@ def test_hostile_texts_are_shown_as_they_are(chromium: Any) -> None:
         assert page.locator("dialog :is(script, iframe, b, style, a)").count() == 0
 
 
-def test_buttons_follow_what_can_be_done_now(chromium: Any) -> None:
+def test_buttons_follow_what_can_be_done_now(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         page.evaluate(
             """(images) => {
               window.can = false;
@@ -405,9 +407,9 @@ def test_buttons_follow_what_can_be_done_now(chromium: Any) -> None:
         expect(viewer.locator(".vw-actions button")).to_have_count(1)
 
 
-def test_it_follows_what_is_deleted_and_added(chromium: Any) -> None:
+def test_it_follows_what_is_deleted_and_added(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         viewer = opened(page, images, startId=images[1]["id"])
         change = "(list) => { window.list = list; changed(); }"
         page.evaluate(change, [images[0], *images[2:]])
@@ -422,8 +424,8 @@ def test_it_follows_what_is_deleted_and_added(chromium: Any) -> None:
         assert page.evaluate("changed") is None
 
 
-def test_notices_are_within_reach_and_take_no_focus_away(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_notices_are_within_reach_and_take_no_focus_away(looking: Looking) -> None:
+    with looking() as (page, _):
         viewer = opened(page, mixed())
         page.evaluate(
             """() => {
@@ -437,13 +439,11 @@ def test_notices_are_within_reach_and_take_no_focus_away(chromium: Any) -> None:
         viewer.get_by_role("button", name="Undo").click()
         expect(viewer.get_by_role("heading", level=2)).to_be_focused()
         page.keyboard.press("Escape")
-        page.wait_for_function(
-            "document.getElementById('ci-toasts').parentElement.id === 'charimg'"
-        )
+        expect(page.locator("#charimg > #ci-toasts")).to_have_count(1)
 
 
-def test_the_sheet_of_keys_begins_with_those_that_hold(chromium: Any) -> None:
-    with looking(chromium) as (page, _):
+def test_the_sheet_of_keys_begins_with_those_that_hold(looking: Looking) -> None:
+    with looking() as (page, _):
         opened(page, mixed())
         page.keyboard.press("?")
         sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
@@ -454,18 +454,18 @@ def test_the_sheet_of_keys_begins_with_those_that_hold(chromium: Any) -> None:
         expect(page.get_by_role("dialog")).to_have_count(1)
 
 
-def test_nothing_is_wrong_with_it_for_axe(chromium: Any) -> None:
+def test_nothing_is_wrong_with_it_for_axe(looking: Looking) -> None:
     images = mixed()
     images[1]["prompt"] = HOSTILE[-1]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         opened(page, images, startId=images[1]["id"])
         expect(shown(page)).to_be_visible()
         accessible(page)
-        screenshot(page, "viewer")
+        screenshots(page, "viewer")
         for _ in range(5):
             page.keyboard.press("+")
         accessible(page)
-        screenshot(page, "viewer-zoomed")
+        screenshots(page, "viewer-zoomed")
 
 
 def compared(page: Page, images: list[dict[str, Any]]) -> Any:
@@ -477,13 +477,13 @@ def compared(page: Page, images: list[dict[str, Any]]) -> Any:
     return dialog
 
 
-def test_two_images_zoom_together(chromium: Any) -> None:
+def test_two_images_zoom_together(looking: Looking) -> None:
     images = [each for each in mixed() if each["media"]]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         dialog = compared(page, images)
         page.mouse.move(200, 500)
         page.mouse.wheel(0, -300)
-        page.wait_for_function("document.querySelectorAll('.zp-zoomed').length === 2")
+        expect(page.locator(".zp-zoomed")).to_have_count(2)
         left, right = view(page, 0), view(page, 1)
         assert left["width"] == pytest.approx(right["width"], abs=1)
         assert right["x"] - left["x"] == pytest.approx(720, abs=2)
@@ -498,9 +498,9 @@ def test_two_images_zoom_together(chromium: Any) -> None:
         expect(page.locator(".zp-zoomed")).to_have_count(0)
 
 
-def test_either_side_can_show_another_image(chromium: Any) -> None:
+def test_either_side_can_show_another_image(looking: Looking) -> None:
     images = [each for each in mixed() if each["media"]]
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         dialog = compared(page, images)
         left, right = dialog.get_by_label("Left image"), dialog.get_by_label("Right image")
         pictures = dialog.locator(".zp-image:not(.zp-thumbnail)")
@@ -514,14 +514,14 @@ def test_either_side_can_show_another_image(chromium: Any) -> None:
         expect(left.locator("select")).to_have_value(images[3]["id"])
         expect(right.locator("select")).to_have_value(images[0]["id"])
         accessible(page)
-        screenshot(page, "compare")
+        screenshots(page, "compare")
         page.keyboard.press("Escape")
         expect(page.locator("#opener")).to_be_focused()
 
 
-def test_the_viewer_compares_with_the_latest_reference(chromium: Any) -> None:
+def test_the_viewer_compares_with_the_latest_reference(looking: Looking) -> None:
     images = mixed()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         opened(page, images, startId=images[2]["id"])
         page.keyboard.press("v")
         dialog = page.get_by_role("dialog", name="Compare two images")
@@ -540,36 +540,43 @@ OPENERS = {
 }
 
 
+def fits(page: Page, name: str) -> None:
+    page.evaluate(OPENERS[name], mixed())
+    dialog = page.get_by_role("dialog")
+    wide = dialog.evaluate(
+        """(dialog) => [...dialog.querySelectorAll("*")]
+          .filter((each) => !each.closest(".zp, .rg, .ov-unseen"))
+          .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5)
+          .map((each) => each.className)"""
+    )
+    assert wide == []
+    title = dialog.get_by_role("heading", level=2).bounding_box()
+    close = dialog.get_by_role("button", name="Close").bounding_box()
+    assert title is not None
+    assert close is not None
+    # In one line, at the end of it.
+    assert abs(close["y"] + close["height"] / 2 - title["y"] - title["height"] / 2) < 6
+    assert close["x"] > title["x"]
+    picture = dialog.locator(".vw-stage, .cm-side, .tt-stage, .cs-sheet").first.bounding_box()
+    assert picture is not None
+    assert picture["height"] > 70
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
 @pytest.mark.parametrize("name", OPENERS)
-@pytest.mark.parametrize("size", [(320, 256), (640, 360), (320, 568), (2560, 1300)])
-def test_every_window_has_room_for_it(chromium: Any, name: str, size: tuple[int, int]) -> None:
+def test_every_window_has_room_for_it(looking: Looking, name: str) -> None:
     """Nothing is scrolled sideways, and what closes it is always there, at 400 % zoom, too."""
-    with looking(chromium, size=size) as (page, _):
-        page.evaluate(OPENERS[name], mixed())
-        dialog = page.get_by_role("dialog")
-        wide = dialog.evaluate(
-            """(dialog) => [...dialog.querySelectorAll("*")]
-              .filter((each) => !each.closest(".zp, .rg, .ov-unseen"))
-              .filter((each) => each.getBoundingClientRect().right > innerWidth + 0.5)
-              .map((each) => each.className)"""
-        )
-        assert wide == []
-        title = dialog.get_by_role("heading", level=2).bounding_box()
-        close = dialog.get_by_role("button", name="Close").bounding_box()
-        assert title is not None
-        assert close is not None
-        # In one line, at the end of it.
-        assert abs(close["y"] + close["height"] / 2 - title["y"] - title["height"] / 2) < 6
-        assert close["x"] > title["x"]
-        picture = dialog.locator(".vw-stage, .cm-side, .tt-stage, .cs-sheet").first.bounding_box()
-        assert picture is not None
-        assert picture["height"] > 70
+    with looking() as (page, _):
+        for width, height in [(320, 256), (640, 360), (320, 568), (2560, 1300)]:
+            page.set_viewport_size({"width": width, "height": height})
+            fits(page, name)
 
 
-def test_the_viewer_can_be_left_behind_by_what_opens_upon_it(chromium: Any) -> None:
+def test_the_viewer_can_be_left_behind_by_what_opens_upon_it(looking: Looking) -> None:
     """Viewer, turntable, viewer: each step back finds the focus where it can be used."""
     images = portfolio()
-    with looking(chromium) as (page, _):
+    with looking() as (page, _):
         page.evaluate(OPENERS["viewer"], images)
         expect(page.get_by_role("dialog")).to_have_count(1)
         page.evaluate(OPENERS["turntable"], images)

@@ -64,11 +64,16 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
   dialog.showModal();
   moveNotices();
   heading.focus();
-  // A notice that goes, by its Undo for one, must not take the focus out of the dialog.
+  // What goes, a notice by its Undo for one, must not take the focus out of the dialog.
   const keeper = new MutationObserver(() => {
-    if (document.activeElement === document.body && topmost() === dialog) heading.focus();
+    if (topmost() === dialog && !canHaveFocus(document.activeElement)) heading.focus();
   });
-  keeper.observe(dialog, { childList: true, subtree: true });
+  keeper.observe(dialog, {
+    childList: true,
+    subtree: true,
+    attributes: true,
+    attributeFilter: ["hidden", "disabled"],
+  });
   return {
     dialog,
     title: heading,
@@ -82,6 +87,10 @@ export async function openOverlay({ name, title, keys = [], returnFocus = null }
     },
   };
 }
+
+/** Whether it is still of use; what was hidden just now keeps the focus until the next frame. */
+const canHaveFocus = (element) =>
+  element !== document.body && element.getClientRects().length > 0 && !element.matches(":disabled");
 
 const topmost = (which = "") => [...document.querySelectorAll(`dialog${which}:modal`)].at(-1);
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from charimg.web.texts import TEXTS
 
-from .house import studio_in
+from .pages import Pages
 from .parts import cards, generate
+from .studio import in_this_process
 
 _TEMPLATE = """{% extends "charimg/images.html" %}
 {% block title %}Studio | {{ super() }}{% endblock %}
@@ -18,7 +19,7 @@ _TEMPLATE = """{% extends "charimg/images.html" %}
 """
 
 
-def test_a_host_extends_the_page_and_translates_it(browser: Browser, tmp_path: Path) -> None:
+def test_a_host_extends_the_page_and_translates_it(pages: Pages, tmp_path: Path) -> None:
     templates = tmp_path / "templates"
     templates.mkdir()
     (templates / "images.html").write_text(_TEMPLATE, encoding="utf-8")
@@ -28,13 +29,11 @@ def test_a_host_extends_the_page_and_translates_it(browser: Browser, tmp_path: P
         "kind_reference": "Referenz",
         "will_delete_one": "Löscht hier {count} Bild.",
     }
-    with studio_in(
+    with in_this_process(
         tmp_path / "studio", templates=templates, texts=texts, lang="de", page_size=2
     ) as studio:
         studio.fill(6)
-        context = browser.new_context(viewport={"width": 1440, "height": 900})
-        page = context.new_page()
-        page.goto(studio.page_of())
+        page = pages.open(studio.page_of())
         assert page.title() == "Studio | Images of Mara Voss"
         assert page.locator("html").get_attribute("lang") == "de"
         expect(page.get_by_role("navigation", name="Studio")).to_be_visible()
@@ -47,4 +46,3 @@ def test_a_host_extends_the_page_and_translates_it(browser: Browser, tmp_path: P
         # What is the host's own keeps its look.
         look = "(element) => getComputedStyle(element).borderTopWidth"
         assert page.locator("#mine kbd").evaluate(look) == "0px"
-        context.close()

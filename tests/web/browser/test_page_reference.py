@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from attrs import evolve
 from playwright.sync_api import Page, Route, expect
 
 from .conftest import OpenPage
-from .house import Studio
+from .pages import becomes
 from .parts import cards, consequence, generate, holding, notice, panel, prompt, starting
+from .studio import Studio
 
 
 def test_from_empty_to_the_first_reference(page: Page, studio: Studio) -> None:
@@ -45,11 +45,11 @@ def test_what_is_typed_while_a_suggestion_is_on_its_way_stays(page: Page) -> Non
     expect(prompt(page)).not_to_have_value("")
     held: list[Route] = []
     page.route("**/initial-image-prompt", lambda route: held.append(route))
-    page.get_by_role("button", name="Reset Prompt").click()
+    with page.expect_request("**/initial-image-prompt"):
+        page.get_by_role("button", name="Reset Prompt").click()
     expect(page.locator("#ci-prompt-note")).to_contain_text("Fetching")
     prompt(page).fill("Typed meanwhile.")
-    while not held:
-        page.wait_for_timeout(20)
+    assert len(held) == 1
     held[0].continue_()
     expect(page.locator("#ci-prompt-note")).to_contain_text("Your text was kept")
     expect(prompt(page)).to_have_value("Typed meanwhile.")
@@ -123,7 +123,8 @@ def test_an_error_of_the_library_is_shown_and_never_retried(page: Page, studio: 
     generate(page).click()
     error = panel(page, "Reference").get_by_role("alert")
     expect(error).to_contain_text("Nothing was sent a second time")
-    page.wait_for_timeout(1500)
+    # Nor will it be.
+    becomes(page, "() => timers().length === 0")
     assert studio.counters.initial_image_posts == 1
     expect(cards(page)).to_have_count(0)
     error.get_by_role("button", name="Try again").click()
@@ -138,18 +139,18 @@ def test_a_second_tab_is_told_that_the_first_is_at_work(
     first = open_page()
     expect(prompt(first)).not_to_have_value("")
     # Another browser: it learns of nothing but by asking.
-    second = open_page()
+    second = open_page(apart=True)
     expect(prompt(second)).not_to_have_value("")
-    studio.switch(generation_seconds=4.0)
-    generate(first).click()
-    expect(first.get_by_role("progressbar")).to_be_visible()
-    expect(generate(first)).to_be_disabled()
-    generate(second).click()
-    error = panel(second, "Reference").get_by_role("alert")
-    expect(error).to_contain_text("Another tab or person is at work")
-    expect(error.get_by_role("button", name="Try again")).to_have_count(0)
-    # It follows the other's work to its end.
-    expect(second.get_by_role("progressbar")).to_be_visible()
+    with studio.held():
+        generate(first).click()
+        expect(first.get_by_role("progressbar")).to_be_visible()
+        expect(generate(first)).to_be_disabled()
+        generate(second).click()
+        error = panel(second, "Reference").get_by_role("alert")
+        expect(error).to_contain_text("Another tab or person is at work")
+        expect(error.get_by_role("button", name="Try again")).to_have_count(0)
+        # It follows the other's work to its end.
+        expect(second.get_by_role("progressbar")).to_be_visible()
     expect(cards(second)).to_have_count(1)
     expect(cards(first)).to_have_count(1)
     assert studio.counters.initial_image_posts == 1
@@ -157,12 +158,12 @@ def test_a_second_tab_is_told_that_the_first_is_at_work(
 
 def test_a_reload_in_the_middle_finds_the_work_again(page: Page, studio: Studio) -> None:
     expect(prompt(page)).not_to_have_value("")
-    studio.switch(generation_seconds=3.0)
-    generate(page).click()
-    expect(page.get_by_text("Drawing the reference").first).to_be_visible()
-    page.reload()
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(generate(page)).to_be_disabled()
+    with studio.held():
+        generate(page).click()
+        expect(page.get_by_text("Drawing the reference").first).to_be_visible()
+        page.reload()
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(generate(page)).to_be_disabled()
     expect(cards(page)).to_have_count(1)
     expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(generate(page)).to_be_enabled()
@@ -181,14 +182,15 @@ def test_a_character_that_is_not_linked_shows_how_to_link_it(
         expect(page.get_by_role("button", name=name)).to_be_disabled()
 
 
-@pytest.mark.parametrize("label", ["Database id", "Character id"])
-def test_an_id_is_copied(page: Page, label: str) -> None:
-    button = page.get_by_role("button", name=label)
-    button.click()
-    expect(notice(page, "Id copied.")).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied
-    expect(button).to_contain_text(copied)
+def test_an_id_is_copied(page: Page) -> None:
+    for label in ("Database id", "Character id"):
+        button = page.get_by_role("button", name=label)
+        button.click()
+        expect(notice(page, "Id copied.")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied
+        expect(button).to_contain_text(copied)
+        page.evaluate("endNotices()")
 
 
 def test_a_reference_that_only_the_library_has_is_replaced_and_that_is_told(
@@ -197,7 +199,7 @@ def test_a_reference_that_only_the_library_has_is_replaced_and_that_is_told(
     expect(prompt(page)).not_to_have_value("")
     character = studio.stores.directory.get("mara-voss")
     assert character is not None
-    studio.library.simulator.set_reference(character.library_db_id)
+    studio.simulator.set_reference(character.library_db_id)
     generate(page).click()
     expect(notice(page, "The Character Library still had a reference")).to_be_visible()
     expect(cards(page)).to_have_count(1)

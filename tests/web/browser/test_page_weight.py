@@ -1,18 +1,21 @@
-"""How heavy and how quick the page is, with 200 and with ten thousand images."""
+"""How heavy and how quick the page is, with 200 and with thousands of images."""
 
 from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
-from ....figures import Figure
+from ...figures import Figure
 from .conftest import OpenPage
-from .house import Studio
+from .pages import NARROW, WIDE, becomes, drawn
 from .parts import cards, prompt
+from .studio import Studio
 
 _KB = 1000
 OBSERVE = """
@@ -49,60 +52,72 @@ def test_the_first_view_weighs_under_60_kb(
     assert total < 60 * _KB, sizes
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("size", [NARROW, WIDE])
 def test_200_images_are_painted_soon_and_nothing_moves(
-    open_page: OpenPage, studio: Studio, figure: Figure, width: int
+    open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure, size: tuple[int, int]
 ) -> None:
     studio.fill(200)
-    page = open_page("about:blank", viewport={"width": width, "height": 900})
-    page.add_init_script(OBSERVE)
-    paints = []
-    shifts = []
-    # Another process may hold the machine up: what the page itself needs is the best of a few.
-    while not paints or (min(paints) >= 1000 and len(paints) < 6):
+    page = open_page("about:blank", size=size, init=OBSERVE)
+    with traced(browser, page) as tasks:
         page.goto(studio.page_of())
         expect(cards(page).first.get_by_role("img")).to_be_attached()
         expect(prompt(page)).not_to_have_value("")
         page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(300)
-        paints.append(page.evaluate("paint"))
-        shifts.append(sum(page.evaluate("shifts")))
-    figure(f"largest paint with 200 images at {width} px", f"{min(paints):.0f} ms, at most 1,000")
-    figure(f"layout shift while 200 images load at {width} px", f"{max(shifts):.4f}, at most 0.02")
-    assert max(shifts) < 0.02
-    assert 0 < min(paints) < 1000
+        drawn(page)
+    becomes(page, "() => paint > 0")
+    paint, shift = page.evaluate("paint"), sum(page.evaluate("shifts"))
+    figure(
+        f"largest paint with 200 images at {size[0]} px",
+        f"{paint:.0f} ms; {sum(tasks):.0f} ms of processor time, at most 1,000",
+    )
+    figure(f"layout shift while 200 images load at {size[0]} px", f"{shift:.4f}, at most 0.02")
+    assert shift < 0.02
+    # Time of the page's own: another process on the machine makes it no slower.
+    assert 0 < sum(tasks) < 1000
 
 
-def test_scrolling_ten_thousand_images_has_no_long_task(
-    open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure
+@pytest.mark.parametrize("number", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_scrolling_thousands_of_images_has_no_long_task(
+    open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure, number: int
 ) -> None:
-    studio.fill(10_000, files=30)
-    page = open_page()
-    expect(page.locator("#ci-count")).to_have_text("10,000")
+    studio.fill(number, files=30)
+    page = open_page(motion=True)
+    expect(page.locator("#ci-count")).to_have_text(f"{number:,}")
     page.get_by_label("Order").select_option("oldest")
-    expect(page.locator("#ci-foot")).to_be_empty(timeout=120_000)
+    expect(page.locator("#ci-foot")).to_be_empty(timeout=300_000)
     page.mouse.move(900, 500)
-    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
-    for _ in range(60):
-        page.mouse.wheel(0, 3000)
-        page.wait_for_timeout(30)
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
-    page.wait_for_timeout(300)
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    page.wait_for_timeout(500)
-    tasks = _main_thread_tasks(json.loads(browser.stop_tracing()))
+    with traced(browser, page) as tasks:
+        for _ in range(60):
+            page.mouse.wheel(0, 3000)
+            drawn(page)
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
+        drawn(page)
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        becomes(
+            page,
+            "(id) => [...document.querySelectorAll('[role=gridcell]')].at(-1).dataset.id === id",
+            f"fill-{number - 1:06d}",
+        )
+        page.wait_for_load_state("networkidle")
     longest = max(tasks)
     nodes = page.evaluate("document.querySelectorAll('*').length")
     figure(
-        "longest task of the page while scrolling 10,000 images",
+        f"longest task of the page while scrolling {number:,} images",
         f"{longest:.1f} ms of processor time, at most 50; {nodes} elements in the document",
     )
-    last = page.evaluate("[...document.querySelectorAll('[role=gridcell]')].at(-1).dataset.id")
-    assert last == "fill-009999"
     assert len(tasks) > 100
     assert nodes < 3000
     # Time of the thread's own: another process on the machine makes no task long.
     assert longest < 50
+
+
+@contextmanager
+def traced(browser: Browser, page: Page) -> Iterator[list[float]]:
+    """Gather how long the tasks of the page's main thread take, in ms of processor time."""
+    tasks: list[float] = []
+    browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline"])
+    yield tasks
+    tasks += _main_thread_tasks(json.loads(browser.stop_tracing()))
 
 
 def _main_thread_tasks(trace: dict[str, Any]) -> list[float]:

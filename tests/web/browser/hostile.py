@@ -1,8 +1,8 @@
-"""A hundred prompts that would break a page which reads texts as anything but texts."""
+"""Texts that would break a page which reads them as anything but texts: some, and a hundred."""
 
 from __future__ import annotations
 
-__all__ = ["PROMPTS"]
+__all__ = ["HOSTILE", "PROMPTS"]
 
 _CODE = "window.hurt=1"
 _MARKUP = (
@@ -114,3 +114,22 @@ _LONG = (
     "ﷺ" * 200,
 )
 PROMPTS = (*_MARKUP, *_TEMPLATES, *_SCRIPTS, *_LONG)
+HOSTILE = (
+    "<script>window.hurt = 1</script>",
+    "<img src=x onerror='window.hurt = 1'>",
+    "</p></details></figcaption><svg onload=window.hurt=1>",
+    "\"><iframe srcdoc='<script>parent.hurt=1</script>'>",
+    "&amp;&lt;b&gt; &#x3c;script&#x3e; &notanentity; &",
+    "{{constructor.constructor('hurt=1')()}} ${hurt} <%= hurt %>",
+    "line one\nline two\r\nline three\rline four\n\n",
+    "\n  leading and   inner   spaces\t\ttabs  ",
+    "]]> --> <!-- <![CDATA[ <?php echo 1 ?>",
+    "right to left \u202ereversed\u202c, \u2066isolated\u2069 and \u200bzero width",
+    "emoji 👩🏽\u200d🚀 and e\u0301 combining, 日本語, עברית, العربية",
+    "javascript:window.hurt=1",
+    "</style><style>*{display:none}</style>",
+    "</title><script>window.hurt=1</script>",
+    '=HYPERLINK("http://evil.example") @import url(http://evil.example/x.css);',
+    "control \x01\x0b\x0c\x1f\x7f\x85\xa0 characters",
+    "a" * 5000,
+)

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
 from .conftest import OpenPage
-from .house import Studio
 from .parts import cards, generate, holding, notice, panel, starting
+from .studio import Studio
 from .wire import wire_to
 
 
@@ -35,6 +35,7 @@ def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
     expect(page.get_by_role("radio")).to_have_count(1)
     expect(page.get_by_role("radio")).to_be_checked()
     start(page).click()
+    studio.wait(1.0)
     progress = panel(page, "360° Portfolio").get_by_role("progressbar")
     expect(progress).to_be_visible()
     # Never a percentage of nothing: shots of 27.
@@ -43,6 +44,7 @@ def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
     expect(panel(page, "360° Portfolio")).to_contain_text("Generating")
     expect(start(page)).to_be_disabled()
     expect(generate(page)).to_be_disabled()
+    studio.wait(3.0)
     expect(notice(page, "2 shots could not be stored")).to_be_visible()
     expect(slots(page)).to_have_count(27)
     expect(panel(page, "360° Portfolio")).to_contain_text("25/27 stored")
@@ -105,11 +107,13 @@ def test_a_reload_and_a_second_browser_see_the_job(
 ) -> None:
     studio.switch(job_seconds=6.0, shots=6)
     start(drawn).click()
-    expect(panel(drawn, "360° Portfolio")).to_contain_text("/6 shots drawn")
+    studio.wait(1.0)
+    expect(panel(drawn, "360° Portfolio")).to_contain_text("1/6 shots drawn")
     drawn.reload()
     expect(panel(drawn, "360° Portfolio").get_by_role("progressbar")).to_be_visible()
-    other = open_page()
+    other = open_page(apart=True)
     expect(panel(other, "360° Portfolio").get_by_role("progressbar")).to_be_visible()
+    studio.wait(6.0)
     for page in (drawn, other):
         expect(page.locator("#ci-count")).to_have_text("7")
         expect(panel(page, "360° Portfolio")).to_contain_text("6/6 stored")
@@ -120,12 +124,13 @@ def test_a_reload_and_a_second_browser_see_the_job(
 def test_another_tab_of_the_browser_follows_at_once(
     open_page: OpenPage, drawn: Page, studio: Studio
 ) -> None:
-    other = open_page(context=drawn.context)
+    other = open_page()
     expect(cards(other)).to_have_count(1)
     studio.switch(job_seconds=3.0, shots=3)
     start(drawn).click()
     expect(panel(other, "360° Portfolio").get_by_role("progressbar")).to_be_visible()
     expect(panel(other, "360° Portfolio")).to_contain_text("Started in another tab")
+    studio.wait(3.0)
     expect(cards(other)).to_have_count(4)
 
 
@@ -143,7 +148,7 @@ def test_a_scene_takes_context_type_mood_and_lighting(drawn: Page, studio: Studi
     expect(cards(drawn)).to_have_count(2)
     expect(cards(drawn).first).to_have_accessible_name(starting("Scene"))
     expect(cards(drawn).first).to_contain_text(context)
-    (sent,) = studio.library.simulator.posts("generate-scene-image")
+    (sent,) = studio.simulator.posts("generate-scene-image")
     assert sent["sceneType"] == "emotional"
     assert (sent["mood"], sent["lightingStyle"]) == ("quiet", "candles")
 
@@ -178,14 +183,16 @@ def test_a_connection_that_breaks_off_is_taken_up_again(
         page.on("request", on_request)
         studio.switch(job_seconds=5.0, shots=5)
         start(page).click()
-        for shots in (1, 3):
+        for shots, seconds in ((1, 1.0), (3, 2.0)):
+            studio.wait(seconds)
             expect(panel(page, "360° Portfolio")).to_contain_text(f"{shots}/5 shots drawn")
-            assert page.title() == f"{shots}/5 Images of Mara Voss"
+            expect(page).to_have_title(f"{shots}/5 Images of Mara Voss")
             wire.cut()
+        studio.wait(2.0)
         expect(panel(page, "360° Portfolio")).to_contain_text("5/5 stored")
         expect(notice(page, "The portfolio is here.")).to_be_visible()
         expect(cards(page)).to_have_count(6)
-        assert page.title() == "Images of Mara Voss"
+        expect(page).to_have_title("Images of Mara Voss")
         # Asked for once; then followed from where it broke off.
         assert [each.split()[0] for each in streams] == ["POST", "GET", "GET"]
         assert all(int(each.split()[1]) > 0 for each in streams[1:])

@@ -4,38 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from ..looking import accessible
-from .house import Studio
+from .pages import accessible
 from .parts import cards, count, holding
-
-
-def _post(studio: Studio, path: str, **body: str) -> None:
-    url = f"{studio.url}/v1/characters/mara-voss/{path}"
-    answer = httpx.post(url, json=body, timeout=60, trust_env=False)
-    assert answer.status_code == 200, answer.text
-
-
-def studio_failures(studio: Studio) -> Any:
-    url = f"{studio.url}/v1/characters/mara-voss/images"
-    answer = httpx.get(url, params={"status": "failed"}, timeout=60, trust_env=False)
-    return answer.json()["images"]
+from .studio import Studio
 
 
 @pytest.fixture
 def studio(studio: Studio) -> Studio:
     """A studio with a reference, a scene and a set of which four shots are not there."""
-    _post(studio, "generate-initial-image")
-    studio.switch(job_seconds=0.0, failing_shots=2, html_files=2)
-    _post(studio, "generate-360-set")
+    studio.ask("POST", "generate-initial-image", json={})
+    studio.switch(failing_shots=2, html_files=2)
+    studio.ask("POST", "generate-360-set", json={})
     studio.switch(failing_shots=0)
-    _post(studio, "generate-scene-image", sceneContext="Mara reads a letter.")
+    studio.ask("POST", "generate-scene-image", json={"sceneContext": "Mara reads a letter."})
     return studio
 
 
@@ -60,7 +46,7 @@ def test_the_turntable_shows_what_failed_and_a_retry_mends_it(studio: Studio, pa
     assert failed == 4
     accessible(page)
     # What was drawn and came as no image is had by a retry; what could not be drawn is not.
-    for shot in studio_failures(studio):
+    for shot in studio.images(status="failed"):
         page.evaluate(
             "(id) => document.dispatchEvent(new CustomEvent('charimg:turntable', { detail: id }))",
             shot["id"],
@@ -72,7 +58,7 @@ def test_the_turntable_shows_what_failed_and_a_retry_mends_it(studio: Studio, pa
             continue
         table.get_by_role("button", name="Retry").click()
         expect(table.locator(".tt-stage img")).to_have_count(1)
-    assert len(studio_failures(studio)) == 2
+    assert len(studio.images(status="failed")) == 2
 
 
 def test_a_deleted_image_is_brought_back_within_the_viewer(studio: Studio, page: Page) -> None:

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from .conftest import OpenPage
-from .house import Studio
+from .pages import NARROW, WIDE, becomes, screenshot, violations
 from .parts import cards, consequence, count, generate, panel, prompt
-
-Shoot = Callable[[Page, str], None]
-
-_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-_VIEWS = [
-    pytest.param(width, scheme, id=f"{width}-{scheme}")
-    for width in (390, 1440)
-    for scheme in ("light", "dark")
-]
-
-
-def violations(page: Page) -> list[str]:
-    options = {"runOnly": {"type": "tag", "values": _RULES}}
-    found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
-    return [
-        f"{each['id']}: {node['html'][:200]}: {node.get('failureSummary', '')}"
-        for each in found
-        for node in each["nodes"]
-    ]
+from .studio import Studio
 
 
 class Look:
     """Looks at one state after the other."""
 
-    def __init__(self, page: Page, shoot: Shoot, view: str) -> None:
+    def __init__(self, page: Page, view: str) -> None:
         self.page = page
-        self._shoot = shoot
         self._view = view
         self.looked: list[str] = []
 
     def at(self, state: str) -> None:
-        self._shoot(self.page, f"page-{state}-{self._view}")
+        screenshot(self.page, f"page-{state}-{self._view}")
         assert violations(self.page) == [], state
         inside = "document.documentElement.scrollWidth <= innerWidth"
         assert self.page.evaluate(inside), state
@@ -57,17 +36,23 @@ def unfold(page: Page, name: str) -> None:
     fold.scroll_into_view_if_needed()
 
 
-@pytest.mark.parametrize(("width", "scheme"), _VIEWS)
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [
+        # Both widths and both schemes.
+        (NARROW, "dark"),
+        (WIDE, "light"),
+        # The whole.
+        pytest.param(NARROW, "light", marks=pytest.mark.long),
+        pytest.param(WIDE, "dark", marks=pytest.mark.long),
+    ],
+)
 def test_every_state_of_the_story(
-    open_page: OpenPage, studio: Studio, shoot: Shoot, width: int, scheme: str
+    open_page: OpenPage, studio: Studio, size: tuple[int, int], scheme: str
 ) -> None:
-    page = open_page(
-        viewport={"width": width, "height": 844 if width < 900 else 900},
-        color_scheme=scheme,
-        reduced_motion="reduce",
-        has_touch=width < 900,
-    )
-    look = Look(page, shoot, f"{width}-{scheme}")
+    touch: dict[str, Any] = {"has_touch": True} if size == NARROW else {}
+    page = open_page(size=size, scheme=scheme, **touch)
+    look = Look(page, f"{size[0]}-{scheme}")
     expect(prompt(page)).not_to_have_value("")
     expect(consequence(page)).to_contain_text("Nothing will be deleted")
     look.at("empty")
@@ -80,17 +65,19 @@ def test_every_state_of_the_story(
     expect(panel(page, "Reference").get_by_role("alert")).to_be_visible()
     panel(page, "Reference").get_by_role("alert").scroll_into_view_if_needed()
     look.at("library-500")
-    studio.switch(generation_seconds=3.0)
-    generate(page).click()
-    expect(page.get_by_text("Drawing the reference").first).to_be_visible()
-    look.at("drawing")
+    with studio.held():
+        generate(page).click()
+        expect(page.get_by_text("Drawing the reference").first).to_be_visible()
+        look.at("drawing")
     expect(cards(page)).to_have_count(1)
     look.at("reference")
-    studio.switch(generation_seconds=0.0, job_seconds=4.0, shots=9, file_errors=2)
+    studio.switch(job_seconds=9.0, shots=9, file_errors=2)
     unfold(page, "360° Portfolio")
     page.get_by_role("button", name="Start Portfolio").click()
-    expect(panel(page, "360° Portfolio")).to_contain_text("/9 shots drawn")
+    studio.wait(4.0)
+    expect(panel(page, "360° Portfolio")).to_contain_text("4/9 shots drawn")
     look.at("portfolio-running")
+    studio.wait(5.0)
     expect(panel(page, "360° Portfolio")).to_contain_text("7/9 stored")
     look.at("portfolio-failures")
     unfold(page, "Scene")
@@ -141,19 +128,17 @@ def test_every_state_of_the_story(
     assert len(look.looked) == 19
 
 
-@pytest.mark.parametrize("width", [320, 768, 1024, 2560])
-def test_nothing_sticks_out_at_any_width(
-    open_page: OpenPage, studio: Studio, shoot: Shoot, width: int
-) -> None:
+def test_nothing_sticks_out_at_any_width(open_page: OpenPage, studio: Studio) -> None:
     studio.fill(40)
-    page = open_page(viewport={"width": width, "height": 900})
-    expect(cards(page).first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    shoot(page, f"page-width-{width}")
+    for width in (320, 768, 1024, 2560):
+        page = open_page(size=(width, 900))
+        expect(cards(page).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        screenshot(page, f"page-width-{width}")
 
 
 def test_the_page_grows_with_the_users_own_spacing_of_text(
-    open_page: OpenPage, studio: Studio, shoot: Shoot
+    open_page: OpenPage, studio: Studio
 ) -> None:
     studio.fill(6)
     page = open_page(bypass_csp=True)
@@ -162,18 +147,17 @@ def test_the_page_grows_with_the_users_own_spacing_of_text(
         content="* { line-height: 1.5 !important; letter-spacing: 0.12em !important; "
         "word-spacing: 0.16em !important; }"
     )
-    page.wait_for_timeout(300)
-    shoot(page, "page-text-spacing")
-    cut = page.evaluate(
-        """[...document.querySelectorAll('.ci-card')].filter((card) =>
-            card.scrollHeight > card.clientHeight + 1).length"""
+    becomes(
+        page,
+        """() => [...document.querySelectorAll('.ci-card')].every((card) =>
+            card.scrollHeight <= card.clientHeight + 1)""",
     )
-    assert cut == 0
+    screenshot(page, "page-text-spacing")
 
 
 def test_targets_are_large_enough(open_page: OpenPage, studio: Studio) -> None:
     studio.fill(6)
-    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = open_page(size=NARROW, has_touch=True)
     expect(count(page)).to_have_text("6")
     small = page.evaluate(
         """[...document.querySelectorAll('button, select, input, a[href], summary')]
