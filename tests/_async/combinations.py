@@ -66,6 +66,7 @@ class AsyncDiskAndSqlite(AsyncStores):
     """One machine: what `AsyncCharacterImageService.local` makes."""
 
     costs = 10
+    strides = (4, 1)
 
     def __init__(self, place: AsyncPlace) -> None:
         home = place.home()
@@ -85,6 +86,7 @@ class AsyncS3AndPostgres(AsyncStores):
     """Many machines."""
 
     costs = 10
+    strides = (8, 1)
 
     def __init__(self, place: AsyncPlace) -> None:
         credentials(place.request.getfixturevalue("monkeypatch"))
@@ -110,7 +112,7 @@ class AsyncInPayload(AsyncStores):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
-    stride = 4
+    strides = (16, 4)
 
     def __init__(self, place: AsyncPlace) -> None:
         self._room: PayloadRoom = place.request.getfixturevalue("payload_room")

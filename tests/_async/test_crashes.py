@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,7 +15,6 @@ from .world import LENA, MAX, URL, AsyncWorld
 pytestmark = pytest.mark.anyio
 
 LONG = 10_000.0
-SOAK = bool(os.environ.get("CHARIMG_SOAK"))
 
 
 class Crash(BaseException):
@@ -160,7 +158,7 @@ async def test_no_crash_loses_an_image_or_pays_twice(
     work: Work, posts: tuple[int, int, int, int], after: bool
 ) -> None:
     shots = 3
-    stride = 1 if SOAK else (await prepared(shots))[0].stores.stride
+    stride = (await prepared(shots))[0].stride
     for step in range(1, await steps_of(work, shots) + 1, stride):
         world, simulator = await prepared(shots)
         simulator.fuse = Fuse(step, after=after)

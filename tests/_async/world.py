@@ -56,11 +56,12 @@ class AsyncStores:
     Attributes:
         costs: How much more time a record takes than in memory, about; tests of many make do with
             so many fewer.
-        stride: Of how many steps a crash is tried at one, where every step is tried at in memory.
+        strides: Of how many steps a crash is tried at one, in the suite and in the long series;
+            in memory, every step is tried.
     """
 
     costs = 1
-    stride = 1
+    strides = (1, 1)
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -89,6 +90,8 @@ class AsyncStores:
 
 chosen: Callable[[], AsyncStores] = AsyncStores
 """What the next world stands on."""
+thorough = False
+"""Whether it is in the long series."""
 
 
 class AsyncWorld:
@@ -163,6 +166,11 @@ class AsyncWorld:
     def many(self, number: int) -> int:
         """Return how many records a test of many takes."""
         return number // self.stores.costs
+
+    @property
+    def stride(self) -> int:
+        """Of how many steps a crash is tried at one."""
+        return self.stores.strides[thorough]
 
     @property
     def makes_good(self) -> str:

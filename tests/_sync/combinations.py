@@ -67,6 +67,7 @@ class DiskAndSqlite(Stores):
     """One machine: what `CharacterImageService.local` makes."""
 
     costs = 10
+    strides = (4, 1)
 
     def __init__(self, place: Place) -> None:
         home = place.home()
@@ -86,6 +87,7 @@ class S3AndPostgres(Stores):
     """Many machines."""
 
     costs = 10
+    strides = (8, 1)
 
     def __init__(self, place: Place) -> None:
         credentials(place.request.getfixturevalue("monkeypatch"))
@@ -111,7 +113,7 @@ class InPayload(Stores):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
-    stride = 4
+    strides = (16, 4)
 
     def __init__(self, place: Place) -> None:
         self._room: PayloadRoom = place.request.getfixturevalue("payload_room")

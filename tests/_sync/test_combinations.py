@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,17 +41,28 @@ def suite() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 SUITE = dict(suite())
-SOAK = bool(os.environ.get("CHARIMG_SOAK"))
 _BOTH = "disk_and_sqlite"
 # A server's stores do the same in both modes, in the same code but for the calls themselves.
 _ONE = "s3_and_postgres" if inspect.iscoroutinefunction(world.World.link) else "payload"
-RUN = tuple(COMBINATIONS) if SOAK else (_BOTH, _ONE)
+RUN = (_BOTH, _ONE)
+"""What the suite runs; the long series runs the others, and every step of the crashes."""
+STRIDES = "test_crashes__no_crash_loses_an_image_or_pays_twice"
 globals().update(SUITE)
 
 
+def cases(name: str) -> Iterator[Any]:
+    """Give the combinations of a test, and which of them are for the long series."""
+    for each in COMBINATIONS:
+        if left_out(name, each):
+            continue
+        if each in RUN:
+            yield each
+        if each not in RUN or name == STRIDES:
+            yield pytest.param(each, id=f"{each}-long", marks=pytest.mark.long)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    name = metafunc.definition.originalname
-    metafunc.parametrize("combination", [each for each in RUN if not left_out(name, each)])
+    metafunc.parametrize("combination", list(cases(metafunc.definition.originalname)))
 
 
 @pytest.fixture(autouse=True)
@@ -66,4 +76,5 @@ def _stands_on(
     with ExitStack() as opened:
         place = Place(request, tmp_path, opened)
         monkeypatch.setattr(world, "chosen", lambda: COMBINATIONS[combination](place))
+        monkeypatch.setattr(world, "thorough", request.node.get_closest_marker("long") is not None)
         yield

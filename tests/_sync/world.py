@@ -57,11 +57,12 @@ class Stores:
     Attributes:
         costs: How much more time a record takes than in memory, about; tests of many make do with
             so many fewer.
-        stride: Of how many steps a crash is tried at one, where every step is tried at in memory.
+        strides: Of how many steps a crash is tried at one, in the suite and in the long series;
+            in memory, every step is tried.
     """
 
     costs = 1
-    stride = 1
+    strides = (1, 1)
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -90,6 +91,8 @@ class Stores:
 
 chosen: Callable[[], Stores] = Stores
 """What the next world stands on."""
+thorough = False
+"""Whether it is in the long series."""
 
 
 class World:
@@ -164,6 +167,11 @@ class World:
     def many(self, number: int) -> int:
         """Return how many records a test of many takes."""
         return number // self.stores.costs
+
+    @property
+    def stride(self) -> int:
+        """Of how many steps a crash is tried at one."""
+        return self.stores.strides[thorough]
 
     @property
     def makes_good(self) -> str:

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 
 from .mongo import MongoServer
-from .postgres import PostgresServer
 
 HERE = Path(__file__).parent / "payload"
 COLLECTIONS = Path(__file__).parents[2] / "examples" / "payload"
@@ -166,17 +165,6 @@ class PayloadServer:
         """Make a character; return its id."""
         fields = {"projectCharacterName": name, **fields}
         return str(self.ask("POST", "/character-references", fields)["doc"]["id"])
-
-
-@contextmanager
-def postgres(work: Path) -> Iterator[str]:
-    """Start PostgreSQL on loopback; give the URL of an empty database."""
-    server = PostgresServer(work)
-    server.start()
-    try:
-        yield server.url()
-    finally:
-        server.stop()
 
 
 @contextmanager

@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-__all__ = ["PostgresServer", "postgres_server"]
+__all__ = ["PostgresServer", "opened_to_all", "postgres_server", "running"]
 
 ROLE = "charimg"
 
@@ -111,10 +111,32 @@ class PostgresServer:
         return self.url(name)
 
 
+@contextmanager
+def opened_to_all() -> Iterator[Path]:
+    """Give a directory that another user may look into.
+
+    Not below pytest's: every further run of pytest closes that to all others again.
+    """
+    with tempfile.TemporaryDirectory(prefix="charimg-", ignore_cleanup_errors=True) as made:
+        directory = Path(made)
+        directory.chmod(0o755)
+        yield directory
+
+
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """Run a server on a directory of its own."""
+    with opened_to_all() as work:
+        server = PostgresServer(work)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """One server for each worker."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    yield server
-    server.stop()
+    with running() as server:
+        yield server

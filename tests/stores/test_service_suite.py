@@ -56,24 +56,35 @@ def test_what_is_left_out_exists_and_is_no_more_than_these() -> None:
     }
 
 
-def test_each_combination_runs_in_a_mode_and_all_in_both_when_soaked() -> None:
-    assert set(in_async.COMBINATIONS) == set(in_sync.COMBINATIONS) == ALL
+@MODES
+def test_each_combination_runs_in_both_modes_in_one_of_the_series(module: Any) -> None:
+    assert set(module.COMBINATIONS) == ALL
+    assert "disk_and_sqlite" in module.RUN
     assert {*in_async.RUN, *in_sync.RUN} == ALL
+    for name in module.SUITE:
+        ids = [getattr(each, "values", (each,))[0] for each in module.cases(name)]
+        assert set(ids) == {each for each in ALL if not left_out(name, each)}
+
+
+def test_every_step_of_the_crashes_is_tried_in_the_long_series() -> None:
     for module in (in_async, in_sync):
-        assert "disk_and_sqlite" in module.RUN
-        assert not module.SOAK or set(module.RUN) == ALL
+        tried = [each for each in module.cases(module.STRIDES) if hasattr(each, "marks")]
+        assert {each.values[0] for each in tried} == ALL
+        assert all(mark.name == "long" for each in tried for mark in each.marks)
 
 
 def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
+    modes = {"async": in_async, "sync": in_sync}
     for combination in sorted(ALL):
-        modes = {"async": in_async, "sync": in_sync}
         run_in = [name for name, module in modes.items() if combination in module.RUN]
+        later = [name for name in modes if name not in run_in]
         run = [
             cases(test) for name, test in in_async.SUITE.items() if not left_out(name, combination)
         ]
         assert sum(run) > 300
         figure(
             f"service suite over {combination}",
-            f"{len(run)} tests, {sum(run)} cases, {' and '.join(run_in)}; "
-            f"{len(in_async.SUITE) - len(run)} tests left out with a reason",
+            f"{len(run)} tests, {sum(run)} cases, {' and '.join(run_in)}"
+            + (f"; {' and '.join(later)} in the long series" if later else "")
+            + f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",
         )

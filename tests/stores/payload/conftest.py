@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
-from tests.servers.payload import PayloadServer, mongo, postgres
+from tests.servers.payload import PayloadServer, mongo
+from tests.servers.postgres import PostgresServer, running
 
 KINDS: dict[str, dict[str, Any]] = {
     "sqlite": {"database": "sqlite", "id_type": "integer"},
@@ -25,30 +26,28 @@ def payload_of(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], PayloadServer]]:
     """Give a call that returns the running server of a kind."""
-    servers: dict[str, PayloadServer] = {}
     with ExitStack() as stack:
 
+        @cache
+        def postgres() -> PostgresServer:
+            return stack.enter_context(running())
+
+        @cache
         def get(kind: str) -> PayloadServer:
-            if kind not in servers:
-                options = KINDS[kind]
-                work = tmp_path_factory.mktemp(f"payload-{kind}")
-                servers[kind] = server = make(work, stack, **options)
-                server.start()
-            return servers[kind]
+            options = {**KINDS[kind]}
+            database = options.pop("database")
+            url = None
+            if database == "postgres":
+                url = postgres().new_database()
+            elif database == "mongo":
+                url = stack.enter_context(mongo())
+            work = tmp_path_factory.mktemp(f"payload-{kind}")
+            server = PayloadServer(work, database=url, **options)
+            stack.callback(server.kill)
+            server.start()
+            return server
 
         yield get
-
-
-def make(work: Path, stack: ExitStack, *, database: str, **options: Any) -> PayloadServer:
-    """Make a server that goes with the stack."""
-    url = None
-    if database == "postgres":
-        url = stack.enter_context(postgres(work))
-    elif database == "mongo":
-        url = stack.enter_context(mongo())
-    server = PayloadServer(work, database=url, **options)
-    stack.callback(server.kill)
-    return server
 
 
 @pytest.fixture

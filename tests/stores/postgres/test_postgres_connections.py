@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -26,7 +28,7 @@ from charimg.stores import (
 )
 from charimg.stores.postgres import source
 
-from ...servers.postgres import PostgresServer
+from ...servers.postgres import PostgresServer, opened_to_all, running
 from .values import image, operation
 
 
@@ -34,34 +36,32 @@ def _idle(kept: list[tuple[float, Any]]) -> list[Any]:
     return [connection for _, connection in kept]
 
 
-def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile(tmp_path: Path) -> None:
-    own = PostgresServer(tmp_path)
-    own.start()
-    url = own.new_database()
-    database = PostgresDatabase(url, timeout=5)
-    records = PostgresMetadataRepository(database)
-    records.add(image("k1"))
-    runner = asyncio.Runner()
-    others = AsyncPostgresDatabase(url, timeout=5)
-    async_records = AsyncPostgresMetadataRepository(others)
-    assert runner.run(async_records.get("k1")) is not None
-    own.stop()
-    with pytest.raises(StorageError, match="Is the server up"):
-        records.get("k1")
-    with pytest.raises(StorageError, match="Is the server up"):
-        runner.run(async_records.get("k1"))
-    own.start()
-    records.add(image("k2"))
-    assert runner.run(async_records.list("mira")).total == 2
-    own.stop()
-    own.start()
-    # Connections of before the restart lie idle; they are found out before they are used.
-    assert records.list("mira").total == 2
-    assert runner.run(async_records.list("mira")).total == 2
-    runner.run(others.aclose())
-    runner.close()
-    database.close()
-    own.stop()
+def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile() -> None:
+    with running() as own:
+        url = own.new_database()
+        database = PostgresDatabase(url, timeout=5)
+        records = PostgresMetadataRepository(database)
+        records.add(image("k1"))
+        runner = asyncio.Runner()
+        others = AsyncPostgresDatabase(url, timeout=5)
+        async_records = AsyncPostgresMetadataRepository(others)
+        assert runner.run(async_records.get("k1")) is not None
+        own.stop()
+        with pytest.raises(StorageError, match="Is the server up"):
+            records.get("k1")
+        with pytest.raises(StorageError, match="Is the server up"):
+            runner.run(async_records.get("k1"))
+        own.start()
+        records.add(image("k2"))
+        assert runner.run(async_records.list("mira")).total == 2
+        own.stop()
+        own.start()
+        # Connections of before the restart lie idle; they are found out before they are used.
+        assert records.list("mira").total == 2
+        assert runner.run(async_records.list("mira")).total == 2
+        runner.run(others.aclose())
+        runner.close()
+        database.close()
 
 
 def test_connections_are_few_and_kept(url: str) -> None:
@@ -250,39 +250,37 @@ def test_connections_of_another_process_are_left_alone(url: str) -> None:
 
 
 @pytest.fixture
-def pooled(url: str, postgres_server: PostgresServer, tmp_path: Path) -> Iterator[str]:
+def pooled(url: str, postgres_server: PostgresServer) -> Iterator[str]:
     """PgBouncer in transaction mode, with two connections to the server."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is missing; install it with: apt-get install pgbouncer")
-    import os
-    import socket
-    import time
-
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     database = url.rpartition("/")[2]
-    settings = tmp_path / "pgbouncer.ini"
-    settings.write_text(
-        f"[databases]\n* = host=127.0.0.1 port={postgres_server.port}\n[pgbouncer]\n"
-        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
-        "pool_mode = transaction\ndefault_pool_size = 2\n"
-        f"[users]\n"
-    )
-    for directory in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        directory.chmod(directory.stat().st_mode | 0o055)
-    settings.write_text(settings.read_text().replace("* = host", f"{database} = user=charimg host"))
     user = "postgres" if os.geteuid() == 0 else None
-    process = subprocess.Popen([program, str(settings)], user=user, stderr=subprocess.DEVNULL)
-    for _ in range(300):
+    with opened_to_all() as directory:
+        settings = directory / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n{database} = user=charimg host=127.0.0.1 port={postgres_server.port}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\n[users]\n"
+        )
+        process = subprocess.Popen([program, str(settings)], user=user, stderr=subprocess.DEVNULL)
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield f"postgresql://charimg@127.0.0.1:{port}/{database}"
-    process.terminate()
-    process.wait()
+            end = time.monotonic() + 60
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    assert process.poll() is None, "PgBouncer did not start."
+                    assert time.monotonic() < end, "PgBouncer does not answer."
+                    time.sleep(0.05)
+            yield f"postgresql://charimg@127.0.0.1:{port}/{database}"
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def test_it_works_behind_a_pooler_in_transaction_mode(pooled: str) -> None:
