@@ -28,12 +28,14 @@ def _started(pid: int) -> str:
     """Return when a process started, in clock ticks since boot; ``-`` where that is not told."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return _UNKNOWN
     # The command name stands in parentheses and may hold spaces; the start time is field 22.
     state, *fields = stat.rpartition(")")[2].split()
-    # One that has ended, but that its parent has not looked after yet, works on nothing.
-    return "ended" if state in "ZX" else fields[18]
+    # One that has ended, but that its parent has not looked after yet, works on nothing. A killed
+    # one looks like that when its first thread has ended; another may still be moving a file.
+    return "ended" if state in "ZX" and threads <= 1 else fields[18]
 
 
 def new_owner() -> str:

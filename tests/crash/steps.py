@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import httpcore
 import pytest
 
-from ..servers.patience import QuickConnection
+from ..servers.unflushed import QuickConnection
 
 __all__ = ["Stop", "Steps", "kill_points", "stepping"]
 

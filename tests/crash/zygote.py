@@ -33,7 +33,7 @@ from charimg._decoding import child as decoding
 from charimg._decoding.worker import Workers
 from charimg._sync import base
 
-from ..servers.patience import unflushed
+from ..servers.unflushed import unflushed
 from . import faults, invariants, sabotage, works
 from .steps import Steps, stepping
 

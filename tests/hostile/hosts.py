@@ -48,6 +48,11 @@ class HostileHost(httpx.BaseTransport, httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return self._image(request) or self._twisted(await self.inner.handle_async_request(request))
 
+    def forget(self) -> None:
+        """Show the latest scene alone, or every answer would be longer than the one before."""
+        for character in self.simulator._state.characters.values():
+            del character.scenes[:-1]
+
     def _image(self, request: httpx.Request) -> httpx.Response | None:
         if request.url.host != "cdn.test":
             return None
@@ -82,6 +87,7 @@ def scenes_sync(root: Path, host: HostileHost, tries: Iterable[Any], **options: 
     host.answer, told = of(_good()), []
     world.service.generate_reference(LENA, prompt="the prompt")
     for prepare in tries:
+        host.forget()
         prepare(host)
         try:
             told.append(world.service.generate_scene(LENA, "She waits.").image)
@@ -102,6 +108,7 @@ def scenes_async(root: Path, host: HostileHost, tries: Iterable[Any], **options:
             host.answer, told = of(_good()), []
             await world.service.generate_reference(LENA, prompt="the prompt")
             for prepare in tries:
+                host.forget()
                 prepare(host)
                 try:
                     told.append((await world.service.generate_scene(LENA, "She waits.")).image)

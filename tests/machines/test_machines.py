@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, seed, settings
@@ -23,6 +24,8 @@ EVERYTHING = {
 """Every rule, by what it calls."""
 
 PLAIN = {"max_examples": 200, "stateful_step_count": 20, "derandomize": True}
+FEW = {**PLAIN, "max_examples": 60}
+"""Of the long series, the beginning."""
 
 
 class SyncMachine(Machine):
@@ -33,11 +36,15 @@ class AsyncMachine(Machine):
     stage_type = AsyncStage
 
 
+@pytest.mark.parametrize(
+    "options", [FEW, pytest.param(PLAIN, marks=pytest.mark.long)], ids=["few", "all"]
+)
 @pytest.mark.parametrize("machine", [SyncMachine, AsyncMachine], ids=["sync", "async"])
-def test_nothing_is_lost_in_any_history(machine: type[Machine], figure: Figure) -> None:
+def test_nothing_is_lost_in_any_history(
+    machine: type[Machine], options: dict[str, Any], figure: Figure
+) -> None:
     TALLY.clear()
     RULES.clear()
-    options = PLAIN
     begun = "derandomized"
     chosen: type[Machine] = machine
     if SOAK:
@@ -50,7 +57,7 @@ def test_nothing_is_lost_in_any_history(machine: type[Machine], figure: Figure) 
     run_state_machine_as_test(
         chosen,
         settings=settings(
-            **options,  # type: ignore[arg-type]
+            **options,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),

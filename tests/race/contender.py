@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import ssl
 import sys
 import tempfile
@@ -34,6 +33,8 @@ from charimg import (
 from charimg._assembly.settings import StoreSettings
 from charimg._assembly.stores import open_stores
 from charimg.journal import Lease, Operation
+
+from ..servers.unflushed import unflushed
 
 LENA = "lena"
 LEASE_SECONDS = 10_000
@@ -145,19 +146,18 @@ class Contender:
 def main() -> None:
     """Compete until stdin ends."""
     stamina.set_active(False)
-    # Nobody here pulls a plug, and what is in the kernel's hands is seen by every process.
-    os.fsync = lambda _: None
     # Reading the certificates takes longer than an operation, and nobody here speaks TLS.
     context = ssl.create_default_context()
     ssl.create_default_context = functools.lru_cache(lambda *_, **__: context)  # type: ignore[assignment]
     name, root, url, tempfile.tempdir = sys.argv[1:]
-    contender = Contender(name, Path(root), url)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print(json.dumps(contender.run(json.loads(line))), flush=True)
-    contender.service.close()
-    contender.close()
-    contender.service.library.close()
+    with unflushed():
+        contender = Contender(name, Path(root), url)
+        print("ready", flush=True)
+        for line in sys.stdin:
+            print(json.dumps(contender.run(json.loads(line))), flush=True)
+        contender.service.close()
+        contender.close()
+        contender.service.library.close()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from attrs import define, field
@@ -269,8 +270,9 @@ def test_tasks_of_different_characters_do_not_wait(tmp_path: Path, backend: str)
                     # A second one for each character: it is refused, while the first one is held.
                     for name in NAMES[:-1] * 2:
                         group.start_soon(work, name)
-                    while len(refused) < THREADS - 1:
-                        await anyio.sleep(0)
+                    with anyio.fail_after(SECONDS):
+                        while len(refused) < THREADS - 1:
+                            await anyio.lowlevel.checkpoint()
                     group.start_soon(work, NAMES[-1])
                 facts = await invariants.aread_facts(service, NAMES)
         assert sorted(refused) == NAMES[:-1]

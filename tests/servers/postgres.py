@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,10 +18,20 @@ import pytest
 __all__ = ["PostgresServer", "opened_to_all", "postgres_server", "running"]
 
 ROLE = "charimg"
+_SCRIPT = """
+exec 3<&0
+"$@" 3<&- & server=$!
+{ read line <&3; kill -QUIT $server; } 2>/dev/null & reader=$!
+wait $server
+kill $reader
+"""
+"""Ends PostgreSQL when the shell's input ends, so also when the tests crash; ends with it."""
+_PORTS = 10
+"""How many to try: one that is free may be taken by another process before it is used."""
 
 
 class PostgresServer:
-    """One server; its data lie below ``work`` and are gone with it.
+    """One server; its data lie below ``work``, or elsewhere for root, and are gone with it.
 
     Unless it is to be durable, it does not wait for the disk.
     """
@@ -32,18 +43,17 @@ class PostgresServer:
         if program is None:
             pytest.skip("PostgreSQL is missing; install it with: apt-get install postgresql")
         self._program = program
-        self._data = work / "postgres"
-        self._data.mkdir(mode=0o700)
         self._user = None
         if os.geteuid() == 0:
-            # PostgreSQL refuses to run as root.
+            # PostgreSQL refuses to run as root, and its user has no way into pytest's directories:
+            # whoever starts another pytest shuts them again.
             self._user = "postgres"
-            for directory in (self._data, *self._data.parents):
-                if directory == Path(tempfile.gettempdir()):
-                    break
-                directory.chmod(directory.stat().st_mode | 0o011)
-            shutil.chown(self._data, self._user)
-            self._data.chmod(0o700)
+            work = Path(tempfile.mkdtemp(prefix="charimg-postgres-"))
+            weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
+            work.chmod(0o711)
+        self._data = work / "postgres"
+        self._data.mkdir(mode=0o700)
+        shutil.chown(self._data, self._user or os.geteuid())
         subprocess.run(
             [
                 str(Path(program).with_name("initdb")),
@@ -55,18 +65,29 @@ class PostgresServer:
             user=self._user,
             cwd="/",
         )
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self.port = free.getsockname()[1]
+        self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
-        # The shell ends PostgreSQL when its input does, so also when the tests crash.
-        script = '"$@" & read line; kill -QUIT $!; wait'
-        self._process = process = subprocess.Popen(
+        """Start it and wait until it answers; where it was before, if it was started before."""
+        known = self.port
+        for _ in range(_PORTS):
+            if not known:
+                with closing(socket.create_server(("127.0.0.1", 0))) as free:
+                    self.port = free.getsockname()[1]
+            said = self._started()
+            if self._process is not None:
+                return
+            if known or b"Address already in use" not in said:
+                break
+        raise AssertionError(f"PostgreSQL did not start: {said.decode(errors='replace')}")
+
+    def _started(self) -> bytes:
+        """Start it; return what it said, and leave no process if it ended."""
+        process = subprocess.Popen(
             [
-                *("sh", "-c", script, "sh", self._program, "-D", str(self._data)),
+                *("sh", "-c", _SCRIPT, "sh", self._program, "-D", str(self._data)),
                 *("-p", str(self.port), "-k", "", "-c", "listen_addresses=127.0.0.1"),
                 *("-c", f"fsync={self._fsync}", "-c", "max_connections=200"),
             ],
@@ -75,14 +96,20 @@ class PostgresServer:
             user=self._user,
             cwd="/",
         )
+        assert process.stdin is not None
         assert process.stderr is not None
+        said = b""
         for line in process.stderr:
+            said += line
             if b"ready to accept connections" in line:
-                break
-        else:
-            raise AssertionError("PostgreSQL did not start.")
-        self._reader = threading.Thread(target=process.stderr.read, daemon=True)
-        self._reader.start()
+                self._process = process
+                self._reader = threading.Thread(target=process.stderr.read, daemon=True)
+                self._reader.start()
+                return said
+        process.stdin.close()
+        process.wait()
+        process.stderr.close()
+        return said
 
     def stop(self) -> None:
         """End it at once, as a crash would."""

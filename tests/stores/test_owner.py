@@ -60,6 +60,29 @@ def test_a_process_is_dead_once_it_has_ended(other: subprocess.Popen[str]) -> No
     assert owner_is_dead(owner)
 
 
+def test_a_process_is_not_dead_while_one_of_its_threads_works() -> None:
+    """When a process is killed, its first thread may end before another has come out of a call."""
+    program = (
+        "import ctypes, threading; from charimg._owner import *; print(new_owner(), flush=True); "
+        "threading.Thread(target=input).start(); ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if "COV" not in name},
+    ) as process:
+        owner = _read(process)
+        stat = Path(f"/proc/{process.pid}/stat")
+        while ") Z " not in stat.read_text():
+            os.sched_yield()
+        assert not owner_is_dead(owner)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert owner_is_dead(owner)
+
+
 def test_a_pid_that_was_given_to_a_newer_process_is_told_apart() -> None:
     assert owner_is_dead(_with(new_owner(), start="1"))
 

@@ -31,6 +31,10 @@ from charimg.testing import (
     run_contract,
 )
 
+from ..servers.patience import quick as quick
+
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 class TestMemoryMetadata(MetadataRepositoryMachine):
     def make(self) -> Any:

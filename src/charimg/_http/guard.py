@@ -9,6 +9,7 @@ their own, so nobody without it finds them there.
 
 from __future__ import annotations
 
+import functools
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -54,6 +55,12 @@ _TWINS: dict[type[Exception], type[httpx.RequestError]] = {
 """httpcore's exceptions as httpx's, which are translated to ours in one place."""
 
 
+@functools.cache
+def _usual_tls() -> ssl.SSLContext:
+    """Read the certificates, once: that takes longer than many a download."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def guarded_clients(
     *,
     connections: int,
@@ -69,7 +76,7 @@ def guarded_clients(
         ssl_context: TLS settings instead of the usual ones.
         network: What connects to a checked address, instead of sockets.
     """
-    context = ssl_context or httpx.create_ssl_context(trust_env=False)
+    context = ssl_context or _usual_tls()
     resolver = Resolver(lookups=2 * connections)
     sockets: httpcore.NetworkBackend = httpcore.SyncBackend()
     dials = TimedBackend(sockets if network is None else network)
@@ -92,7 +99,7 @@ def async_guarded_clients(
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
     """The async twin of `guarded_clients`."""
-    context = ssl_context or httpx.create_ssl_context(trust_env=False)
+    context = ssl_context or _usual_tls()
     resolver = Resolver(lookups=2 * connections)
     sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
     dials = AsyncTimedBackend(sockets if network is None else network)

@@ -62,7 +62,9 @@ class SimulatorTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             request.method, str(request.url), dict(request.headers), request.read()
         )
         with self._delivering(answer):
-            time.sleep(_patience(answer, request))
+            if patience := _patience(answer, request):
+                # Even a wait for nothing gives the processor to somebody else.
+                time.sleep(patience)
             return _delivered(answer, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
