@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,7 +30,7 @@ _PORTS = 10
 
 
 class PostgresServer:
-    """One server; its data lie below ``work``, or elsewhere for root, and are gone with it.
+    """One server; its data lie below ``work``, which its user must be able to enter.
 
     Unless it is to be durable, it does not wait for the disk.
     """
@@ -43,14 +42,8 @@ class PostgresServer:
         if program is None:
             pytest.skip("PostgreSQL is missing; install it with: apt-get install postgresql")
         self._program = program
-        self._user = None
-        if os.geteuid() == 0:
-            # PostgreSQL refuses to run as root, and its user has no way into pytest's directories:
-            # whoever starts another pytest shuts them again.
-            self._user = "postgres"
-            work = Path(tempfile.mkdtemp(prefix="charimg-postgres-"))
-            weakref.finalize(self, shutil.rmtree, work, ignore_errors=True)
-            work.chmod(0o711)
+        # PostgreSQL refuses to run as root.
+        self._user = "postgres" if os.geteuid() == 0 else None
         self._data = work / "postgres"
         self._data.mkdir(mode=0o700)
         shutil.chown(self._data, self._user or os.geteuid())
