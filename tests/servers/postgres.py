@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -34,6 +35,9 @@ class PostgresServer:
     """One server; its data lie below ``work``, or elsewhere for root, and are gone with it.
 
     Unless it is to be durable, it does not wait for the disk.
+
+    Attributes:
+        said: The last lines that it wrote.
     """
 
     def __init__(self, work: Path, *, durable: bool = False) -> None:
@@ -66,6 +70,7 @@ class PostgresServer:
             cwd="/",
         )
         self.port = 0
+        self.said: deque[bytes] = deque(maxlen=50)
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
@@ -103,7 +108,9 @@ class PostgresServer:
             said += line
             if b"ready to accept connections" in line:
                 self._process = process
-                self._reader = threading.Thread(target=process.stderr.read, daemon=True)
+                self._reader = threading.Thread(
+                    target=self.said.extend, args=(process.stderr,), daemon=True
+                )
                 self._reader.start()
                 return said
         process.stdin.close()
