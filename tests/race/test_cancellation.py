@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import itertools
 from typing import Any
 
 import anyio
@@ -13,9 +13,8 @@ from charimg.journal import Operation, OperationState
 
 from ..figures import Figure
 from .stepped import MODES, run_cancelled
-from .worlds import ACTS, LENA, Temporary, World, Worlds
+from .worlds import ACTS, EVERY, LENA, SOAK, Temporary, World, Worlds
 
-SOAK = bool(os.environ.get("CHARIMG_SOAK"))
 FEW = ("reference",)
 """What scopes cancel in the suite; the stricter ``Task.cancel`` cancels everything."""
 
@@ -25,25 +24,31 @@ async def _act(world: World, name: str) -> None:
         await ACTS[name].run(service)
 
 
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize(
     ("mode", "name"),
     [(mode, name) for mode in MODES for name in ACTS if "task" in mode or name in FEW or SOAK],
 )
 def test_cancelled_at_every_suspension(
-    worlds: Worlds, temporary: Temporary, figure: Figure, name: str, mode: str
+    worlds: Worlds, temporary: Temporary, figure: Figure, name: str, mode: str, every: int
 ) -> None:
     work = ACTS[name].work
-    at, reached = 0, True
-    while reached:
-        at += 1
+    first = 1 + (list(ACTS).index(name) + list(MODES).index(mode)) % every
+    for at in itertools.count(first, every):
         world = worlds.fresh(work)
         reached = run_cancelled(lambda world=world: _act(world, name), mode, at)  # type: ignore[misc]
         assert temporary.left() == [], f"suspension {at}"
         assert not world.is_leased(), f"suspension {at}"
         assert world.judge(work) == [], f"suspension {at}"
         worlds.forget(world)
+        if not reached:
+            break
     assert at > 30
-    figure(f"cancelled at every await point, {mode}, {name}", f"{at - 1} points, 0 violations")
+    points = len(range(first, at, every))
+    figure(
+        f"cancelled at await points, {mode}, {name}",
+        f"every {every}. of them, {points} points, 0 violations",
+    )
 
 
 @pytest.mark.parametrize("by", ["task", "scope"])

@@ -26,8 +26,7 @@ from ..crash import invariants
 from ..crash.steps import Steps, stepping
 from ..crash.works import LENA, WORKS, link, open_service, reference
 from ..figures import Figure
-from .test_cancellation import SOAK
-from .worlds import ACTS, Temporary, World, Worlds
+from .worlds import ACTS, EVERY, SOAK, Temporary, World, Worlds
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 100_000.0
@@ -97,15 +96,16 @@ def _by_steps(world: World, act: Callable[[CharacterImageService], object], step
 
 
 def _interrupted(
-    worlds: Worlds, temporary: Temporary, name: str, run: Callable[..., None]
-) -> tuple[int, int]:
-    """Interrupt an act at every step; return how many there are, and how often the lease stood."""
+    worlds: Worlds, temporary: Temporary, name: str, every: int, run: Callable[..., None]
+) -> tuple[str, int]:
+    """Interrupt an act at its steps; tell at which, and how often the lease stood."""
     work = ACTS[name].work
     act = WORKS[work].act
     steps = Steps()
     run(worlds.fresh(work), act, steps)
     stood = 0
-    for at, moment in enumerate(steps.trail, start=1):
+    chosen = list(enumerate(steps.trail, start=1))[list(ACTS).index(name) % every :: every]
+    for at, moment in chosen:
         world = worlds.fresh(work)
         with pytest.raises(KeyboardInterrupt):
             run(world, act, Steps(at, interrupt))
@@ -117,28 +117,30 @@ def _interrupted(
         assert world.judge(work, later=LEASE_SECONDS) == [], f"{at}: {moment}"
         worlds.forget(world)
     assert len(steps.trail) > 10
-    return len(steps.trail), stood
+    return f"{len(chosen)} of {len(steps.trail)} points, 0 lost", stood
 
 
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize("name", ACTS)
 def test_interrupted_at_every_call(
-    worlds: Worlds, temporary: Temporary, figure: Figure, name: str
+    worlds: Worlds, temporary: Temporary, figure: Figure, name: str, every: int
 ) -> None:
-    points, stood = _interrupted(worlds, temporary, name, by_ports)
+    told, stood = _interrupted(worlds, temporary, name, every, by_ports)
     assert stood <= 1
-    figure(f"KeyboardInterrupt at every port and HTTP call, {name}", f"{points} points, 0 lost")
+    figure(f"KeyboardInterrupt at port and HTTP calls, {name}", told)
 
 
 # Between the opening of a file and its result: the interpreter closes it, and says so.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize("name", ACTS if SOAK else ["scene"])
 def test_interrupted_at_every_step_outside(
-    worlds: Worlds, temporary: Temporary, figure: Figure, name: str
+    worlds: Worlds, temporary: Temporary, figure: Figure, name: str, every: int
 ) -> None:
     """Within the stores: at every statement of SQLite and every call on a file."""
-    points, _ = _interrupted(worlds, temporary, name, _by_steps)
-    figure(f"KeyboardInterrupt at every file and SQL call, {name}", f"{points} points, 0 lost")
+    told, _ = _interrupted(worlds, temporary, name, every, _by_steps)
+    figure(f"KeyboardInterrupt at file and SQL calls, {name}", told)
 
 
 class Watched(Simulator):

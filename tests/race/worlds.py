@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import shutil
 import tempfile
 import time
@@ -34,7 +35,12 @@ from charimg.testing.simulator import Counters, Switches
 from ..crash import invariants
 from ..crash.works import WORKS, link
 
-__all__ = ["ACTS", "LENA", "Act", "World", "Worlds"]
+__all__ = ["ACTS", "EVERY", "LENA", "SOAK", "Act", "World", "Worlds"]
+
+SOAK = bool(os.environ.get("CHARIMG_SOAK"))
+EVERY = [1] if SOAK else [3, pytest.param(1, marks=pytest.mark.long)]
+"""The long series goes through every point, and ``make test`` through every third one, beginning
+elsewhere in each act."""
 
 LENA = "lena"
 SHOTS = 2

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -33,6 +34,9 @@ class PostgresServer:
     """One server; its data lie below ``work``, which its user must be able to enter.
 
     Unless it is to be durable, it does not wait for the disk.
+
+    Attributes:
+        said: The last lines that it wrote.
     """
 
     def __init__(self, work: Path, *, durable: bool = False) -> None:
@@ -59,6 +63,7 @@ class PostgresServer:
             cwd="/",
         )
         self.port = 0
+        self.said: deque[bytes] = deque(maxlen=50)
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
 
@@ -96,7 +101,9 @@ class PostgresServer:
             said += line
             if b"ready to accept connections" in line:
                 self._process = process
-                self._reader = threading.Thread(target=process.stderr.read, daemon=True)
+                self._reader = threading.Thread(
+                    target=self.said.extend, args=(process.stderr,), daemon=True
+                )
                 self._reader.start()
                 return said
         process.stdin.close()

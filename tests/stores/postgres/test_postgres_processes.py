@@ -26,6 +26,7 @@ from ...crash import invariants
 from ...figures import Figure
 from ...race.contender import ACTS, LEASE_SECONDS
 from ...race.test_processes import EXPECTED, WEIGHTS
+from ...servers.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = 8
@@ -170,7 +171,7 @@ def crowd(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def test_eight_processes_share_two_characters_and_some_are_killed(
-    crowd: Crowd, figure: Figure
+    crowd: Crowd, postgres_server: PostgresServer, figure: Figure
 ) -> None:
     chance = random.Random(8)
     switches = crowd.server.simulator.switches
@@ -179,7 +180,9 @@ def test_eight_processes_share_two_characters_and_some_are_killed(
         switches.html_files = int(number % 10 == 3)
         crowd.round(number, chance)
     unexpected = crowd.errors.keys() - {*EXPECTED, "error"}
-    assert not unexpected, "\n".join(crowd.texts[said] for said in unexpected)
+    assert not unexpected, "\n".join(
+        [*(crowd.texts[said] for said in unexpected), *map(repr, postgres_server.said)]
+    )
     with psycopg.connect(crowd.url) as connection:
         rows = connection.execute("SELECT operation, token FROM charimg.score_writes").fetchall()
         doubles = connection.execute("SELECT image FROM charimg.score_doubles").fetchall()
