@@ -168,8 +168,13 @@ def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])
-def test_a_host_is_short_and_brings_a_library(name: str, tmp_path: Path) -> None:
+def test_a_host_is_short(name: str) -> None:
     assert len((EXAMPLES / name).read_text(encoding="utf-8").splitlines()) < 80
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])
+def test_a_host_brings_a_library(name: str, tmp_path: Path) -> None:
     with host_process(name, None, tmp_path / "host") as host, host.signed_in() as client:
         answer = client.get("/studio/v1/characters/mara/initial-image-prompt")
         assert "Mara Voss" in answer.json()["prompt"]

@@ -40,11 +40,11 @@ def unfold(page: Page, name: str) -> None:
     ("size", "scheme"),
     [
         # Both widths and both schemes.
-        (NARROW, "dark"),
-        (WIDE, "light"),
+        pytest.param(NARROW, "dark", id="narrow-dark"),
+        pytest.param(WIDE, "light", id="wide-light"),
         # The whole.
-        pytest.param(NARROW, "light", marks=pytest.mark.long),
-        pytest.param(WIDE, "dark", marks=pytest.mark.long),
+        pytest.param(NARROW, "light", id="narrow-light", marks=pytest.mark.long),
+        pytest.param(WIDE, "dark", id="wide-dark", marks=pytest.mark.long),
     ],
 )
 def test_every_state_of_the_story(
