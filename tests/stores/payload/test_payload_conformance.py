@@ -1,5 +1,8 @@
 """The Payload stores keep the contracts, with each kind of id, on SQLite, PostgreSQL and MongoDB.
 
+The suite has SQLite with both kinds of ids, and MongoDB; the long series has PostgreSQL and the
+second MongoDB.
+
 ObjectIds come from Payload's own adapter for MongoDB. What speaks MongoDB's protocol to it keeps
 its documents in SQLite: the ids and the adapter's queries are proven here, not MongoDB's engine.
 """
@@ -107,10 +110,12 @@ class TestMediaInUuids(TestMedia):
     kind = "sqlite-uuid"
 
 
+@pytest.mark.long
 class TestMediaInPostgres(TestMedia):
     kind = "postgres"
 
 
+@pytest.mark.long
 class TestMediaInPostgresUuidsOnAsyncio(TestMediaOnAsyncio):
     kind = "postgres-uuid"
 
@@ -119,6 +124,7 @@ class TestMediaInMongo(TestMedia):
     kind = "mongo"
 
 
+@pytest.mark.long
 class TestMediaInMongoOnTrio(TestMediaOnTrio):
     kind = "mongo-keyed"
 
@@ -178,10 +184,12 @@ class TestMetadataInUuids(_Loose, TestMetadata):
     kind = "sqlite-uuid"
 
 
+@pytest.mark.long
 class TestMetadataInPostgres(TestMetadata):
     kind = "postgres"
 
 
+@pytest.mark.long
 class TestMetadataInPostgresUuidsOnTrio(TestMetadataOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
@@ -191,6 +199,7 @@ class TestMetadataInMongo(TestMetadata):
     kind = "mongo"
 
 
+@pytest.mark.long
 class TestMetadataInMongoOnAsyncio(_Loose, TestMetadataOnAsyncio):
     kind = "mongo-keyed"
 
@@ -219,10 +228,12 @@ class TestDirectoryOnAsyncio(TestDirectory):
     store = AsyncPayloadCharacterDirectory
 
 
+@pytest.mark.long
 class TestDirectoryInPostgres(TestDirectory):
     kind = "postgres"
 
 
+@pytest.mark.long
 class TestDirectoryInPostgresUuidsOnTrio(TestDirectoryOnAsyncio):
     kind = "postgres-uuid"
     backend = "trio"
@@ -232,5 +243,6 @@ class TestDirectoryInMongo(TestDirectory):
     kind = "mongo"
 
 
+@pytest.mark.long
 class TestDirectoryInMongoOnAsyncio(TestDirectoryOnAsyncio):
     kind = "mongo-keyed"

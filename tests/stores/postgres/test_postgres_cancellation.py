@@ -238,13 +238,16 @@ def test_a_server_that_was_asked_too_early_is_asked_again(
             assert await server.under_way() == 0
 
     asyncio.run(main())
-    assert late.asked == 4
+    assert late.asked >= 4
 
 
+@pytest.mark.parametrize("asks", [True, False])
 def test_a_statement_that_ends_by_itself_is_the_last(
-    url: str, monkeypatch: pytest.MonkeyPatch
+    url: str, monkeypatch: pytest.MonkeyPatch, asks: bool
 ) -> None:
     monkeypatch.setattr(settling, "_AGAIN", 0.01)
+    # An older libpq cannot ask.
+    monkeypatch.setattr(psycopg.capabilities, "has_cancel_safe", lambda: asks)
     late = Late(monkeypatch, 10**6)
 
     async def main() -> None:
@@ -256,9 +259,8 @@ def test_a_statement_that_ends_by_itself_is_the_last(
                 task = asyncio.ensure_future(call)
                 await server.waits()
                 task.cancel()
-                async with asyncio.timeout(60):
-                    while late.asked < 3:
-                        await asyncio.sleep(0.005)
+                for _ in range(10):
+                    await asyncio.sleep(0.01)
                 assert not task.done(), "it waits for the server"
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -266,6 +268,7 @@ def test_a_statement_that_ends_by_itself_is_the_last(
             assert (await stores.ledger.acquire("mira", owner="b", ttl=60)).token == 3
 
     asyncio.run(main())
+    assert (late.asked > 0) == asks
 
 
 def test_a_lease_whose_answer_never_comes_is_given_up(
