@@ -234,7 +234,17 @@ urls = pathlib.Path(sys.argv[sys.argv.index("--url_list") + 1]).read_text().spli
 """
 
 
-@pytest.mark.parametrize("each", portfolio.CONTESTS, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "each",
+    [
+        pytest.param(
+            each,
+            id=each.name,
+            marks=[pytest.mark.long] if each.name in ("img2dataset", "late", "thumbnails") else [],
+        )
+        for each in portfolio.CONTESTS
+    ],
+)
 def test_every_contest_of_the_portfolio_runs(
     each: Contest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

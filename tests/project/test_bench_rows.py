@@ -32,7 +32,14 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SMALL)
+# Each new process of these imports everything.
+LONG = ("imports", "memory", "web")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=pytest.mark.long) if each in LONG else each for each in SMALL],
+)
 def test_a_contest_gives_its_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Its processes are to find what this one found.
     source = Path(charimg.__file__).parents[1]

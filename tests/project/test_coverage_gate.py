@@ -129,8 +129,9 @@ BRANCHED = "def f(x):\n    if x:\n        return 1\n    return 2\n"
 
 
 def test_what_several_processes_left_behind_is_judged_together(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("COVERAGE_FILE", raising=False)
     write_project(tmp_path, code=BRANCHED)
     run_measured(tmp_path, "import charimg\ncharimg.f(0)\n")
     assert gate.main([], tmp_path) == 1

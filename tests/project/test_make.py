@@ -74,7 +74,7 @@ def run_suite(folder: Path, *options: str, **env: str) -> tuple[int, str]:
     tests = folder / "tests"
     tests.mkdir(exist_ok=True)
     (tests / "test_it.py").write_text(SKIPPING, encoding="utf-8")
-    for name in ("conftest.py", "figures.py"):
+    for name in ("conftest.py", "figures.py", "leftovers.py", "signals.py"):
         shutil.copy(ROOT / "tests" / name, tests)
     quiet = ["-q", "--import-mode=importlib", "-p", "no:randomly", "-p", "no:cacheprovider"]
     done = subprocess.run(

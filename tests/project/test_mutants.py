@@ -59,6 +59,7 @@ def test_each_change_is_made(text: str, wanted: set[str]) -> None:
     assert variants(text) == wanted
 
 
+@pytest.mark.long
 def test_the_areas_are_there_and_no_exception_is_left_over() -> None:
     equivalent = set(areas.EQUIVALENT)
     for area in areas.AREAS:
