@@ -12,8 +12,15 @@ from typing import Any
 
 import pytest
 
-from charimg import CharacterImageService, InvalidArgument
-from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkResult, BulkTask
+from charimg import CharacterImageService, InvalidArgument, StorageError
+from charimg.bulk import (
+    BulkOutcome,
+    BulkProgress,
+    BulkReport,
+    BulkResult,
+    BulkTask,
+    run_bulk,
+)
 
 from .runs import Bulk, Here, outcomes, scene
 from .stage import Stage
@@ -202,3 +209,51 @@ def test_the_values_pickle() -> None:
     task = BulkTask(character_id="a", options={"prompt": "SECRET"})
     assert pickle.loads(pickle.dumps(task)) == task
     assert "SECRET" not in repr(task)
+
+
+@pytest.mark.parametrize(
+    ("work", "given"),
+    [
+        *(("migrate", given) for given in ((), ("service",), ("service", "migration"))),
+        *(("recover", given) for given in ((), ("migration",), ("service", "migration"))),
+    ],
+)
+def test_a_work_is_given_what_it_opens_and_nothing_else(work: str, given: tuple[str, ...]) -> None:
+    openers: dict[str, Any] = {f"open_{name}": lambda: None for name in given}
+    needed = "open_migration" if work == "migrate" else "open_service"
+    with pytest.raises(InvalidArgument, match=f"{work} needs {needed}"):
+        run_bulk(work, [], executor=Here(), **openers)
+    assert run_bulk(work, [], executor=Here(), **{needed: lambda: None}).complete  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (StorageError("The disk is full."), "STORAGE_ERROR", "The disk is full."),
+        (RuntimeError("SECRET"), "RUNTIME_ERROR", "The worker gave no result (RuntimeError)."),
+        (BrokenExecutor("SECRET"), "WORKER_LOST", "The worker gave no result (BrokenExecutor)."),
+    ],
+)
+def test_a_worker_without_a_result_is_told(error: Exception, code: str, message: str) -> None:
+    handed: list[Future[Any]] = []
+
+    class Failing(Here):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            handed.append(Future())
+            handed[-1].set_exception(error)
+            return handed[-1]
+
+    told: list[BulkProgress] = []
+    report = run_bulk(
+        "recover",
+        [str(number) for number in range(9)],
+        executor=Failing(),
+        open_service=lambda: None,  # type: ignore[arg-type, return-value]
+        on_progress=told.append,
+    )
+    lost = isinstance(error, BrokenExecutor)
+    # Four at once, where nobody says how many; and no more after a broken executor.
+    assert len(handed) == (4 if lost else 9)
+    assert {(each.code, each.message) for each in report.results} == {(code, message)}
+    assert report.stopped == (message if lost else None)
+    assert all(0 < each.rate < 1e8 for each in told[1:])

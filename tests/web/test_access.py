@@ -294,7 +294,8 @@ def test_who_is_not_signed_in_is_sent_to_sign_in_and_back() -> None:
 
 
 class Named:
-    username = "bo"
+    def __init__(self, username: object = "bo") -> None:
+        self.username = username
 
 
 @pytest.mark.parametrize(
@@ -303,6 +304,7 @@ class Named:
         ("ada", None, "ada"),
         ("", None, True),
         (Named(), None, "bo"),
+        *((Named(none), None, True) for none in ("", None, 7)),
         (object(), None, True),
         (Named(), lambda user: f"{user.username}!", "bo!"),
     ],

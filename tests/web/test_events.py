@@ -166,6 +166,8 @@ def test_a_listener_that_leaves_comes_back_and_pays_once(stage: Stage) -> None:
     assert [name for _, name, _ in late] == ["done"]
     beyond = events(stage, "GET", at, headers={"Last-Event-ID": f"{data['operationId']}.99"})
     assert [name for _, name, _ in beyond] == ["started", "image", "done"]
+    another = events(stage, "GET", at, headers={"Last-Event-ID": "another.2"})
+    assert [name for _, name, _ in another] == ["started", "image", "done"]
     assert stage.posts == 1
     # What is no id of ours, or one of another kind, is no order of a new image.
     for given, status, code in [
@@ -252,6 +254,14 @@ def test_how_an_operation_of_another_process_ended(stage: Stage) -> None:
         all_events = events(stage, "GET", f"{MARA}/operations/01a2")
         assert [name for _, name, _ in all_events] == ["operation", "error"]
         assert all_events[-1][2]["code"] == code
+
+
+def test_an_operation_that_nobody_has_touched_for_long_does_not_run(stage: Stage) -> None:
+    for age, running in ((timedelta(0), True), (timedelta(days=1), False)):
+        _written(stage, attrs.evolve(ELSEWHERE, updated_at=ELSEWHERE.updated_at - age))
+        one = stage("GET", f"{MARA}/operations/01a2").json()["operation"]
+        (listed,) = stage("GET", f"{MARA}/operations").json()["operations"]
+        assert (one["running"], listed["running"]) == (running, running)
 
 
 def test_a_ledger_that_is_silent_is_told(stage: Stage) -> None:

@@ -133,22 +133,39 @@ def test_a_scene_without_a_context_is_refused(stage: Stage, body: Any) -> None:
 
 
 def test_images_and_operations_come_in_pages_of_50_and_20(stage: Stage) -> None:
-    asked: list[int] = []
+    asked: list[dict[str, Any]] = []
+    for name in ("metadata", "ledger"):
+        store = stage.parts[name]
+        real = store.list
 
-    def told(service: Any) -> Any:
-        for store in (stage.parts["metadata"], stage.parts["ledger"]):
-            real = store.list
+        def listed(*args: Any, real: Any = real, **options: Any) -> Any:
+            asked.append(options)
+            return real(*args, **options)
 
-            def listed(*args: Any, real: Any = real, **options: Any) -> Any:
-                asked.append(options["limit"])
-                return real(*args, **options)
-
-            store.list = listed
-
-    told(None)
+        store.list = listed
     ok(stage("GET", f"{MARA}/images?kind=&status=&cursor="))
     ok(stage("GET", f"{MARA}/operations?cursor="))
-    assert asked == [50, 20]
+    assert asked == [
+        {"kind": None, "status": None, "limit": 50, "cursor": None},
+        {"limit": 20, "cursor": None},
+    ]
+    for of, most in (("images", 1000), ("operations", 200)):
+        ok(stage("GET", f"{MARA}/{of}?limit={most}"))
+        assert stage("GET", f"{MARA}/{of}?limit={most + 1}").status_code == 422
+
+
+def test_a_body_that_is_none_orders_nothing(stage: Stage) -> None:
+    image = drawn(stage)
+    at = f"{MARA}/images/{image['id']}"
+    headers = {"Content-Type": "application/json"}
+    for method, path in (("DELETE", at), ("POST", f"{at}/retry"), ("POST", f"{at}/restore")):
+        assert stage(method, path, content=b"{", headers=headers).status_code == 400, path
+    assert ok(stage("GET", f"{MARA}/images"))["count"] == 1
+
+
+def test_images_of_nobody_cannot_be_deleted(stage: Stage) -> None:
+    answer = stage("DELETE", "/v1/characters/nobody/images", json={"ids": ["a"]})
+    assert (answer.status_code, answer.json()["code"]) == (404, "CHARACTER_NOT_FOUND")
 
 
 def test_images_are_paged_and_filtered(stage: Stage) -> None:

@@ -153,6 +153,7 @@ AREAS = (
 )
 
 NARROWS = "tells the type checker what is always so"
+PORTION = "how much is read or sent at once, not what"
 EQUIVALENT: dict[str, str] = {
     "_ingest/origins.py FetchPolicy._hop: parts.hostname or '' -> parts.hostname": NARROWS,
     "_library/errors.py _retryable: said or '' -> said": NARROWS,
@@ -164,8 +165,42 @@ EQUIVALENT: dict[str, str] = {
         )
         for name in ("_bring_in", "_look_at_job", "_finish_restore")
     },
-    "_sync/adoption.py module: 200 -> 201": "how much is read at once, not what",
-    "_sync/removal.py module: 500 -> 501": "as above",
+    **dict.fromkeys(
+        (
+            "_ingest/foreign.py module: 256 -> 257",
+            "_ingest/foreign.py module: 1024 -> 1025",
+            "_ingest/foreign.py module: 128 -> 129",
+            "_ingest/reader.py module: 64 -> 65",
+            "_ingest/reader.py module: 1024 -> 1025",
+            "_ingest/sniff.py module: 12 -> 13",
+            "_ingest/sniff.py sniff: 12 -> 13",
+            "_sync/adoption.py module: 200 -> 201",
+            "_sync/removal.py module: 500 -> 501",
+            "_sync/unrecorded.py module: 500 -> 501",
+            "stores/s3/bucket.py module: 256 -> 257",
+            "stores/s3/bucket.py module: 1024 -> 1025",
+            "stores/s3/bucket.py module: 8 -> 9",
+            "stores/s3/bucket.py module: 2 -> 3",
+            "stores/s3/bucket.py module: 1000 -> 1001",
+        ),
+        PORTION,
+    ),
+    "_ingest/inspect.py _walk_jpeg: dimensions is None or not scanned -> not scanned": NARROWS,
+    "_ingest/inspect.py _jpeg_frame: length < 6 -> length <= 6": (
+        "a header of no component is refused by the next line"
+    ),
+    "prompts.py _visible: not character.isspace() and "
+    "unicodedata.category(character)[0] not in 'CZ' -> "
+    "unicodedata.category(character)[0] not in 'CZ'": "every blank is of these categories",
+    "prompts.py _clean: value is None or isinstance(value, bool) -> isinstance(value, bool)": (
+        "the word None is left out, too"
+    ),
+    "prompts.py _cut: end > 0 -> end >= 0": "a tidy text does not begin with a blank",
+    "stores/s3/objects.py module: 64 -> 65": "one more lock",
+    "web/access.py foreign: origin is not None and origin in trusted_origins -> "
+    "origin in trusted_origins": NARROWS,
+    "stores/s3/settings.py check_number: least <= value <= most and math.isfinite(value) -> "
+    "least <= value <= most": "no limit is infinite",
     "_sync/removal.py remove_replaced: "
     "drawn_by is None or policy != ReferencePolicy.DELETE_AFTER_SUCCESS -> "
     "policy != ReferencePolicy.DELETE_AFTER_SUCCESS": NARROWS,

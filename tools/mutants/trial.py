@@ -8,7 +8,6 @@ the process is forked before, and imports the changed module instead.
 from __future__ import annotations
 
 import gc
-import math
 import os
 import resource
 import signal
@@ -39,10 +38,12 @@ OPTIONS = (
     # `load` has imported some plugins.
     *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
 )
-SECONDS = 20.0
-TIMES = 6
-"""A mutant whose tests take more of the processor than both, and so many times what they take
-without it, is killed: it never ends. One that waits may do so for longer."""
+SECONDS = 5.0
+TIMES = 4
+"""A mutant with which a test takes more of the processor than both, and so many times what it takes
+without, is killed: it never ends."""
+WAITS = 180.0
+"""So is one that waits for so long, and so many times what all its tests take of the processor."""
 MEMORY = 6 * 1024**3
 
 PASSED, FAILED, ELSEWHERE = 0, 1, 2
@@ -58,7 +59,7 @@ class Seen:
 
     Attributes:
         ok: Whether they pass.
-        seconds: How long each takes, by its id.
+        seconds: How long each takes of the processor, by its id.
         lines: Which tests run a line, by module below the package and line. ``""`` is among them
             where it runs when modules are imported and tests collected.
     """
@@ -78,6 +79,10 @@ class Seen:
     def when_imported(self, mutant: Mutant) -> bool:
         """Tell whether the mutant is seen when its module is imported."""
         return not mutant.place.inside or "" in self._around(mutant)
+
+    def together(self, tests: Iterable[str]) -> float:
+        """Return how long tests take of the processor."""
+        return sum(map(self.seconds.__getitem__, tests))
 
     def _order(self, test: str) -> tuple[float, str]:
         return self.seconds[test], test
@@ -99,11 +104,11 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.coverage.switch_context(item.nodeid)
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             return (yield)
         finally:
-            self.seen.seconds[item.nodeid] = time.perf_counter() - begun
+            self.seen.seconds[item.nodeid] = time.process_time() - begun
             self.coverage.switch_context("")
 
     def run(self, tests: Sequence[str]) -> Seen:
@@ -156,19 +161,23 @@ class _Exchanging:
         self.found.update(in_processes(self._jobs(session), self.at_once))
         return True
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        _allow(self.seen.seconds[item.nodeid])
+
     def _jobs(self, session: pytest.Session) -> Iterator[Job]:
         for number, mutant in self.numbered:
-            chosen = [self.items[each] for each in self.seen.tests(mutant)]
+            tests = self.seen.tests(mutant)
             changed = Changed(mutant)
 
-            def work(chosen: list[pytest.Item] = chosen, changed: Changed = changed) -> int:
+            def work(tests: list[str] = tests, changed: Changed = changed) -> int:
                 if not exchanged(self.functions.get(changed.path, []), changed.code):
                     return ELSEWHERE
                 # It may be imported later, too.
                 sys.meta_path.insert(0, changed)
-                return _run(session, chosen)
+                return _run(session, [self.items[each] for each in tests])
 
-            yield number, work, sum(self.seen.seconds[item.nodeid] for item in chosen)
+            yield number, work, self.seen.together(tests)
 
 
 def _run(session: pytest.Session, items: list[pytest.Item]) -> int:
@@ -215,10 +224,10 @@ def _importing(numbered: Iterable[tuple[int, Mutant]], seen: Seen) -> Iterator[J
         def work(chosen: list[str] = chosen, changed: Changed = changed) -> int:
             sys.meta_path.insert(0, changed)
             files = dict.fromkeys(each.partition("::")[0] for each in chosen)
-            passed = pytest.main([*OPTIONS, *files], plugins=[_Chosen(chosen)]) == 0
+            passed = pytest.main([*OPTIONS, *files], plugins=[_Chosen(chosen, seen)]) == 0
             return PASSED if passed else FAILED
 
-        yield number, work, sum(map(seen.seconds.__getitem__, chosen))
+        yield number, work, seen.together(chosen)
 
 
 class Changed(SourceFileLoader):
@@ -242,8 +251,13 @@ class Changed(SourceFileLoader):
 class _Chosen:
     """Leaves some tests, in an order."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
+    def __init__(self, tests: Sequence[str], seen: Seen) -> None:
         self._places = {test: at for at, test in enumerate(tests)}
+        self._seen = seen
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        _allow(self._seen.seconds[item.nodeid])
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -258,8 +272,7 @@ def in_processes(jobs: Iterator[Job], at_once: int) -> Iterator[tuple[int, int |
     while waiting or running:
         while waiting and len(running) < at_once:
             number, work, seconds = waiting
-            seconds = max(SECONDS, TIMES * seconds)
-            running[_fork(work, seconds)] = (number, time.monotonic() + 10 * seconds)
+            running[_fork(work)] = (number, time.monotonic() + WAITS * max(1, seconds))
             waiting = next(jobs, None)
         for process, (number, ends) in [*running.items()]:
             done, status = os.waitpid(process, os.WNOHANG)
@@ -272,11 +285,11 @@ def in_processes(jobs: Iterator[Job], at_once: int) -> Iterator[tuple[int, int |
                 _, status = os.waitpid(process, 0)
             del running[process]
             code = os.waitstatus_to_exitcode(status)
-            yield number, None if code in (-signal.SIGXCPU, -signal.SIGKILL) else code
+            yield number, None if code in (-signal.SIGPROF, -signal.SIGKILL) else code
         time.sleep(0.005)
 
 
-def _fork(work: Callable[[], int], seconds: float) -> int:
+def _fork(work: Callable[[], int]) -> int:
     process = os.fork()
     if process:
         return process
@@ -284,13 +297,16 @@ def _fork(work: Callable[[], int], seconds: float) -> int:
     try:
         os.setsid()
         _quiet()
-        # It counts from the beginning of the process.
-        limit = math.ceil(seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+        _allow(SECONDS)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         code = work()
     finally:
         os._exit(code)
+
+
+def _allow(seconds: float) -> None:
+    """End this process if what comes now takes so much more of the processor."""
+    signal.setitimer(signal.ITIMER_PROF, max(SECONDS, TIMES * seconds))
 
 
 def _quiet() -> None:
