@@ -64,6 +64,16 @@ def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile() -> None:
         database.close()
 
 
+def test_the_server_needs_no_way_through_pytests_directories(
+    postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Each pytest that starts shuts them to others; a checkpoint without a way ended the server."""
+    tmp_path_factory.getbasetemp().parent.chmod(0o700)
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_connections_are_few_and_kept(url: str) -> None:
     with PostgresDatabase(url, max_connections=3) as database:
         records = PostgresMetadataRepository(database)
