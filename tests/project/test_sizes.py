@@ -11,12 +11,6 @@ LONGER: dict[str, int] = {
     "src/charimg/_async/service.py": 460,
     "src/charimg/_sync/service.py": 460,
     "src/charimg/testing/simulator/shots.py": 470,
-    "tests/_async/test_library.py": 900,
-    "tests/_async/test_recovery.py": 720,
-    "tests/_sync/test_library.py": 900,
-    "tests/_sync/test_recovery.py": 720,
-    "tests/bulk/test_run.py": 620,
-    "tests/test_concurrency.py": 770,
 }
 """Exceptions, none of which may grow."""
 

@@ -151,10 +151,10 @@ def opened_to_all() -> Iterator[Path]:
 
 
 @contextmanager
-def running() -> Iterator[PostgresServer]:
+def running(*, durable: bool = False) -> Iterator[PostgresServer]:
     """Run a server on a directory of its own."""
     with opened_to_all() as work:
-        server = PostgresServer(work)
+        server = PostgresServer(work, durable=durable)
         try:
             server.start()
             yield server

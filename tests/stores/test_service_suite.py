@@ -32,10 +32,16 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
     parts = {name.partition("__")[0] for name in module.SUITE}
     assert parts == {
         *("test_adoption", "test_crashes", "test_generate_portfolio", "test_generate_reference"),
-        *("test_generate_scene", "test_interrupted_removal", "test_looking_again"),
+        *("test_generate_scene", "test_ingest", "test_interrupted_removal", "test_looking_again"),
         *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
         *("test_leases", "test_recovered_removals", "test_recovered_retries", "test_recovery"),
-        *("test_reference_policies", "test_refusals", "test_retry_fallback", "test_settling"),
+        *(
+            "test_received",
+            "test_reference_policies",
+            "test_refusals",
+            "test_retry_fallback",
+            "test_settling",
+        ),
         *("test_unrecorded", "test_watching"),
     }
     assert {name: vars(module)[name] for name in module.SUITE} == module.SUITE

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from .measure import Missing
 
@@ -38,16 +37,12 @@ def postgres() -> Iterator[str]:
     Raises:
         Missing: It is not installed; the message says how to get it.
     """
-    with TemporaryDirectory(prefix="charimg-bench-") as folder:
+    with ExitStack() as stack:
         with _from_tests():
-            from tests.servers.postgres import PostgresServer
+            from tests.servers.postgres import running
 
-            server = PostgresServer(Path(folder), durable=True)
-        server.start()
-        try:
-            yield server.new_database()
-        finally:
-            server.stop()
+            server = stack.enter_context(running(durable=True))
+        yield server.new_database()
 
 
 @contextmanager

@@ -119,11 +119,9 @@ def _sqlite(path: Path) -> dict[str, float]:
 def _postgres(root: Path) -> dict[str, float]:
     """Weigh the same rows in PostgreSQL."""
     import psycopg
-    from tests.servers.postgres import PostgresServer
+    from tests.servers.postgres import running
 
-    server = PostgresServer(root)
-    server.start()
-    try:
+    with running() as server:
         url = server.new_database()
         with (
             kinds.SqliteDatabase(root / "charimg.sqlite") as source,
@@ -138,8 +136,6 @@ def _postgres(root: Path) -> dict[str, float]:
             connection.execute("VACUUM FULL charimg.images")
             weighed = connection.execute("SELECT pg_total_relation_size('charimg.images')")
             ((size,),) = weighed.fetchall()
-    finally:
-        server.stop()
     return {"PostgreSQL, record and its indexes, bytes": size / (CHARACTERS * PORTFOLIO)}
 
 

@@ -22,18 +22,17 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="session")
-def payload_of(
+def new_payload(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[[str], PayloadServer]]:
-    """Give a call that returns the running server of a kind."""
+    """Give a call that returns a new server of a kind, not yet started."""
     with ExitStack() as stack:
 
         @cache
         def postgres() -> PostgresServer:
             return stack.enter_context(running())
 
-        @cache
-        def get(kind: str) -> PayloadServer:
+        def new(kind: str) -> PayloadServer:
             options = {**KINDS[kind]}
             database = options.pop("database")
             url = None
@@ -44,10 +43,22 @@ def payload_of(
             work = tmp_path_factory.mktemp(f"payload-{kind}")
             server = PayloadServer(work, database=url, **options)
             stack.callback(server.kill)
-            server.start()
             return server
 
-        yield get
+        yield new
+
+
+@pytest.fixture(scope="session")
+def payload_of(new_payload: Callable[[str], PayloadServer]) -> Callable[[str], PayloadServer]:
+    """Give a call that returns the running server of a kind."""
+
+    @cache
+    def get(kind: str) -> PayloadServer:
+        server = new_payload(kind)
+        server.start()
+        return server
+
+    return get
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -40,7 +40,6 @@ from charimg.stores import (
 )
 from charimg.testing import serve
 
-from .conftest import make
 from .pictures import png, upload
 
 
@@ -427,12 +426,13 @@ def test_bad_settings() -> None:
         client.check()
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres", "mongo"])
-def test_a_portfolio_survives_a_killed_server(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgres", "mongo"])
+def test_a_portfolio_survives_a_killed_server(
+    kind: str, new_payload: Callable[[str], PayloadServer], tmp_path: Path
+) -> None:
     with ExitStack() as stack:
-        work = tmp_path / "payload"
-        work.mkdir()
-        cms = make(work, stack, database=database)
+        cms = new_payload(kind)
+        stack.callback(cms.kill)
         cms.start()
         library_server = stack.enter_context(serve())
         library = stack.enter_context(CharacterLibrary(library_server.url))
