@@ -10,6 +10,9 @@ PEERS := img2dataset>=1.47
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
+# The tests start thousands of short processes, which need not compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from .figures import add_up as add_up
 from .figures import figure as figure
@@ -52,7 +53,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     heed_ctrl_c()
-    if config.getoption("quick"):
+    quick = config.getoption("quick")
+    # No test measures how long something takes.
+    untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("charimg", untimed, max_examples=25 if quick else 100)
+    settings.load_profile("charimg")
+    if quick:
         collect_ignore.extend(NOT_QUICK)
         config.option.markexpr = "not (long or heavy)"
 

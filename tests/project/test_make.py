@@ -74,8 +74,9 @@ def run_suite(folder: Path, *options: str, **env: str) -> tuple[int, str]:
     tests = folder / "tests"
     tests.mkdir(exist_ok=True)
     (tests / "test_it.py").write_text(SKIPPING, encoding="utf-8")
-    for name in ("conftest.py", "figures.py", "leftovers.py", "signals.py"):
-        shutil.copy(ROOT / "tests" / name, tests)
+    for path in (ROOT / "tests").glob("*.py"):
+        if not path.name.startswith("test_"):
+            shutil.copy(path, tests)
     quiet = ["-q", "--import-mode=importlib", "-p", "no:randomly", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *quiet, *options, "tests"],

@@ -7,10 +7,10 @@ import pytest
 from .tools import ROOT
 
 LIMITS = {"src": 450, "tests": 600}
-LONGER: dict[str, int] = {
+LONGER = {
     "src/charimg/_async/service.py": 460,
     "src/charimg/_sync/service.py": 460,
-    "src/charimg/testing/simulator/shots.py": 470,
+    "src/charimg/testing/simulator/shots.py": 464,
 }
 """Exceptions, none of which may grow."""
 
@@ -25,8 +25,12 @@ def lines() -> dict[str, int]:
 
 
 def test_no_file_is_too_long() -> None:
-    limits = {path: LONGER.get(path, LIMITS[path.partition("/")[0]]) for path in lines()}
-    assert {path: length for path, length in lines().items() if length > limits[path]} == {}
+    long = {
+        path: length
+        for path, length in lines().items()
+        if length > LONGER.get(path, LIMITS[path.partition("/")[0]])
+    }
+    assert long == {}
 
 
 @pytest.mark.parametrize("path", sorted(LONGER))
