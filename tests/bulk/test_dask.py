@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dask
@@ -330,6 +331,30 @@ def test_a_client_that_is_closed(cluster: Any, gate: threading.Event) -> None:
     with pytest.raises(BrokenExecutor, match="out of reach"):
         other.submit(_wait)
     other.shutdown()
+
+
+def test_a_scheduler_that_is_lost(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lost(*_: Any, **__: Any) -> Any:
+        raise OSError("The connection is closed.")
+
+    monkeypatch.setattr(client, "gather", lost)
+    with DaskExecutor(client) as executor:
+        error = error_of(executor.submit(pow, 2, 3))
+        assert isinstance(error, BrokenExecutor)
+        assert "out of reach" in str(error)
+        with pytest.raises(BrokenExecutor, match="out of reach"):
+            executor.submit(pow, 2, 3)
+
+
+def test_whether_a_call_has_begun_is_not_known_when_the_client_stands_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("charimg.bulk.dask._ANSWERING", 0.01)
+    with asyncio.Runner() as still:
+        loop = SimpleNamespace(asyncio_loop=still.get_loop())
+        client: Any = SimpleNamespace(loop=loop, processing=partial(asyncio.sleep, 0, {}))
+        assert DaskExecutor(client)._has_begun("key") is None
+        still.run(asyncio.sleep(0))
 
 
 # The connection
