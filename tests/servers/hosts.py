@@ -95,7 +95,7 @@ def host_process(name: str, library_url: str | None, directory: Path) -> Iterato
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(30)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
