@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -98,13 +99,14 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="a file for what became of each mutant")
     options = parser.parse_args()
-    load()
     lines: list[str] = []
-    reached = [
-        judge(area, lines, every=options.every, at_once=options.processes)
-        for area in AREAS
-        if not options.areas or area.name in options.areas
-    ]
+    with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as folder:
+        load(folder)
+        reached = [
+            judge(area, lines, every=options.every, at_once=options.processes)
+            for area in AREAS
+            if not options.areas or area.name in options.areas
+        ]
     if options.write is not None:
         options.write.write_text("".join(f"{each}\n" for each in sorted(lines)), encoding="utf-8")
     return 0 if all(reached) else 1

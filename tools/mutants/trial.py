@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -42,7 +43,8 @@ SECONDS = 5.0
 TIMES = 4
 """A mutant with which a test takes more of the processor than both, and so many times what it takes
 without, is killed: it never ends."""
-WAITS = 180.0
+WAITS = 60.0
+SHARE = 20.0
 """So is one that waits for so long, and so many times what all its tests take of the processor."""
 MEMORY = 6 * 1024**3
 
@@ -272,7 +274,7 @@ def in_processes(jobs: Iterator[Job], at_once: int) -> Iterator[tuple[int, int |
     while waiting or running:
         while waiting and len(running) < at_once:
             number, work, seconds = waiting
-            running[_fork(work)] = (number, time.monotonic() + WAITS * max(1, seconds))
+            running[_fork(work)] = (number, time.monotonic() + WAITS + SHARE * seconds)
             waiting = next(jobs, None)
         for process, (number, ends) in [*running.items()]:
             done, status = os.waitpid(process, os.WNOHANG)
@@ -298,6 +300,8 @@ def _fork(work: Callable[[], int]) -> int:
         os.setsid()
         _quiet()
         _allow(SECONDS)
+        # Of its own, where nobody else's lie to be cleaned away.
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.mkdtemp(dir=tempfile.gettempdir())
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         code = work()
     finally:
@@ -315,8 +319,13 @@ def _quiet() -> None:
         os.dup2(silent, each)
 
 
-def load() -> None:
-    """Import, once for all, what the tests import of others; never the package."""
+def load(folder: str) -> None:
+    """Import, once for all, what the tests import of others; never the package.
+
+    Args:
+        folder: For all temporary files.
+    """
+    tempfile.tempdir = os.environ["TMPDIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     os.environ["COVERAGE_CORE"] = "ctrace"
     os.chdir(ROOT)
