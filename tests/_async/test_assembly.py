@@ -17,6 +17,12 @@ from charimg import (
     PromptSuggestion,
     TemplatePromptSuggester,
 )
+from charimg.stores import (
+    AsyncPayloadCharacterDirectory,
+    AsyncPayloadMediaStore,
+    AsyncPayloadMetadataRepository,
+    AsyncS3MediaStore,
+)
 from charimg.testing import Simulator
 
 from .world import FAST, LENA, URL
@@ -58,6 +64,30 @@ async def test_local_takes_a_base_url_and_closes_what_it_made(tmp_path: Path) ->
     assert service.library.base_url == "https://library.example/base"
     await service.aclose()
     await service.aclose()
+
+
+@pytest.mark.heavy
+async def test_stores_on_servers_by_url_are_not_asked_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", "https://library.example")
+    for name in ("CHARACTERS", "METADATA", "MEDIA"):
+        monkeypatch.setenv(f"CHARIMG_{name}", "payload+https://cms.example")
+    monkeypatch.setenv("PAYLOAD_API_KEY", "a-key")
+    async with AsyncCharacterImageService.from_env() as service:
+        made = (service.directory, service.metadata, service.media)
+        assert [type(each) for each in made] == [
+            AsyncPayloadCharacterDirectory,
+            AsyncPayloadMetadataRepository,
+            AsyncPayloadMediaStore,
+        ]
+    monkeypatch.setenv("CHARIMG_METADATA", "sqlite:///charimg.sqlite")
+    monkeypatch.setenv("CHARIMG_MEDIA", "s3://bucket?region=auto&endpoint=http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    async with AsyncCharacterImageService.from_env() as service:
+        assert type(service.media) is AsyncS3MediaStore
 
 
 async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,12 @@ from charimg import (
     PromptSuggestion,
     TemplatePromptSuggester,
 )
+from charimg.stores import (
+    PayloadCharacterDirectory,
+    PayloadMediaStore,
+    PayloadMetadataRepository,
+    S3MediaStore,
+)
 from charimg.testing import Simulator
 
 from .world import FAST, LENA, URL
@@ -57,6 +63,30 @@ def test_local_takes_a_base_url_and_closes_what_it_made(tmp_path: Path) -> None:
     assert service.library.base_url == "https://library.example/base"
     service.close()
     service.close()
+
+
+@pytest.mark.heavy
+def test_stores_on_servers_by_url_are_not_asked_before_they_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHARACTER_LIBRARY_API_URL", "https://library.example")
+    for name in ("CHARACTERS", "METADATA", "MEDIA"):
+        monkeypatch.setenv(f"CHARIMG_{name}", "payload+https://cms.example")
+    monkeypatch.setenv("PAYLOAD_API_KEY", "a-key")
+    with CharacterImageService.from_env() as service:
+        made = (service.directory, service.metadata, service.media)
+        assert [type(each) for each in made] == [
+            PayloadCharacterDirectory,
+            PayloadMetadataRepository,
+            PayloadMediaStore,
+        ]
+    monkeypatch.setenv("CHARIMG_METADATA", "sqlite:///charimg.sqlite")
+    monkeypatch.setenv("CHARIMG_MEDIA", "s3://bucket?region=auto&endpoint=http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "an-id")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
+    with CharacterImageService.from_env() as service:
+        assert type(service.media) is S3MediaStore
 
 
 def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,7 +187,6 @@ async def _carry_out(
                 except BaseException as error:
                     # It may have something to put right.
                     program.throw(error)
-                    raise
         except StopIteration as end:
             result: T = end.value
             return result

@@ -178,7 +178,6 @@ def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) ->
                 except BaseException as error:
                     # It may have something to put right.
                     program.throw(error)
-                    raise
         except StopIteration as end:
             result: T = end.value
             return result
