@@ -426,7 +426,10 @@ def test_bad_settings() -> None:
         client.check()
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres", "mongo"])
+@pytest.mark.parametrize(
+    "kind",
+    ["sqlite", *(pytest.param(each, marks=pytest.mark.long) for each in ("postgres", "mongo"))],
+)
 def test_a_portfolio_survives_a_killed_server(
     kind: str, new_payload: Callable[[str], PayloadServer], tmp_path: Path
 ) -> None:

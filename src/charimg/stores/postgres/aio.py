@@ -184,7 +184,7 @@ async def _carry_out(
                 try:
                     await cursor.execute(sql, statement.values, prepare=False)
                     rows = await cursor.fetchall() if cursor.description else []
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - it raises it again
                     # It may have something to put right.
                     program.throw(error)
         except StopIteration as end:

@@ -175,7 +175,7 @@ def _carry_out(connection: Connection[Any], schema: str, program: Program[T]) ->
                 try:
                     cursor.execute(sql, statement.values, prepare=False)
                     rows = cursor.fetchall() if cursor.description else []
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001 - it raises it again
                     # It may have something to put right.
                     program.throw(error)
         except StopIteration as end:
