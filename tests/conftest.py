@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -107,7 +108,12 @@ def pytest_runtest_makereport(
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    return _required((yield))
+    report = yield
+    lacks = re.search(r"ModuleNotFoundError: No module named '(\w+)", str(report.longrepr))
+    if lacks and lacks[1] not in ("charimg", "tests") and collector.config.getoption("quick"):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"not in `make quick`: it needs {lacks[1]}")
+    return _required(report)
 
 
 def _required(report: _Report) -> _Report:
