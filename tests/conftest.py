@@ -35,13 +35,16 @@ NOT_QUICK = (
     *("crash", "docs", "hostile", "machines", "race", "web/browser"),
     *("stores/payload", "stores/postgres", "stores/s3", "stores/test_combinations.py"),
     *("_async/test_combinations.py", "_sync/test_combinations.py", "test_baml.py"),
-    *("bulk/test_dask.py", "bulk/test_dask_killed.py", "bulk/test_processes.py"),
-    *("cli/test_bench.py", "cli/test_bulk.py", "cli/test_bulk_dask.py", "cli/test_demo.py"),
-    *("cli/test_serve.py", "cli/test_simulate.py", "cli/test_stores_by_url.py"),
-    *("project/test_bench.py", "project/test_bench_rows.py", "project/test_fuzz_tool.py"),
+    *(f"bulk/test_{each}.py" for each in ("dask", "dask_killed", "ends", "migrate", "processes")),
+    *(f"cli/test_{each}.py" for each in ("app", "bench", "bulk", "bulk_dask", "demo", "doctor")),
+    *(f"cli/test_{each}.py" for each in ("generate", "images", "migrate", "recover", "serve")),
+    *(f"cli/test_{each}.py" for each in ("simulate", "stores_by_url", "wrong_inputs")),
+    *("bulk/test_run.py", "decoding/test_worker.py", "guard/test_rebinding.py"),
+    *(f"project/test_{each}.py" for each in ("bench", "bench_rows", "coverage_gate", "floors")),
+    *(f"project/test_{each}.py" for each in ("fuzz_tool", "make", "unasync")),
     *("stores/test_conformance_runs.py", "testing/test_conformance_with_pytest.py"),
-    *("web/test_access.py", "web/test_django.py", "web/test_events.py", "web/test_failures.py"),
-    *("web/test_flask.py", "web/test_openapi.py", "web/test_routes.py", "web/test_spin.py"),
+    *("test_leftovers.py", "web/test_access.py", "web/test_django.py", "web/test_events.py"),
+    *(f"web/test_{each}.py" for each in ("failures", "flask", "openapi", "routes", "spin")),
 )
 """What `make quick` does not even import: it needs more packages, a server or processes."""
 

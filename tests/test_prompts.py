@@ -310,6 +310,7 @@ WRITTEN = st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=12).map(" ".j
 
 
 @given(WRITTEN)
+@example("A.!")
 @settings(max_examples=300, deadline=None)
 def test_whatever_a_model_writes_is_refused_or_keeps_the_rules(text: str) -> None:
     template = suggest_prompt(LENA).prompt

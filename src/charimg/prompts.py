@@ -383,7 +383,7 @@ def describe(character: CharacterReference, description: str) -> PromptSuggestio
         raise RefusedDescription("The model's text holds markup.")
     if _EMPTY_VALUE.search(description):
         raise RefusedDescription("The model's text holds an empty value, such as null.")
-    text = _clean(description).rstrip("!? ")
+    text = _clean(description).rstrip("!? ,;:.'’‘")
     if not text:
         raise RefusedDescription("The model's text is empty.")
     terms = _unsupported(text, " ".join((*facts.values(), *_LABEL_OF.values())), at_beginning=True)
