@@ -58,6 +58,7 @@ class PostgresServer:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self.port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self._databases = 0
 
     def start(self) -> None:
@@ -93,7 +94,8 @@ class PostgresServer:
         assert process.stderr is not None
         process.stdin.close()
         process.wait()
-        self._reader.join()
+        if self._reader is not None:
+            self._reader.join()
         process.stderr.close()
 
     def url(self, database: str = "postgres") -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.servers.payload import PayloadServer, mongo
 from tests.servers.postgres import PostgresServer, running
+from tests.servers.postgres import postgres_server as postgres_server
 
 KINDS: dict[str, dict[str, Any]] = {
     "sqlite": {"database": "sqlite", "id_type": "integer"},
@@ -34,20 +36,31 @@ def payload_of(
 
         @cache
         def get(kind: str) -> PayloadServer:
-            options = {**KINDS[kind]}
-            database = options.pop("database")
-            url = None
-            if database == "postgres":
-                url = postgres().new_database()
-            elif database == "mongo":
-                url = stack.enter_context(mongo())
             work = tmp_path_factory.mktemp(f"payload-{kind}")
-            server = PayloadServer(work, database=url, **options)
-            stack.callback(server.kill)
+            server = make(work, stack, postgres, **KINDS[kind])
             server.start()
             return server
 
         yield get
+
+
+def make(
+    work: Path,
+    stack: ExitStack,
+    postgres: Callable[[], PostgresServer],
+    *,
+    database: str,
+    **options: Any,
+) -> PayloadServer:
+    """Make a server that goes with the stack."""
+    url = None
+    if database == "postgres":
+        url = postgres().new_database()
+    elif database == "mongo":
+        url = stack.enter_context(mongo())
+    server = PayloadServer(work, database=url, **options)
+    stack.callback(server.kill)
+    return server
 
 
 @pytest.fixture

@@ -427,12 +427,21 @@ def test_bad_settings() -> None:
         client.check()
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgres", "mongo"])
-def test_a_portfolio_survives_a_killed_server(database: str, tmp_path: Path) -> None:
+OTHERS = ("postgres", "mongo")
+
+
+@pytest.mark.parametrize(
+    "database", ["sqlite", *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)]
+)
+def test_a_portfolio_survives_a_killed_server(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     with ExitStack() as stack:
         work = tmp_path / "payload"
         work.mkdir()
-        cms = make(work, stack, database=database)
+        cms = make(
+            work, stack, lambda: request.getfixturevalue("postgres_server"), database=database
+        )
         cms.start()
         library_server = stack.enter_context(serve())
         library = stack.enter_context(CharacterLibrary(library_server.url))
