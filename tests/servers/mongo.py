@@ -29,6 +29,7 @@ class MongoServer:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             self._port = free.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -60,7 +61,8 @@ class MongoServer:
         if process is not None:
             process.kill()
             process.wait()
-            self._reader.join()
+            if self._reader is not None:
+                self._reader.join()
             for pipe in (process.stdin, process.stderr):
                 assert pipe is not None
                 pipe.close()

@@ -96,6 +96,7 @@ class PayloadServer:
             "password": PASSWORD,
         }
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self.log = work / "log"
 
     @property
@@ -121,14 +122,16 @@ class PayloadServer:
                 )
             output = self._process.stdout
             assert output is not None
-            watchdog = threading.Timer(120, self._process.kill)
+            watchdog = threading.Timer(300, self._process.kill)
             watchdog.start()
-            for line in output:
-                if line.startswith(b'{"port"'):
-                    break
-            else:
-                raise AssertionError(f"Payload did not start:\n{self.log.read_text()[-3000:]}")
-            watchdog.cancel()
+            try:
+                for line in output:
+                    if line.startswith(b'{"port"'):
+                        break
+                else:
+                    raise AssertionError(f"Payload did not start:\n{self.log.read_text()[-3000:]}")
+            finally:
+                watchdog.cancel()
             # Nobody else reads what it prints, and a full pipe would stop it.
             self._reader = threading.Thread(target=output.read, daemon=True)
             self._reader.start()
@@ -141,7 +144,8 @@ class PayloadServer:
         if process is not None:
             process.kill()
             process.wait()
-            self._reader.join()
+            if self._reader is not None:
+                self._reader.join()
             for pipe in (process.stdin, process.stdout):
                 assert pipe is not None
                 pipe.close()
@@ -171,8 +175,8 @@ class PayloadServer:
 def mongo() -> Iterator[str]:
     """Start what speaks MongoDB's protocol; give the URL of an empty database."""
     server = MongoServer()
-    server.start()
     try:
+        server.start()
         yield server.url
     finally:
         server.stop()

@@ -65,6 +65,7 @@ class PostgresServer:
         self.port = 0
         self.said: deque[bytes] = deque(maxlen=50)
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self._databases = 0
 
     def start(self) -> None:
@@ -120,7 +121,8 @@ class PostgresServer:
         assert process.stderr is not None
         process.stdin.close()
         process.wait()
-        self._reader.join()
+        if self._reader is not None:
+            self._reader.join()
         process.stderr.close()
 
     def url(self, database: str = "postgres") -> str:
