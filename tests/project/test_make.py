@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .. import conftest
 from .tools import ROOT
 
 SKIPPING = """\
@@ -138,3 +139,9 @@ def test_sums_over_many_tests_are_printed(tmp_path: Path) -> None:
     code, out = run_suite(tmp_path, "-n", "2")
     assert code == 0
     assert "\ntotal, points: 42\n" in out
+
+
+def test_what_quick_leaves_out_is_there() -> None:
+    """Or a file that was renamed would come in unnoticed."""
+    missing = [path for path in conftest.NOT_QUICK if not (ROOT / "tests" / path).exists()]
+    assert missing == []
