@@ -190,6 +190,22 @@ def test_deleting_the_current_reference_says_that_it_goes_remotely_too(filled: P
     expect(notice(filled, "1 image deleted.")).to_be_visible()
 
 
+def test_what_comes_back_has_the_focus_at_once_so_that_the_next_key_means_what_is_seen(
+    filled: Page,
+) -> None:
+    cards(filled).last.focus()
+    restored = focused_id(filled)
+    filled.keyboard.press("Delete")
+    expect(cards(filled)).to_have_count(11)
+    assert restored == filled.evaluate(
+        """() => {
+          const keys = { key: "z", ctrlKey: true, bubbles: true, cancelable: true };
+          document.activeElement.dispatchEvent(new KeyboardEvent("keydown", keys));
+          return document.activeElement.dataset.id;
+        }"""
+    )
+
+
 def test_many_are_deleted_in_one_request(filled: Page, studio: Studio) -> None:
     page = filled
     sent: list[str] = []

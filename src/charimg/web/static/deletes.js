@@ -60,10 +60,8 @@ export function undo() {
   notice = null;
   for (const id of ids) store.hidden.delete(id);
   store.changed();
-  const restored = ids[0];
-  requestAnimationFrame(() =>
-    document.dispatchEvent(new CustomEvent("charimg:show", { detail: restored })),
-  );
+  // At once: a frame later the focus would be taken from wherever the reader has moved it.
+  document.dispatchEvent(new CustomEvent("charimg:show", { detail: ids[0] }));
   toast({ text: t("undone", { count: ids.length }), kind: "ok", seconds: 4 });
   if (waiting.length) tellWaiting();
   return true;
