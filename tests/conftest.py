@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Generator, Iterator
@@ -21,6 +22,8 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
 """Exchanges recorded with the real server, where they lie beside the checkout."""
+
+pytest_plugins = ("tests.servers.fixtures",)
 
 _leftovers = Leftovers()
 
@@ -73,6 +76,12 @@ def pytest_report_header() -> str:
 
 def pytest_sessionstart() -> None:
     _leftovers.watch()
+
+
+def pytest_collection_finish() -> None:
+    # What was collected stays to the end: no collection of garbage need go through it again.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:

@@ -16,11 +16,6 @@ from typing import Any
 
 import pytest
 
-from ..servers.patience import quick as quick
-from ..servers.rooms import payload_room as payload_room
-from ..servers.rooms import postgres_room as postgres_room
-from ..servers.rooms import postgres_server as postgres_server
-from ..servers.rooms import rclone_server as rclone_server
 from ..stores.exclusions import left_out
 from . import world
 from .combinations import COMBINATIONS, Place

@@ -24,7 +24,6 @@ from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkTask, DaskEx
 from ..cli.process import wait_until
 from ..figures import Figure
 from ..servers.postgres import PostgresServer
-from ..servers.postgres import postgres_server as postgres_server
 from .clusters import local
 from .stage import SHOTS, Stage
 

@@ -14,10 +14,8 @@ from charimg.testing import serve
 
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
-from ..servers.postgres import postgres_server as postgres_server
 from ..servers.rooms import Bucket
 from ..servers.s3 import S3Server, credentials
-from ..servers.s3 import rclone_server as rclone_server
 
 
 def findings(answer: Any) -> dict[str, tuple[str, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..servers.patience import quick as quick
 from .laboratory import Laboratory, laboratory
 
 

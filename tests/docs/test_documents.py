@@ -18,9 +18,7 @@ from ..servers.django import set_up
 from ..servers.model import KEY, serve_model
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
-from ..servers.postgres import postgres_server as postgres_server
 from ..servers.s3 import S3Server, credentials
-from ..servers.s3 import radosgw_server as radosgw_server
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.

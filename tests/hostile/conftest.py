@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ..servers.patience import quick as quick
-
 
 @pytest.fixture(autouse=True)
 def _nothing_waits_for_the_disk(quick: None) -> None: ...

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ..servers.patience import quick as quick
 from .worlds import Temporary, Worlds
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["PostgresServer", "opened_to_all", "postgres_server", "running"]
+__all__ = ["PostgresServer", "opened_to_all", "running"]
 
 ROLE = "charimg"
 _SCRIPT = """
@@ -162,10 +162,3 @@ def running(*, durable: bool = False) -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """One server for each worker."""
-    with running() as server:
-        yield server

@@ -9,30 +9,17 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from charimg import CharacterReference
-from charimg.stores import PostgresDatabase, PostgresMetadataRepository
 from charimg.stores.payload.wire import key_in
 
 from .payload import PayloadServer
-from .postgres import PostgresServer
-from .postgres import postgres_server as postgres_server
 from .s3 import BUCKET, S3Server
-from .s3 import rclone_server as rclone_server
 
-__all__ = [
-    "Bucket",
-    "PayloadRoom",
-    "PostgresRoom",
-    "payload_room",
-    "postgres_room",
-    "postgres_server",
-    "rclone_server",
-]
+__all__ = ["Bucket", "PayloadRoom", "PostgresRoom"]
 
 
 class PostgresRoom:
@@ -41,6 +28,19 @@ class PostgresRoom:
     def __init__(self, url: str, connection: Any) -> None:
         self.url = url
         self._connection = connection
+
+    @classmethod
+    @contextmanager
+    def opened(cls, url: str) -> Iterator[PostgresRoom]:
+        """Make the tables in an empty database."""
+        import psycopg
+
+        from charimg.stores import PostgresDatabase, PostgresMetadataRepository
+
+        with PostgresDatabase(url) as database:
+            PostgresMetadataRepository(database).list("nobody")
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield cls(url, connection)
 
     def empty(self) -> None:
         """Delete every row."""
@@ -52,18 +52,6 @@ class PostgresRoom:
         self._connection.execute(
             "UPDATE charimg.leases SET expires_ms = expires_ms - %s", (int(seconds * 1000),)
         )
-
-
-@pytest.fixture(scope="session")
-def postgres_room(postgres_server: PostgresServer) -> Iterator[PostgresRoom]:
-    """One for each worker."""
-    import psycopg
-
-    url = postgres_server.new_database()
-    with PostgresDatabase(url) as database:
-        PostgresMetadataRepository(database).list("nobody")
-    with psycopg.connect(url, autocommit=True) as connection:
-        yield PostgresRoom(url, connection)
 
 
 class Bucket:
@@ -127,20 +115,6 @@ class PayloadRoom:
         files = {path.name for path in self.server.files.glob("*")}
         named = {name for row in rows for name in row if name is not None}
         return {key_in(row[0]) for row in rows} | (files - named)
-
-
-@pytest.fixture(scope="session")
-def payload_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PayloadRoom]:
-    """One for each worker."""
-    work = tmp_path_factory.mktemp("payload-room")
-    server = PayloadServer(work)
-    try:
-        server.start()
-        room = PayloadRoom(server, work)
-        yield room
-        room.close()
-    finally:
-        server.kill()
 
 
 def _first_parts(directory: Path) -> set[str]:

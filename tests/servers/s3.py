@@ -271,17 +271,3 @@ def _make_bucket(server: S3Server) -> None:
     request = urllib.request.Request(url, method="PUT")
     with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
         assert answer.status == 200
-
-
-@pytest.fixture(scope="session")
-def rclone_server() -> Iterator[S3Server]:
-    """The quick server, which accepts a second ``If-None-Match: *``."""
-    with rclone() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def radosgw_server() -> Iterator[S3Server]:
-    """The strict server."""
-    with radosgw() as server:
-        yield server

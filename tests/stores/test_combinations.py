@@ -49,9 +49,7 @@ from charimg.stores import (
 from charimg.testing import Simulator
 
 from ..servers.payload import PayloadServer, mongo
-from ..servers.postgres import postgres_server as postgres_server
 from ..servers.s3 import S3Server, credentials
-from ..servers.s3 import rclone_server as rclone_server
 
 URL = "http://library.test"
 FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=30, stall=30, cancel_grace=0)

@@ -15,7 +15,6 @@ from charimg.errors import StorageError
 from charimg.stores.disk import DiskMediaStore
 from charimg.testing.conformance.media import make_upload
 
-from ..servers.patience import quick as quick
 from .disk_files import KEY, content_of, empty_sidecar, files_below, home_of, image_bytes
 
 pytestmark = pytest.mark.usefixtures("quick")

@@ -31,8 +31,6 @@ from charimg.testing import (
     run_contract,
 )
 
-from ..servers.patience import quick as quick
-
 pytestmark = pytest.mark.usefixtures("quick")
 
 

@@ -9,7 +9,6 @@ import pytest
 from charimg.stores import PostgresDatabase
 
 from ...servers.postgres import PostgresServer
-from ...servers.postgres import postgres_server as postgres_server
 
 
 @pytest.fixture

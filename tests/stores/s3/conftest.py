@@ -13,8 +13,6 @@ from charimg.stores.s3.bucket import Bucket
 
 from ...servers.proxy import Proxy, proxying
 from ...servers.s3 import BUCKET, S3Server, credentials
-from ...servers.s3 import radosgw_server as radosgw_server
-from ...servers.s3 import rclone_server as rclone_server
 
 SERVERS = ("rclone", "radosgw")
 

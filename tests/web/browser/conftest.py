@@ -12,7 +12,6 @@ import pytest
 from _pytest.runner import runtestprotocol
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from ...servers.patience import quick as quick
 from . import bench
 from .bench import Bench
 from .chromium import chromium, in_its_thread, shared_context
