@@ -20,7 +20,8 @@ from .signals import heed_ctrl_c
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "contract" / "character-library"
+HERE = Path(__file__).resolve().parent
+RECORDINGS = HERE.parents[1] / "shared" / "contract" / "character-library"
 """Exchanges recorded with the real server, where they lie beside the checkout."""
 
 pytest_plugins = ("tests.servers.fixtures",)
@@ -52,6 +53,13 @@ NOT_QUICK = (
 """What `make quick` does not even import: it needs more packages, a server or processes."""
 
 
+UNMEASURED = (
+    *("crash", "docs", "hostile", "machines", "race", "web/browser"),
+    *("_async/test_combinations.py", "_sync/test_combinations.py"),
+)
+"""What coverage would slow down by a third, and what runs no line that other tests do not run."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick", action="store_true", help="only what needs no server, browser or process"
@@ -78,6 +86,15 @@ def pytest_sessionstart() -> None:
     _leftovers.watch()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("_cov"):
+        return
+    unmeasured = [HERE / each for each in UNMEASURED]
+    for item in items:
+        if any(item.path.is_relative_to(each) for each in unmeasured):
+            item.add_marker("no_cover")
+
+
 def pytest_collection_finish() -> None:
     # What was collected stays to the end: no collection of garbage need go through it again.
     gc.collect()
@@ -101,7 +118,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_settings_from_outside(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if request.node.get_closest_marker("no_cover"):
+        # Nor are the processes that the test starts measured.
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     monkeypatch.delenv("CHARACTER_LIBRARY_API_URL", raising=False)
     for name in ("SITE_URL", "PAYLOAD_API_KEY"):
         monkeypatch.delenv(name, raising=False)

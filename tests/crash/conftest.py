@@ -13,7 +13,3 @@ from .laboratory import Laboratory, laboratory
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
     with laboratory(tmp_path_factory.mktemp("laboratory")) as lab:
         yield lab
-
-
-@pytest.fixture(autouse=True)
-def _nothing_waits_for_the_disk(quick: None) -> None: ...

@@ -19,7 +19,3 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Temporary:
     where = tmp_path / "temporary"
     where.mkdir()
     return Temporary(where, monkeypatch)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_waits_for_the_disk(quick: None) -> None: ...

@@ -5,6 +5,8 @@ A plugin, not a module to import from: a fixture that is imported is another one
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -17,7 +19,7 @@ from .postgres import PostgresServer
 from .postgres import running as running_postgres
 from .rooms import PayloadRoom, PostgresRoom
 from .s3 import S3Server, radosgw, rclone
-from .unflushed import unflushed
+from .unflushed import CONNECT, FSYNC, unflushed
 
 PAYLOAD_KINDS: dict[str, dict[str, Any]] = {
     "sqlite": {"database": "sqlite", "id_type": "integer"},
@@ -29,11 +31,17 @@ PAYLOAD_KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def quick() -> Iterator[None]:
-    """Nothing waits for the disk: no plug is pulled here."""
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk() -> Iterator[None]:
     with unflushed():
         yield
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the disk all the same."""
+    monkeypatch.setattr(sqlite3, "connect", CONNECT)
+    monkeypatch.setattr(os, "fsync", FSYNC)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["QuickConnection", "unflushed"]
+__all__ = ["CONNECT", "FSYNC", "QuickConnection", "unflushed"]
+
+CONNECT, FSYNC = sqlite3.connect, os.fsync
+"""Those that wait."""
 
 
 class QuickConnection(sqlite3.Connection):
@@ -25,14 +28,13 @@ class QuickConnection(sqlite3.Connection):
 @contextmanager
 def unflushed() -> Iterator[None]:
     """Let nothing in this process wait for the disk."""
-    connect, fsync = sqlite3.connect, os.fsync
 
     def quick(*args: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*args, **{"factory": QuickConnection, **options})
+        return CONNECT(*args, **{"factory": QuickConnection, **options})
 
     sqlite3.connect = quick  # type: ignore[assignment]
     os.fsync = lambda _: None
     try:
         yield
     finally:
-        sqlite3.connect, os.fsync = connect, fsync
+        sqlite3.connect, os.fsync = CONNECT, FSYNC

@@ -50,7 +50,7 @@ def test_nothing_is_opened_before_the_first_use(path: Path) -> None:
         assert path.is_file()
 
 
-def test_the_file_is_durable_and_waits(path: Path) -> None:
+def test_the_file_is_durable_and_waits(path: Path, flushed: None) -> None:
     with SqliteDatabase(path, busy_timeout=7.5) as database, database.reading() as connection:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         assert [_pragma(connection, name) for name in names] == ["wal", 2, 1, 7500]

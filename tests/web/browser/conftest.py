@@ -58,7 +58,7 @@ def pages(_running: tuple[Browser, BrowserContext], browser: Browser) -> Iterato
 
 
 @pytest.fixture
-def studio(tmp_path: Path, quick: None) -> Iterator[Studio]:
+def studio(tmp_path: Path) -> Iterator[Studio]:
     """A studio whose only character, Mara Voss, has no images yet."""
     with in_this_process(tmp_path / "studio") as studio:
         yield studio
