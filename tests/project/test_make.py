@@ -78,6 +78,7 @@ def run_suite(folder: Path, *options: str, **env: str) -> tuple[int, str]:
     for path in (ROOT / "tests").glob("*.py"):
         if not path.name.startswith("test_"):
             shutil.copy(path, tests)
+    shutil.copytree(ROOT / "tests/servers", tests / "servers", dirs_exist_ok=True)
     quiet = ["-q", "--import-mode=importlib", "-p", "no:randomly", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *quiet, *options, "tests"],

@@ -17,8 +17,6 @@ from charimg.testing.conformance.media import make_upload
 
 from .disk_files import KEY, content_of, empty_sidecar, files_below, home_of, image_bytes
 
-pytestmark = pytest.mark.usefixtures("quick")
-
 CONTENT = image_bytes(64, 64)
 # Everything that changes the disk. Path methods call these.
 CALLS = ("mkdir", "rename", "fsync", "unlink", "rmdir", "open")

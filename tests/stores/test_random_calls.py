@@ -31,8 +31,6 @@ from charimg.testing import (
     run_contract,
 )
 
-pytestmark = pytest.mark.usefixtures("quick")
-
 
 class TestMemoryMetadata(MetadataRepositoryMachine):
     def make(self) -> Any:
