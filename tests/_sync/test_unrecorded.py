@@ -130,6 +130,8 @@ def test_the_ledger_is_asked_for_keys_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_failed_reference_says_since_when_it_is_the_master() -> None:
     world, simulator = picky()
+    # So that no two moments are one.
+    simulator.switches.generation_seconds = 0.005
     failed = failed_reference(world, simulator, policy="keep-history")
     operation = (world.operations())[0]
     assert failed.created_at == operation.received_at
