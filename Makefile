@@ -13,6 +13,9 @@ PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 # The tests start thousands of short processes, which need not compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# One more than two cores have: the tests wait for servers and for processes of their own.
+WORKERS ?= 3
+
 .PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
@@ -72,16 +75,16 @@ demo: $(VENV)/.local
 	@$(BIN)/charimg demo
 
 quick: $(VENV)/.quick
-	@$(BIN)/python -m pytest -n 2 --quick $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --quick $(ARGS)
 
 test: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py --check
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= $(ARGS)
 	@$(BIN)/python tools/coverage_gate.py
 
 test-long: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 -m long $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m ruff format --check -q .
@@ -106,7 +109,7 @@ docs: $(VENV)/.docs
 	@echo "docs/_build/index.html"
 
 soak: $(VENV)/.dev
-	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n 2 \
+	@CHARIMG_SOAK=2000x50 CHARIMG_FUZZ=30 $(BIN)/python -m pytest -n $(WORKERS) \
 	  tests/machines tests/race tests/crash/test_faults.py tests/stores/*/test_*_random_calls.py \
 	  tests/web/test_openapi.py $(ARGS)
 

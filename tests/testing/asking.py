@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from charimg._http.defaults import usual_tls
 from charimg.testing import Simulator, serve
 
 WAYS = ["client", "async client", "server"]
@@ -41,6 +42,8 @@ def asking(simulator: Simulator, way: str = "client") -> Iterator[Ask]:
     else:
         with (
             serve(simulator) as server,
-            httpx.Client(base_url=server.url, timeout=30, trust_env=False) as client,
+            httpx.Client(
+                base_url=server.url, timeout=30, trust_env=False, verify=usual_tls()
+            ) as client,
         ):
             yield client.request

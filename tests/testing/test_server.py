@@ -13,13 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from charimg._http.defaults import usual_tls
 from charimg.errors import ConfigurationError
 from charimg.testing import Simulator, serve
 from charimg.testing.server import run
 
 
 def client_of(url: str) -> httpx.Client:
-    return httpx.Client(base_url=url, timeout=30, trust_env=False)
+    return httpx.Client(base_url=url, timeout=30, trust_env=False, verify=usual_tls())
 
 
 def gather(answer: httpx.Response, got: bytearray) -> None:

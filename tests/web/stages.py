@@ -31,6 +31,7 @@ from charimg import (
     RetryPolicy,
     Upload,
 )
+from charimg._http.defaults import usual_tls
 from charimg.stores import (
     AsyncMemoryCharacterDirectory,
     AsyncMemoryGenerationLedger,
@@ -69,7 +70,7 @@ class Stage:
         self.kind = kind
         self.is_async = kind in ("asgi", "fastapi")
         self.url = ""
-        self.client = httpx.Client()
+        self.client = httpx.Client(verify=usual_tls())
 
     def reset(self) -> None:
         """Begin a test."""

@@ -17,20 +17,13 @@ from .._library.errors import failure, refusal
 from .._library.requests import CallKind, LibraryAnswer, LibraryRequest, is_request_id
 from ..errors import CharacterLibraryError, ConfigurationError, ErrorCode
 from ..policies import Timeouts
+from .defaults import client_options
 from .quiet import quiet
 
 __all__ = ["ApiTransport", "AsyncApiTransport"]
 
 _MAX_BODY = 32 * 1024 * 1024
 """Cap in bytes on a JSON answer, counted after decompression."""
-
-_LIMITS = httpx.Limits(
-    max_connections=20,
-    max_keepalive_connections=10,
-    # Node closes idle connections after 5 s. A POST sent into that moment would break with an
-    # unknown outcome, so an idle connection is dropped well before.
-    keepalive_expiry=3.0,
-)
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -201,7 +194,7 @@ class ApiTransport:
     ) -> None:
         self._settings = _Settings.checked(base_url, headers, timeouts)
         self._owned = client is None
-        self._client = client if client is not None else httpx.Client(limits=_LIMITS)
+        self._client = client if client is not None else httpx.Client(**client_options())
 
     def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """Send one request, once, and read its answer whole.
@@ -242,7 +235,7 @@ class AsyncApiTransport:
     ) -> None:
         self._settings = _Settings.checked(base_url, headers, timeouts)
         self._owned = client is None
-        self._client = client if client is not None else httpx.AsyncClient(limits=_LIMITS)
+        self._client = client if client is not None else httpx.AsyncClient(**client_options())
 
     async def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """See `ApiTransport.send`."""

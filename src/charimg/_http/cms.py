@@ -27,18 +27,13 @@ from attrs import Factory, field, frozen
 
 from ..errors import ConfigurationError, StorageError
 from ..models import Upload
+from .defaults import client_options
 from .quiet import quiet
 
 __all__ = ["AsyncCmsTransport", "CmsAnswer", "CmsRequest", "CmsTransport"]
 
 _CHUNK = 64 * 1024
 _MAX_BODY = 64 * 1024 * 1024
-_LIMITS = httpx.Limits(
-    max_connections=20,
-    max_keepalive_connections=10,
-    # Node closes idle connections after 5 s; a write sent into that moment would break.
-    keepalive_expiry=3.0,
-)
 
 
 def _boundary() -> str:
@@ -204,7 +199,7 @@ class CmsTransport:
     def __init__(self, *, timeout: float, client: httpx.Client | None = None) -> None:
         self._timeout = httpx.Timeout(timeout)
         self._owned = client is None
-        self._client = client if client is not None else httpx.Client(limits=_LIMITS)
+        self._client = client if client is not None else httpx.Client(**client_options())
 
     def send(self, request: CmsRequest, headers: dict[str, str]) -> CmsAnswer:
         """Send one request, and read its answer whole.
@@ -273,7 +268,7 @@ class AsyncCmsTransport:
     def __init__(self, *, timeout: float, client: httpx.AsyncClient | None = None) -> None:
         self._timeout = httpx.Timeout(timeout)
         self._owned = client is None
-        self._client = client if client is not None else httpx.AsyncClient(limits=_LIMITS)
+        self._client = client if client is not None else httpx.AsyncClient(**client_options())
 
     async def send(self, request: CmsRequest, headers: dict[str, str]) -> CmsAnswer:
         """See `CmsTransport.send`."""

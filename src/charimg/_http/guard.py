@@ -9,7 +9,6 @@ their own, so nobody without it finds them there.
 
 from __future__ import annotations
 
-import functools
 import ssl
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -25,6 +24,7 @@ import httpx
 from .._ingest.addresses import fits
 from .._ingest.origins import address_refused
 from .deadline import left
+from .defaults import usual_tls
 from .resolve import Resolver
 from .timed import AsyncTimedBackend, TimedBackend
 
@@ -55,12 +55,6 @@ _TWINS: dict[type[Exception], type[httpx.RequestError]] = {
 """httpcore's exceptions as httpx's, which are translated to ours in one place."""
 
 
-@functools.cache
-def _usual_tls() -> ssl.SSLContext:
-    """Read the certificates, once: that takes longer than many a download."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
 def guarded_clients(
     *,
     connections: int,
@@ -76,7 +70,7 @@ def guarded_clients(
         ssl_context: TLS settings instead of the usual ones.
         network: What connects to a checked address, instead of sockets.
     """
-    context = ssl_context or _usual_tls()
+    context = ssl_context or usual_tls(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
     sockets: httpcore.NetworkBackend = httpcore.SyncBackend()
     dials = TimedBackend(sockets if network is None else network)
@@ -99,7 +93,7 @@ def async_guarded_clients(
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
     """The async twin of `guarded_clients`."""
-    context = ssl_context or _usual_tls()
+    context = ssl_context or usual_tls(trust_env=False)
     resolver = Resolver(lookups=2 * connections)
     sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
     dials = AsyncTimedBackend(sockets if network is None else network)

@@ -38,6 +38,7 @@ from charimg import (
     Upload,
 )
 from charimg._assembly.embedded import EmbeddedStores, async_embedded, embedded
+from charimg._http.defaults import usual_tls
 from charimg.testing import SimulatedResponse, Simulator, serve
 from charimg.testing.server import _application as simulated
 from charimg.testing.simulator.drawing import Drawing, draw
@@ -218,7 +219,7 @@ def in_this_process(directory: Path, **options: Any) -> Iterator[Studio]:
     try:
         with (
             answering(both, theirs, ours, lifespan="on"),
-            httpx.Client(timeout=60, trust_env=False) as client,
+            httpx.Client(timeout=60, trust_env=False, verify=usual_tls()) as client,
         ):
             studio = Studio(url=url_of(ours), simulator=library, stores=stores, client=client)
             studio.add_character(MARA, "Mara Voss")
@@ -254,7 +255,10 @@ async def _service(directory: Path, url: str) -> AsyncIterator[AsyncCharacterIma
 @contextmanager
 def on_command(directory: Path) -> Iterator[Studio]:
     """Serve the page with ``charimg serve``."""
-    with serve(Library()) as library, httpx.Client(timeout=60, trust_env=False) as client:
+    with (
+        serve(Library()) as library,
+        httpx.Client(timeout=60, trust_env=False, verify=usual_tls()) as client,
+    ):
         simulator = library.simulator
         assert isinstance(simulator, Library)
         stores = embedded(directory)
