@@ -36,7 +36,7 @@ collect_ignore = (
 )
 
 NOT_QUICK = (
-    *("crash", "docs", "hostile", "machines", "race"),
+    *("crash", "docs", "machines", "race"),
     *("stores/payload", "stores/postgres", "stores/s3", "stores/test_combinations.py"),
     *("_async/test_combinations.py", "_sync/test_combinations.py", "test_baml.py"),
     *(f"bulk/test_{each}.py" for each in ("dask", "dask_killed", "ends", "migrate", "processes")),
@@ -54,7 +54,7 @@ NOT_QUICK = (
 
 
 UNMEASURED = (
-    *("crash", "docs", "hostile", "machines", "race"),
+    *("crash", "docs", "machines", "race"),
     *("_async/test_combinations.py", "_sync/test_combinations.py"),
 )
 """What coverage would slow down by a third, and what runs no line that other tests do not run."""
