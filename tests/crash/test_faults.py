@@ -1,7 +1,7 @@
 """Every I/O call fails once (files, SQLite, HTTP): the error is ours, and recovery mends.
 
 The long series lets every call of the works below fail; the kinds take turns over the calls to
-files and SQLite. ``make test`` takes every fourth call, beginning elsewhere in each work. Under
+files and SQLite. ``make test`` takes every seventh call, beginning elsewhere in each work. Under
 ``CHARIMG_SOAK`` every call of every work fails in every way that it can.
 """
 
@@ -29,7 +29,7 @@ FAULTED = (
     "recover what was half stored",
 )
 
-EVERY = [1] if SOAK else [4, pytest.param(1, marks=pytest.mark.long)]
+EVERY = [1] if SOAK else [7, pytest.param(1, marks=pytest.mark.long)]
 """No multiple of the number of kinds."""
 
 REFUSED = Bounds(reference_posts=2, reference_deletes=2)

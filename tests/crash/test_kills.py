@@ -1,6 +1,6 @@
 """A real process is killed with SIGKILL at every step, and two recoveries follow.
 
-The long series kills at every point of every work. ``make test`` takes every third one, beginning
+The long series kills at every point of every work. ``make test`` takes every seventh one, beginning
 elsewhere in each work.
 """
 
@@ -26,7 +26,7 @@ ADOPTED = {
 """Works, and what they post."""
 
 
-@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", WORKS)
 def test_nothing_is_lost_wherever_the_process_is_killed(
     lab: Laboratory, name: str, every: int, figure: Figure, add_up: AddUp

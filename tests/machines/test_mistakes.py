@@ -87,6 +87,7 @@ The one without ``received`` is not among them: this Library forgets nothing, so
 """
 
 
+@pytest.mark.long
 def test_every_mistake_is_noticed(figure: Figure) -> None:
     needed = {}
     for name, mistake in MISTAKES.items():

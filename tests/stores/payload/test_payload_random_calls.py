@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from charimg.stores import (
     AsyncPayloadMediaStore,
     AsyncPayloadMetadataRepository,
@@ -25,6 +27,7 @@ class TestMedia(_Files, MediaStoreMachine):
     store = PayloadMediaStore
 
 
+@pytest.mark.long
 class TestMediaInMongoOnAsyncio(TestMedia):
     kind = "mongo"
     backend = "asyncio"
@@ -38,6 +41,7 @@ class TestMetadata(_Records, MetadataRepositoryMachine):
     store = PayloadMetadataRepository
 
 
+@pytest.mark.long
 class TestMetadataInMongoOnTrio(_Records, MetadataRepositoryMachine):
     examples = EXAMPLES
     kind = "mongo"

@@ -170,6 +170,7 @@ def crowd(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
             process.communicate()
 
 
+@pytest.mark.long
 def test_eight_processes_share_two_characters_and_some_are_killed(
     crowd: Crowd, postgres_server: PostgresServer, figure: Figure
 ) -> None:

@@ -172,6 +172,7 @@ anyio.run(run, backend=sys.argv[3])
 """
 
 
+@pytest.mark.long
 def test_50_short_processes_end_well(rclone_server: S3Server, prefix: str) -> None:
     """obstore's own async calls abort the interpreter at its end, now and then."""
     codes = []
