@@ -154,6 +154,8 @@ class _Exchanging:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = {item.nodeid: item for item in session.items}
+        # The suite has frozen what was collected.
+        gc.unfreeze()
         gc.collect()
         for each in gc.get_objects():
             if type(each) is FunctionType:
