@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from .._library.values import (
     JobPage,
     LibraryCharacter,
     LibraryMedia,
+    LibraryMediaPage,
     PortfolioAnswer,
     ReferenceDeletion,
     ReferenceState,
@@ -113,6 +115,14 @@ class AsyncCharacterLibrary:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
+
+    @property
+    def server_time(self) -> datetime | None:
+        """What the server's clock says, by its last answer: some seconds behind, never ahead.
+
+        ``None`` before any answer told it. The names of the server's files carry its time.
+        """
+        return self._calls.server_time
 
     @property
     def base_url(self) -> str:
@@ -431,6 +441,23 @@ class AsyncCharacterLibrary:
         """
         request = requests.list_images(db_id, category, include_urls, min_quality)
         return await self._calls.call(request, answers.gallery)
+
+    async def list_media(
+        self, filename: str, *, limit: int = 50, page: int = 1
+    ) -> LibraryMediaPage:
+        """List the media documents whose file names contain a text, newest first.
+
+        Images that no gallery shows are here, too: those that another one has overwritten, and
+        those that the server lost after they were drawn (contract page, second part).
+
+        Args:
+            filename: A part of the name, e.g. ``<db id>_scene_``.
+            limit: Documents per page.
+            page: The page, from 1.
+        """
+        return await self._calls.call(
+            requests.list_media(filename, limit, page), answers.media_page
+        )
 
     async def get_media(self, media_id: str) -> LibraryMedia:
         """Read a media document: it has the true URL of a job's image."""
