@@ -7,12 +7,12 @@ only when it can be nobody else's: see `charimg._claims`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Mapping
 
 from attrs import frozen
 
 from .._claims import Claim, Drawing, given
-from .._library.filenames import file_name
+from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage
 from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
@@ -64,61 +64,66 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
     ledger = await _read(parts, op)
     if op.kind == OperationKind.PORTFOLIO:
         return await _find_set(parts, op, ledger)
-    images = await _images(parts, op, ledger)
-    own = given(ledger.claims, [drawing for drawing, _ in images]).get(op.id)
-    for drawing, url in images:
-        if drawing.id == own:
-            return Found(media_id=own, url=url)
-    return None
-
-
-async def _images(
-    parts: AsyncParts, op: Operation, ledger: _Ledger
-) -> list[tuple[Drawing, str | None]]:
-    """Return what lies on the Library of the operation's kind that no operation has."""
-    library, db_id = parts.library, op.library_db_id or ""
-    moods: dict[str, str] = {}
-    shown: list[tuple[str, str | None]]
     if op.kind == OperationKind.REFERENCE:
-        state = await library.get_reference_image(db_id)
-        shown = [] if state.media_id is None else [(state.media_id, state.url)]
-    else:
-        gallery = await library.list_images(db_id, category="scene")
-        shown = [(image.image_id, image.url) for image in gallery.scenes]
-        for image in gallery.scenes:
-            if image.tags is not None:
-                moods[image.image_id] = ",".join(image.tags.split(",")[2:])
-    found: list[tuple[Drawing, str | None]] = []
-    part = "initial" if op.kind == OperationKind.REFERENCE else "scene"
+        return await _find_reference(parts, op, ledger)
+    gallery = await parts.library.list_images(op.library_db_id or "", category="scene")
+    shown = {image.image_id: image.url for image in gallery.scenes}
+    tags = {image.image_id: image.tags for image in gallery.scenes}
+    return await _find_image(parts, op, ledger, shown, tags)
+
+
+async def _find_reference(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found | None:
+    state = await parts.library.get_reference_image(op.library_db_id or "")
+    shown = {} if state.media_id is None else {state.media_id: state.url}
+    found = await _find_image(parts, op, ledger, shown, {})
+    # What is brought in is the master from then on; another one is not made that unasked.
+    return found if found is not None and found.media_id in shown else None
+
+
+async def _find_image(
+    parts: AsyncParts,
+    op: Operation,
+    ledger: _Ledger,
+    shown: Mapping[str, str | None],
+    tags: Mapping[str, str | None],
+) -> Found | None:
+    """Look through all images of the kind; the gallery shows some of them, and tells more."""
+    kind = "initial" if op.kind == OperationKind.REFERENCE else "scene"
     try:
-        documents = [each async for each in _documents(parts, f"{db_id}_{part}_")]
+        images = await _documents(parts, f"{op.library_db_id}_{kind}_")
     except CharacterLibraryError as error:
         if error.status_code not in _CLOSED:
             raise
-        # What the gallery shows is not all: of two that were drawn at once it has one.
-        documents = shown if len(ledger.open) == 1 else []
-    for media_id, url in documents:
-        name = file_name(url)
-        plain = (url or "").rpartition("/")[2]
-        if media_id in ledger.media or (plain and plain in ledger.names):
-            continue
-        drawing = Drawing(
-            id=media_id,
-            moment=None if name is None else name.moment,
-            scene_type=None if name is None else name.scene_type,
-            mood=moods.get(media_id),
-        )
-        found.append((drawing, url))
-    return found
+        # Of two that were drawn at once the gallery has one.
+        images = shown if len(ledger.open) == 1 else {}
+    new = {
+        media_id: url
+        for media_id, url in images.items()
+        if media_id not in ledger.media and last_part(url) not in ledger.names
+    }
+    drawings = [_drawing(media_id, url, tags.get(media_id)) for media_id, url in new.items()]
+    own = given(ledger.claims, drawings).get(op.id)
+    return None if own is None else Found(media_id=own, url=new[own])
 
 
-async def _documents(parts: AsyncParts, part: str) -> AsyncIterator[tuple[str, str | None]]:
-    number, more, seen = 1, True, 0
-    while more and seen < _MOST:
+def _drawing(media_id: str, url: str | None, tags: str | None) -> Drawing:
+    name = file_name(url)
+    return Drawing(
+        id=media_id,
+        moment=None if name is None else name.moment,
+        scene_type=None if name is None else name.scene_type,
+        mood=None if tags is None else ",".join(tags.split(",")[2:]),
+    )
+
+
+async def _documents(parts: AsyncParts, part: str) -> Mapping[str, str | None]:
+    found: dict[str, str | None] = {}
+    number, more = 1, True
+    while more and len(found) < _MOST:
         page = await parts.library.list_media(part, limit=_PAGE, page=number)
-        for each in page.media:
-            yield each.id, each.url
-        number, more, seen = number + 1, page.has_next, seen + len(page.media)
+        found |= {each.id: each.url for each in page.media}
+        number, more = number + 1, page.has_next
+    return found
 
 
 async def _find_set(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found | None:
@@ -152,13 +157,13 @@ async def _new_core(parts: AsyncParts, op: Operation, ledger: _Ledger) -> tuple[
 
 
 async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
-    operations = [each async for each in _operations(parts, op.character_id)]
+    operations = await _operations(parts, op.character_id)
     others = [each for each in operations if each.id != op.id]
     items = [item for each in others for item in each.items]
     rivals = [each for each in operations if each.kind == op.kind and _may_have_drawn(each)]
     return _Ledger(
         media=frozenset(item.external_id for item in items if item.external_id),
-        names=frozenset(_names(item.source_url for item in items)),
+        names=frozenset(filter(None, (last_part(item.source_url) for item in items))),
         jobs=frozenset(each.job_id for each in others if each.job_id is not None),
         claims=tuple(map(_claim, rivals)),
         open=frozenset(each.id for each in rivals if each.state in _OPEN),
@@ -166,19 +171,15 @@ async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
     )
 
 
-def _names(urls: Iterable[str | None]) -> Iterable[str]:
-    return filter(None, ((url or "").partition("?")[0].rpartition("/")[2] for url in urls))
-
-
-async def _operations(parts: AsyncParts, character_id: str) -> AsyncIterator[Operation]:
+async def _operations(parts: AsyncParts, character_id: str) -> list[Operation]:
+    found: list[Operation] = []
     cursor: str | None = None
     while True:
         page = await parts.ledger.list(character_id, limit=_PAGE, cursor=cursor)
-        for each in page.operations:
-            yield each
+        found += page.operations
         cursor = page.next_cursor
         if cursor is None:
-            return
+            return found
 
 
 def _may_have_drawn(op: Operation) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-__all__ = ["FileName", "file_name"]
+__all__ = ["FileName", "file_name", "last_part"]
 
 _NAME = re.compile(
     r"(?P<db_id>[0-9a-f]{24})_(?P<kind>initial|scene)(?:_(?P<type>\w+?))?_(?P<ms>\d{12,14})"
@@ -38,9 +38,14 @@ class FileName:
     moment: datetime
 
 
+def last_part(url: str | None) -> str:
+    """Return the name of the file that a URL leads to; empty when there is none."""
+    return (url or "").partition("?")[0].rpartition("/")[2]
+
+
 def file_name(name: str | None) -> FileName | None:
     """Read a file's name, or the last part of its URL; ``None`` when it is of no known form."""
-    found = _NAME.fullmatch((name or "").partition("?")[0].rpartition("/")[2])
+    found = _NAME.fullmatch(last_part(name))
     if found is None or (found["type"] is None) != (found["kind"].lower() == "initial"):
         return None
     return FileName(
