@@ -2,7 +2,7 @@
 
 A request whose answer was lost may be drawn at once, much later, or never; an older one may end
 after a newer one, and other clients of the server draw, too. What is new is therefore taken over
-only when it can be nobody else's: see `charimg._claims`.
+only when it can be nobody else's: see `charimg._library.claims`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from .._claims import Claim, Drawing, given
+from .._library.claims import Claim, Drawing, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage
 from ..errors import CharacterLibraryError

@@ -119,10 +119,7 @@ class CharacterLibrary:
 
     @property
     def server_time(self) -> datetime | None:
-        """What the server's clock says, by its last answer: some seconds behind, never ahead.
-
-        ``None`` before any answer told it. The names of the server's files carry its time.
-        """
+        """What the server's clock says, by its last answer: a little behind, never ahead."""
         return self._calls.server_time
 
     @property
@@ -289,11 +286,7 @@ class CharacterLibrary:
         return self._calls.call(request, answers.portfolio)
 
     def get_job(self, job_id: str) -> Job:
-        """Poll a job once.
-
-        Raises:
-            JobError: ``NOT_FOUND`` for an unknown job.
-        """
+        """Poll a job once; one that is unknown is a `JobError`, ``NOT_FOUND``."""
         return self._calls.call(requests.get_job(job_id), answers.job)
 
     def list_jobs(
@@ -444,17 +437,12 @@ class CharacterLibrary:
         return self._calls.call(request, answers.gallery)
 
     def list_media(self, filename: str, *, limit: int = 50, page: int = 1) -> LibraryMediaPage:
-        """List the media documents whose file names contain a text, newest first.
+        """List media documents, newest first, by a part of the files' names (``<db id>_scene_``).
 
-        Images that no gallery shows are here, too: those that another one has overwritten, and
-        those that the server lost after they were drawn (contract page, second part).
-
-        Args:
-            filename: A part of the name, e.g. ``<db id>_scene_``.
-            limit: Documents per page.
-            page: The page, from 1.
+        There are ``limit`` on a page, pages count from 1. Images that no gallery shows are here.
         """
-        return self._calls.call(requests.list_media(filename, limit, page), answers.media_page)
+        request = requests.list_media(filename, limit, page)
+        return self._calls.call(request, answers.media_page)
 
     def get_media(self, media_id: str) -> LibraryMedia:
         """Read a media document: it has the true URL of a job's image."""

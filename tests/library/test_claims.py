@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
+import pytest
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 
-from charimg._claims import Claim, Drawing, could_be, given
+from charimg._library.claims import Claim, Drawing, could_be, given
+from charimg._library.clock import ServerClock
 from charimg._library.filenames import FileName, file_name
 
 BEGIN = datetime(2026, 11, 29, 20, 31, tzinfo=UTC)
@@ -90,6 +92,21 @@ def test_it_is_what_all_explanations_have_in_common(
     ]
     sure = set.intersection(*explanations) if explanations else set()
     assert given(claims, drawings) == dict(sure)
+
+
+def test_the_servers_clock_is_never_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    clock = ServerClock()
+    assert clock.now() is None
+    for nonsense in (None, "", "yesterday"):
+        clock.note(nonsense)
+        assert clock.now() is None
+    clock.note("Sun, 29 Nov 2026 20:31:41 GMT")
+    now += 2.3456
+    assert clock.now() == datetime(2026, 11, 29, 20, 31, 43, 345000, UTC)
+    clock.note("nonsense")
+    assert clock.now() == datetime(2026, 11, 29, 20, 31, 43, 345000, UTC)
 
 
 def test_names_of_files_tell_kind_type_and_moment() -> None:
