@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ._library.values import JobPage as JobPage
     from ._library.values import LibraryCharacter as LibraryCharacter
     from ._library.values import LibraryMedia as LibraryMedia
+    from ._library.values import LibraryMediaPage as LibraryMediaPage
     from ._library.values import PortfolioAnswer as PortfolioAnswer
     from ._library.values import PortfolioFailure as PortfolioFailure
     from ._library.values import PortfolioImage as PortfolioImage
@@ -150,6 +151,7 @@ _NAMES = {
         "JobPage",
         "LibraryCharacter",
         "LibraryMedia",
+        "LibraryMediaPage",
         "PortfolioAnswer",
         "PortfolioFailure",
         "PortfolioImage",
@@ -333,6 +335,7 @@ __all__ = [
     "LeaseLost",
     "LibraryCharacter",
     "LibraryMedia",
+    "LibraryMediaPage",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
     "Media",

@@ -142,6 +142,8 @@ class Operation:
         remote_delete: What became of its remote DELETE.
         error: Why it failed.
         posted_at: When the generation request was about to be sent.
+        posted_on_server: The same by the Character Library's clock, as far as it was known: at most
+            some seconds early, never late.
         received_at: When its answer was there.
         created_at: When it started.
         updated_at: When it was last written.
@@ -163,6 +165,7 @@ class Operation:
     remote_delete: str = RemoteDelete.NOT_DUE
     error: str | None = None
     posted_at: datetime | None = None
+    posted_on_server: datetime | None = None
     received_at: datetime | None = None
     created_at: datetime = field(factory=utcnow)
     updated_at: datetime = field(factory=utcnow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -20,6 +21,9 @@ JOB = f"/prefix/api/v1/jobs/{JOB_ID}/status"
 
 
 FAST = RetryPolicy(attempts=3, wait_initial=0, wait_max=0, wait_jitter=0)
+
+
+LIKE = "%5Bfilename%5D%5Blike%5D"
 
 
 SECRET = "s3cr3t-k3y"
@@ -166,6 +170,38 @@ READS: dict[str, tuple[Call, str, Any, Callable[[Any], object], object]] = {
         {"id": MEDIA_ID, "url": "/media/b.png"},
         lambda value: (value.id, value.url),
         (MEDIA_ID, "https://library.test/media/b.png"),
+    ),
+    "list_media": (
+        lambda library: library.list_media("x", limit=2),
+        f"GET /prefix/api/media?where{LIKE}=x&sort=-createdAt&limit=2&page=1&depth=0",
+        {
+            "docs": [
+                {
+                    "id": MEDIA_ID,
+                    "url": "/media/b.png",
+                    "createdAt": "2026-11-29T20:31:44.575Z",
+                    "dinoProcessingStatus": "error",
+                }
+            ],
+            "totalDocs": 3,
+            "totalPages": 2,
+            "hasNextPage": True,
+        },
+        lambda value: (
+            [(each.id, each.url, each.created_at, each.processing) for each in value.media],
+            (value.total, value.page, value.pages, value.has_next),
+        ),
+        (
+            [
+                (
+                    MEDIA_ID,
+                    "https://library.test/media/b.png",
+                    datetime(2026, 11, 29, 20, 31, 44, 575000, UTC),
+                    "error",
+                )
+            ],
+            (3, 1, 2, True),
+        ),
     ),
 }
 

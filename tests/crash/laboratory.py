@@ -166,6 +166,7 @@ class Laboratory:
             character.core.clear()
             character.scenes.clear()
         self._simulator._state.jobs.clear()
+        self._simulator.switches.media_closed = True
 
     def _prepare(self, name: str) -> _World:
         work = WORKS[name]

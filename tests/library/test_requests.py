@@ -148,6 +148,12 @@ def scene(context: str = "a bar", **options: Any) -> LibraryRequest:
             None,
         ),
         (requests.get_media(MEDIA_ID), f"GET /api/media/{MEDIA_ID}", CallKind.READ, None),
+        (
+            requests.list_media("x", 5, 2),
+            "GET /api/media?where%5Bfilename%5D%5Blike%5D=x&sort=-createdAt&limit=5&page=2&depth=0",
+            CallKind.READ,
+            None,
+        ),
     ],
 )
 def test_requests(request_: LibraryRequest, line: str, kind: CallKind, body: Any) -> None:
@@ -179,6 +185,8 @@ MANY: list[Callable[[], LibraryRequest]] = [
     lambda: requests.list_jobs("lena", None, 1, 1),
     lambda: requests.list_images("lena", None, True, None),
     lambda: requests.get_media("media"),
+    lambda: requests.list_media(" ", 1, 1),
+    lambda: requests.list_media("x", 0, 1),
     lambda: requests.create_character(" ", None, None),
     lambda: requests.create_character("Lena", " ", None),
     lambda: requests.create_character("Lena", None, {"name": "Bo"}),

@@ -7,6 +7,8 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
@@ -361,6 +363,25 @@ def file_seconds(world: World) -> None:
     assert world.get().status_code == 200
 
 
+def media_closed(world: World) -> None:
+    media_id = world.simulator.set_reference(world.db_id)
+    path = f"/api/media?where[filename][like]={world.db_id}_initial"
+    assert [each["id"] for each in world.get(path).json()["docs"]] == [media_id]
+    world.switches.media_closed = True
+    assert world.get(path).status_code == 403
+
+
+def clock_offset(world: World) -> None:
+    world.switches.clock_offset = -3600
+    told = parsedate_to_datetime(world.get().headers["date"])
+    assert 3500 < (datetime.now(UTC) - told).total_seconds() < 3700
+    media_id = world.simulator.set_reference(world.db_id)
+    document = world.get(f"/api/media/{media_id}").json()
+    drawn = datetime.fromisoformat(document["createdAt"])
+    assert drawn - told < timedelta(seconds=60)
+    assert f"_{round(drawn.timestamp() * 1000)}." in document["filename"]
+
+
 PROOFS: dict[str, Callable[[World], None]] = {
     proof.__name__: proof
     for proof in (
@@ -394,11 +415,13 @@ PROOFS: dict[str, Callable[[World], None]] = {
         gallery_lacks,
         gallery_errors_after,
         media_errors,
+        media_closed,
         misnamed_files,
         file_errors,
         truncated_files,
         html_files,
         file_seconds,
+        clock_offset,
     )
 }
 

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -13,6 +14,7 @@ from stamina import AsyncRetryingCaller
 
 from .._http.api import AsyncApiTransport
 from .._library.answers import Exchange
+from .._library.clock import ServerClock
 from .._library.requests import LibraryRequest, is_request_id
 from .._library.retry import RetryDecision
 from ..errors import CharacterLibraryError, ConfigurationError
@@ -60,6 +62,7 @@ class AsyncCalls:
         self._transport = AsyncApiTransport(
             base_url, headers=headers, timeouts=timeouts, client=client
         )
+        self._clock = ServerClock()
 
     async def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
         """Send a request as often as its kind allows, and read the answer."""
@@ -111,6 +114,11 @@ class AsyncCalls:
         )
         return await caller(decision, attempt)
 
+    @property
+    def server_time(self) -> datetime | None:
+        """What the server's clock says, never ahead of it; ``None`` before any answer told it."""
+        return self._clock.now()
+
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         await self._transport.aclose()
@@ -124,6 +132,7 @@ class AsyncCalls:
         told["request_id"] = request_id
         try:
             answer = await self._transport.send(request, request_id=request_id)
+            self._clock.note(answer.headers.get("date"))
             told["status"] = answer.status
             exchange = Exchange.of(request, answer, request_id, self._base_url)
             told["request_id"] = exchange.request_id

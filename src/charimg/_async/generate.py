@@ -74,7 +74,7 @@ async def generate_reference(
     if previous is not None:
         await delete_remote_reference(run)
     await run.renew()
-    await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    await _posting(run, baseline=baseline)
     answer = None
     try:
         with run.stage(Stage.GENERATION):
@@ -90,7 +90,7 @@ async def generate_reference(
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))
         await delete_remote_reference(run)
         await run.renew()
-        await run.write(posted_at=utcnow())
+        await _posting(run)
         try:
             with run.stage(Stage.GENERATION):
                 answer = await library.generate_initial_image(db_id, run.op.prompt)
@@ -131,7 +131,7 @@ async def generate_scene(
     gallery = await library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     await run.renew()
-    await run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    await _posting(run, baseline=baseline)
     try:
         with run.stage(Stage.GENERATION):
             answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
@@ -142,6 +142,16 @@ async def generate_scene(
     result = await single(run, character, kind=ImageKind.SCENE)
     await run.write(state=OperationState.DONE)
     return result
+
+
+async def _posting(run: AsyncRun, **changes: Any) -> None:
+    """Write down that the request which costs money is about to be sent."""
+    await run.write(
+        state=OperationState.POSTING,
+        posted_at=utcnow(),
+        posted_on_server=run.parts.library.server_time,
+        **changes,
+    )
 
 
 async def received(run: AsyncRun, *, url: str | None, media_id: str | None) -> None:
@@ -203,9 +213,7 @@ async def generate_portfolio(
     )
     prompt = "" if reference is None else reference.prompt
     await run.renew()
-    await run.write(
-        state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt
-    )
+    await _posting(run, baseline=baseline, prompt=prompt)
     with run.stage(Stage.GENERATION):
         await _draw_set(run, db_id, options)
     ingested = await ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)

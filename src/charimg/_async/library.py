@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,7 @@ from .._library.values import (
     JobPage,
     LibraryCharacter,
     LibraryMedia,
+    LibraryMediaPage,
     PortfolioAnswer,
     ReferenceDeletion,
     ReferenceState,
@@ -113,6 +115,11 @@ class AsyncCharacterLibrary:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._base_url!r})"
+
+    @property
+    def server_time(self) -> datetime | None:
+        """What the server's clock says, by its last answer: a little behind, never ahead."""
+        return self._calls.server_time
 
     @property
     def base_url(self) -> str:
@@ -278,11 +285,7 @@ class AsyncCharacterLibrary:
         return await self._calls.call(request, answers.portfolio)
 
     async def get_job(self, job_id: str) -> Job:
-        """Poll a job once.
-
-        Raises:
-            JobError: ``NOT_FOUND`` for an unknown job.
-        """
+        """Poll a job once; one that is unknown is a `JobError`, ``NOT_FOUND``."""
         return await self._calls.call(requests.get_job(job_id), answers.job)
 
     async def list_jobs(
@@ -431,6 +434,16 @@ class AsyncCharacterLibrary:
         """
         request = requests.list_images(db_id, category, include_urls, min_quality)
         return await self._calls.call(request, answers.gallery)
+
+    async def list_media(
+        self, filename: str, *, limit: int = 50, page: int = 1
+    ) -> LibraryMediaPage:
+        """List media documents, newest first, by a part of the files' names (``<db id>_scene_``).
+
+        There are ``limit`` on a page, pages count from 1. Images that no gallery shows are here.
+        """
+        request = requests.list_media(filename, limit, page)
+        return await self._calls.call(request, answers.media_page)
 
     async def get_media(self, media_id: str) -> LibraryMedia:
         """Read a media document: it has the true URL of a job's image."""

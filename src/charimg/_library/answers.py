@@ -26,6 +26,7 @@ from .values import (
     JobPage,
     LibraryCharacter,
     LibraryMedia,
+    LibraryMediaPage,
     PortfolioAnswer,
     PortfolioFailure,
     PortfolioImage,
@@ -287,7 +288,22 @@ def gallery(exchange: Exchange) -> Gallery:
 
 def media(exchange: Exchange) -> LibraryMedia:
     """A media document."""
-    found = exchange.read(wire.MediaWire)
+    return _media(exchange, exchange.read(wire.MediaWire))
+
+
+def media_page(exchange: Exchange) -> LibraryMediaPage:
+    """A page of media documents."""
+    found = exchange.read(wire.MediaPageWire)
+    return LibraryMediaPage(
+        media=tuple(_media(exchange, each) for each in found.docs),
+        total=found.totalDocs,
+        page=found.page,
+        pages=found.totalPages,
+        has_next=found.hasNextPage,
+    )
+
+
+def _media(exchange: Exchange, found: wire.MediaWire) -> LibraryMedia:
     return LibraryMedia(
         id=found.id,
         url=exchange.url(found.url),
@@ -296,6 +312,8 @@ def media(exchange: Exchange) -> LibraryMedia:
         size=found.filesize,
         width=found.width,
         height=found.height,
+        created_at=found.createdAt,
+        processing=_text(found.dinoProcessingStatus),
     )
 
 
@@ -368,6 +386,7 @@ def _gallery_image(exchange: Exchange, category: str, found: wire.GalleryImageWi
         quality_score=found.qualityScore,
         consistency_score=found.consistencyScore,
         shot=_shot(found.referenceShot),
+        tags=found.tags if isinstance(found.tags, str) else None,
     )
 
 

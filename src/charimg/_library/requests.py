@@ -149,7 +149,7 @@ def find_characters(
     name: str | None, character_id: str | None, limit: int, page: int
 ) -> LibraryRequest:
     """``GET /api/v1/characters``, or with a filter Payload's own ``GET /api/characters``."""
-    query = [("limit", str(_count(limit, "limit"))), ("page", str(_count(page, "page")))]
+    query = _paging(limit, page)
     if name is not None:
         query.append(("where[name][equals]", name))
     if character_id is not None:
@@ -273,7 +273,7 @@ def list_jobs(
     character_id: str | None, status: str | None, limit: int, page: int
 ) -> LibraryRequest:
     """``GET /api/v1/jobs``."""
-    query = [("limit", str(_count(limit, "limit"))), ("page", str(_count(page, "page")))]
+    query = _paging(limit, page)
     if character_id is not None:
         query.append(("characterId", ids.check_object_id(character_id)))
     if status is not None:
@@ -358,3 +358,23 @@ def get_media(media_id: str) -> LibraryRequest:
         path=f"/api/media/{ids.check_media_id(media_id)}",
         action=f"Reading media {media_id}",
     )
+
+
+def list_media(filename: str, limit: int, page: int) -> LibraryRequest:
+    """``GET /api/media``, newest first: those with the text in their file's name."""
+    part = ids.check_text(filename, "part of a file name")
+    return LibraryRequest(
+        method="GET",
+        path="/api/media",
+        action="Listing media",
+        query=(
+            ("where[filename][like]", part),
+            ("sort", "-createdAt"),
+            *_paging(limit, page),
+            ("depth", "0"),
+        ),
+    )
+
+
+def _paging(limit: int, page: int) -> list[tuple[str, str]]:
+    return [("limit", str(_count(limit, "limit"))), ("page", str(_count(page, "page")))]

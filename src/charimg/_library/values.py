@@ -25,6 +25,7 @@ __all__ = [
     "JobPage",
     "LibraryCharacter",
     "LibraryMedia",
+    "LibraryMediaPage",
     "PortfolioAnswer",
     "PortfolioFailure",
     "PortfolioImage",
@@ -318,6 +319,7 @@ class GalleryImage:
         quality_score: 0 to 100.
         consistency_score: 0 to 100.
         shot: Lens and camera of a core image, where the server tells them.
+        tags: Of a scene ``scene,<type>,<mood>``.
     """
 
     image_id: str
@@ -329,6 +331,7 @@ class GalleryImage:
     quality_score: float | None = None
     consistency_score: float | None = None
     shot: Shot | None = None
+    tags: str | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
@@ -368,6 +371,9 @@ class LibraryMedia:
         size: Bytes, as the server says.
         width: Pixels, as the server says.
         height: Pixels, as the server says.
+        created_at: When the document was made, by the server's clock.
+        processing: Whether the features were read: ``processing``, ``validation_success``,
+            ``error``, …
     """
 
     id: str
@@ -377,3 +383,24 @@ class LibraryMedia:
     size: int | None = None
     width: int | None = None
     height: int | None = None
+    created_at: datetime | None = None
+    processing: str | None = None
+
+
+@frozen(kw_only=True)
+class LibraryMediaPage:
+    """One page of media documents, newest first.
+
+    Attributes:
+        media: The documents of this page.
+        total: How many match in all.
+        page: The number of this page, from 1.
+        pages: How many pages there are.
+        has_next: Whether a further page follows.
+    """
+
+    media: tuple[LibraryMedia, ...]
+    total: int
+    page: int
+    pages: int
+    has_next: bool

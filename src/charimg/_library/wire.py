@@ -39,6 +39,19 @@ class MediaWire(Related):
     filesize: int | None = None
     width: int | None = None
     height: int | None = None
+    createdAt: datetime | None = None
+    dinoProcessingStatus: str | None = None
+
+
+@frozen(kw_only=True)
+class MediaPageWire:
+    """``GET /api/media``: a Payload page."""
+
+    docs: tuple[MediaWire, ...]
+    totalDocs: int
+    page: int = 1
+    totalPages: int = 1
+    hasNextPage: bool = False
 
 
 @frozen(kw_only=True)
@@ -245,6 +258,7 @@ class GalleryImageWire:
     angle: str | None = None
     lens: str | None = None
     generationPrompt: str | None = None
+    tags: Any = None
     qualityScore: float | None = None
     consistencyScore: float | None = None
     referenceShot: ReferenceShotWire | None = None

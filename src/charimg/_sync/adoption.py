@@ -1,22 +1,32 @@
 # Generated from src/charimg/_async/adoption.py by tools/unasync.py. Do not edit.
 """Finding on the Character Library what an operation of unknown outcome has drawn.
 
-An image or job may be taken over if it was not there before the operation's request (its baseline)
-and no other operation has it. Operations are looked at newest first: what an older one has drawn
-stands in the baseline of a newer one.
+A request whose answer was lost may be drawn at once, much later, or never; an older one may end
+after a newer one, and other clients of the server draw, too. What is new is therefore taken over
+only when it can be nobody else's: see `charimg._library.claims`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import frozen
 
+from .._library.claims import Claim, Drawing, given
+from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage
+from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
 from .parts import Parts
 
 __all__ = ["Found", "drawn_set", "find"]
 
 _PAGE = 200
+_MOST = 1000
+"""How many media documents of a character are looked at, the newest first."""
+_OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
+_CLOSED = (401, 403, 404, 405)
+"""How a server says that media documents are not for everybody."""
 
 
 @frozen(kw_only=True)
@@ -30,110 +40,164 @@ class Found:
 
 
 @frozen(kw_only=True)
-class _Taken:
-    """What the character's other operations have.
+class _Ledger:
+    """What the character's operations have, and what they may have.
 
     Attributes:
         media: Media ids of their images.
+        names: Names of their images' files.
         jobs: Their jobs.
+        claims: Of those of the operation's kind that have nothing: how they can be told.
+        open: Ids of the operations with a claim that may still draw.
         open_set: Whether one waits for its job: images of the gallery may be that one's.
-        unseen: Whether a newer one of the kind was not looked at yet: the new may be that one's.
-        rivals: The baselines of newer ones of the kind that have found nothing yet. What is new to
-            one of them is that one's, even if it came after it was looked at.
     """
 
     media: frozenset[str]
+    names: frozenset[str]
     jobs: frozenset[str]
+    claims: tuple[Claim, ...]
+    open: frozenset[str]
     open_set: bool
-    unseen: bool
-    rivals: tuple[tuple[str, ...], ...]
-
-    def leaves(self, name: str) -> bool:
-        """Tell whether something new is none of the newer operations'."""
-        return all(name in baseline for baseline in self.rivals)
 
 
 def find(parts: Parts, op: Operation) -> Found | None:
     """Return what the operation has drawn, or ``None`` if nothing can be told to be its own."""
-    taken = _taken(parts, op)
-    if taken.unseen:
-        return None
-    db_id = op.library_db_id or ""
+    ledger = _read(parts, op)
+    if op.kind == OperationKind.PORTFOLIO:
+        return _find_set(parts, op, ledger)
     if op.kind == OperationKind.REFERENCE:
-        state = parts.library.get_reference_image(db_id)
-        images = [] if state.media_id is None else [(state.media_id, state.url)]
-    elif op.kind == OperationKind.SCENE:
-        gallery = parts.library.list_images(db_id, category="scene")
-        images = [(image.image_id, image.url) for image in gallery.scenes]
-    else:
-        return _find_set(parts, op, taken)
-    new = [
-        each
-        for each in images
-        if each[0] not in op.baseline and each[0] not in taken.media and taken.leaves(each[0])
-    ]
-    if len(new) != 1:
-        return None
-    return Found(media_id=new[0][0], url=new[0][1])
+        return _find_reference(parts, op, ledger)
+    gallery = parts.library.list_images(op.library_db_id or "", category="scene")
+    shown = {image.image_id: image.url for image in gallery.scenes}
+    tags = {image.image_id: image.tags for image in gallery.scenes}
+    return _find_image(parts, op, ledger, shown, tags)
 
 
-def _find_set(parts: Parts, op: Operation, taken: _Taken) -> Found | None:
+def _find_reference(parts: Parts, op: Operation, ledger: _Ledger) -> Found | None:
+    state = parts.library.get_reference_image(op.library_db_id or "")
+    shown = {} if state.media_id is None else {state.media_id: state.url}
+    found = _find_image(parts, op, ledger, shown, {})
+    # What is brought in is the master from then on; another one is not made that unasked.
+    return found if found is not None and found.media_id in shown else None
+
+
+def _find_image(
+    parts: Parts,
+    op: Operation,
+    ledger: _Ledger,
+    shown: Mapping[str, str | None],
+    tags: Mapping[str, str | None],
+) -> Found | None:
+    """Look through all images of the kind; the gallery shows some of them, and tells more."""
+    kind = "initial" if op.kind == OperationKind.REFERENCE else "scene"
+    try:
+        images = _documents(parts, f"{op.library_db_id}_{kind}_")
+    except CharacterLibraryError as error:
+        if error.status_code not in _CLOSED:
+            raise
+        # Of two that were drawn at once the gallery has one.
+        images = shown if len(ledger.open) == 1 else {}
+    new = {
+        media_id: url
+        for media_id, url in images.items()
+        if media_id not in ledger.media and last_part(url) not in ledger.names
+    }
+    drawings = [_drawing(media_id, url, tags.get(media_id)) for media_id, url in new.items()]
+    own = given(ledger.claims, drawings).get(op.id)
+    return None if own is None else Found(media_id=own, url=new[own])
+
+
+def _drawing(media_id: str, url: str | None, tags: str | None) -> Drawing:
+    name = file_name(url)
+    return Drawing(
+        id=media_id,
+        moment=None if name is None else name.moment,
+        scene_type=None if name is None else name.scene_type,
+        mood=None if tags is None else ",".join(tags.split(",")[2:]),
+    )
+
+
+def _documents(parts: Parts, part: str) -> Mapping[str, str | None]:
+    found: dict[str, str | None] = {}
+    number, more = 1, True
+    while more and len(found) < _MOST:
+        page = parts.library.list_media(part, limit=_PAGE, page=number)
+        found |= {each.id: each.url for each in page.media}
+        number, more = number + 1, page.has_next
+    return found
+
+
+def _find_set(parts: Parts, op: Operation, ledger: _Ledger) -> Found | None:
     page = parts.library.list_jobs(character_id=op.library_db_id)
     jobs = [
-        job.job_id
+        Drawing(id=f"job:{job.job_id}", moment=job.created_at)
         for job in page.jobs
-        if f"job:{job.job_id}" not in op.baseline
-        and job.job_id not in taken.jobs
-        and taken.leaves(f"job:{job.job_id}")
+        if job.job_id not in ledger.jobs
     ]
-    if len(jobs) == 1:
-        return Found(job_id=jobs[0])
-    if jobs or taken.open_set:
+    own = given(ledger.claims, jobs).get(op.id)
+    if own is not None:
+        return Found(job_id=own.removeprefix("job:"))
+    if any(each.id not in op.baseline for each in jobs) or ledger.open_set or len(ledger.open) > 1:
         return None
-    core = _new_core(parts, op, taken)
-    images = tuple(image for image in core if taken.leaves(f"image:{image.image_id}"))
+    images = _new_core(parts, op, ledger)
     return Found(images=images) if images else None
 
 
 def drawn_set(parts: Parts, op: Operation) -> tuple[GalleryImage, ...]:
     """Return the images of the gallery that came with the operation's own job."""
-    return _new_core(parts, op, _taken(parts, op))
+    return _new_core(parts, op, _read(parts, op))
 
 
-def _new_core(parts: Parts, op: Operation, taken: _Taken) -> tuple[GalleryImage, ...]:
+def _new_core(parts: Parts, op: Operation, ledger: _Ledger) -> tuple[GalleryImage, ...]:
     gallery = parts.library.list_images(op.library_db_id or "", category="core")
     return tuple(
         image
         for image in gallery.core
-        if f"image:{image.image_id}" not in op.baseline and image.image_id not in taken.media
+        if f"image:{image.image_id}" not in op.baseline and image.image_id not in ledger.media
     )
 
 
-def _taken(parts: Parts, op: Operation) -> _Taken:
-    media: set[str] = set()
-    jobs: set[str] = set()
-    rivals: list[tuple[str, ...]] = []
-    open_set = unseen = False
+def _read(parts: Parts, op: Operation) -> _Ledger:
+    operations = _operations(parts, op.character_id)
+    others = [each for each in operations if each.id != op.id]
+    items = [item for each in others for item in each.items]
+    rivals = [each for each in operations if each.kind == op.kind and _may_have_drawn(each)]
+    return _Ledger(
+        media=frozenset(item.external_id for item in items if item.external_id),
+        names=frozenset(filter(None, (last_part(item.source_url) for item in items))),
+        jobs=frozenset(each.job_id for each in others if each.job_id is not None),
+        claims=tuple(map(_claim, rivals)),
+        open=frozenset(each.id for each in rivals if each.state in _OPEN),
+        open_set=any(each.job_id and not (each.items or each.finished) for each in others),
+    )
+
+
+def _operations(parts: Parts, character_id: str) -> list[Operation]:
+    found: list[Operation] = []
     cursor: str | None = None
     while True:
-        page = parts.ledger.list(op.character_id, limit=_PAGE, cursor=cursor)
-        for other in page.operations:
-            if other.id == op.id:
-                continue
-            newer = other.kind == op.kind and other.id > op.id
-            unseen = unseen or (newer and other.state == OperationState.POSTING)
-            if newer and other.state == OperationState.UNKNOWN:
-                rivals.append(other.baseline)
-            media.update(item.external_id for item in other.items if item.external_id)
-            if other.job_id is not None:
-                jobs.add(other.job_id)
-                open_set = open_set or not (other.items or other.finished)
+        page = parts.ledger.list(character_id, limit=_PAGE, cursor=cursor)
+        found += page.operations
         cursor = page.next_cursor
         if cursor is None:
-            return _Taken(
-                media=frozenset(media),
-                jobs=frozenset(jobs),
-                open_set=open_set,
-                unseen=unseen,
-                rivals=tuple(rivals),
-            )
+            return found
+
+
+def _may_have_drawn(op: Operation) -> bool:
+    """Tell whether something may be the operation's, although it has nothing."""
+    failed = op.state == OperationState.FAILED and op.posted_at is not None
+    return op.state in _OPEN or (failed and not op.items and op.job_id is None)
+
+
+def _claim(op: Operation) -> Claim:
+    begun, ended = op.posted_on_server, None
+    if begun is not None and op.posted_at is not None and op.state == OperationState.FAILED:
+        ended = begun + (op.updated_at - op.posted_at)
+    asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
+    return Claim(
+        operation_id=op.id,
+        begun=begun,
+        ended=ended,
+        **{name: None if value is None else str(value) for name, value in asked.items()},
+        known=frozenset(op.baseline),
+    )

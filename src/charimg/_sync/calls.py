@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
@@ -14,6 +15,7 @@ from stamina import RetryingCaller
 
 from .._http.api import ApiTransport
 from .._library.answers import Exchange
+from .._library.clock import ServerClock
 from .._library.requests import LibraryRequest, is_request_id
 from .._library.retry import RetryDecision
 from ..errors import CharacterLibraryError, ConfigurationError
@@ -59,6 +61,7 @@ class Calls:
             text for value in (headers or {}).values() for text in (value, value.rpartition(" ")[2])
         )
         self._transport = ApiTransport(base_url, headers=headers, timeouts=timeouts, client=client)
+        self._clock = ServerClock()
 
     def call(self, request: LibraryRequest, read: Callable[[Exchange], T]) -> T:
         """Send a request as often as its kind allows, and read the answer."""
@@ -110,6 +113,11 @@ class Calls:
         )
         return caller(decision, attempt)
 
+    @property
+    def server_time(self) -> datetime | None:
+        """What the server's clock says, never ahead of it; ``None`` before any answer told it."""
+        return self._clock.now()
+
     def close(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         self._transport.close()
@@ -123,6 +131,7 @@ class Calls:
         told["request_id"] = request_id
         try:
             answer = self._transport.send(request, request_id=request_id)
+            self._clock.note(answer.headers.get("date"))
             told["status"] = answer.status
             exchange = Exchange.of(request, answer, request_id, self._base_url)
             told["request_id"] = exchange.request_id

@@ -75,7 +75,7 @@ def generate_reference(
     if previous is not None:
         delete_remote_reference(run)
     run.renew()
-    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    _posting(run, baseline=baseline)
     answer = None
     try:
         with run.stage(Stage.GENERATION):
@@ -91,7 +91,7 @@ def generate_reference(
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))
         delete_remote_reference(run)
         run.renew()
-        run.write(posted_at=utcnow())
+        _posting(run)
         try:
             with run.stage(Stage.GENERATION):
                 answer = library.generate_initial_image(db_id, run.op.prompt)
@@ -132,7 +132,7 @@ def generate_scene(
     gallery = library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     run.renew()
-    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline)
+    _posting(run, baseline=baseline)
     try:
         with run.stage(Stage.GENERATION):
             answer = library.generate_scene_image(db_id, run.op.prompt, **options)
@@ -143,6 +143,16 @@ def generate_scene(
     result = single(run, character, kind=ImageKind.SCENE)
     run.write(state=OperationState.DONE)
     return result
+
+
+def _posting(run: Run, **changes: Any) -> None:
+    """Write down that the request which costs money is about to be sent."""
+    run.write(
+        state=OperationState.POSTING,
+        posted_at=utcnow(),
+        posted_on_server=run.parts.library.server_time,
+        **changes,
+    )
 
 
 def received(run: Run, *, url: str | None, media_id: str | None) -> None:
@@ -204,7 +214,7 @@ def generate_portfolio(
     )
     prompt = "" if reference is None else reference.prompt
     run.renew()
-    run.write(state=OperationState.POSTING, posted_at=utcnow(), baseline=baseline, prompt=prompt)
+    _posting(run, baseline=baseline, prompt=prompt)
     with run.stage(Stage.GENERATION):
         _draw_set(run, db_id, options)
     ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)

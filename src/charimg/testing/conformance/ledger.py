@@ -54,6 +54,7 @@ def make_operation(
         "remote_delete": "intended",
         "error": "plain text",
         "posted_at": at,
+        "posted_on_server": at,
         "received_at": at + timedelta(milliseconds=1500),
         "created_at": at,
         "updated_at": at + timedelta(seconds=2),

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -100,7 +102,17 @@ class Simulator:
         with self._lock:
             character = self._state.characters[db_id]
             media = generation.draw_reference(self._state, self.switches, character, prompt)
-            character.reference = media.id
+            character.reference = self._state.keep(media).id
+            return media.id
+
+    def draw_scene(self, db_id: str, context: str, scene_type: str, mood: str = "") -> str:
+        """Draw a scene that nobody here asked for; return its media id."""
+        with self._lock:
+            character = self._state.characters[db_id]
+            media = generation.draw_scene(
+                self._state, self.switches, character, context, scene_type, mood or None
+            )
+            character.scenes.append(self._state.keep(media).id)
             return media.id
 
     def reference_of(self, db_id: str) -> str | None:
@@ -174,6 +186,7 @@ class Simulator:
             return fault
         self._state.catch_up(self._clock())
         sets.advance(self._state, self.switches, self._clock())
+        switches = self.switches
         response = self._route(request)
         if response.is_file:
             self.counters.files += 1
@@ -182,7 +195,13 @@ class Simulator:
         if generated and response.status < 300 and self.switches.take("lost_answers"):
             return evolve(response, broken="lost")
         seconds = response.seconds + self.switches.api_seconds
-        answer = evolve(response, seconds=seconds, is_generation=generated)
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=switches.clock_offset), True)
+        answer = evolve(
+            response,
+            seconds=seconds,
+            is_generation=generated,
+            headers={"date": date, **response.headers},
+        )
         return self._fault_after(answer)
 
     def _fault_before(self) -> SimulatedResponse | None:
@@ -227,6 +246,8 @@ class Simulator:
             return self._health(request)
         if path in ("/api/v1/characters", "/api/characters"):
             return characters.respond(state, base, request, "")
+        if path == "/api/media":
+            return gallery.media_list(state, switches, base, request)
         if path.startswith("/api/media/"):
             return gallery.media(state, switches, base, request, path.removeprefix("/api/media/"))
         if path == "/api/v1/jobs":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .characters import media_document
+from .characters import media_document, pages
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .state import Character, MediaFile, State
 from .switches import Switches
 
-__all__ = ["file", "gallery", "media"]
+__all__ = ["file", "gallery", "media", "media_list"]
 
 
 def gallery(
@@ -93,6 +93,7 @@ def _scene(media: MediaFile, url: str) -> dict[str, Any]:
         "consistencyScore": 90,
         "isValid": False,
         "generationPrompt": None,
+        **({"tags": f"scene,{media.scene_type},{media.mood}"} if media.mood else {}),
     }
 
 
@@ -141,6 +142,22 @@ def media(
     if found is None or switches.take("media_errors"):
         return json_response(404, {"errors": [{"message": "Not Found"}]})
     return json_response(200, media_document(base, found))
+
+
+def media_list(
+    state: State, switches: Switches, base: str, request: SimulatedRequest
+) -> SimulatedResponse:
+    """``GET /api/media``: newest first, by a part of the file's name."""
+    if request.method != "GET":
+        return SimulatedResponse(status=405)
+    if switches.media_closed:
+        message = "You are not allowed to perform this action."
+        return json_response(403, {"errors": [{"message": message}]})
+    part = request.query.get("where[filename][like]", "").lower()
+    found = [each for each in state.media.values() if part in each.name.lower()]
+    found.sort(key=lambda each: each.created, reverse=True)
+    docs, paging = pages([media_document(base, each) for each in found], request.query)
+    return json_response(200, {"docs": docs, **paging})
 
 
 def file(

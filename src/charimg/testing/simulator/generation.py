@@ -10,10 +10,10 @@ from attrs import evolve
 from .characters import parse_object
 from .drawing import draw
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
-from .state import Character, MediaFile, State, now_text
+from .state import Character, MediaFile, State, milliseconds, now_text
 from .switches import Switches
 
-__all__ = ["draw_reference", "initial_image", "reference_image", "scene_image"]
+__all__ = ["draw_reference", "draw_scene", "initial_image", "reference_image", "scene_image"]
 
 SCENE_TYPES = ("dialogue", "action", "emotional", "establishing")
 _RESET_FIELDS = [
@@ -43,23 +43,55 @@ def _form(media_id: str, switches: Switches) -> str:
 def draw_reference(
     state: State, switches: Switches, character: Character, prompt: str
 ) -> MediaFile:
-    """Draw a master reference, which is none yet."""
+    """Draw a master reference, which is none yet and lies nowhere yet."""
     media_id = state.new_id()
     drawing = draw(prompt, "Reference", None, _form(media_id, switches))
-    time = now_text()
-    name = f"{character.id}_initial_{len(state.media)}.jpg"
-    return state.keep(
-        MediaFile(
-            id=media_id,
-            name=name,
-            data=drawing.data,
-            mime_type="image/jpeg",
-            width=drawing.width,
-            height=drawing.height,
-            alt=f"Initial character reference image: {name}",
-            created=time,
-            prompt=prompt,
-        )
+    time = now_text(switches.clock_offset + switches.generation_seconds)
+    name = state.name(f"{character.id}_initial", time, ".jpg")
+    return MediaFile(
+        id=media_id,
+        name=name,
+        data=drawing.data,
+        mime_type="image/jpeg",
+        width=drawing.width,
+        height=drawing.height,
+        alt=f"Initial character reference image: {name}",
+        created=time,
+        prompt=prompt,
+    )
+
+
+def draw_scene(
+    state: State,
+    switches: Switches,
+    character: Character,
+    context: str,
+    scene_type: str,
+    mood: str | None = None,
+) -> MediaFile:
+    """Draw a scene, which lies nowhere yet."""
+    media_id = state.new_id()
+    drawing = draw(
+        state.media[character.reference or ""].prompt,
+        f"Scene: {scene_type}",
+        None,
+        _form(media_id, switches),
+        context,
+    )
+    time = now_text(switches.clock_offset + switches.generation_seconds)
+    name = state.name(f"{character.id}_scene_{scene_type}", time, ".jpg")
+    return MediaFile(
+        id=media_id,
+        name=name,
+        data=drawing.data,
+        mime_type="image/jpeg",
+        width=drawing.width,
+        height=drawing.height,
+        alt=f"Generated scene image: {name}",
+        created=time,
+        prompt=context,
+        scene_type=scene_type,
+        mood=mood,
     )
 
 
@@ -140,6 +172,7 @@ def initial_image(
         }
 
     def effect() -> None:
+        state.keep(media)
         character.reference = media.id
 
     return _when_drawn(state, switches, now, effect, json_response(200, answer))
@@ -223,32 +256,18 @@ def scene_image(
         return _error(500, switches.generation_error)
     if switches.take("upload_errors"):
         return _error(500, "Failed to upload generated image")
-    media_id = state.new_id()
-    drawing = draw(
-        state.media[character.reference].prompt,
-        f"Scene: {scene_type}",
-        None,
-        _form(media_id, switches),
+    mood = given.get("mood")
+    media = draw_scene(
+        state,
+        switches,
+        character,
         context,
-    )
-    time = now_text()
-    name = f"{character.id}_scene_{scene_type}_{len(state.media)}.jpg"
-    media = state.keep(
-        MediaFile(
-            id=media_id,
-            name=name,
-            data=drawing.data,
-            mime_type="image/jpeg",
-            width=drawing.width,
-            height=drawing.height,
-            alt=f"Scene image: {name}",
-            created=time,
-            prompt=context,
-            scene_type=str(scene_type),
-        )
+        str(scene_type),
+        mood if isinstance(mood, str) else None,
     )
     if scene_type not in SCENE_TYPES:
         # Drawn and paid for, and then refused.
+        state.keep(media)
         return _error(
             500,
             "The following field is invalid: Novel Movie Integration > Scene Contexts "
@@ -259,14 +278,18 @@ def scene_image(
         "imageUrl": f"{base}/media/{media.name}",
         "mediaId": media.id,
         "sceneContext": {
-            "sceneId": f"scene_{len(state.media)}",
+            "sceneId": f"scene_{milliseconds(media.created)}",
             "sceneType": scene_type,
-            "generatedAt": time,
+            "generatedAt": media.created,
             "qualityScore": 85,
         },
     }
 
+    shown = list(character.scenes)
+
     def effect() -> None:
-        character.scenes.append(media.id)
+        state.keep(media)
+        # The server writes back what it had read before it drew: the last to finish wins.
+        character.scenes = [*shown, media.id]
 
     return _when_drawn(state, switches, now, effect, json_response(200, answer))

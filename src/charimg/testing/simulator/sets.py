@@ -41,7 +41,7 @@ def portfolio_set(
         id=state.new_uuid(),
         character_id=character.id,
         begun=now,
-        created=now_text(),
+        created=now_text(switches.clock_offset),
         shots=shots,
         failing=tuple(shot for shot in reversed(shots) if switches.take("failing_shots")),
         attempts=attempts if type(attempts) is int else 2,
@@ -97,7 +97,7 @@ def advance(state: State, switches: Switches, now: float) -> None:
 def _finish(state: State, switches: Switches, job: Job) -> None:
     character = state.characters.get(job.character_id)
     drawn = [shot for shot in job.shots if shot not in job.failing]
-    job.completed = now_text()
+    job.completed = now_text(switches.clock_offset)
     if job.fails or not drawn or character is None:
         job.ended = "failed"
         return
@@ -116,10 +116,9 @@ def _draw(
     webp = lying and int(media_id[-1], 16) % 3 == 0
     drawing = draw(prompt, shot.name, shot, "WEBP" if webp else "JPEG")
     extension = ".png" if lying else drawing.extension
-    name = (
-        f"{stem_of(character.slug)}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
-        f"_v1_{len(state.media)}{extension}"
-    )
+    created = now_text(switches.clock_offset)
+    stem = f"{stem_of(character.slug)}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
+    name = state.name(f"{stem}_v1", created, extension)
     return state.keep(
         MediaFile(
             id=media_id,
@@ -129,7 +128,7 @@ def _draw(
             width=drawing.width,
             height=drawing.height,
             alt=f"Generated reference image: {name}",
-            created=now_text(),
+            created=created,
             prompt=prompt,
             shot=shot,
         )

@@ -7,19 +7,34 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from attrs import define, field, frozen
 
 from .shots import ReferenceShot
 
-__all__ = ["Character", "Job", "MediaFile", "State", "now_text", "slug_of", "stem_of"]
+__all__ = [
+    "Character",
+    "Job",
+    "MediaFile",
+    "State",
+    "milliseconds",
+    "now_text",
+    "slug_of",
+    "stem_of",
+]
 
 
-def now_text() -> str:
-    """Return the present as the server writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def now_text(offset: float = 0.0) -> str:
+    """Return the present as the server writes it, or another moment so many seconds off."""
+    when = datetime.now(UTC) + timedelta(seconds=offset)
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(moment: str) -> int:
+    """Return a moment as it stands in the names of files."""
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
 
 
 def slug_of(name: str) -> str:
@@ -49,6 +64,7 @@ class MediaFile:
         prompt: What was drawn.
         shot: The shot of a core image.
         scene_type: The type of a scene image.
+        mood: The mood of a scene image.
     """
 
     id: str
@@ -62,6 +78,7 @@ class MediaFile:
     prompt: str = ""
     shot: ReferenceShot | None = None
     scene_type: str | None = None
+    mood: str | None = None
 
 
 @define(kw_only=True)
@@ -106,6 +123,7 @@ class State:
         self.media: dict[str, MediaFile] = {}
         self.files: dict[str, str] = {}
         self.jobs: dict[str, Job] = {}
+        self._names: set[str] = set()
         self._unfinished: list[tuple[float, Callable[[], None]]] = []
         self._seed = seed
         self._made = 0
@@ -121,6 +139,14 @@ class State:
     def _digest(self) -> str:
         self._made += 1
         return hashlib.sha256(f"{self._seed}:{self._made}".encode()).hexdigest()
+
+    def name(self, stem: str, moment: str, extension: str) -> str:
+        """Return the name of a file that is uploaded at a moment, another one than all others."""
+        number = milliseconds(moment)
+        while f"{stem}_{number}" in self._names:
+            number += 1
+        self._names.add(f"{stem}_{number}")
+        return f"{stem}_{number}{extension}"
 
     def keep(self, media: MediaFile) -> MediaFile:
         """Take a file in. Files stay for ever, as on the real server."""

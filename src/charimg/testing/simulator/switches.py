@@ -55,11 +55,13 @@ class Switches:
         gallery_errors_after: After how many further gallery listings they fail with a 500; ``None``
             is never.
         media_errors: Media documents that are not found.
+        media_closed: The list of media documents is not for everybody.
         misnamed_files: Core images are named ``.png`` and hold JPEG, WebP is served as JPEG.
         file_errors: File downloads answered with a 500.
         truncated_files: File downloads that break in the middle.
         html_files: File downloads that bring HTML with an image's content type.
         file_seconds: How long every file download takes.
+        clock_offset: How many seconds the server's clock is ahead; may be negative.
     """
 
     down: bool = field(default=False, validator=_BOOL)
@@ -99,11 +101,13 @@ class Switches:
         default=None, validator=attrs.validators.optional(_COUNT)
     )
     media_errors: int = _count()
+    media_closed: bool = field(default=False, validator=_BOOL)
     misnamed_files: bool = field(default=True, validator=_BOOL)
     file_errors: int = _count()
     truncated_files: int = _count()
     html_files: int = _count()
     file_seconds: float = _seconds()
+    clock_offset: float = field(default=0.0, validator=attrs.validators.instance_of((int, float)))
 
     def take(self, name: str) -> bool:
         """Use one of a counted switch up; tell whether there was one."""

@@ -1,0 +1,291 @@
+"""Histories of lost answers and late drawings: no record ever has another operation's image.
+
+The Character Library draws what it was asked for at once, later, or never, in any order; its answer
+is lost. Some servers are other people's, too. What the record of an operation has must be what it
+asked for; and whoever can be told from what lies there must have been found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import permutations
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from charimg import CharimgError, Operation
+from charimg._async import adoption as async_adoption
+from charimg._library.claims import Claim, Drawing, could_be
+from charimg._library.filenames import file_name
+from charimg._sync import adoption
+from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
+
+from .._async.world import AsyncWorld
+from .._sync.world import LENA, URL, World
+from ..figures import Figure
+
+EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
+TYPES = ("action", "dialogue", "emotional", "establishing")
+FATES = ("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused")
+TALLY: Counter[str] = Counter()
+
+
+class Server(Simulator):
+    """A Character Library with a clock that is moved, and a fate for the next generation."""
+
+    def __init__(self, skew: int) -> None:
+        super().__init__(base_url=URL, clock=lambda: self.now)
+        self.now = 0.0
+        self.skew = skew
+        self.fate = "answered"
+        self.wait(0)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+        self.switches.clock_offset = self.skew + self.now
+
+    def handle(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> SimulatedResponse:
+        if method != "POST" or self.fate == "answered":
+            return super().handle(method, url, headers, body)
+        fate, self.fate = self.fate, "answered"
+        if fate == "unheard":
+            return SimulatedResponse(status=500, broken="lost")
+        if fate == "refused":
+            self.switches.generation_errors = 1
+            return super().handle(method, url, headers, body)
+        return evolve(super().handle(method, url, headers, body), broken="lost", seconds=0)
+
+    def drawn(self, db_id: str) -> dict[str, tuple[str, str]]:
+        """Return name and prompt of all that was drawn of the character, by media id."""
+        return {
+            each.id: (each.name, each.prompt)
+            for each in self._state.media.values()
+            if each.name.startswith(db_id)
+        }
+
+
+class Histories(RuleBasedStateMachine):
+    """Calls the service; see the module."""
+
+    is_async = False
+
+    @initialize(skew=st.integers(-7200, 7200), shared=st.booleans())
+    def begin(self, skew: int, shared: bool) -> None:
+        TALLY["histories"] += 1
+        self.server = Server(skew)
+        self.runner = asyncio.Runner() if self.is_async else None
+        self.world: Any = (AsyncWorld if self.is_async else World)(self.server)
+        self.do(self.world.link())
+        self.number = 0
+        self.lost: set[str] = set()
+        self.shared = shared
+        if shared:
+            # Other people draw for the character, and did so before.
+            self.server.set_reference(self.world.db_id, "theirs")
+            self.server.draw_scene(self.world.db_id, "theirs", "action")
+        else:
+            self.do(self.world.service.generate_reference(LENA, prompt="master"))
+        self.server.wait(60)
+
+    def do(self, result: Any) -> Any:
+        return result if self.runner is None else self.runner.run(result)
+
+    def generate(self, fate: str, seconds: float, name: str, **options: Any) -> None:
+        self.number += 1
+        self.server.fate = fate
+        self.server.switches.generation_seconds = seconds if fate == "late" else 0
+        text = f"number {self.number}"
+        asked = {"prompt": text} if name == "generate_reference" else {"scene_context": text}
+        call: Callable[..., Any] = getattr(self.world.service, name)
+        try:
+            self.do(call(LENA, **asked, **options))
+        except CharimgError:
+            self.lost.add(text)
+        self.server.fate = "answered"
+        self.server.switches.generation_seconds = 0
+
+    @rule(
+        fate=st.sampled_from(FATES),
+        seconds=st.sampled_from([10, 40, 100]),
+        scene_type=st.sampled_from(TYPES),
+        mood=st.sampled_from([None, "tense"]),
+    )
+    def scene(self, fate: str, seconds: float, scene_type: str, mood: str | None) -> None:
+        self.generate(fate, seconds, "generate_scene", scene_type=scene_type, mood=mood)
+
+    @rule(fate=st.sampled_from(FATES), seconds=st.sampled_from([10, 40, 100]))
+    def reference(self, fate: str, seconds: float) -> None:
+        self.generate(fate, seconds, "generate_reference", policy="keep-history")
+
+    @rule(seconds=st.sampled_from([3, 20, 60]))
+    def wait(self, seconds: float) -> None:
+        self.server.wait(seconds)
+
+    @precondition(lambda self: self.shared)
+    @rule(scene_type=st.sampled_from(TYPES))
+    def somebody_else_draws(self, scene_type: str) -> None:
+        if self.server.reference_of(self.world.db_id) is None:
+            self.server.set_reference(self.world.db_id, "theirs")
+        self.server.draw_scene(self.world.db_id, "theirs", scene_type)
+
+    @rule(seconds=st.sampled_from([0, 30, 200]), again=st.booleans())
+    def recover_after(self, seconds: float, again: bool) -> None:
+        for _ in range(1 + again):
+            self.server.wait(seconds)
+            self.recover()
+
+    def recover(self) -> None:
+        # What is due happens when the server is next asked.
+        self.do(self.world.service.library.health())
+        findable = {**self.findable("scene"), **self.findable("reference")}
+        self.do(self.world.service.recover())
+        self.judge()
+        found = {each.id: [item.external_id for item in each.items] for each in self.operations()}
+        for operation_id, media_id in findable.items():
+            assert found[operation_id] == [media_id], "what could be found was not"
+            TALLY["found"] += 1
+
+    def operations(self) -> list[Operation]:
+        return list(self.do(self.world.service.list_operations(LENA, limit=200)).operations)
+
+    def judge(self) -> None:
+        """Every record has what it asked for."""
+        drawn = self.server.drawn(self.world.db_id)
+        for image in self.do(self.world.images()):
+            if image.external_id is not None:
+                own = drawn[image.external_id][1] == image.prompt
+                assert own, f"{image.prompt} has the image of another operation"
+                TALLY["records"] += 1
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        try:
+            self.server.wait(1000)
+            self.recover()
+            TALLY["adopted"] += sum(
+                image.prompt in self.lost for image in self.do(self.world.images())
+            )
+        finally:
+            if self.runner is not None:
+                self.runner.close()
+
+    def findable(self, kind: str) -> dict[str, str]:
+        """Return what every explanation has in common, by trying them all."""
+        operations = self.operations()
+        known = {item.external_id for each in operations for item in each.items}
+        part = {"scene": "scene", "reference": "initial"}[kind]
+        drawings = []
+        for media_id, (name, _) in self.server.drawn(self.world.db_id).items():
+            read = file_name(name)
+            if media_id not in known and read is not None and read.kind == part:
+                drawings.append(
+                    Drawing(id=media_id, moment=read.moment, scene_type=read.scene_type)
+                )
+        claims = [
+            Claim(
+                operation_id=each.id,
+                begun=each.posted_on_server,
+                ended=each.posted_on_server if each.state == "failed" else None,
+                scene_type=each.options.get("scene_type"),
+                known=frozenset(each.baseline),
+            )
+            for each in operations
+            if each.kind == kind and each.posted_at and not each.items
+        ]
+        if len(drawings) > 4 or len(claims) > 8:
+            TALLY["too many to try"] += 1
+            return {}
+        explanations = [
+            {(owner.operation_id, each.id) for owner, each in zip(owners, drawings, strict=True)}
+            for owners in permutations(claims, len(drawings))
+            if all(map(could_be, owners, drawings))
+        ]
+        sure = set.intersection(*explanations) if explanations else set()
+        if kind == "reference":
+            master = self.server.reference_of(self.world.db_id)
+            sure = {pair for pair in sure if pair[1] == master}
+        states = {each.id: each.state for each in operations}
+        return {owner: media_id for owner, media_id in sure if states[owner] != "failed"}
+
+
+class AsyncHistories(Histories):
+    is_async = True
+
+
+def run(machine: type[Histories], examples: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=30,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(150, marks=pytest.mark.long)], ids=["few", "many"]
+)
+@pytest.mark.parametrize("machine", [Histories, AsyncHistories], ids=["sync", "async"])
+def test_no_record_has_another_operations_image(
+    machine: type[Histories], examples: int, figure: Figure
+) -> None:
+    TALLY.clear()
+    run(machine, examples)
+    assert TALLY["found"] > 0
+    figure(
+        f"histories of lost answers, {'async' if machine.is_async else 'sync'}",
+        f"{TALLY['histories']}, 0 wrong in {TALLY['records']} looks at records, "
+        f"{TALLY['adopted']} adopted, {TALLY['found']} found of {TALLY['found']} findable",
+    )
+
+
+@contextmanager
+def newest_first() -> Iterator[None]:
+    """The rule that was wrong: the newest operation takes the only thing that it did not know."""
+
+    def given(claims: Any, drawings: Any) -> dict[str, str]:
+        taken: dict[str, str] = {}
+        for claim in sorted(claims, key=lambda each: each.operation_id, reverse=True):
+            new = [each.id for each in drawings if each.id not in claim.known]
+            if len(new) == 1 and claim.ended is None:
+                return {claim.operation_id: new[0]}
+        return taken
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (adoption, async_adoption):
+            patch.setattr(module, "given", given)
+        yield
+
+
+@pytest.mark.parametrize("machine", [Histories, AsyncHistories], ids=["sync", "async"])
+def test_the_rule_that_was_wrong_is_noticed(
+    machine: type[Histories], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Histories, "findable", lambda *_: {})
+    with newest_first(), pytest.raises(AssertionError, match="has the image of another operation"):
+        run(machine, 200)
