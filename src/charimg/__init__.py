@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .events import Stage as Stage
     from .events import StageFinished as StageFinished
     from .events import WarningRaised as WarningRaised
+    from .journal import Candidate as Candidate
     from .journal import Doomed as Doomed
     from .journal import ItemState as ItemState
     from .journal import Lease as Lease
@@ -204,6 +205,7 @@ _NAMES = {
         "WarningRaised",
     ),
     "journal": (
+        "Candidate",
         "Doomed",
         "ItemState",
         "Lease",
@@ -286,6 +288,7 @@ __all__ = [
     "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
     "BamlPromptSuggester",
+    "Candidate",
     "CharacterDirectory",
     "CharacterImage",
     "CharacterImageService",

@@ -17,6 +17,7 @@ from attrs import field, frozen
 from .models import Shot, utcnow
 
 __all__ = [
+    "Candidate",
     "Doomed",
     "ItemState",
     "Lease",
@@ -232,6 +233,23 @@ class Recovered:
     images: tuple[str, ...] = ()
     prompt: str = field(default="", repr=False)
     message: str = ""
+
+
+@frozen(kw_only=True)
+class Candidate:
+    """An image on the Character Library that an operation of unknown outcome may have drawn.
+
+    Attributes:
+        media_id: The media document there.
+        url: Where the file is served.
+        drawn_at: When it was there, by the server's clock, where its name tells.
+        evidence: What speaks for it and against it, in words.
+    """
+
+    media_id: str
+    url: str | None = field(default=None, repr=False)
+    drawn_at: datetime | None = None
+    evidence: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from charimg import ErrorCode, JobError, JobPolicy
+from charimg import CharacterLibraryError, ErrorCode, JobError, JobPolicy, RetryPolicy
 
 from ..http.scripted import Reply, Scripted, failing, html, reply
 from ..library.helpers import JOB_ID
@@ -63,7 +63,27 @@ def test_watching_yields_every_poll(slept: list[float]) -> None:
     server = Scripted(poll("processing", 1), poll("completed", 27))
     seen = [job.current for job in client_of(server).watch_job(JOB_ID, policy=QUICK)]
     assert seen == [1, 27]
-    assert slept == [0.0, 0.001]
+    assert slept == [0.001]
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for(slept: list[float]) -> None:
+    server = Scripted(
+        failing(httpx.ConnectError("x")), poll("processing", 3), html(502), poll("completed", 27)
+    )
+    client = client_of(server, retries=RetryPolicy.off())
+    seen = [(job.current, job.task) for job in client.watch_job(JOB_ID, policy=QUICK)]
+    away = "Waiting for the connection to the Character Library"
+    assert seen == [(0, away), (3, None), (3, away), (27, None)]
+    assert slept == [0.001, 0.002, 0.004]
+
+
+@pytest.mark.parametrize("answer", [reply({"error": "x"}, status=401), html(502)])
+def test_what_no_waiting_mends_ends_the_watch(answer: Reply) -> None:
+    client = client_of(Scripted(poll("processing"), *[answer] * 100), retries=RetryPolicy.off())
+    policy = JobPolicy(interval=0.001, interval_max=0.002, stall=0.02)
+    with pytest.raises(CharacterLibraryError) as caught:
+        client.wait_for_job(JOB_ID, policy=policy)
+    assert caught.value.code in (ErrorCode.UNAUTHORIZED, ErrorCode.UNAVAILABLE)
 
 
 def wait_error(*replies: Reply, **policy: float) -> JobError:

@@ -6,7 +6,7 @@ from typing import Any
 def test_nothing_to_do(world: Any) -> None:
     answer = world.run("recover", "--json")
     assert answer.code == 0
-    assert answer.json == {"operations": [], "unresolved": 0}
+    assert answer.json == {"operations": [], "unresolved": 0, "candidates": {}}
     assert "0 operations looked at, 0 still open." in answer.err
 
 

@@ -67,7 +67,7 @@ ALREADY = "Character already has a master reference image. Use the generate-imag
         (500, {"error": "File not found on disk"}, "SERVER_ERROR", True, False),
         (500, {"error": "Image generation failed"}, "UPSTREAM_MODEL", True, True),
         (500, {"error": "Failed to upload generated image"}, "UPSTREAM_STORAGE", True, True),
-        (500, {"error": "Failed to process image with DINOv3"}, "UPSTREAM_STORAGE", True, True),
+        (500, {"error": "Failed to process image with DINOv3"}, "UPSTREAM_FEATURES", False, False),
         (500, {"error": "boom"}, "SERVER_ERROR", True, False),
         (500, {}, "SERVER_ERROR", True, False),
         (500, None, "INVALID_RESPONSE", True, True),

@@ -113,7 +113,7 @@ ERROR_CODES = {
     "Fal.ai API error": ErrorCode.UPSTREAM_MODEL,
     "No images returned from Fal.ai": ErrorCode.UPSTREAM_MODEL,
     "Failed to upload generated image": ErrorCode.UPSTREAM_STORAGE,
-    "Failed to process image with DINOv3": ErrorCode.UPSTREAM_STORAGE,
+    "Failed to process image with DINOv3": ErrorCode.UPSTREAM_FEATURES,
     "Job not found": ErrorCode.NOT_FOUND,
     "Cannot cancel job": ErrorCode.JOB_NOT_CANCELLABLE,
     "is required": ErrorCode.BAD_REQUEST,

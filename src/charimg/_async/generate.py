@@ -26,7 +26,7 @@ from ..models import (
     Shot,
     utcnow,
 )
-from .adoption import drawn_set
+from .adoption import Found, drawn_set, find
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import AsyncRun
@@ -47,6 +47,7 @@ __all__ = [
     "generate_reference",
     "generate_scene",
     "received",
+    "received_found",
     "received_forgotten",
     "received_gallery",
     "received_job",
@@ -75,33 +76,74 @@ async def generate_reference(
         await delete_remote_reference(run)
     await run.renew()
     await _posting(run, baseline=baseline)
-    answer = None
-    try:
-        with run.stage(Stage.GENERATION):
-            answer = await library.generate_initial_image(db_id, run.op.prompt)
-    except CharimgError as error:
-        if getattr(error, "code", None) != ErrorCode.ALREADY_HAS_REFERENCE:
-            await run.call_failed(error)
-            raise
-    retried = answer is None
-    if answer is None:
+    retried = not await _draw_reference(run, db_id)
+    if retried:
         # The server refused before it called its model, so nothing was paid for yet.
         _log.info("reference.retried", extra={"operation_id": run.op.id})
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))
         await delete_remote_reference(run)
         await run.renew()
         await _posting(run)
-        try:
-            with run.stage(Stage.GENERATION):
-                answer = await library.generate_initial_image(db_id, run.op.prompt)
-        except CharimgError as error:
-            await run.call_failed(error)
-            raise
-    await received(run, url=answer.url, media_id=answer.media_id)
+        await _draw_reference(run, db_id, again=True)
     result = await single(run, character, kind=ImageKind.REFERENCE, retried=retried)
     await remove_replaced(run)
     await run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
+
+
+async def _draw_reference(run: AsyncRun, db_id: str, *, again: bool = False) -> bool:
+    """Ask for a reference and write it down; tell whether no other one was in the way.
+
+    Args:
+        run: The operation.
+        db_id: The character's ObjectId.
+        again: Whether one that is in the way is an error.
+    """
+    try:
+        with run.stage(Stage.GENERATION):
+            answer = await run.parts.library.generate_initial_image(db_id, run.op.prompt)
+    except CharimgError as error:
+        code = getattr(error, "code", None)
+        if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
+            return False
+        if code == ErrorCode.UPSTREAM_FEATURES and await _found_unread(run):
+            return True
+        await run.call_failed(error)
+        raise
+    await received(run, url=answer.url, media_id=answer.media_id)
+    return True
+
+
+async def _found_unread(run: AsyncRun) -> bool:
+    """Take over the image of which the server could not read the features; tell if it is there."""
+    try:
+        found = await find(run.parts, run.op)
+    except CharacterLibraryError:
+        # Recovery looks again.
+        return False
+    if found is None:
+        return False
+    await received_found(run, found)
+    return True
+
+
+async def received_found(run: AsyncRun, found: Found) -> None:
+    """Write down an image that was found; one that the server lost is made the master."""
+    await received(run, url=found.url, media_id=found.media_id)
+    if not found.unread:
+        return
+    run.warn(
+        ErrorCode.UPSTREAM_FEATURES,
+        "The Character Library could not read the features of this reference. Until it has, it "
+        "refuses a 360° set from it.",
+    )
+    try:
+        await run.parts.library.set_reference_image(
+            run.op.library_db_id or "", found.media_id or ""
+        )
+    except CharacterLibraryError as error:
+        # The image is known, and made the master before the next portfolio.
+        run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
 
 
 async def check_health(library: AsyncCharacterLibrary) -> None:

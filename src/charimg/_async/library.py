@@ -28,7 +28,7 @@ from .._library.values import (
     ReferenceState,
     SceneImage,
 )
-from ..errors import ConfigurationError
+from ..errors import CharacterLibraryError, ConfigurationError
 from ..models import SceneType
 from ..policies import JobPolicy, RetryPolicy, Timeouts
 from .calls import AsyncCalls
@@ -326,20 +326,30 @@ class AsyncCharacterLibrary:
     ) -> AsyncGenerator[Job]:
         """Poll a job until it ends, and yield each poll; the last one is the completed job.
 
+        A server that is out of reach for a while is waited for: the last poll is yielded again, and
+        its ``task`` says so.
+
         Args:
             job_id: The job.
             policy: Intervals and deadlines.
 
         Raises:
             JobError: ``JOB_FAILED``, ``JOB_CANCELLED``, ``JOB_STRANDED``, or ``NOT_FOUND``.
+            CharacterLibraryError: The server is out of reach until the end of the time.
         """
         watch = JobWatch(job_id, policy)
-        delay: float | None = 0.0
-        while delay is not None:
-            await asleep(delay)
-            job = await self.get_job(job_id)
-            delay = watch.observe(job)
+        delay: float | None
+        while True:
+            try:
+                job = await self.get_job(job_id)
+            except CharacterLibraryError as error:
+                delay, job = watch.missed(error)
+            else:
+                delay = watch.observe(job)
             yield job
+            if delay is None:
+                return
+            await asleep(delay)
 
     async def wait_for_job(
         self,
@@ -348,28 +358,17 @@ class AsyncCharacterLibrary:
         policy: JobPolicy = JobPolicy(),  # noqa: B008 - frozen
         on_progress: Callable[[Job], object] | None = None,
     ) -> Job:
-        """Wait until a job is completed.
+        """Wait, as `watch_job` does, until a job is completed; it may have ``failures``, too.
 
         Args:
             job_id: The job.
             policy: Intervals and deadlines.
             on_progress: Called with each poll, the completed one included.
-
-        Returns:
-            The completed job. It may have ``failures`` beside its images.
-
-        Raises:
-            JobError: ``JOB_FAILED``, ``JOB_CANCELLED``, ``JOB_STRANDED``, or ``NOT_FOUND``.
         """
-        watch = JobWatch(job_id, policy)
-        while True:
-            job = await self.get_job(job_id)
-            delay = watch.observe(job)
+        async for job in self.watch_job(job_id, policy=policy):
             if on_progress is not None:
                 on_progress(job)
-            if delay is None:
-                return job
-            await asleep(delay)
+        return job
 
     # Scenes, gallery, media
 

@@ -20,7 +20,13 @@ from ..journal import (
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
 from .adoption import find
-from .generate import received, received_forgotten, received_gallery, received_job, resolve_set
+from .generate import (
+    received_forgotten,
+    received_found,
+    received_gallery,
+    received_job,
+    resolve_set,
+)
 from .ingest import ingest
 from .master import became_master
 from .operation import AsyncRun, leased, short
@@ -28,7 +34,7 @@ from .parts import AsyncParts
 from .removal import finish_removal, remove_replaced, sweep
 from .unrecorded import unrecorded_image
 
-__all__ = ["Settled", "recover", "settle"]
+__all__ = ["Settled", "bring_in", "recover", "settle"]
 
 _log = logging.getLogger("charimg.recovery")
 
@@ -133,6 +139,16 @@ async def _recover_one(
     return recovered, failure
 
 
+async def bring_in(run: AsyncRun) -> Recovered:
+    """Bring in what an operation is known to have drawn."""
+    recovered = await _Recovery(run).run_to_end()
+    _log.info(
+        "operation.recovered",
+        extra={"operation_id": run.op.id, "kind": run.op.kind, "outcome": recovered.outcome},
+    )
+    return recovered
+
+
 class _Recovery:
     def __init__(self, run: AsyncRun) -> None:
         self.run = run
@@ -193,7 +209,7 @@ class _Recovery:
         elif found.images:
             await received_gallery(run, found.images)
         else:
-            await received(run, media_id=found.media_id, url=found.url)
+            await received_found(run, found)
         return True
 
     async def _bring_in(self) -> Recovered:

@@ -40,7 +40,7 @@ _BY_TEXT_500: tuple[tuple[str, ErrorCode], ...] = (
     ("image generation failed", ErrorCode.UPSTREAM_MODEL),
     ("fal.ai", ErrorCode.UPSTREAM_MODEL),
     ("failed to upload", ErrorCode.UPSTREAM_STORAGE),
-    ("dino", ErrorCode.UPSTREAM_STORAGE),
+    ("dino", ErrorCode.UPSTREAM_FEATURES),
 )
 
 _NOT_FOUND_TEXTS = frozenset({"not found", "the requested resource was not found"})
@@ -59,6 +59,7 @@ _HINTS: dict[str, str] = {
     ErrorCode.TIMEOUT: "Try again later, or allow more time.",
     ErrorCode.UPSTREAM_MODEL: "Nothing was stored; the image model refused or failed.",
     ErrorCode.UPSTREAM_STORAGE: "Nothing was stored; try again later.",
+    ErrorCode.UPSTREAM_FEATURES: "The image was drawn and is kept there; recover() looks for it.",
     ErrorCode.INVALID_RESPONSE: "Check that the base URL is that of the Character Library.",
     ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
 }

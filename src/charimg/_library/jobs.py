@@ -6,11 +6,15 @@ import random
 import time
 from collections.abc import Callable
 
-from ..errors import ErrorCode, JobError
+from attrs import evolve
+
+from ..errors import CharacterLibraryError, ErrorCode, JobError
 from ..policies import JobPolicy
 from .values import Job
 
 __all__ = ["JobWatch"]
+
+_AWAY = "Waiting for the connection to the Character Library"
 
 
 class JobWatch:
@@ -36,6 +40,7 @@ class JobWatch:
         self._started = self._moved = clock()
         self._cancelled: float | None = None
         self._seen: tuple[object, ...] | None = None
+        self._last = Job(job_id=job_id, status="pending")
 
     def observe(self, job: Job) -> float | None:
         """Take in one poll.
@@ -48,12 +53,14 @@ class JobWatch:
                 ``JOB_STRANDED`` after ``policy.deadline``, or ``policy.stall`` without progress.
         """
         now = self._clock()
+        self._last = job
         if job.status == "completed":
             return None
         if job.status == "failed":
             raise self._error(
                 ErrorCode.JOB_FAILED,
-                "failed: no image was drawn. See server_message, then start a new one.",
+                f"failed at {job.current} of {job.total}. What it had drawn by then is paid for, "
+                "and no gallery shows it. server_message says why.",
                 job,
             )
         self._note(job, now)
@@ -73,6 +80,21 @@ class JobWatch:
         if now >= limits[1]:
             raise self._stranded(f"has not moved for {policy.stall:g} s", job)
         return min(self._next_interval(), min(limits) - now)
+
+    def missed(self, error: CharacterLibraryError) -> tuple[float, Job]:
+        """Take in that a poll did not come through.
+
+        Returns:
+            Seconds until the next poll, and the last one, which says what is waited for.
+
+        Raises:
+            CharacterLibraryError: That one, when waiting makes no sense (any more).
+        """
+        now = self._clock()
+        left = min(self._started + self._policy.deadline, self._moved + self._policy.stall) - now
+        if not error.retryable or left <= 0:
+            raise error
+        return min(self._next_interval(), left), evolve(self._last, task=_AWAY)
 
     def _note(self, job: Job, now: float) -> None:
         """Remember when the job last moved, and since when it says that it is cancelled."""

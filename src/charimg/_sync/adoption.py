@@ -14,12 +14,12 @@ from attrs import frozen
 
 from .._library.claims import Claim, Drawing, given
 from .._library.filenames import file_name, last_part
-from .._library.values import GalleryImage
+from .._library.values import GalleryImage, LibraryMedia
 from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
 from .parts import Parts
 
-__all__ = ["Found", "drawn_set", "find"]
+__all__ = ["Found", "Lying", "drawn_set", "find", "look"]
 
 _PAGE = 200
 _MOST = 1000
@@ -31,10 +31,19 @@ _CLOSED = (401, 403, 404, 405)
 
 @frozen(kw_only=True)
 class Found:
-    """What an operation has drawn: one image, a job, or the images of a set."""
+    """What an operation has drawn: one image, a job, or the images of a set.
+
+    Attributes:
+        media_id: The image.
+        url: Where it is served.
+        unread: Whether it is a reference that the server lost: it could not read its features.
+        job_id: The job.
+        images: The images of a set.
+    """
 
     media_id: str | None = None
     url: str | None = None
+    unread: bool = False
     job_id: str | None = None
     images: tuple[GalleryImage, ...] = ()
 
@@ -60,69 +69,89 @@ class _Ledger:
     open_set: bool
 
 
+@frozen(kw_only=True)
+class Lying:
+    """What lies on the Library of an operation's kind, and no operation has.
+
+    Attributes:
+        images: The media documents.
+        drawings: What is known of them, by their ids.
+        claims: Which operations may have drawn one.
+        master: The character's master reference, when that is the kind.
+    """
+
+    images: tuple[LibraryMedia, ...]
+    drawings: Mapping[str, Drawing]
+    claims: tuple[Claim, ...]
+    master: str | None
+
+
 def find(parts: Parts, op: Operation) -> Found | None:
     """Return what the operation has drawn, or ``None`` if nothing can be told to be its own."""
-    ledger = _read(parts, op)
     if op.kind == OperationKind.PORTFOLIO:
-        return _find_set(parts, op, ledger)
+        return _find_set(parts, op, _read(parts, op))
+    lying = look(parts, op)
+    own = given(lying.claims, lying.drawings.values()).get(op.id)
+    for image in lying.images:
+        unread = image.processing == "error"
+        # A reference is the master from then on; another one is not made that unasked.
+        is_shown = op.kind != OperationKind.REFERENCE or unread or own == lying.master
+        if image.id == own and is_shown:
+            return Found(media_id=own, url=image.url, unread=unread)
+    return None
+
+
+def look(parts: Parts, op: Operation) -> Lying:
+    """Look for images of the operation's kind, a reference or a scene."""
+    ledger = _read(parts, op)
+    db_id, master = op.library_db_id or "", None
+    tags: Mapping[str, str | None] = {}
     if op.kind == OperationKind.REFERENCE:
-        return _find_reference(parts, op, ledger)
-    gallery = parts.library.list_images(op.library_db_id or "", category="scene")
-    shown = {image.image_id: image.url for image in gallery.scenes}
-    tags = {image.image_id: image.tags for image in gallery.scenes}
-    return _find_image(parts, op, ledger, shown, tags)
-
-
-def _find_reference(parts: Parts, op: Operation, ledger: _Ledger) -> Found | None:
-    state = parts.library.get_reference_image(op.library_db_id or "")
-    shown = {} if state.media_id is None else {state.media_id: state.url}
-    found = _find_image(parts, op, ledger, shown, {})
-    # What is brought in is the master from then on; another one is not made that unasked.
-    return found if found is not None and found.media_id in shown else None
-
-
-def _find_image(
-    parts: Parts,
-    op: Operation,
-    ledger: _Ledger,
-    shown: Mapping[str, str | None],
-    tags: Mapping[str, str | None],
-) -> Found | None:
-    """Look through all images of the kind; the gallery shows some of them, and tells more."""
-    kind = "initial" if op.kind == OperationKind.REFERENCE else "scene"
+        state = parts.library.get_reference_image(db_id)
+        master = state.media_id
+        shown = [] if master is None else [LibraryMedia(id=master, url=state.url)]
+        kind = "initial"
+    else:
+        gallery = parts.library.list_images(db_id, category="scene")
+        shown = [LibraryMedia(id=image.image_id, url=image.url) for image in gallery.scenes]
+        tags = {image.image_id: image.tags for image in gallery.scenes}
+        kind = "scene"
     try:
-        images = _documents(parts, f"{op.library_db_id}_{kind}_")
+        images = _documents(parts, f"{db_id}_{kind}_")
     except CharacterLibraryError as error:
         if error.status_code not in _CLOSED:
             raise
         # Of two that were drawn at once the gallery has one.
-        images = shown if len(ledger.open) == 1 else {}
-    new = {
-        media_id: url
-        for media_id, url in images.items()
-        if media_id not in ledger.media and last_part(url) not in ledger.names
-    }
-    drawings = [_drawing(media_id, url, tags.get(media_id)) for media_id, url in new.items()]
-    own = given(ledger.claims, drawings).get(op.id)
-    return None if own is None else Found(media_id=own, url=new[own])
+        images = shown if len(ledger.open) == 1 else []
+    new = tuple(
+        image
+        for image in images
+        if image.id not in ledger.media and last_part(image.url) not in ledger.names
+    )
+    return Lying(
+        images=new,
+        drawings={image.id: _drawing(image, tags.get(image.id)) for image in new},
+        claims=ledger.claims,
+        master=master,
+    )
 
 
-def _drawing(media_id: str, url: str | None, tags: str | None) -> Drawing:
-    name = file_name(url)
+def _drawing(image: LibraryMedia, tags: str | None) -> Drawing:
+    name = file_name(image.url)
     return Drawing(
-        id=media_id,
+        id=image.id,
         moment=None if name is None else name.moment,
         scene_type=None if name is None else name.scene_type,
         mood=None if tags is None else ",".join(tags.split(",")[2:]),
     )
 
 
-def _documents(parts: Parts, part: str) -> Mapping[str, str | None]:
-    found: dict[str, str | None] = {}
+def _documents(parts: Parts, part: str) -> list[LibraryMedia]:
+    found: list[LibraryMedia] = []
     number, more = 1, True
     while more and len(found) < _MOST:
         page = parts.library.list_media(part, limit=_PAGE, page=number)
-        found |= {each.id: each.url for each in page.media}
+        found += page.media
         number, more = number + 1, page.has_next
     return found
 
@@ -185,6 +214,8 @@ def _operations(parts: Parts, character_id: str) -> list[Operation]:
 
 def _may_have_drawn(op: Operation) -> bool:
     """Tell whether something may be the operation's, although it has nothing."""
+    if "settled" in op.options:
+        return False
     failed = op.state == OperationState.FAILED and op.posted_at is not None
     return op.state in _OPEN or (failed and not op.items and op.job_id is None)
 

@@ -27,7 +27,7 @@ from ..models import (
     Shot,
     utcnow,
 )
-from .adoption import drawn_set
+from .adoption import Found, drawn_set, find
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import Run
@@ -48,6 +48,7 @@ __all__ = [
     "generate_reference",
     "generate_scene",
     "received",
+    "received_found",
     "received_forgotten",
     "received_gallery",
     "received_job",
@@ -76,33 +77,72 @@ def generate_reference(
         delete_remote_reference(run)
     run.renew()
     _posting(run, baseline=baseline)
-    answer = None
-    try:
-        with run.stage(Stage.GENERATION):
-            answer = library.generate_initial_image(db_id, run.op.prompt)
-    except CharimgError as error:
-        if getattr(error, "code", None) != ErrorCode.ALREADY_HAS_REFERENCE:
-            run.call_failed(error)
-            raise
-    retried = answer is None
-    if answer is None:
+    retried = not _draw_reference(run, db_id)
+    if retried:
         # The server refused before it called its model, so nothing was paid for yet.
         _log.info("reference.retried", extra={"operation_id": run.op.id})
         run.emit(ReferenceRetried(operation_id=run.op.id, character_id=character.id))
         delete_remote_reference(run)
         run.renew()
         _posting(run)
-        try:
-            with run.stage(Stage.GENERATION):
-                answer = library.generate_initial_image(db_id, run.op.prompt)
-        except CharimgError as error:
-            run.call_failed(error)
-            raise
-    received(run, url=answer.url, media_id=answer.media_id)
+        _draw_reference(run, db_id, again=True)
     result = single(run, character, kind=ImageKind.REFERENCE, retried=retried)
     remove_replaced(run)
     run.write(state=OperationState.DONE)
     return evolve(result, removed=run.op.removed, warnings=tuple(run.warnings))
+
+
+def _draw_reference(run: Run, db_id: str, *, again: bool = False) -> bool:
+    """Ask for a reference and write it down; tell whether no other one was in the way.
+
+    Args:
+        run: The operation.
+        db_id: The character's ObjectId.
+        again: Whether one that is in the way is an error.
+    """
+    try:
+        with run.stage(Stage.GENERATION):
+            answer = run.parts.library.generate_initial_image(db_id, run.op.prompt)
+    except CharimgError as error:
+        code = getattr(error, "code", None)
+        if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
+            return False
+        if code == ErrorCode.UPSTREAM_FEATURES and _found_unread(run):
+            return True
+        run.call_failed(error)
+        raise
+    received(run, url=answer.url, media_id=answer.media_id)
+    return True
+
+
+def _found_unread(run: Run) -> bool:
+    """Take over the image of which the server could not read the features; tell if it is there."""
+    try:
+        found = find(run.parts, run.op)
+    except CharacterLibraryError:
+        # Recovery looks again.
+        return False
+    if found is None:
+        return False
+    received_found(run, found)
+    return True
+
+
+def received_found(run: Run, found: Found) -> None:
+    """Write down an image that was found; one that the server lost is made the master."""
+    received(run, url=found.url, media_id=found.media_id)
+    if not found.unread:
+        return
+    run.warn(
+        ErrorCode.UPSTREAM_FEATURES,
+        "The Character Library could not read the features of this reference. Until it has, it "
+        "refuses a 360° set from it.",
+    )
+    try:
+        run.parts.library.set_reference_image(run.op.library_db_id or "", found.media_id or "")
+    except CharacterLibraryError as error:
+        # The image is known, and made the master before the next portfolio.
+        run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
 
 
 def check_health(library: CharacterLibrary) -> None:

@@ -14,7 +14,7 @@ from attrs import evolve
 from .._concurrency import sleep, surely
 from .._owner import new_owner
 from .._stages import Measure, code_of, timed
-from ..errors import CharacterLibraryError, CharimgError, StorageError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -142,9 +142,11 @@ class Run:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
-        server may still do it, so the operation stays ``posting`` for recovery.
+        server may still do it, and what it could not read it has drawn all the same: the operation
+        stays ``posting`` for recovery.
         """
-        if isinstance(error, CharacterLibraryError) and error.outcome_unknown:
+        drawn = getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
+        if drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
             self.write(error=str(error))
         else:
             self.write(state=OperationState.FAILED, error=str(error))

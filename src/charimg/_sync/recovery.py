@@ -21,7 +21,13 @@ from ..journal import (
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
 from .adoption import find
-from .generate import received, received_forgotten, received_gallery, received_job, resolve_set
+from .generate import (
+    received_forgotten,
+    received_found,
+    received_gallery,
+    received_job,
+    resolve_set,
+)
 from .ingest import ingest
 from .master import became_master
 from .operation import Run, leased, short
@@ -29,7 +35,7 @@ from .parts import Parts
 from .removal import finish_removal, remove_replaced, sweep
 from .unrecorded import unrecorded_image
 
-__all__ = ["Settled", "recover", "settle"]
+__all__ = ["Settled", "bring_in", "recover", "settle"]
 
 _log = logging.getLogger("charimg.recovery")
 
@@ -134,6 +140,16 @@ def _recover_one(
     return recovered, failure
 
 
+def bring_in(run: Run) -> Recovered:
+    """Bring in what an operation is known to have drawn."""
+    recovered = _Recovery(run).run_to_end()
+    _log.info(
+        "operation.recovered",
+        extra={"operation_id": run.op.id, "kind": run.op.kind, "outcome": recovered.outcome},
+    )
+    return recovered
+
+
 class _Recovery:
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -194,7 +210,7 @@ class _Recovery:
         elif found.images:
             received_gallery(run, found.images)
         else:
-            received(run, media_id=found.media_id, url=found.url)
+            received_found(run, found)
         return True
 
     def _bring_in(self) -> Recovered:

@@ -22,6 +22,7 @@ from . import (
     prompt,
     recover,
     serve,
+    settle,
     simulate,
 )
 from .exit_codes import MEANINGS, ExitCode
@@ -118,6 +119,7 @@ app.command("show")(images.show)
 app.command("delete")(images.delete)
 app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
+app.command("settle")(settle.settle)
 app.command("bulk")(bulk.bulk)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from .._sync.service import CharacterImageService
+from ..errors import CharacterLibraryError
+from ..journal import Candidate
 from .exit_codes import ExitCode
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
@@ -34,10 +37,19 @@ def recover(
             done = service.recover(character)
             if character is not None and not done.operations:
                 check_known(service, character)
+            candidates = {
+                each.operation_id: _candidates(service, each.operation_id)
+                for each in done.operations
+                if each.outcome == "unknown"
+            }
         short = short_ids([each.operation_id for each in done.operations])
         open_ones = len(done.unresolved)
         report.data(
-            {"operations": list(done.operations), "unresolved": open_ones},
+            {
+                "operations": list(done.operations),
+                "unresolved": open_ones,
+                "candidates": candidates,
+            },
             lambda: table(
                 ("operation", "kind", "character", "outcome", "images", "message"),
                 [
@@ -53,6 +65,19 @@ def recover(
                 ],
             ),
         )
+        for operation_id, found in candidates.items():
+            report.say(
+                f"{len(found)} images may be those of operation {short[operation_id]}; look with "
+                f"`charimg settle {short[operation_id]}`."
+            )
         report.say(f"{len(done.operations)} operations looked at, {open_ones} still open.")
         if open_ones:
             raise typer.Exit(ExitCode.UNRESOLVED)
+
+
+def _candidates(service: CharacterImageService, operation_id: str) -> list[Candidate]:
+    try:
+        return list(service.candidates(operation_id))
+    except CharacterLibraryError:
+        # The table says that it is open; who settles it looks again.
+        return []

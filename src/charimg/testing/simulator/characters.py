@@ -160,9 +160,9 @@ def media_document(base: str, media: Any) -> dict[str, Any]:
     return {
         "id": media.id,
         "alt": media.alt,
-        "dinoAssetId": f"dino-{media.id}",
+        "dinoAssetId": "" if media.unread else f"dino-{media.id}",
         "dinoMediaUrl": None,
-        "dinoProcessingStatus": "validation_success",
+        "dinoProcessingStatus": "error" if media.unread else "validation_success",
         "qualityScore": None,
         "consistencyScore": None,
         "validationNotes": None,

@@ -154,7 +154,7 @@ def media_list(
         message = "You are not allowed to perform this action."
         return json_response(403, {"errors": [{"message": message}]})
     part = request.query.get("where[filename][like]", "").lower()
-    found = [each for each in state.media.values() if part in each.name.lower()]
+    found = [each for each in reversed(state.media.values()) if part in each.name.lower()]
     found.sort(key=lambda each: each.created, reverse=True)
     docs, paging = pages([media_document(base, each) for each in found], request.query)
     return json_response(200, {"docs": docs, **paging})

@@ -147,13 +147,15 @@ def initial_image(
             "Failed to upload generated image",
             details="There was a problem while uploading the file.",
         )
+    media = draw_reference(state, switches, character, prompt)
     if switches.take("processing_errors"):
+        # Its media document stays, and no gallery shows it.
+        state.keep(evolve(media, unread=True))
         return _error(
             500,
             "Failed to process image with DINOv3",
-            details="The feature service answered 500.",
+            details="Image was uploaded but DINOv3 processing failed",
         )
-    media = draw_reference(state, switches, character, prompt)
     url = f"{base}/media/{media.name}"
     if switches.odd_public_urls:
         url = f"{base}/api/media/file/{media.name.rpartition('.')[0]}"

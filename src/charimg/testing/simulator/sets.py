@@ -31,7 +31,7 @@ def portfolio_set(
     character = state.characters.get(db_id)
     if character is None:
         return _failed(500, "Not Found")
-    if character.reference is None:
+    if character.reference is None or state.media[character.reference].unread:
         return _failed(400, "Character must have a master reference image for 360° generation")
     if switches.take("set360_errors"):
         return _failed(500, "Failed to start the 360° generation")

@@ -65,6 +65,7 @@ class MediaFile:
         shot: The shot of a core image.
         scene_type: The type of a scene image.
         mood: The mood of a scene image.
+        unread: Whether its features could not be read.
     """
 
     id: str
@@ -79,6 +80,7 @@ class MediaFile:
     shot: ReferenceShot | None = None
     scene_type: str | None = None
     mood: str | None = None
+    unread: bool = False
 
 
 @define(kw_only=True)

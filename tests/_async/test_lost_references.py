@@ -1,0 +1,97 @@
+"""A reference that was paid for and lost by the server, which could not read it, comes in."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import CharacterLibraryError, ErrorCode
+
+from .mishaps import INITIAL, Crash, Rigged, break_once, outcomes, prompts, rigged, settled
+from .world import LENA, AsyncWorld
+
+pytestmark = pytest.mark.anyio
+
+
+async def unread(**options: object) -> tuple[AsyncWorld, Rigged]:
+    """Return a world whose server cannot read the features of the next initial image."""
+    world, simulator = await rigged(**options)
+    simulator.switches.processing_errors = 1
+    return world, simulator
+
+
+async def test_it_is_brought_in_and_made_the_master_and_paid_for_once() -> None:
+    world, simulator = await unread()
+    result = await world.service.generate_reference(LENA, prompt="one")
+    assert [each.code for each in result.warnings] == [ErrorCode.UPSTREAM_FEATURES]
+    assert result.image.external_id == simulator.reference_of(world.db_id)
+    assert await prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    await settled(world)
+
+
+@pytest.mark.parametrize("away", ["closed", "out of reach"])
+async def test_where_it_cannot_be_looked_for_recovery_does(away: str) -> None:
+    world, simulator = await unread()
+    if away == "closed":
+        simulator.switches.media_closed = True
+    else:
+        simulator.unheard.append("GET media")
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.code == ErrorCode.UPSTREAM_FEATURES
+    assert not caught.value.retryable
+    assert "recover() looks for it" in str(caught.value)
+    simulator.switches.media_closed = False
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["one"]
+    assert simulator.reference_of(world.db_id) is not None
+    assert world.counts == (1, 0, 0, 0)
+    await settled(world)
+
+
+async def test_a_lost_answer_that_said_so_is_no_matter() -> None:
+    world, simulator = await unread()
+    simulator.odd[INITIAL] = lambda answer: type(answer)(status=500, broken="lost")
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.outcome_unknown
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["one"]
+
+
+async def test_a_crash_before_it_is_made_the_master_loses_nothing() -> None:
+    world, simulator = await unread()
+    break_once(world.service.library, "set_reference_image")
+    with pytest.raises(Crash):
+        await world.service.generate_reference(LENA, prompt="one")
+    assert outcomes(await world.service.recover()) == ["completed"]
+    (image,) = await world.images()
+    # Before a portfolio it is made the master.
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_portfolio(LENA)
+    assert simulator.reference_of(world.db_id) == image.external_id
+
+
+async def test_that_it_cannot_be_made_the_master_now_is_a_warning() -> None:
+    world, simulator = await unread()
+    simulator.unheard.append("PUT reference-image")
+    result = await world.service.generate_reference(LENA, prompt="one")
+    assert [each.code for each in result.warnings] == [
+        ErrorCode.UPSTREAM_FEATURES,
+        ErrorCode.UNAVAILABLE,
+    ]
+    assert await prompts(world) == ["one"]
+
+
+async def test_one_that_somebody_else_lost_is_not_taken() -> None:
+    world, simulator = await unread()
+    with pytest.raises(CharacterLibraryError):
+        await world.service.library.generate_initial_image(world.db_id, "theirs")
+    simulator.switches.processing_errors = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_reference(LENA, prompt="one")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == []

@@ -1,0 +1,151 @@
+"""What stays unknown is settled by a person: this image, or none."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import (
+    CharacterLibraryError,
+    InvalidArgument,
+    JobError,
+    Operation,
+    OperationItem,
+    OperationState,
+    ReferencePolicy,
+)
+
+from .mishaps import HASTY, INITIAL, STATUS, Rigged, left_behind, outcomes, prompts, rigged, settled
+from .world import LENA, AsyncWorld
+
+pytestmark = pytest.mark.anyio
+
+
+async def two_scenes() -> tuple[AsyncWorld, Rigged, Operation]:
+    """Return a world with a scene of unknown outcome, where somebody else has drawn one, too."""
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "one", scene_type="action", mood="tense")
+    simulator.draw_scene(world.db_id, "theirs", "action", "tense")
+    simulator.draw_scene(world.db_id, "theirs", "dialogue")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    return world, simulator, (await world.operations())[0]
+
+
+async def test_the_candidates_are_told_with_what_speaks_for_them() -> None:
+    world, _, op = await two_scenes()
+    theirs, own = await world.service.candidates(op.id)
+    for each in (theirs, own):
+        assert "_scene_action_" in (each.url or "")
+        assert each.drawn_at is not None
+        assert each.evidence[:2] == (
+            "It is of the type that was asked for, action.",
+            "It has the mood that was asked for.",
+        )
+        assert "s after the request" in each.evidence[2]
+    assert theirs.drawn_at is not None
+    assert own.drawn_at is not None
+    assert theirs.drawn_at >= own.drawn_at
+
+
+async def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
+    world, _, op = await two_scenes()
+    (_, own) = await world.service.candidates(op.id)
+    report = await world.service.settle(op.id, own.media_id, settled_by="mara")
+    assert report.outcome == "completed"
+    (scene, _) = await world.images()
+    assert (scene.prompt, scene.external_id) == ("one", own.media_id)
+    assert report.images == (scene.id,)
+    journaled = (await world.operations())[0].options["settled"]
+    assert journaled["by"] == "mara"
+    assert journaled["media_id"] == own.media_id
+    assert journaled["at"]
+    assert await world.service.candidates(op.id) == ()
+    assert (await world.service.settle(op.id, own.media_id)).images == (scene.id,)
+    assert world.counts == (1, 0, 0, 1)
+    await settled(world)
+
+
+async def test_nothing_closes_it_and_then_nobody_else_is_disturbed() -> None:
+    world, _, op = await two_scenes()
+    for _ in range(2):
+        report = await world.service.settle(op.id)
+        assert report.outcome == "failed"
+    assert outcomes(await world.service.recover()) == []
+    assert await prompts(world) == ["master"]
+    with pytest.raises(InvalidArgument, match="is failed already"):
+        await world.service.settle(op.id, "f" * 24)
+
+
+async def test_who_else_may_have_drawn_it_is_told() -> None:
+    world, simulator, op = await two_scenes()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "two", scene_type="action", mood="tense")
+    newest = (await world.service.candidates(op.id))[0]
+    other = (await world.operations())[0]
+    assert newest.evidence[-1] == f"Operation {other.id} may have drawn it, too."
+
+
+async def test_what_is_no_image_of_the_operations_kind_is_refused() -> None:
+    world, simulator, op = await two_scenes()
+    for media_id in ("f" * 24, simulator.reference_of(world.db_id) or ""):
+        with pytest.raises(InvalidArgument, match="nothing that operation"):
+            await world.service.settle(op.id, media_id)
+    for call in (world.service.candidates, world.service.settle):
+        with pytest.raises(InvalidArgument, match="There is no operation"):
+            await call("f" * 32)
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_a_reference_becomes_the_master(away: bool) -> None:
+    world, simulator = await rigged()
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_reference(
+            LENA, prompt="one", policy=ReferencePolicy.KEEP_HISTORY
+        )
+    await world.service.library.delete_reference_image(world.db_id)
+    simulator.set_reference(world.db_id, "theirs")
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    op = (await world.operations())[0]
+    theirs, own = await world.service.candidates(op.id)
+    assert theirs.evidence[-1] == "It is the Character Library's master reference."
+    if away:
+        simulator.unheard.append("PUT reference-image")
+    await world.service.settle(op.id, own.media_id)
+    (image,) = await world.images()
+    assert image.external_id == own.media_id
+    assert (simulator.reference_of(world.db_id) == own.media_id) is not away
+
+
+async def test_a_job_that_never_ends_is_given_up_without_deleting_anything() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    assert outcomes(await world.service.recover()) == ["waiting"]
+    op = (await world.operations())[0]
+    assert await world.service.candidates(op.id) == ()
+    assert (await world.service.settle(op.id)).outcome == "failed"
+    assert outcomes(await world.service.recover()) == []
+    assert await prompts(world) == ["master"]
+
+
+async def test_what_is_known_is_not_settled_away() -> None:
+    world, _ = await rigged()
+    item = OperationItem(key="k", index=0, source_url="http://library.test/media/x")
+    op = await left_behind(world, kind="scene", state=OperationState.RECEIVED, items=(item,))
+    with pytest.raises(InvalidArgument, match=r"recover\(\) brings it in"):
+        await world.service.settle(op.id)
+
+
+async def test_what_never_arrived_has_no_candidates() -> None:
+    world, simulator = await rigged()
+    simulator.unheard.append(INITIAL)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_reference(LENA, prompt="one")
+    (op,) = await world.operations()
+    assert await world.service.candidates(op.id) == ()

@@ -1,0 +1,96 @@
+# Generated from tests/_async/test_lost_references.py by tools/unasync.py. Do not edit.
+"""A reference that was paid for and lost by the server, which could not read it, comes in."""
+
+from __future__ import annotations
+
+import pytest
+
+from charimg import CharacterLibraryError, ErrorCode
+
+from .mishaps import INITIAL, Crash, Rigged, break_once, outcomes, prompts, rigged, settled
+from .world import LENA, World
+
+
+def unread(**options: object) -> tuple[World, Rigged]:
+    """Return a world whose server cannot read the features of the next initial image."""
+    world, simulator = rigged(**options)
+    simulator.switches.processing_errors = 1
+    return world, simulator
+
+
+def test_it_is_brought_in_and_made_the_master_and_paid_for_once() -> None:
+    world, simulator = unread()
+    result = world.service.generate_reference(LENA, prompt="one")
+    assert [each.code for each in result.warnings] == [ErrorCode.UPSTREAM_FEATURES]
+    assert result.image.external_id == simulator.reference_of(world.db_id)
+    assert prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    settled(world)
+
+
+@pytest.mark.parametrize("away", ["closed", "out of reach"])
+def test_where_it_cannot_be_looked_for_recovery_does(away: str) -> None:
+    world, simulator = unread()
+    if away == "closed":
+        simulator.switches.media_closed = True
+    else:
+        simulator.unheard.append("GET media")
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.code == ErrorCode.UPSTREAM_FEATURES
+    assert not caught.value.retryable
+    assert "recover() looks for it" in str(caught.value)
+    simulator.switches.media_closed = False
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["one"]
+    assert simulator.reference_of(world.db_id) is not None
+    assert world.counts == (1, 0, 0, 0)
+    settled(world)
+
+
+def test_a_lost_answer_that_said_so_is_no_matter() -> None:
+    world, simulator = unread()
+    simulator.odd[INITIAL] = lambda answer: type(answer)(status=500, broken="lost")
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_reference(LENA, prompt="one")
+    assert caught.value.outcome_unknown
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["one"]
+
+
+def test_a_crash_before_it_is_made_the_master_loses_nothing() -> None:
+    world, simulator = unread()
+    break_once(world.service.library, "set_reference_image")
+    with pytest.raises(Crash):
+        world.service.generate_reference(LENA, prompt="one")
+    assert outcomes(world.service.recover()) == ["completed"]
+    (image,) = world.images()
+    # Before a portfolio it is made the master.
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    assert simulator.reference_of(world.db_id) == image.external_id
+
+
+def test_that_it_cannot_be_made_the_master_now_is_a_warning() -> None:
+    world, simulator = unread()
+    simulator.unheard.append("PUT reference-image")
+    result = world.service.generate_reference(LENA, prompt="one")
+    assert [each.code for each in result.warnings] == [
+        ErrorCode.UPSTREAM_FEATURES,
+        ErrorCode.UNAVAILABLE,
+    ]
+    assert prompts(world) == ["one"]
+
+
+def test_one_that_somebody_else_lost_is_not_taken() -> None:
+    world, simulator = unread()
+    with pytest.raises(CharacterLibraryError):
+        world.service.library.generate_initial_image(world.db_id, "theirs")
+    simulator.switches.processing_errors = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_reference(LENA, prompt="one")
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert prompts(world) == []

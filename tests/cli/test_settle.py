@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from charimg import CharacterImageService, CharacterLibraryError
+
+
+@pytest.fixture
+def unknown(world: Any) -> str:
+    """Leave a scene of unknown outcome; return the end of its operation's id."""
+    world.reference()
+    world.switch(lost_answers=1)
+    world.run("generate", "scene", "mara", "She waits.")
+    world.server.simulator.draw_scene(world.db_id, "theirs", "dialogue")
+    answer = world.run("recover", "--json")
+    assert answer.code == 8
+    ((operation_id, found),) = answer.json["candidates"].items()
+    assert len(found) == 2
+    assert "`charimg settle" in answer.err
+    return str(operation_id)[-8:]
+
+
+def test_the_candidates_are_shown_and_one_is_brought_in(world: Any, unknown: str) -> None:
+    shown = world.run("settle", unknown)
+    assert shown.code == 0, shown.err
+    assert "It is of the type that was asked for, dialogue." in " ".join(shown.out.split())
+    assert "2 images may be its." in shown.err
+    found = world.run("settle", unknown, "--json").json["candidates"]
+    answer = world.run("settle", unknown, "--image", found[-1]["mediaId"], "--json")
+    assert answer.code == 0, answer.err
+    scene = world.images()[0]
+    assert (scene["prompt"], scene["externalId"]) == ("She waits.", found[-1]["mediaId"])
+    assert world.run("recover", "--json").json["unresolved"] == 0
+    assert world.counters["scenePosts"] == 1
+
+
+def test_nothing_closes_it(world: Any, unknown: str) -> None:
+    answer = world.run("settle", unknown, "--nothing")
+    assert answer.code == 0, answer.err
+    assert "nothing to bring in" in answer.err
+    assert world.run("recover", "--json").json["operations"] == []
+
+
+def test_what_makes_no_sense_is_refused(world: Any, unknown: str) -> None:
+    both = world.run("settle", unknown, "--nothing", "--image", "f" * 24)
+    assert both.code == 2
+    assert "not both" in both.err
+    other = world.run("settle", unknown, "--image", "f" * 24)
+    assert other.code == 2
+    assert "nothing that operation" in other.err
+    assert world.run("settle", "none").code == 2
+
+
+def test_an_ending_of_several_is_refused(world: Any) -> None:
+    for _ in range(2):
+        world.switch(lost_answers=1)
+        world.run("generate", "scene", "mara", "She waits.")
+    assert world.run("settle", "").code == 2
+
+
+def test_a_library_out_of_reach_does_not_keep_recover_from_its_report(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.reference()
+    world.switch(lost_answers=1)
+    world.run("generate", "scene", "mara", "She waits.")
+    world.server.simulator.draw_scene(world.db_id, "theirs", "dialogue")
+
+    def away(*_: object) -> None:
+        raise CharacterLibraryError("away", code="UNAVAILABLE")
+
+    monkeypatch.setattr(CharacterImageService, "candidates", away)
+    answer = world.run("recover", "--json")
+    assert list(answer.json["candidates"].values()) == [[]]
