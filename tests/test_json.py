@@ -147,6 +147,7 @@ operations = every_field(
     remote_delete=texts,
     error=optional_texts,
     posted_at=optional_times,
+    posted_on_server=optional_times,
     received_at=optional_times,
     created_at=times,
     updated_at=times,

@@ -312,8 +312,15 @@ def _judge_replaced(op: Operation, facts: Facts) -> list[str]:
 
 
 def _overtaken(op: Operation, facts: Facts) -> bool:
-    """Tell whether another reference has become the master since the operation's own did."""
+    """Tell whether another reference has become the master since the operation's own did.
+
+    Its own may be the master again: a portfolio can be drawn from any.
+    """
     keys = {item.key for item in op.items}
+    own = {item.image_id for item in op.items}
+    for other in facts.operations:
+        if other.kind == OperationKind.RESTORE and other.id > op.id:
+            return other.options.get("image_id") not in own
     masters = [
         (image.metrics.master_since or image.created_at, image.key in keys)
         for image in facts.images

@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from .._concurrency import asleep
 from .._library import answers, requests
@@ -365,10 +365,11 @@ class AsyncCharacterLibrary:
             policy: Intervals and deadlines.
             on_progress: Called with each poll, the completed one included.
         """
-        async for job in self.watch_job(job_id, policy=policy):
+        last = None
+        async for last in self.watch_job(job_id, policy=policy):
             if on_progress is not None:
-                on_progress(job)
-        return job
+                on_progress(last)
+        return cast("Job", last)
 
     # Scenes, gallery, media
 
