@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from charimg._library.jobs import JobWatch
 from charimg._library.values import Job
-from charimg.errors import ErrorCode, JobError
+from charimg.errors import CharacterLibraryError, ErrorCode, JobError
 from charimg.policies import JobPolicy
 
 from .helpers import JOB_ID
+
+AWAY = "Waiting for the connection to the Character Library"
 
 
 class Clock:
@@ -173,3 +175,42 @@ def test_anything_that_changes_is_movement(moved: dict[str, Any]) -> None:
     assert watch.observe(evolve(job, **moved)) is not None
     clock.now += 10
     assert error_of(watch, evolve(job, **moved)).code == ErrorCode.JOB_STRANDED
+
+
+def away(*, retryable: bool = True) -> CharacterLibraryError:
+    return CharacterLibraryError("away", code=ErrorCode.UNAVAILABLE, retryable=retryable)
+
+
+def test_a_missed_poll_is_waited_for_and_the_last_one_told_again() -> None:
+    watch, clock = watching(interval=2, growth=2, interval_max=10, deadline=100, stall=30)
+    assert watch.missed(away()) == (2, Job(job_id=JOB_ID, status="pending", task=AWAY))
+    watch.observe(polled(current=3, task="Drawing"))
+    assert watch.missed(away()) == (8, polled(current=3, task=AWAY))
+    # The last look falls on the end of the time.
+    clock.now += 25
+    assert watch.missed(away())[0] == 5
+    clock.now += 5
+    with pytest.raises(CharacterLibraryError, match="away"):
+        watch.missed(away())
+
+
+def test_a_missed_poll_does_not_move_the_deadline() -> None:
+    watch, clock = watching(interval=2, deadline=10, stall=30)
+    clock.now += 9
+    assert watch.missed(away())[0] == 1
+    clock.now += 1
+    with pytest.raises(CharacterLibraryError):
+        watch.missed(away())
+
+
+def test_what_waiting_does_not_mend_is_not_waited_for() -> None:
+    watch, _ = watching()
+    with pytest.raises(CharacterLibraryError):
+        watch.missed(away(retryable=False))
+
+
+def test_a_failed_job_says_how_far_it_had_come() -> None:
+    error = error_of(watching()[0], polled("failed", 26, error="Image File"))
+    assert error.code == ErrorCode.JOB_FAILED
+    assert "failed at 26 of 27. What it had drawn by then is paid for" in str(error)
+    assert error.server_message == "Image File"

@@ -31,11 +31,11 @@ SERVICE = tuple(
     f"_sync/test_{each}.py"
     for each in (
         *("adoption", "generate_portfolio", "generate_reference", "generate_scene"),
-        *("ingest", "received"),
+        *("ingest", "lost_references", "received"),
         *("interrupted_removal", "leases", "looking_again", "manage_images", "one_run"),
         *("own_thread", "recovered_removals", "recovered_retries", "recovery"),
-        *("reference_policies", "refusals", "retry_fallback", "settling", "unrecorded"),
-        "watching",
+        *("reference_policies", "refusals", "retry_fallback", "settlement", "settling"),
+        *("unrecorded", "watching"),
     )
 )
 CRASHES = (*SERVICE, "_sync/test_crashes.py")
@@ -65,8 +65,15 @@ AREAS = (
     ),
     Area(
         "recovery",
-        ("_sync/adoption.py", "_sync/recovery.py"),
-        (*CRASHES, "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync]"),
+        (
+            *("_sync/adoption.py", "_sync/recovery.py", "_sync/settlement.py"),
+            *("_library/claims.py", "_library/filenames.py"),
+        ),
+        (
+            *CRASHES,
+            "library/test_claims.py",
+            "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync]",
+        ),
         90,
     ),
     Area(
