@@ -72,7 +72,7 @@ AREAS = (
         (
             *CRASHES,
             "library/test_claims.py",
-            "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync]",
+            "machines/test_machines.py::test_nothing_is_lost_in_any_history[sync-few]",
         ),
         90,
     ),
