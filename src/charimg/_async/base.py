@@ -9,7 +9,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
+from ..errors import (
+    CharacterNotFound,
+    CharacterNotLinked,
+    ConfigurationError,
+    GenerationInProgress,
+    InvalidArgument,
+)
 from ..journal import Operation, OperationKind
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
@@ -71,7 +77,8 @@ class AsyncServiceBase:
         if downloader is None:
             downloader = AsyncDownloader()
             self._owned.push_async_callback(downloader.aclose)
-        self._parts = AsyncParts(
+        self._closed = False
+        self._assembled = AsyncParts(
             library=library,
             directory=directory,
             media=media,
@@ -169,7 +176,11 @@ class AsyncServiceBase:
         return service
 
     async def aclose(self) -> None:
-        """Close what this service made itself; what was handed in stays open."""
+        """Close what this service made itself; what was handed in stays open. Idempotent.
+
+        Every later call raises `ConfigurationError`.
+        """
+        self._closed = True
         await self._owned.aclose()
 
     async def __aenter__(self) -> Self:
@@ -179,29 +190,38 @@ class AsyncServiceBase:
         await self.aclose()
 
     @property
+    def _parts(self) -> AsyncParts:
+        """What every call of an open service works with."""
+        if self._closed:
+            raise ConfigurationError(
+                "This service is closed. Nothing was sent and nothing was changed; make a new one."
+            )
+        return self._assembled
+
+    @property
     def library(self) -> AsyncCharacterLibrary:
         """The client of the Character Library."""
-        return self._parts.library
+        return self._assembled.library
 
     @property
     def directory(self) -> AsyncCharacterDirectory:
         """The character directory."""
-        return self._parts.directory
+        return self._assembled.directory
 
     @property
     def media(self) -> AsyncMediaStore:
         """The media store."""
-        return self._parts.media
+        return self._assembled.media
 
     @property
     def metadata(self) -> AsyncMetadataRepository:
         """The metadata repository."""
-        return self._parts.metadata
+        return self._assembled.metadata
 
     @property
     def ledger(self) -> AsyncGenerationLedger:
         """The generation ledger."""
-        return self._parts.ledger
+        return self._assembled.ledger
 
     async def _operate(
         self,

@@ -68,7 +68,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         Raises:
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
-        directory = self.directory
+        directory = self._parts.directory
         if not isinstance(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "

@@ -10,7 +10,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
+from ..errors import (
+    CharacterNotFound,
+    CharacterNotLinked,
+    ConfigurationError,
+    GenerationInProgress,
+    InvalidArgument,
+)
 from ..journal import Operation, OperationKind
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
@@ -72,7 +78,8 @@ class ServiceBase:
         if downloader is None:
             downloader = Downloader()
             self._owned.callback(downloader.close)
-        self._parts = Parts(
+        self._closed = False
+        self._assembled = Parts(
             library=library,
             directory=directory,
             media=media,
@@ -170,7 +177,11 @@ class ServiceBase:
         return service
 
     def close(self) -> None:
-        """Close what this service made itself; what was handed in stays open."""
+        """Close what this service made itself; what was handed in stays open. Idempotent.
+
+        Every later call raises `ConfigurationError`.
+        """
+        self._closed = True
         self._owned.close()
 
     def __enter__(self) -> Self:
@@ -180,29 +191,38 @@ class ServiceBase:
         self.close()
 
     @property
+    def _parts(self) -> Parts:
+        """What every call of an open service works with."""
+        if self._closed:
+            raise ConfigurationError(
+                "This service is closed. Nothing was sent and nothing was changed; make a new one."
+            )
+        return self._assembled
+
+    @property
     def library(self) -> CharacterLibrary:
         """The client of the Character Library."""
-        return self._parts.library
+        return self._assembled.library
 
     @property
     def directory(self) -> CharacterDirectory:
         """The character directory."""
-        return self._parts.directory
+        return self._assembled.directory
 
     @property
     def media(self) -> MediaStore:
         """The media store."""
-        return self._parts.media
+        return self._assembled.media
 
     @property
     def metadata(self) -> MetadataRepository:
         """The metadata repository."""
-        return self._parts.metadata
+        return self._assembled.metadata
 
     @property
     def ledger(self) -> GenerationLedger:
         """The generation ledger."""
-        return self._parts.ledger
+        return self._assembled.ledger
 
     def _operate(
         self,

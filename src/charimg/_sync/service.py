@@ -69,7 +69,7 @@ class CharacterImageService(ServiceBase):
         Raises:
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
-        directory = self.directory
+        directory = self._parts.directory
         if not isinstance(directory, WritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
