@@ -39,6 +39,7 @@ COMMANDS = {
     "delete",
     "retry",
     "recover",
+    "settle",
     "doctor",
 }
 
@@ -64,6 +65,16 @@ def test_the_commands_are_these_and_each_has_json() -> None:
     assert [name for name, command in found.items() if "--yes" in _options(command)] == ["delete"]
 
 
+def lost(world: Any) -> str:
+    """Leave a scene that nobody can tell of; return the end of its operation's id."""
+    world.reference()
+    world.switch(lost_answers=1)
+    world.run("generate", "scene", "mara", "She waits.")
+    world.server.simulator.draw_scene(world.db_id, "theirs", "dialogue")
+    (operation_id,) = world.run("recover", "--json").json["candidates"]
+    return str(operation_id)
+
+
 def test_every_command_prints_one_json_object(world: Any) -> None:
     """Also when it says things on stderr; simulate, demo and serve have tests of their own."""
     reference = world.reference()["id"]
@@ -84,6 +95,7 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
         "generate reference": (0, world.run("generate", "reference", "mara", "--json")),
         "delete": (0, world.run("delete", "mara", "--all", "--yes", "--json")),
         "recover": (0, world.run("recover", "--json")),
+        "settle": (0, world.run("settle", lost(world), "--nothing", "--json")),
         "bulk": (0, world.run("bulk", "recover", "--characters", characters, "--json")),
         "migrate": (0, world.read("migrate", "--to-directory", world.directory / "x", "--json")),
         "doctor": (0, world.run("doctor", "--json")),

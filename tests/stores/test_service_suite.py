@@ -36,10 +36,13 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
         *("test_leases", "test_recovered_removals", "test_recovered_retries", "test_recovery"),
         *(
+            "test_closed",
+            "test_lost_references",
             "test_received",
             "test_reference_policies",
             "test_refusals",
             "test_retry_fallback",
+            "test_settlement",
             "test_settling",
         ),
         *("test_unrecorded", "test_watching"),

@@ -9,8 +9,14 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
-from ..journal import Operation, OperationKind
+from ..errors import (
+    CharacterNotFound,
+    CharacterNotLinked,
+    ConfigurationError,
+    GenerationInProgress,
+    InvalidArgument,
+)
+from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
@@ -27,7 +33,8 @@ from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
-from .recovery import Settled, settle
+from .recovery import Settled, recover, settle
+from .settlement import candidates, settle_by_hand
 
 __all__ = ["AsyncServiceBase"]
 
@@ -40,7 +47,7 @@ _REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
 
 
 class AsyncServiceBase:
-    """Assembles, closes, and runs operations; `AsyncCharacterImageService` says which there are."""
+    """Assembles, closes, runs operations, and finishes them; see `AsyncCharacterImageService`."""
 
     def __init__(
         self,
@@ -71,7 +78,8 @@ class AsyncServiceBase:
         if downloader is None:
             downloader = AsyncDownloader()
             self._owned.push_async_callback(downloader.aclose)
-        self._parts = AsyncParts(
+        self._closed = False
+        self._assembled = AsyncParts(
             library=library,
             directory=directory,
             media=media,
@@ -169,7 +177,11 @@ class AsyncServiceBase:
         return service
 
     async def aclose(self) -> None:
-        """Close what this service made itself; what was handed in stays open."""
+        """Close what this service made itself; what was handed in stays open. Idempotent.
+
+        Every later call raises `ConfigurationError`.
+        """
+        self._closed = True
         await self._owned.aclose()
 
     async def __aenter__(self) -> Self:
@@ -179,29 +191,76 @@ class AsyncServiceBase:
         await self.aclose()
 
     @property
+    def _parts(self) -> AsyncParts:
+        """What every call of an open service works with."""
+        if self._closed:
+            raise ConfigurationError(
+                "This service is closed. Nothing was sent and nothing was changed; make a new one."
+            )
+        return self._assembled
+
+    @property
     def library(self) -> AsyncCharacterLibrary:
         """The client of the Character Library."""
-        return self._parts.library
+        return self._assembled.library
 
     @property
     def directory(self) -> AsyncCharacterDirectory:
         """The character directory."""
-        return self._parts.directory
+        return self._assembled.directory
 
     @property
     def media(self) -> AsyncMediaStore:
         """The media store."""
-        return self._parts.media
+        return self._assembled.media
 
     @property
     def metadata(self) -> AsyncMetadataRepository:
         """The metadata repository."""
-        return self._parts.metadata
+        return self._assembled.metadata
 
     @property
     def ledger(self) -> AsyncGenerationLedger:
         """The generation ledger."""
-        return self._parts.ledger
+        return self._assembled.ledger
+
+    async def recover(self, character_id: str | None = None) -> RecoveryReport:
+        """Finish what crashes, cancellations and outages left behind, of one or all characters.
+
+        Never posts a generation again and touches only keys that the ledger knows. A second run
+        changes nothing.
+        """
+        return await recover(self._parts, character_id)
+
+    async def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
+        """Return the images that an operation of unknown outcome may have drawn, newest first.
+
+        Raises:
+            InvalidArgument: There is no such operation.
+            CharacterLibraryError: The Library could not be asked.
+        """
+        return await candidates(self._parts, operation_id)
+
+    async def settle(
+        self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None
+    ) -> Recovered:
+        """Take a person's word for what an operation of unknown outcome has drawn.
+
+        The image is brought in as the operation's own; a reference becomes the master. Without one,
+        the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
+        that never ends. The journal keeps who settled it and when. Idempotent.
+
+        Args:
+            operation_id: An open operation.
+            media_id: The image, by its id on the Library (see `candidates`); ``None`` for nothing.
+            settled_by: The host's user, for the journal.
+
+        Raises:
+            InvalidArgument: No such operation is open, or it cannot have that image.
+            GenerationInProgress: Another operation on the character is running.
+            CharacterLibraryError: The Library could not be asked.
+        """
+        return await settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
     async def _operate(
         self,

@@ -129,6 +129,10 @@ class AsyncDownloader:
         )
         return await call(fetching.wait_after, self._attempt, fetching)
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the downloader is closed, before anything is paid for."""
+        self._client.check()
+
     async def aclose(self) -> None:
         """Close the connections, unless the client was injected. Idempotent."""
         await self._client.aclose()

@@ -160,7 +160,8 @@ async def check_health(library: AsyncCharacterLibrary) -> None:
 
 
 async def check_media(run: AsyncRun) -> None:
-    """Raise if the media store is out of reach: what is drawn now would have nowhere to go."""
+    """Raise if an image could not come in: what is drawn now would have nowhere to go."""
+    run.parts.downloader.check()
     await run.parts.media.get(item_key(run.op.id, 0))
 
 

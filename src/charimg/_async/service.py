@@ -8,7 +8,7 @@ from typing import Any
 from .._concurrency import asuggest
 from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
-from ..journal import Candidate, OperationKind, OperationPage, Recovered, RecoveryReport
+from ..journal import OperationKind, OperationPage
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -27,8 +27,6 @@ from .base import AsyncServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import AsyncRun
-from .recovery import recover
-from .settlement import candidates, settle_by_hand
 from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["AsyncCharacterImageService"]
@@ -58,8 +56,6 @@ class AsyncCharacterImageService(AsyncServiceBase):
             longest generation may take.
     """
 
-    # Characters and prompts
-
     async def put_character(self, character: CharacterReference) -> None:
         """Add a character to the directory, or replace the one with its id.
 
@@ -68,7 +64,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         Raises:
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
-        directory = self.directory
+        directory = self._parts.directory
         if not isinstance(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -339,7 +335,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         """Return one page of the character's operations, newest first."""
         return await self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
 
-    # Deleting, restoring, retrying, recovering
+    # Deleting, restoring, retrying
 
     async def delete_image(
         self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
@@ -443,44 +439,6 @@ class AsyncCharacterImageService(AsyncServiceBase):
             options={"image_id": image_id},
             on_progress=on_progress,
         )
-
-    async def recover(self, character_id: str | None = None) -> RecoveryReport:
-        """Finish what crashes, cancellations and outages left behind, of one or all characters.
-
-        Never posts a generation again and touches only keys that the ledger knows. A second run
-        changes nothing.
-        """
-        return await recover(self._parts, character_id)
-
-    async def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
-        """Return the images that an operation of unknown outcome may have drawn, newest first.
-
-        Raises:
-            InvalidArgument: There is no such operation.
-            CharacterLibraryError: The Library could not be asked.
-        """
-        return await candidates(self._parts, operation_id)
-
-    async def settle(
-        self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None
-    ) -> Recovered:
-        """Take a person's word for what an operation of unknown outcome has drawn.
-
-        The image is brought in as the operation's own; a reference becomes the master. Without one,
-        the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
-        that never ends. The journal keeps who settled it and when. Idempotent.
-
-        Args:
-            operation_id: An open operation.
-            media_id: The image, by its id on the Library (see `candidates`); ``None`` for nothing.
-            settled_by: The host's user, for the journal.
-
-        Raises:
-            InvalidArgument: No such operation is open, or it cannot have that image.
-            GenerationInProgress: Another operation on the character is running.
-            CharacterLibraryError: The Library could not be asked.
-        """
-        return await settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
 
 def _policy(value: str) -> ReferencePolicy:

@@ -89,6 +89,11 @@ class DownloadClient:
         else:
             self._public = self._exempt = client
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the client is closed."""
+        if self._public.is_closed or self._exempt.is_closed:
+            raise _closed()
+
     @contextmanager
     def stream(
         self, url: str, *, timeout: float, connect_timeout: float, exempt: bool = False
@@ -105,9 +110,8 @@ class DownloadClient:
             ConfigurationError: The client is closed.
             DownloadError: No answer came.
         """
+        self.check()
         client = self._exempt if exempt else self._public
-        if client.is_closed:
-            raise _closed()
         with within(timeout):
             with _translated(url, "before it answered"), quiet():
                 request = _request(url, timeout, connect_timeout)
@@ -147,14 +151,18 @@ class AsyncDownloadClient:
         else:
             self._public = self._exempt = client
 
+    def check(self) -> None:
+        """See `DownloadClient.check`."""
+        if self._public.is_closed or self._exempt.is_closed:
+            raise _closed()
+
     @asynccontextmanager
     async def stream(
         self, url: str, *, timeout: float, connect_timeout: float, exempt: bool = False
     ) -> AsyncIterator[AsyncDownloadAnswer]:
         """See `DownloadClient.stream`."""
+        self.check()
         client = self._exempt if exempt else self._public
-        if client.is_closed:
-            raise _closed()
         with _translated(url, "before it answered"), quiet():
             request = _request(url, timeout, connect_timeout)
             response = await client.send(request, stream=True, auth=None, follow_redirects=False)

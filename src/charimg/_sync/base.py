@@ -10,8 +10,14 @@ from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
 from .._library.ids import check_object_id
-from ..errors import CharacterNotFound, CharacterNotLinked, GenerationInProgress, InvalidArgument
-from ..journal import Operation, OperationKind
+from ..errors import (
+    CharacterNotFound,
+    CharacterNotLinked,
+    ConfigurationError,
+    GenerationInProgress,
+    InvalidArgument,
+)
+from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
@@ -28,7 +34,8 @@ from .download import Downloader
 from .library import CharacterLibrary
 from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
-from .recovery import Settled, settle
+from .recovery import Settled, recover, settle
+from .settlement import candidates, settle_by_hand
 
 __all__ = ["ServiceBase"]
 
@@ -41,7 +48,7 @@ _REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
 
 
 class ServiceBase:
-    """Assembles, closes, and runs operations; `CharacterImageService` says which there are."""
+    """Assembles, closes, runs operations, and finishes them; see `CharacterImageService`."""
 
     def __init__(
         self,
@@ -72,7 +79,8 @@ class ServiceBase:
         if downloader is None:
             downloader = Downloader()
             self._owned.callback(downloader.close)
-        self._parts = Parts(
+        self._closed = False
+        self._assembled = Parts(
             library=library,
             directory=directory,
             media=media,
@@ -170,7 +178,11 @@ class ServiceBase:
         return service
 
     def close(self) -> None:
-        """Close what this service made itself; what was handed in stays open."""
+        """Close what this service made itself; what was handed in stays open. Idempotent.
+
+        Every later call raises `ConfigurationError`.
+        """
+        self._closed = True
         self._owned.close()
 
     def __enter__(self) -> Self:
@@ -180,29 +192,76 @@ class ServiceBase:
         self.close()
 
     @property
+    def _parts(self) -> Parts:
+        """What every call of an open service works with."""
+        if self._closed:
+            raise ConfigurationError(
+                "This service is closed. Nothing was sent and nothing was changed; make a new one."
+            )
+        return self._assembled
+
+    @property
     def library(self) -> CharacterLibrary:
         """The client of the Character Library."""
-        return self._parts.library
+        return self._assembled.library
 
     @property
     def directory(self) -> CharacterDirectory:
         """The character directory."""
-        return self._parts.directory
+        return self._assembled.directory
 
     @property
     def media(self) -> MediaStore:
         """The media store."""
-        return self._parts.media
+        return self._assembled.media
 
     @property
     def metadata(self) -> MetadataRepository:
         """The metadata repository."""
-        return self._parts.metadata
+        return self._assembled.metadata
 
     @property
     def ledger(self) -> GenerationLedger:
         """The generation ledger."""
-        return self._parts.ledger
+        return self._assembled.ledger
+
+    def recover(self, character_id: str | None = None) -> RecoveryReport:
+        """Finish what crashes, cancellations and outages left behind, of one or all characters.
+
+        Never posts a generation again and touches only keys that the ledger knows. A second run
+        changes nothing.
+        """
+        return recover(self._parts, character_id)
+
+    def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
+        """Return the images that an operation of unknown outcome may have drawn, newest first.
+
+        Raises:
+            InvalidArgument: There is no such operation.
+            CharacterLibraryError: The Library could not be asked.
+        """
+        return candidates(self._parts, operation_id)
+
+    def settle(
+        self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None
+    ) -> Recovered:
+        """Take a person's word for what an operation of unknown outcome has drawn.
+
+        The image is brought in as the operation's own; a reference becomes the master. Without one,
+        the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
+        that never ends. The journal keeps who settled it and when. Idempotent.
+
+        Args:
+            operation_id: An open operation.
+            media_id: The image, by its id on the Library (see `candidates`); ``None`` for nothing.
+            settled_by: The host's user, for the journal.
+
+        Raises:
+            InvalidArgument: No such operation is open, or it cannot have that image.
+            GenerationInProgress: Another operation on the character is running.
+            CharacterLibraryError: The Library could not be asked.
+        """
+        return settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
     def _operate(
         self,

@@ -130,6 +130,10 @@ class Downloader:
         )
         return call(fetching.wait_after, self._attempt, fetching)
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the downloader is closed, before anything is paid for."""
+        self._client.check()
+
     def close(self) -> None:
         """Close the connections, unless the client was injected. Idempotent."""
         self._client.close()

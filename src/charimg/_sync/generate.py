@@ -159,7 +159,8 @@ def check_health(library: CharacterLibrary) -> None:
 
 
 def check_media(run: Run) -> None:
-    """Raise if the media store is out of reach: what is drawn now would have nowhere to go."""
+    """Raise if an image could not come in: what is drawn now would have nowhere to go."""
+    run.parts.downloader.check()
     run.parts.media.get(item_key(run.op.id, 0))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from .._concurrency import suggest
 from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
-from ..journal import Candidate, OperationKind, OperationPage, Recovered, RecoveryReport
+from ..journal import OperationKind, OperationPage
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -28,8 +28,6 @@ from .base import ServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
-from .recovery import recover
-from .settlement import candidates, settle_by_hand
 from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["CharacterImageService"]
@@ -59,8 +57,6 @@ class CharacterImageService(ServiceBase):
             longest generation may take.
     """
 
-    # Characters and prompts
-
     def put_character(self, character: CharacterReference) -> None:
         """Add a character to the directory, or replace the one with its id.
 
@@ -69,7 +65,7 @@ class CharacterImageService(ServiceBase):
         Raises:
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
-        directory = self.directory
+        directory = self._parts.directory
         if not isinstance(directory, WritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -338,7 +334,7 @@ class CharacterImageService(ServiceBase):
         """Return one page of the character's operations, newest first."""
         return self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
 
-    # Deleting, restoring, retrying, recovering
+    # Deleting, restoring, retrying
 
     def delete_image(
         self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
@@ -442,44 +438,6 @@ class CharacterImageService(ServiceBase):
             options={"image_id": image_id},
             on_progress=on_progress,
         )
-
-    def recover(self, character_id: str | None = None) -> RecoveryReport:
-        """Finish what crashes, cancellations and outages left behind, of one or all characters.
-
-        Never posts a generation again and touches only keys that the ledger knows. A second run
-        changes nothing.
-        """
-        return recover(self._parts, character_id)
-
-    def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
-        """Return the images that an operation of unknown outcome may have drawn, newest first.
-
-        Raises:
-            InvalidArgument: There is no such operation.
-            CharacterLibraryError: The Library could not be asked.
-        """
-        return candidates(self._parts, operation_id)
-
-    def settle(
-        self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None
-    ) -> Recovered:
-        """Take a person's word for what an operation of unknown outcome has drawn.
-
-        The image is brought in as the operation's own; a reference becomes the master. Without one,
-        the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
-        that never ends. The journal keeps who settled it and when. Idempotent.
-
-        Args:
-            operation_id: An open operation.
-            media_id: The image, by its id on the Library (see `candidates`); ``None`` for nothing.
-            settled_by: The host's user, for the journal.
-
-        Raises:
-            InvalidArgument: No such operation is open, or it cannot have that image.
-            GenerationInProgress: Another operation on the character is running.
-            CharacterLibraryError: The Library could not be asked.
-        """
-        return settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
 
 def _policy(value: str) -> ReferencePolicy:

@@ -1,0 +1,75 @@
+# Generated from tests/_async/test_closed.py by tools/unasync.py. Do not edit.
+"""A closed service refuses before it deletes or pays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charimg import CharacterImageService, ConfigurationError, Downloader
+from charimg.testing import serve
+
+from .mishaps import prompts, ready
+from .world import LENA
+
+CALLS: dict[str, Callable[[Any, str], Any]] = {
+    "put_character": lambda service, _: service.put_character(None),
+    "suggest_prompt": lambda service, _: service.suggest_prompt(LENA),
+    "reference": lambda service, _: service.generate_reference(LENA, prompt="two"),
+    "portfolio": lambda service, _: service.generate_portfolio(LENA),
+    "scene": lambda service, _: service.generate_scene(LENA, "A scene."),
+    "list_images": lambda service, _: service.list_images(LENA),
+    "get_image": lambda service, image_id: service.get_image(LENA, image_id),
+    "list_operations": lambda service, _: service.list_operations(LENA),
+    "delete_image": lambda service, image_id: service.delete_image(LENA, image_id),
+    "delete_all_images": lambda service, _: service.delete_all_images(LENA),
+    "restore": lambda service, image_id: service.restore_reference(LENA, image_id),
+    "retry": lambda service, image_id: service.retry_ingestion(LENA, image_id),
+    "recover": lambda service, _: service.recover(),
+    "candidates": lambda service, _: service.candidates("f" * 32),
+    "settle": lambda service, _: service.settle("f" * 32),
+}
+
+
+def test_every_call_of_a_closed_service_is_refused() -> None:
+    world = ready()
+    image = (world.service.generate_reference(LENA, prompt="one")).image
+    counts, requests = world.counts, len(world.simulator.requests)
+    closed = world.assemble()
+    closed.close()
+    closed.close()
+    for call in CALLS.values():
+        with pytest.raises(ConfigurationError, match="service is closed"):
+            call(closed, image.id)
+    assert (world.counts, len(world.simulator.requests)) == (counts, requests)
+    assert prompts(world) == ["one"]
+    # What was handed in is still open, and still to be had.
+    assert closed.library is not None
+    assert closed.metadata is world.metadata
+
+
+def test_a_closed_downloader_is_noticed_before_anything_is_deleted_or_paid_for() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    downloader = Downloader()
+    downloader.close()
+    service = world.assemble(downloader=downloader)
+    for name in ("reference", "portfolio", "scene"):
+        with pytest.raises(ConfigurationError, match="downloader is closed"):
+            CALLS[name](service, "")
+    assert world.counts == (1, 0, 0, 0)
+    assert prompts(world) == ["one"]
+
+
+def test_with_stores_of_its_own(tmp_path: Path) -> None:
+    with serve() as server:
+        service = CharacterImageService.local(tmp_path, library=server.url)
+        service.close()
+        for name in ("reference", "list_images", "recover"):
+            with pytest.raises(ConfigurationError, match="service is closed"):
+                CALLS[name](service, "")
+        assert server.simulator.counters.requests == 0
+    assert list(tmp_path.iterdir()) == []
