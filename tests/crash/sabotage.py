@@ -145,7 +145,7 @@ def blind_repost() -> Iterator[None]:
         if not adopt(self):
             run = self.run
             answer = run.parts.library.generate_scene_image(run.op.library_db_id, run.op.prompt)
-            recovery.received(run, url=answer.url, media_id=answer.media_id)
+            generate.received(run, url=answer.url, media_id=answer.media_id)
         return True
 
     with pytest.MonkeyPatch.context() as patch:

@@ -24,6 +24,8 @@ ADOPTED = {
     "scene": "generate-scene-image",
 }
 """Works, and what they post."""
+SHARED = "reference, refused at first"
+"""Somebody else has drawn a reference there, too: what is unknown is a person's to settle."""
 
 
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
@@ -46,7 +48,8 @@ def test_nothing_is_lost_wherever_the_process_is_killed(
         assert ended.trail == whole.trail[:at], where
         recovery = lab.recover(name)
         assert recovery.violations == [], where
-        assert recovery.lost == [], where
+        outcomes = {outcome for outcome, *_ in recovery.outcomes}
+        assert recovery.lost == [] or (name == SHARED and outcomes == {"unknown"}), where
         for outcome, kind, prompt in recovery.outcomes:
             assert outcome != "unknown" or prompt, f"{where}: a {kind} without its prompt"
             told[outcome] += 1

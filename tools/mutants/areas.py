@@ -164,7 +164,6 @@ PORTION = "how much is read or sent at once, not what"
 EQUIVALENT: dict[str, str] = {
     "_ingest/origins.py FetchPolicy._hop: parts.hostname or '' -> parts.hostname": NARROWS,
     "_library/errors.py _retryable: said or '' -> said": NARROWS,
-    "_sync/adoption.py find: op.library_db_id or '' -> op.library_db_id": NARROWS,
     "_sync/adoption.py _new_core: op.library_db_id or '' -> op.library_db_id": NARROWS,
     **{
         f"_sync/recovery.py _Recovery.{name}: run.op.library_db_id or '' -> run.op.library_db_id": (
@@ -220,8 +219,5 @@ EQUIVALENT: dict[str, str] = {
     "_sync/recovery.py settle: age > _LATE -> age >= _LATE": "the age is never exactly that",
     "_sync/recovery.py settle: "
     "age < parts.job_policy.deadline -> age <= parts.job_policy.deadline": "as above",
-    "_sync/adoption.py _taken: other.id > op.id -> other.id >= op.id": "its own id was passed over",
-    "_sync/adoption.py _taken: continue -> pass": "what is looked for has nothing of its own yet",
-    "_sync/adoption.py _taken: if item.external_id -> (no if)": NARROWS,
 }
 """Mutants that do what the code does, as the report names them without the line; and why."""
