@@ -14,7 +14,18 @@ from charimg import (
     ReferencePolicy,
 )
 
-from .mishaps import HASTY, INITIAL, STATUS, Rigged, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    SCENE,
+    STATUS,
+    Rigged,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -140,6 +151,31 @@ async def test_what_is_known_is_not_settled_away() -> None:
     op = await left_behind(world, kind="scene", state=OperationState.RECEIVED, items=(item,))
     with pytest.raises(InvalidArgument, match=r"recover\(\) brings it in"):
         await world.service.settle(op.id)
+    with pytest.raises(InvalidArgument, match="nothing that operation"):
+        await world.service.settle(op.id, "f" * 24)
+
+
+async def test_what_is_settled_claims_nothing_any_more() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "one")
+    await world.service.settle((await world.operations())[0].id)
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "two")
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["two", "master"]
+
+
+async def test_an_operation_that_knows_no_time_tells_none() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    op = await left_behind(world, kind="scene", state=OperationState.UNKNOWN)
+    simulator.draw_scene(world.db_id, "drawn", "action")
+    (candidate,) = await world.service.candidates(op.id)
+    assert candidate.evidence == ()
 
 
 async def test_what_never_arrived_has_no_candidates() -> None:

@@ -15,7 +15,18 @@ from charimg import (
     ReferencePolicy,
 )
 
-from .mishaps import HASTY, INITIAL, STATUS, Rigged, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    SCENE,
+    STATUS,
+    Rigged,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, World
 
 
@@ -137,6 +148,31 @@ def test_what_is_known_is_not_settled_away() -> None:
     op = left_behind(world, kind="scene", state=OperationState.RECEIVED, items=(item,))
     with pytest.raises(InvalidArgument, match=r"recover\(\) brings it in"):
         world.service.settle(op.id)
+    with pytest.raises(InvalidArgument, match="nothing that operation"):
+        world.service.settle(op.id, "f" * 24)
+
+
+def test_what_is_settled_claims_nothing_any_more() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "one")
+    world.service.settle((world.operations())[0].id)
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "two")
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["two", "master"]
+
+
+def test_an_operation_that_knows_no_time_tells_none() -> None:
+    world, simulator = rigged()
+    simulator.set_reference(world.db_id)
+    op = left_behind(world, kind="scene", state=OperationState.UNKNOWN)
+    simulator.draw_scene(world.db_id, "drawn", "action")
+    (candidate,) = world.service.candidates(op.id)
+    assert candidate.evidence == ()
 
 
 def test_what_never_arrived_has_no_candidates() -> None:

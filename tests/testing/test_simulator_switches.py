@@ -367,6 +367,7 @@ def media_closed(world: World) -> None:
     media_id = world.simulator.set_reference(world.db_id)
     path = f"/api/media?where[filename][like]={world.db_id}_initial"
     assert [each["id"] for each in world.get(path).json()["docs"]] == [media_id]
+    assert world.ask("POST", path).status_code == 405
     world.switches.media_closed = True
     assert world.get(path).status_code == 403
 
