@@ -36,7 +36,7 @@ collect_ignore = (
 )
 
 NOT_QUICK = (
-    *("crash", "docs", "machines", "race"),
+    *("crash", "docs", "hostile", "machines", "race", "web/browser"),
     *("stores/payload", "stores/postgres", "stores/s3", "stores/test_combinations.py"),
     *("_async/test_combinations.py", "_sync/test_combinations.py", "test_baml.py"),
     *(f"bulk/test_{each}.py" for each in ("dask", "dask_killed", "ends", "migrate", "processes")),

@@ -163,7 +163,8 @@ def test_every_character_ends_with_exactly_its_images(
                     **({ImageKind.PORTFOLIO_ITEM: SHOTS} if each in drawn else {}),
                 }
             )
-        assert service.ledger.unfinished() == ()
+        left = [(op.id, op.kind, op.state, op.error) for op in service.ledger.unfinished()]
+        assert not left, left
     stored = list((shared.root / "media").glob("*/*"))
     assert len(stored) == size.references + size.portfolios * SHOTS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -148,7 +149,8 @@ def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[s
     process.send_signal(signal.SIGINT)
     ended = finish(process)
     assert ended.code == 130
-    assert "Waiting for 2 in flight" in ended.err
+    # Two at most: one of them may just have ended.
+    assert re.search("Waiting for [12] in flight", ended.err)
     assert "Run the same command again" in ended.err
     assert "Traceback" not in ended.err
     drawn = world.counters["scenePosts"]
