@@ -215,12 +215,15 @@ def run_killed(
         last = first if first.complete else run(executor)
     assert killer.killed == kills
     # What is left was killed between the line in the ledger and the request: nobody but the
-    # server can tell that it was never sent, so nothing is drawn until somebody asks for it.
+    # server can tell that it was never sent, so nothing is drawn until somebody settles that and
+    # asks for it.
     with stage.opener()() as service:
         of = {each.id: each.library_db_id for each in service.directory.list_all()}
         for each in last.failures:
             assert each.outcome == BulkOutcome.UNKNOWN
             assert posts(stage, work)[of[each.character_id]] == 0
+            assert each.operation_id is not None
+            service.settle(each.operation_id)
             if work == "reference":
                 service.generate_reference(each.character_id, prompt="A face.")
             else:
