@@ -19,6 +19,7 @@
     │   └── ImageRejected             the bytes arrived and are not an image that we accept
     └── StorageError                  a media store, repository, directory or ledger failed
         ├── MediaNotFound             no media under that key
+        ├── MediaAltered              the stored bytes are not those that were saved
         ├── StorageConflict           the key is taken by something else
         ├── LeaseLost                 the lease expired or was taken over: stop writing
         └── SchemaError               the stored schema is newer than this charimg
@@ -49,6 +50,7 @@ __all__ = [
     "InvalidPrompt",
     "JobError",
     "LeaseLost",
+    "MediaAltered",
     "MediaNotFound",
     "PreconditionError",
     "SchemaError",
@@ -86,6 +88,7 @@ class ErrorCode(StrEnum):
     # Ingestion
     NOT_DRAWN = "NOT_DRAWN"
     NO_SOURCE = "NO_SOURCE"
+    UNPROVEN = "UNPROVEN"
     URL_REFUSED = "URL_REFUSED"
     ADDRESS_REFUSED = "ADDRESS_REFUSED"
     TOO_MANY_REDIRECTS = "TOO_MANY_REDIRECTS"
@@ -263,6 +266,10 @@ class StorageError(CharimgError):
 
 class MediaNotFound(StorageError):
     """The media store has nothing under that key."""
+
+
+class MediaAltered(StorageError):
+    """The bytes under that key are not those that were saved."""
 
 
 class StorageConflict(StorageError):

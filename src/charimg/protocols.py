@@ -153,6 +153,8 @@ class MediaStore(Protocol):
 
         Raises:
             MediaNotFound: Nothing is stored under the key (on entering).
+            MediaAltered: A store that checks found other bytes than were saved, at the latest at
+                the end.
         """
         ...
 

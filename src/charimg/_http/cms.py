@@ -77,6 +77,8 @@ class CmsRequest:
         """
         yield self._head(upload)
         size, digest = 0, hashlib.sha256()
+        # It may have been sent before, to see what becomes of it.
+        upload.file.seek(0)
         while chunk := upload.file.read(_CHUNK):
             size += len(chunk)
             digest.update(chunk)

@@ -10,7 +10,10 @@ import re
 import secrets
 import time
 
-__all__ = ["alt_text", "filename", "item_key", "new_operation_id", "operation_of"]
+__all__ = ["TRIAL", "alt_text", "filename", "item_key", "new_operation_id", "operation_of"]
+
+TRIAL = "-trial"
+"""What follows the key of a file that is stored for a moment, to see what a store makes of it."""
 
 _ALT_MAX = 200
 _PHRASES = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from ...models import Media, Upload
+from .._batches import Batches, batch
 from .._threads import in_thread
 from .store import DiskMediaStore, open_file, read_chunk
 
@@ -63,6 +64,23 @@ class AsyncDiskMediaStore:
     async def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`."""
         return await in_thread(lambda: self._store.delete(key))
+
+    def list_keys(self) -> AsyncIterator[str]:
+        """See `DiskMediaStore.list_keys`."""
+        keys = self._store.list_keys()
+        return Batches(lambda: in_thread(lambda: batch(keys)))
+
+    async def has_renditions(self, media: Media, /) -> bool:
+        """See `DiskMediaStore.has_renditions`."""
+        return await in_thread(lambda: self._store.has_renditions(media))
+
+    async def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    async def replace(self, upload: Upload, /) -> Media:
+        """See `DiskMediaStore.replace`."""
+        return await in_thread(lambda: self._store.replace(upload))
 
     def locate(self, media: Media, /) -> Media:
         """See `DiskMediaStore.locate`."""

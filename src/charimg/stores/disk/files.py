@@ -17,6 +17,7 @@ __all__ = [
     "copy_in",
     "file_size",
     "move",
+    "move_over",
     "names_in",
     "readable_errors",
     "remove_directory",
@@ -90,6 +91,15 @@ def move(source: Path, target: Path) -> bool:
     """Rename; return whether the source was there."""
     try:
         source.rename(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def move_over(source: Path, target: Path) -> bool:
+    """Rename, over whatever file is there; return whether the source was there."""
+    try:
+        source.replace(target)
     except FileNotFoundError:
         return False
     return True

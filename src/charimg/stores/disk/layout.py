@@ -76,6 +76,13 @@ class Layout:
         name = check_name(key, "key")
         return f"{hashlib.sha256(name.encode()).hexdigest()[:2]}/{name}"
 
+    def is_home(self, folder: str, name: str) -> bool:
+        """Tell whether a name in a folder below `root` is the directory of a key."""
+        try:
+            return self._place(name) == f"{folder}/{name}"
+        except InvalidArgument:
+            return False
+
     def fresh(self, key: str) -> Path:
         """Return a new, unused path below ``.incoming``."""
         return self.incoming / f"{key}{_MARK}{secrets.token_hex(8)}"

@@ -21,6 +21,7 @@ from .files import (
     copy_in,
     file_size,
     move,
+    move_over,
     names_in,
     readable_errors,
     remove_directory,
@@ -126,6 +127,59 @@ class DiskMediaStore:
     def path(self, media: Media, /) -> Path:
         """Return where the file lies, without looking whether it does."""
         return self._layout.home(media.key) / check_name(media.filename, "file name")
+
+    def list_keys(self) -> Iterator[str]:
+        """See `ListableMediaStore.list_keys`. What saves are preparing is left out."""
+        root = self._layout.root
+        for folder in self._listed(root):
+            if root / folder == self._layout.incoming:
+                continue
+            names = self._listed(root / folder)
+            if not names and not (root / folder).is_dir():
+                yield f"./{folder}"
+            for name in names:
+                yield name if self._layout.is_home(folder, name) else f"{folder}/{name}"
+
+    def has_renditions(self, media: Media, /) -> bool:
+        """See `RepairableMediaStore.has_renditions`."""
+        if not has_thumbnail(media):
+            return True
+        home = self._layout.home(media.key)
+        with readable_errors("read", media.key, home):
+            return bool(file_size(home / THUMBNAIL))
+
+    def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`.
+
+        Raises:
+            InvalidArgument: The key or the file name is not safe.
+            StorageError: As `save`.
+        """
+        home = self._layout.home(upload.key)
+        check_name(upload.filename, "file name")
+        with readable_errors("replace", upload.key, home):
+            make_directory(self._layout.incoming)
+            fresh = self._layout.fresh(upload.key)
+            try:
+                media = self._fill(fresh, upload)
+                make_directory(home)
+                # The sidecar comes last: until then a reader finds what it tells of, or nothing.
+                for name in (upload.filename, THUMBNAIL, SIDECAR):
+                    if not move_over(fresh / name, home / name):
+                        (home / name).unlink(missing_ok=True)
+                sync_directory(home)
+                self._flush_name(home.parent)
+            finally:
+                self._discard(fresh)
+        return media
+
+    def _listed(self, path: Path) -> list[str]:
+        with readable_errors("list", "*", path):
+            return sorted(names_in(path))
 
     def _read(self, key: str) -> Media | None:
         home = self._layout.home(key)

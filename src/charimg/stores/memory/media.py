@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Self
+from typing import Generic, Self, TypeVar
 from urllib.parse import quote
 
 from attrs import evolve
@@ -15,6 +15,8 @@ from ...errors import MediaNotFound, StorageError
 from ...models import Media, Upload
 
 __all__ = ["AsyncMemoryMediaStore", "MemoryMediaStore"]
+
+T = TypeVar("T")
 
 _CHUNK = 64 * 1024
 
@@ -38,6 +40,27 @@ class MemoryMediaStore:
         stored = self.get(upload.key)
         if stored is not None:
             return stored
+        read = self._read(upload)
+        with self._lock:
+            return self._files.setdefault(upload.key, read)[0]
+
+    def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`."""
+        read = self._read(upload)
+        with self._lock:
+            self._files[upload.key] = read
+        return read[0]
+
+    def has_renditions(self, media: Media, /) -> bool:  # noqa: ARG002 - of the port
+        """Return true: there are no thumbnails that could be missing."""
+        return True
+
+    @staticmethod
+    def _read(upload: Upload) -> tuple[Media, bytes]:
         upload.file.seek(0)
         data = upload.file.read()
         sha256 = hashlib.sha256(data).hexdigest()
@@ -58,8 +81,7 @@ class MemoryMediaStore:
             sha256=sha256,
             alt=upload.alt,
         )
-        with self._lock:
-            return self._files.setdefault(upload.key, (media, data))[0]
+        return media, data
 
     @contextmanager
     def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
@@ -85,6 +107,10 @@ class MemoryMediaStore:
         """Return the keys of everything stored."""
         with self._lock:
             return set(self._files)
+
+    def list_keys(self) -> Iterator[str]:
+        """See `ListableMediaStore.list_keys`."""
+        return iter(self.keys())
 
     def _chunks(self, key: str) -> Iterator[bytes]:
         with self._lock:
@@ -115,7 +141,7 @@ class AsyncMemoryMediaStore:
     @asynccontextmanager
     async def _open(self, key: str) -> AsyncIterator[AsyncIterator[bytes]]:
         with self._sync.open(key) as chunks:
-            yield _Chunks(chunks)
+            yield _Iterated(chunks)
 
     async def get(self, key: str, /) -> Media | None:
         """See `MediaStore.get`."""
@@ -133,17 +159,33 @@ class AsyncMemoryMediaStore:
         """Return the keys of everything stored."""
         return self._sync.keys()
 
+    def list_keys(self) -> AsyncIterator[str]:
+        """See `ListableMediaStore.list_keys`."""
+        return _Iterated(self._sync.list_keys())
 
-class _Chunks:
+    async def has_renditions(self, media: Media, /) -> bool:
+        """See `MemoryMediaStore.has_renditions`."""
+        return self._sync.has_renditions(media)
+
+    async def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    async def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`."""
+        return self._sync.replace(upload)
+
+
+class _Iterated(Generic[T]):
     """An iterator that may be left half read: unlike a generator, it needs no closing."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, values: Iterator[T]) -> None:
+        self._values = values
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> bytes:
-        for chunk in self._chunks:
-            return chunk
+    async def __anext__(self) -> T:
+        for value in self._values:
+            return value
         raise StopAsyncIteration

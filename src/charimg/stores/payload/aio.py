@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
+from .._batches import Batches
 from . import characters, files, records
 from .answers import check_file
 from .client import AsyncPayloadClient
@@ -75,6 +76,28 @@ class AsyncPayloadMediaStore(_Store):
             StorageConflict: A record still names the media; delete the record first.
         """
         return await self._client.run(files.delete(self._site, key))
+
+    def list_keys(self) -> AsyncIterator[str]:
+        """See `PayloadMediaStore.list_keys`."""
+        last: list[Any] = [None]
+
+        async def read() -> list[str]:
+            keys, last[0] = await self._client.run(files.key_page(self._site, last[0]))
+            return keys
+
+        return Batches(read)
+
+    async def has_renditions(self, media: Media, /) -> bool:
+        """See `PayloadMediaStore.has_renditions`."""
+        return await self._client.run(files.has_renditions(self._site, media))
+
+    async def sha256_of(self, upload: Upload, /) -> str:
+        """See `PayloadMediaStore.sha256_of`."""
+        return await self._client.run(files.sha256_of(self._site, upload))
+
+    async def replace(self, upload: Upload, /) -> Media:
+        """See `PayloadMediaStore.replace`."""
+        return await self._client.run(files.replace(self._site, upload))
 
     def locate(self, media: Media, /) -> Media:
         """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""

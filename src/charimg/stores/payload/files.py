@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from attrs import evolve
 
 from ..._http.cms import CmsRequest
+from ..._ingest.naming import TRIAL
 from ..._library.urls import resolve
 from ...errors import StorageConflict, StorageError
 from ...models import Media, Upload
 from . import wire
-from .answers import LOST, Document, created_in, documents_in, missing, refused
+from .answers import LOST, Document, created_in, documents_in, missing, older, refused
 from .steps import PAGE, Site, Steps
 from .wire import Id
 
-__all__ = ["delete", "get", "open_file", "save"]
+__all__ = [
+    "delete",
+    "get",
+    "has_renditions",
+    "key_page",
+    "open_file",
+    "replace",
+    "save",
+    "sha256_of",
+]
 
 
 def _media_of(site: Site, key: str) -> Steps[tuple[Document, ...]]:
@@ -38,13 +49,40 @@ def save(site: Site, upload: Upload) -> Steps[Media]:
         return first
     # Payload may have died between the document and its file.
     yield from delete(site, upload.key)
+    return (yield from _send(site, upload, None))
+
+
+def replace(site: Site, upload: Upload) -> Steps[Media]:
+    """See `RepairableMediaStore.replace`. The document stays, and the records that name it."""
+    wire.check_key(upload.key)
+    found = yield from _media_of(site, upload.key)
+    if not found:
+        return (yield from _send(site, upload, None))
+    taken = {str(document.get("filename")) for document in found}
+    return (yield from _send(site, upload, wire.relation_id(found[0]), taken))
+
+
+def sha256_of(site: Site, upload: Upload) -> Steps[str]:
+    """See `RepairableMediaStore.sha256_of`. What Payload makes of a file, only it can tell."""
+    trial = evolve(upload, key=upload.key + TRIAL)
+    yield from delete(site, trial.key)
+    media = yield from save(site, trial)
+    yield from delete(site, trial.key)
+    return media.sha256 or ""
+
+
+def _send(
+    site: Site, upload: Upload, identity: Id | None, taken: Collection[str] = ()
+) -> Steps[Media]:
+    """Send a file into a new document, or into one that is there; under no name that is taken."""
     what = f"save media {upload.key!r}"
     # A name that no other upload has: at once, they would overwrite each other's bytes.
-    upload = evolve(upload, filename=wire.stored_name(upload))
+    upload = evolve(upload, filename=wire.stored_name(upload, taken))
     fields = {} if site.options.alt is None else {site.options.alt: upload.alt}
+    place = () if identity is None else (str(identity),)
     answer = yield CmsRequest(
-        method="POST",
-        url=site.url(site.options.media) + "?depth=0",
+        method="POST" if identity is None else "PATCH",
+        url=site.url(site.options.media, *place) + "?depth=0",
         what=what,
         body=json.dumps(fields),
         upload=upload,
@@ -65,6 +103,30 @@ def get(site: Site, key: str) -> Steps[Media | None]:
         if media is not None:
             return media
     return None
+
+
+def has_renditions(site: Site, media: Media) -> Steps[bool]:
+    """See `RepairableMediaStore.has_renditions`."""
+    for document in (yield from _media_of(site, media.key)):
+        url = wire.thumbnail_url(document, site.options, site.base_url)
+        if url is not None and str(wire.relation_id(document)) == media.id:
+            what = f"read the thumbnail of media {media.key!r}"
+            answer = yield CmsRequest(method="GET", url=url, what=what, digest=True)
+            if answer.status in LOST:
+                return False
+    return True
+
+
+def key_page(site: Site, last: Document | None) -> Steps[tuple[list[str], Document | None]]:
+    """Return the keys of one page of `ListableMediaStore.list_keys`, and what the next follows."""
+    what = f"list {site.options.media!r}"
+    where = {} if last is None else older(last["createdAt"], wire.relation_id(last))
+    page = yield from site.find(
+        site.options.media, where, what=what, sort="-createdAt,-id", limit=PAGE, depth=0
+    )
+    found = documents_in(page, what)
+    names = [str(each.get("filename")) for each in found]
+    return [wire.listed_key(name) for name in names], found[-1] if found else None
 
 
 def _digested(site: Site, document: Document, key: str) -> Steps[Media | None]:

@@ -80,6 +80,30 @@ class PayloadMediaStore(_Store):
         """
         return self._client.run(files.delete(self._site, key))
 
+    def list_keys(self) -> Iterator[str]:
+        """See `ListableMediaStore.list_keys`. Uploads of others are in the collection, too."""
+        keys, last = self._client.run(files.key_page(self._site, None))
+        while keys:
+            yield from keys
+            keys, last = self._client.run(files.key_page(self._site, last))
+
+    def has_renditions(self, media: Media, /) -> bool:
+        """See `RepairableMediaStore.has_renditions`."""
+        return self._client.run(files.has_renditions(self._site, media))
+
+    def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`. Payload is given the file for a moment."""
+        return self._client.run(files.sha256_of(self._site, upload))
+
+    def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`. The document stays; its file gets a new name.
+
+        Raises:
+            InvalidArgument: The key cannot be part of a file name.
+            StorageError: As `save`.
+        """
+        return self._client.run(files.replace(self._site, upload))
+
     def locate(self, media: Media, /) -> Media:
         """See `MediaStore.locate`. A ``thumbnail_url`` that a record's media has is kept."""
         return located(self._site, media)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -25,12 +25,14 @@ __all__ = [
     "check_key",
     "flatten",
     "kind_of",
+    "listed_key",
     "parse_id",
     "read_character",
     "read_image",
     "read_media",
     "relation_id",
     "stored_name",
+    "thumbnail_url",
     "write_image",
 ]
 
@@ -102,14 +104,21 @@ def candidates(key: str) -> tuple[str, ...]:
     )
 
 
-def stored_name(upload: Upload) -> str:
-    """Return the file name to send: the upload's own, if the key can be found by it."""
-    if upload.filename in candidates(upload.key):
+def stored_name(upload: Upload, taken: Collection[str] = ()) -> str:
+    """Return the file name to send: the upload's own, if the key can be found by it.
+
+    One that is taken Payload would change by counting on from its last number, so that the key
+    could no longer be found by it.
+    """
+    if upload.filename in candidates(upload.key) and upload.filename not in taken:
         return upload.filename
     extension = upload.filename.rpartition(".")[2].lower()
     if extension not in _EXTENSIONS:
         extension = upload.mime_type.rpartition("/")[2].lower()
-    return filename("image", upload.key, extension if extension in _EXTENSIONS else "png")
+    if extension not in _EXTENSIONS:
+        extension = "png"
+    names = [filename("image", upload.key + suffix, extension) for suffix in _SUFFIXES]
+    return next((name for name in names if name not in taken), names[0])
 
 
 def key_in(name: str) -> str:
@@ -122,6 +131,12 @@ def key_in(name: str) -> str:
             break
     key, hyphen, end = stem.rpartition("-")
     return key if hyphen and _RENAMED.fullmatch(hyphen + end) else stem
+
+
+def listed_key(name: str) -> str:
+    """Return the key of a file's name; of a file that is not charimg's, a path."""
+    key = key_in(name)
+    return key if name in candidates(key) else f"./{name}"
 
 
 def flatten(where: Any, prefix: str = "where") -> Iterator[tuple[str, str]]:
@@ -186,7 +201,7 @@ def read_media(
         "sha256": sha256,
         "alt": at(document, options.alt) or "",
         "url": file_url(name, options, base_url),
-        "thumbnailUrl": _thumbnail(document, options, base_url),
+        "thumbnailUrl": thumbnail_url(document, options, base_url),
     }
     return from_json(Media, data, what=f"the media document {identity!r}")
 
@@ -198,7 +213,10 @@ def file_url(name: str, options: PayloadOptions, base_url: str) -> str:
     return f"{base_url}{options.api}/{options.media}/file/{quote(name)}"
 
 
-def _thumbnail(document: Mapping[str, Any], options: PayloadOptions, base_url: str) -> str | None:
+def thumbnail_url(
+    document: Mapping[str, Any], options: PayloadOptions, base_url: str
+) -> str | None:
+    """Return where a browser gets the thumbnail, if there is one."""
     # A size that the image is too small for stands there with nothing but nulls in it.
     name = at(document, "sizes.thumbnail.filename")
     if options.cdn is not None and isinstance(name, str):

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self
 
 from ...models import Media, Upload
+from .._batches import Batches, batch
 from .._threads import in_thread
 from .objects import S3Objects
 
@@ -41,6 +42,23 @@ class AsyncS3MediaStore(S3Objects):
     async def delete(self, key: str, /) -> bool:
         """See `S3MediaStore.delete`."""
         return await in_thread(lambda: self._delete(key))
+
+    def list_keys(self) -> AsyncIterator[str]:
+        """See `S3MediaStore.list_keys`."""
+        keys = self._keys()
+        return Batches(lambda: in_thread(lambda: batch(keys)))
+
+    async def has_renditions(self, media: Media, /) -> bool:
+        """See `S3MediaStore.has_renditions`."""
+        return await in_thread(lambda: self._has_renditions(media))
+
+    async def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    async def replace(self, upload: Upload, /) -> Media:
+        """See `S3MediaStore.replace`."""
+        return await in_thread(lambda: self._replace(upload))
 
 
 class _Chunks:

@@ -234,6 +234,17 @@ class Bucket:
             pages = self._obstore.list(self._store, path, chunk_size=_PAGE)
             return {each["path"]: each["size"] for page in pages for each in page}
 
+    def paths(self, prefix: str) -> Iterator[str]:
+        """Give the path of every object below a prefix, page by page."""
+        with self.failing("list", "*"):
+            pages = iter(self._obstore.list(self._store, prefix or None, chunk_size=_PAGE))
+        while True:
+            with self.failing("list", "*"):
+                page = next(pages, ())
+            if not page:
+                return
+            yield from (each["path"] for each in page)
+
     def delete(self, path: str, key: str) -> None:
         """Remove an object; one that is not there is none."""
         with self.failing("delete", key):

@@ -6,7 +6,7 @@ import re
 
 from ...errors import InvalidArgument
 
-__all__ = ["SIDECAR", "Names", "check_prefix"]
+__all__ = ["SIDECAR", "Names", "check_prefix", "key_of"]
 
 # Encoded names hold an underscore only before two upper-case digits, so these are never one.
 SIDECAR = "_media.json"
@@ -108,3 +108,16 @@ class Names:
                 "S3 store."
             )
         return f"{self.home}/{_VERSION}{sha256[:_DIGITS]}"
+
+
+_BYTE = re.compile(rb"_([0-9A-F]{2})")
+
+
+def key_of(prefix: str, path: str) -> str | None:
+    """Return the key that an object below the prefix belongs to; ``None`` if it is no store's."""
+    home, _, rest = path.removeprefix(f"{prefix}/" if prefix else "").partition("/")
+    if not _OURS.fullmatch(rest):
+        return None
+    data = _BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), home.encode())
+    key = data.decode(errors="replace")
+    return key if encode(key, "key") == home else None

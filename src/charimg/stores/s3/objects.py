@@ -14,12 +14,18 @@ from typing import Any, Self
 from attrs import evolve
 
 from ..._json import from_json, to_json
-from ...errors import ConfigurationError, InvalidArgument, MediaNotFound, StorageError
+from ...errors import (
+    ConfigurationError,
+    InvalidArgument,
+    MediaAltered,
+    MediaNotFound,
+    StorageError,
+)
 from ...models import Media, Upload
 from ..disk.layout import has_thumbnail, media_id
 from ..disk.thumbnails import draw_thumbnail
 from .bucket import CHUNK, PART, Body, Bucket
-from .names import Names, check_prefix
+from .names import Names, check_prefix, key_of
 from .settings import (
     WEEK,
     check_base,
@@ -126,6 +132,31 @@ class S3Objects:
             thumbnail_url=None if thumbnail is None else self._url(thumbnail, media.key),
         )
 
+    def _keys(self) -> Iterator[str]:
+        last = None
+        for path in self._bucket.paths(self._prefix):
+            key = key_of(self._prefix, path)
+            if key is None:
+                yield f"./{path}"
+            elif key != last:
+                # The objects of a key come one after another.
+                last = key
+                yield key
+
+    def _has_renditions(self, media: Media) -> bool:
+        if not has_thumbnail(media):
+            return True
+        path = Names(self._prefix, media.key).thumbnail(media.sha256)
+        return bool(self._bucket.size(path, media.key))
+
+    def _replace(self, upload: Upload) -> Media:
+        names = Names(self._prefix, upload.key)
+        media = self._upload(names, names.file(upload.sha256, upload.filename), upload)
+        with self._publishing(names):
+            self._bucket.put(names.sidecar, names.key, _text(media), _SIDECAR_ATTRIBUTES)
+        self._sweep(names, media)
+        return media
+
     def _save(self, upload: Upload) -> Media:
         names = Names(self._prefix, upload.key)
         path = names.file(upload.sha256, upload.filename)
@@ -151,7 +182,8 @@ class S3Objects:
 
         Raises:
             MediaNotFound: Nothing is stored under the key.
-            StorageError: The server failed, or keeps another hash than that of what was saved.
+            MediaAltered: The server keeps another hash than that of what was saved.
+            StorageError: The server failed.
         """
         names = Names(self._prefix, key)
         text = self._bucket.text(names.sidecar, key)
@@ -170,15 +202,16 @@ class S3Objects:
         """Return the next bytes, or none at the end.
 
         Raises:
-            StorageError: The server failed, or what was read is not what was saved.
+            MediaAltered: What was read is not what was saved.
+            StorageError: The server failed.
         """
         chunk = body.read()
         if not chunk and body.hexdigest() != media.sha256:
             raise self._changed(media)
         return chunk
 
-    def _changed(self, media: Media) -> StorageError:
-        return StorageError(
+    def _changed(self, media: Media) -> MediaAltered:
+        return MediaAltered(
             f"Media {media.key!r} in {self!r} is not what was saved: the SHA-256 of its bytes "
             "differs. Restore it from a backup, or delete it."
         )
@@ -231,11 +264,13 @@ class S3Objects:
             alt=upload.alt,
         )
 
+    def _publishing(self, names: Names) -> threading.Lock:
+        place = f"{self._bucket.name}/{names.sidecar}"
+        return _LOCKS[zlib.crc32(place.encode()) % len(_LOCKS)]
+
     def _publish(self, names: Names, media: Media) -> Media:
         """Write the sidecar if there is none yet; return the media that the key now has."""
-        text = json.dumps(to_json(media), ensure_ascii=False, indent=1).encode()
-        place = f"{self._bucket.name}/{names.sidecar}"
-        with _LOCKS[zlib.crc32(place.encode()) % len(_LOCKS)]:
+        with self._publishing(names):
             for _ in range(_TRIES):
                 first, broken = self._read(names)
                 if first is not None:
@@ -243,7 +278,7 @@ class S3Objects:
                 if broken:
                     # It would stand in the way for ever.
                     self._bucket.delete(names.sidecar, names.key)
-                if self._bucket.create(names.sidecar, names.key, text, _SIDECAR_ATTRIBUTES):
+                if self._bucket.create(names.sidecar, names.key, _text(media), _SIDECAR_ATTRIBUTES):
                     return media
         raise StorageError(
             f"Media {names.key!r} in bucket {self._bucket.name!r} is written and removed by others "
@@ -277,6 +312,10 @@ class S3Objects:
                 f"Media {names.key!r} was removed from bucket {self._bucket.name!r} while it was "
                 "being saved. Save it again if it is still wanted."
             )
+
+
+def _text(media: Media) -> bytes:
+    return json.dumps(to_json(media), ensure_ascii=False, indent=1).encode()
 
 
 def _parsed(names: Names, text: bytes) -> Media | None:

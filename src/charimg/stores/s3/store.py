@@ -60,8 +60,8 @@ class S3MediaStore(S3Objects):
         """See `MediaStore.open`.
 
         Raises:
-            StorageError: The server failed, or, at the end, the bytes are not those that were
-                saved.
+            MediaAltered: The bytes are not those that were saved; at the latest at the end.
+            StorageError: The server failed.
         """
         media, body = self._begin(key)
         yield iter(lambda: self._next(media, body), b"")
@@ -80,3 +80,24 @@ class S3MediaStore(S3Objects):
         rule for incomplete uploads removes them.
         """
         return self._delete(key)
+
+    def list_keys(self) -> Iterator[str]:
+        """See `ListableMediaStore.list_keys`. What other saves left of a key is the key's."""
+        return self._keys()
+
+    def has_renditions(self, media: Media, /) -> bool:
+        """See `RepairableMediaStore.has_renditions`."""
+        return self._has_renditions(media)
+
+    def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        return upload.sha256
+
+    def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`.
+
+        Raises:
+            InvalidArgument: The key or the file name cannot be one.
+            StorageError: As `save`.
+        """
+        return self._replace(upload)

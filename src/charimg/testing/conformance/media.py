@@ -318,3 +318,50 @@ class MediaStoreContract(FileHooks):
                     )
                     time.sleep(0.001)
                 saving.result()
+
+    def test_list_keys_names_what_is_stored(self) -> None:
+        """``list_keys``: Give the key of everything stored. Only of a store that has it."""
+        with self.opened_twice() as (store, reopen):
+            if not hasattr(store, "list_keys"):
+                return
+            kept, gone = {self.unique() for _ in range(3)}, self.unique()
+            for key in (*kept, gone):
+                store.save(self.upload(key))
+            store.delete(gone)
+            for again in (store, reopen()):
+                listed = set(again.list_keys())
+                expect(kept <= listed, "list_keys names every stored key")
+                expect(gone not in listed, "list_keys names nothing that was deleted")
+
+    def test_replace_puts_a_file_in_place(self) -> None:
+        """``replace``: Store a file in place of whatever is under its key, or save it."""
+        with self.opened_twice() as (store, reopen):
+            if not hasattr(store, "replace"):
+                return
+            key, new = self.unique(), self.unique()
+            store.save(self.upload(key))
+            other = self.upload(key, self.content(_OTHER))
+            for upload in (other, self.upload(new, self.content(_OTHER))):
+                media = _plain(store.replace(upload))
+                expect_equal(media and media.sha256, upload.sha256, "replace stores the new file")
+                expect_equal(store.sha256_of(upload), media and media.sha256, "as sha256_of said")
+                for again in (store, reopen()):
+                    expect_equal(_plain(again.get(upload.key)), media, "get returns the new media")
+                    expect(
+                        _bytes(again, upload.key) == self.content(_OTHER), "open gives its bytes"
+                    )
+                expect(store.has_renditions(store.get(upload.key)), "its renditions are there")
+            store.delete(key)
+            self._expect_absent(store, key, "after a replace and a delete")
+            expect_equal(list(self.underneath(key) or ()), [], "nothing of either file is left")
+
+    def test_a_broken_replace_leaves_what_was_there(self) -> None:
+        """``replace``: It could not be stored; what was there stays."""
+        with self.opened() as store:
+            if not hasattr(store, "replace"):
+                return
+            key = self.unique()
+            store.save(self.upload(key))
+            with expect_raises(Exception, "replace fails when its source does"):
+                store.replace(self.upload(key, self.content(_OTHER * 1000), source=BrokenFile))
+            expect(_bytes(store, key) == self.content(_CONTENT), "what was there stays")

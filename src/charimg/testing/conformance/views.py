@@ -38,6 +38,8 @@ class _View:
                 return await result if inspect.isawaitable(result) else result
 
             result = self._portal.call(inside)
+            if hasattr(result, "__anext__"):
+                return self._iterate(result)
             return self._entered(result) if hasattr(result, "__aenter__") else result
 
         return call
@@ -50,8 +52,8 @@ class _View:
 
         return manager()
 
-    def _iterate(self, chunks: AsyncIterator[bytes]) -> Iterator[bytes]:
-        async def following() -> bytes | None:
+    def _iterate(self, chunks: AsyncIterator[Any]) -> Iterator[Any]:
+        async def following() -> Any:
             # A StopAsyncIteration may not cross the portal.
             try:
                 return await anext(chunks)

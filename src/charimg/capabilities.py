@@ -1,0 +1,82 @@
+"""What a media store may do besides its port; `verify` makes do without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol, runtime_checkable
+
+from .models import Media, Upload
+from .protocols import AsyncMediaStore, MediaStore
+
+__all__ = [
+    "AsyncListableMediaStore",
+    "AsyncRepairableMediaStore",
+    "ListableMediaStore",
+    "RepairableMediaStore",
+]
+
+
+@runtime_checkable
+class ListableMediaStore(MediaStore, Protocol):
+    """A store that can name what it holds; `verify` finds by it files that nobody knows."""
+
+    def list_keys(self) -> Iterator[str]:
+        """Give the key of everything stored, in any order, page by page.
+
+        A key under which only a part of a file is left counts, too. What is no key of the store's
+        is named by a path with a slash in it.
+        """
+        ...
+
+
+@runtime_checkable
+class RepairableMediaStore(MediaStore, Protocol):
+    """A store that can mend what was taken from it or changed behind its back."""
+
+    def has_renditions(self, media: Media, /) -> bool:
+        """Tell whether the renditions that `locate` names are there; true where it names none."""
+        ...
+
+    def sha256_of(self, upload: Upload, /) -> str:
+        """Return the SHA-256 that the file would have once it is stored; nothing is stored.
+
+        It is the upload's own, except where a store changes the files that it takes in.
+        """
+        ...
+
+    def replace(self, upload: Upload, /) -> Media:
+        """Store a file in place of whatever is under its key, renditions included.
+
+        A reader sees what was there before, or the new file, never half of one. A key under which
+        nothing is stored is saved.
+
+        Raises:
+            StorageError: It could not be stored; what was there stays.
+        """
+        ...
+
+
+@runtime_checkable
+class AsyncListableMediaStore(AsyncMediaStore, Protocol):
+    """The async twin of `ListableMediaStore`."""
+
+    def list_keys(self) -> AsyncIterator[str]:
+        """See `ListableMediaStore.list_keys`."""
+        ...
+
+
+@runtime_checkable
+class AsyncRepairableMediaStore(AsyncMediaStore, Protocol):
+    """The async twin of `RepairableMediaStore`."""
+
+    async def has_renditions(self, media: Media, /) -> bool:
+        """See `RepairableMediaStore.has_renditions`."""
+        ...
+
+    async def sha256_of(self, upload: Upload, /) -> str:
+        """See `RepairableMediaStore.sha256_of`."""
+        ...
+
+    async def replace(self, upload: Upload, /) -> Media:
+        """See `RepairableMediaStore.replace`."""
+        ...
