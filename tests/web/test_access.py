@@ -40,6 +40,7 @@ def test_each_route_asks_for_its_action(stage: Stage) -> None:
         ("POST", f"{MARA}/generate-scene-image", Action.GENERATE),
         ("POST", f"{at}/retry", Action.RETRY),
         ("POST", f"{at}/restore", Action.RESTORE),
+        ("POST", f"{at}/repair", Action.RETRY),
         ("DELETE", at, Action.DELETE),
         ("DELETE", f"{MARA}/images", Action.DELETE),
     ):

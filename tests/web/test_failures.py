@@ -88,6 +88,7 @@ def test_404(stage: Stage) -> None:
         ("DELETE", "images/none", "IMAGE_NOT_FOUND"),
         ("POST", "images/none/retry", "IMAGE_NOT_FOUND"),
         ("POST", "images/none/restore", "IMAGE_NOT_FOUND"),
+        ("POST", "images/none/repair", "IMAGE_NOT_FOUND"),
         ("GET", "operations/none", "OPERATION_NOT_FOUND"),
     ):
         refused(stage(method, f"{MARA}/{path}"), 404, code)

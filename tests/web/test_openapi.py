@@ -202,6 +202,7 @@ def test_answers_hold_what_the_models_tell_and_nothing_else(stage: Stage) -> Non
     strictly(models.ImageAnswer, ok(stage("GET", f"{MARA}/images/{image['id']}")))
     strictly(models.OperationsAnswer, ok(stage("GET", f"{MARA}/operations")))
     strictly(models.ImageAnswer, ok(stage("POST", f"{MARA}/images/{image['id']}/restore")))
+    strictly(models.ImageAnswer, ok(stage("POST", f"{MARA}/images/{image['id']}/repair")))
     strictly(models.DeleteAnswer, ok(stage("DELETE", f"{MARA}/images/{image['id']}")))
     listed = ok(stage("GET", f"{MARA}/images"))["images"]
     ids = [*(each["id"] for each in listed), "nobody"]

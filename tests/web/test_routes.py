@@ -158,7 +158,8 @@ def test_a_body_that_is_none_orders_nothing(stage: Stage) -> None:
     image = drawn(stage)
     at = f"{MARA}/images/{image['id']}"
     headers = {"Content-Type": "application/json"}
-    for method, path in (("DELETE", at), ("POST", f"{at}/retry"), ("POST", f"{at}/restore")):
+    posts = [("POST", f"{at}/{what}") for what in ("retry", "restore", "repair")]
+    for method, path in (("DELETE", at), *posts):
         assert stage(method, path, content=b"{", headers=headers).status_code == 400, path
     assert ok(stage("GET", f"{MARA}/images"))["count"] == 1
 
@@ -240,6 +241,22 @@ def test_a_failed_download_is_fetched_again(stage: Stage) -> None:
     assert stage.posts == 1
 
 
+def test_a_file_that_is_gone_is_brought_back(stage: Stage) -> None:
+    image = drawn(stage)
+    stage.call(lambda service: service.media.delete(image["key"]))
+    at = f"{MARA}/images/{image['id']}/repair"
+    stage.simulator.switches.file_errors = 9
+    refused = stage("POST", at)
+    assert (refused.status_code, refused.json()["code"]) == (502, "NO_SOURCE")
+    stage.simulator.switches.file_errors = 0
+    for _ in range(2):
+        answer = ok(stage("POST", at))
+        assert set(answer) == {"success", "image"}
+        assert answer["image"] == image
+        assert stage.call(lambda service: service.media.get(image["key"])) is not None
+    assert stage.posts == 1
+
+
 def test_a_kept_reference_is_restored(stage: Stage) -> None:
     first, second = keep(stage), keep(stage)
     assert second["metrics"]["masterSince"] > first["metrics"]["masterSince"]
@@ -305,6 +322,7 @@ def test_images_of_another_character_are_as_good_as_none(stage: Stage) -> None:
         stage("DELETE", other),
         stage("POST", f"{other}/retry"),
         stage("POST", f"{other}/restore"),
+        stage("POST", f"{other}/repair"),
         stage("POST", "/v1/characters/otto/images/archive", json={"ids": [image["id"]]}),
         stage("DELETE", "/v1/characters/otto/images", json={"ids": [image["id"]]}),
         stage("POST", "/v1/characters/otto/generate-360-set", json={"referenceId": image["id"]}),

@@ -154,6 +154,14 @@ DOCUMENTS: dict[str, Document] = {
         events=True,
         links={"image": "image.id"},
     ),
+    "repair": Document(
+        summary="Bring the file of an image back that is gone or was altered",
+        description="Reads the file, and fetches it again where it is not what the record says, by "
+        "its SHA-256. Draws nothing, costs nothing.",
+        answer=models.ImageAnswer,
+        statuses=_WRITE,
+        links={"image": "image.id"},
+    ),
     "operations": Document(
         summary="List running and past operations, newest first",
         answer=models.OperationsAnswer,

@@ -30,7 +30,7 @@ class Action(StrEnum):
     GENERATE = "generate"
     """Draw a reference (which may delete earlier images), a portfolio or a scene: costs money."""
     RETRY = "retry"
-    """Fetch an image again that was drawn."""
+    """Fetch an image again that was drawn: one that failed, or whose file is gone."""
     RESTORE = "restore"
     """Make a kept reference current."""
     DELETE = "delete"

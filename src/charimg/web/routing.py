@@ -57,6 +57,7 @@ ROUTES = (
     _route("DELETE", f"{_CHARACTER}/images/{{item_id}}", "remove", Action.DELETE),
     _route("POST", f"{_CHARACTER}/images/{{item_id}}/retry", "retry", Action.RETRY),
     _route("POST", f"{_CHARACTER}/images/{{item_id}}/restore", "restore", Action.RESTORE),
+    _route("POST", f"{_CHARACTER}/images/{{item_id}}/repair", "repair", Action.RETRY),
     _route("GET", f"{_CHARACTER}/operations", "operations", Action.VIEW),
     _route("GET", f"{_CHARACTER}/operations/{{item_id}}", "operation", Action.VIEW),
     _route("GET", PAGE, "page", Action.VIEW),

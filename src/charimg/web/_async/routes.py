@@ -307,6 +307,17 @@ async def _restore(call: AsyncCall) -> WebResponse:
     return await call.run(OperationKind.RESTORE, work)
 
 
+async def _repair(call: AsyncCall) -> WebResponse:
+    call.body()
+    await call.image(call.item_id)
+
+    async def work(_: ProgressCallback) -> dict[str, Any]:
+        image = await call.service.bring_back(call.character_id, call.item_id)
+        return {"success": True, "image": image_json(image)}
+
+    return _ended(await call.runs.complete(call.character_id, work))
+
+
 async def _archive(call: AsyncCall) -> WebResponse:
     images = [await call.image(image_id) for image_id in image_ids(call.body())]
     headers = (
@@ -351,6 +362,7 @@ HANDLERS: dict[str, Callable[[AsyncCall], Awaitable[WebResponse]]] = {
     "remove_many": _remove_many,
     "retry": _retry,
     "restore": _restore,
+    "repair": _repair,
     "archive": _archive,
     "operations": _operations,
     "operation": _operation,

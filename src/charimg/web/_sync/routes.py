@@ -304,6 +304,17 @@ def _restore(call: Call) -> WebResponse:
     return call.run(OperationKind.RESTORE, work)
 
 
+def _repair(call: Call) -> WebResponse:
+    call.body()
+    call.image(call.item_id)
+
+    def work(_: ProgressCallback) -> dict[str, Any]:
+        image = call.service.bring_back(call.character_id, call.item_id)
+        return {"success": True, "image": image_json(image)}
+
+    return _ended(call.runs.complete(call.character_id, work))
+
+
 def _archive(call: Call) -> WebResponse:
     images = [call.image(image_id) for image_id in image_ids(call.body())]
     headers = (
@@ -348,6 +359,7 @@ HANDLERS: dict[str, Callable[[Call], WebResponse]] = {
     "remove_many": _remove_many,
     "retry": _retry,
     "restore": _restore,
+    "repair": _repair,
     "archive": _archive,
     "operations": _operations,
     "operation": _operation,

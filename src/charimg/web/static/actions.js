@@ -34,11 +34,12 @@ export const isCurrent = (image) => store.current?.id === image.id;
 
 /** Whether an action fits an image. */
 export const can = {
-  view: (image) => image.media !== null,
-  download: (image) => Boolean(image.media?.url),
-  copyLink: (image) => Boolean(image.media?.url),
+  view: (image) => image.media !== null && !store.isGone(image),
+  download: (image) => Boolean(image.media?.url) && !store.isGone(image),
+  copyLink: (image) => Boolean(image.media?.url) && !store.isGone(image),
   // What was never drawn cannot be fetched; to ask for it anew is a new portfolio.
   retry: (image) => image.status === "failed" && Boolean(image.sourceUrl || image.externalId),
+  bringBack: (image) => store.isGone(image),
   restore: (image) =>
     image.kind === "reference" && image.status === "succeeded" && !isCurrent(image),
   remove: () => true,
@@ -85,6 +86,13 @@ export const actions = {
       store.upsert(next);
       for (const { message } of warnings) toast({ text: message, kind: "warn", seconds: 0 });
       if (!quiet) toast({ text: t("retried"), kind: "ok" });
+    }),
+
+  bringBack: (image) =>
+    during(image, "bring_back", async () => {
+      const { image: next } = await api.bringBack(image.id);
+      store.upsert(next);
+      toast({ text: t("brought_back"), kind: "ok" });
     }),
 
   restore: (image) =>

@@ -204,6 +204,7 @@ export const api = {
   operations: (query = {}) => json("GET", `/operations?${new URLSearchParams(query)}`),
   operation: (id) => json("GET", `/operations/${part(id)}`),
   retry: (id) => json("POST", `/images/${part(id)}/retry`),
+  bringBack: (id) => json("POST", `/images/${part(id)}/repair`),
   restore: (id) => json("POST", `/images/${part(id)}/restore`),
 
   /** Delete one image. `keepalive` lets the request outlive the page. */

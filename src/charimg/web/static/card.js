@@ -4,6 +4,7 @@ import { actions, can, isCurrent } from "./actions.js";
 import { brief, fmt, kindText, statusText, t } from "./config.js";
 import { button, h, icon } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { missing, pictured } from "./missing.js";
 import { selected } from "./selection.js";
 import { store } from "./state.js";
 
@@ -16,6 +17,7 @@ export const stamp = (image) =>
     image.status,
     image.media?.thumbnailURL,
     image.media?.url,
+    store.isGone(image),
     isCurrent(image),
     selected.has(image.id),
     store.busy.get(image.id),
@@ -37,22 +39,14 @@ function picture(image, index) {
     "button",
     { type: "button", class: `ci-thumb ${fit(media)}`, tabindex: -1, dataset: { part: "view" } },
     h("img", {
-      src: media.thumbnailURL ?? media.url,
+      ...pictured(image, media.thumbnailURL ?? media.url),
       alt: media.alt || t("alt", { kind: kindText(image.kind), name: store.character?.name ?? "" }),
       width: media.width,
       height: media.height,
       // The first rows are what the reader waits for.
       loading: index < 12 ? "eager" : "lazy",
       decoding: "async",
-      onerror: onBroken,
     }),
-  );
-}
-
-function onBroken({ target }) {
-  const { alt } = target;
-  target.replaceWith(
-    h("span", { class: "ci-broken" }, icon("broken"), h("span", { text: t("broken", { alt }) })),
   );
 }
 
@@ -125,13 +119,14 @@ export function togglePrompt(image) {
 
 /** Build a card. `index` is its place in the grid. */
 export function card(image, index, { onSelect, onRemove }) {
-  const isFailed = image.status === "failed" || image.media === null;
+  const isGone = store.isGone(image);
+  const isFailed = isGone || image.status === "failed" || image.media === null;
   const isOpen = open.has(image.id);
   const trouble = store.troubles.get(image.id);
   const isSelected = selected.has(image.id);
   const name = nameOf(image);
   const date = fmt.date(image.createdAt);
-  const status = statusText(image.status);
+  const status = isGone ? t("status_missing") : statusText(image.status);
   const states = [isCurrent(image) ? t("current") : null, status, trouble].filter(Boolean);
   return h(
     "div",
@@ -146,7 +141,7 @@ export function card(image, index, { onSelect, onRemove }) {
     h(
       "div",
       { class: "ci-media" },
-      isFailed ? slot(image) : picture(image, index),
+      isGone ? missing(image, { tabindex: -1 }) : isFailed ? slot(image) : picture(image, index),
       isOpen ? promptOver(image) : null,
       h(
         "label",

@@ -259,7 +259,8 @@ function bindKeys() {
   }
   bind("d", "download", one("download"), "grid");
   bind("c", "copy_link", one("copyLink"), "grid");
-  bind("r", "retry", one("retry"), "grid");
+  // An image has failed, or its file is gone.
+  bind("r", "retry", () => (one("retry")(), one("bringBack")()), "grid");
   bind("u", "reuse", one("reuse"), "grid");
   bind("p", "key_prompt", () => togglePrompt(store.view[activeIndex]), "grid");
   for (const key of ["F2", "ContextMenu", "Shift+F10", "m"])

@@ -11,6 +11,7 @@ const ITEMS = [
   ["copyPrompt", "copy_prompt", "copy", ""],
   ["reuse", "reuse", "reuse", "U"],
   ["retry", "retry", "retry", "R"],
+  ["bringBack", "bring_back", "retry", "R"],
   ["restore", "restore", "star", ""],
   ["remove", "delete", "trash", "Del"],
 ];

@@ -134,6 +134,7 @@ header();
 tabTitle();
 panels();
 notices();
+addEventListener("online", () => store.seek());
 openEnd();
 mountToolbar();
 mountGrid();

@@ -3,6 +3,7 @@
 import { actions, can, isCurrent } from "./actions.js";
 import { fmt, t } from "./config.js";
 import { $, button, h, icon, isOff, roving, setOff } from "./dom.js";
+import { pictured, whyMissing } from "./missing.js";
 import { jobs, latest, run, running, subscribe } from "./operations.js";
 import { progressOf, showError } from "./panel.js";
 import { isUnlinked } from "./reference.js";
@@ -49,7 +50,7 @@ function showRadios() {
           },
         }),
         h("img", {
-          src: image.media.thumbnailURL ?? image.media.url,
+          ...pictured(image, image.media.thumbnailURL ?? image.media.url),
           alt: "",
           width: 48,
           height: 60,
@@ -141,6 +142,24 @@ function slot({ image, name, state }, index) {
       ),
     );
   }
+  if (store.isGone(image)) {
+    const busy = store.busy.has(image.id);
+    return h(
+      "li",
+      { class: "ci-slot failed" },
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-label": t("bring_back_of", { name: label }),
+          title: `${label}: ${whyMissing(image)}`,
+          "aria-disabled": busy ? "true" : null,
+          onclick: () => busy || actions.bringBack(image),
+        },
+        icon(busy ? "spinner" : "broken"),
+      ),
+    );
+  }
   return h(
     "li",
     { class: "ci-slot stored" },
@@ -166,7 +185,9 @@ function showSlots() {
   const all = slots();
   const signature = all
     .map(({ image, state }) =>
-      image ? `${image.id}${image.status}${store.busy.has(image.id)}` : state,
+      image
+        ? `${image.id}${image.status}${store.busy.has(image.id)}${store.isGone(image)}`
+        : state,
     )
     .concat(running() !== null)
     .join();

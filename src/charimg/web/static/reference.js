@@ -4,6 +4,7 @@ import { actions, can } from "./actions.js";
 import { api } from "./api.js";
 import { config, fmt, t } from "./config.js";
 import { $, announce, button, dialog, h, icon, isOff, setOff } from "./dom.js";
+import { missing, pictured } from "./missing.js";
 import { jobs, run, running, subscribe } from "./operations.js";
 import { progressOf, showError } from "./panel.js";
 import { store } from "./state.js";
@@ -179,9 +180,33 @@ const agreed = (lines) =>
 
 let shown = null;
 
+function largest(image) {
+  const { media } = image;
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "ci-latest-view",
+      "aria-label": t("view_of", { name: media.alt }),
+      onclick: () => actions.view(image),
+    },
+    h("img", {
+      ...pictured(image, media.url),
+      alt: media.alt,
+      width: media.width,
+      height: media.height,
+      decoding: "async",
+      fetchpriority: "high",
+    }),
+  );
+}
+
 function showLatest() {
   const image = store.current;
-  const signature = image ? `${image.id} ${image.media?.url}` : store.phase;
+  const isGone = image !== null && store.isGone(image);
+  const signature = image
+    ? `${image.id} ${image.media?.url} ${isGone && (store.busy.get(image.id) ?? "gone")}`
+    : store.phase;
   if (signature === shown) return;
   shown = signature;
   const box = $("ci-latest");
@@ -199,26 +224,8 @@ function showLatest() {
     );
     return;
   }
-  const { media } = image;
-  const view = h(
-    "button",
-    {
-      type: "button",
-      class: "ci-latest-view",
-      "aria-label": t("view_of", { name: media.alt }),
-      onclick: () => actions.view(image),
-    },
-    h("img", {
-      src: media.url,
-      alt: media.alt,
-      width: media.width,
-      height: media.height,
-      decoding: "async",
-      fetchpriority: "high",
-    }),
-  );
   box.replaceChildren(
-    view,
+    isGone ? h("div", { class: "ci-latest-view" }, missing(image)) : largest(image),
     h(
       "div",
       { class: "ci-latest-foot" },

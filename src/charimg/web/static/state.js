@@ -52,6 +52,8 @@ class Store {
   troubles = new Map();
   /** Ids that something is being done with, and what. */
   busy = new Map();
+  /** The addresses of files that could not be loaded, by the images' ids. */
+  lost = new Map();
   references = [];
   shots = [];
   /** Whether the character has more portfolio shots than those. */
@@ -237,6 +239,7 @@ class Store {
     for (const image of [...this.references, ...this.shots]) used.add(image.id);
     for (const id of this.images.keys()) if (!used.has(id)) this.images.delete(id);
     for (const id of this.troubles.keys()) if (!used.has(id)) this.troubles.delete(id);
+    for (const id of this.lost.keys()) if (!used.has(id)) this.lost.delete(id);
   }
 
   /** Read the next page, if there is one and none is being read. */
@@ -309,6 +312,7 @@ class Store {
     const isNew = !this.images.has(image.id);
     this.images.set(image.id, image);
     this.troubles.delete(image.id);
+    this.lost.delete(image.id);
     const { kind, status } = this.query;
     const fits = (!kind || image.kind === kind) && (!status || image.status === status);
     const at = this.ids.indexOf(image.id);
@@ -328,6 +332,23 @@ class Store {
       if (image.kind !== wanted) continue;
       this[name] = [image, ...this[name].filter(({ id }) => id !== image.id)].sort(newestFirst);
     }
+    this.changed();
+  }
+
+  /** Whether an image that was stored has no file any more, as far as is known here. */
+  isGone({ id, status, media }) {
+    return status === "succeeded" && (!media || this.lost.get(id) === media.url);
+  }
+
+  /** Take in that the file of an image could not be loaded. */
+  lose({ id, media }) {
+    this.lost.set(id, media.url);
+    this.changed();
+  }
+
+  /** Try again to load what could not be loaded. */
+  seek() {
+    this.lost.clear();
     this.changed();
   }
 
