@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from ._sync.library import CharacterLibrary as CharacterLibrary
     from ._sync.migration import Migration as Migration
     from ._sync.service import CharacterImageService as CharacterImageService
+    from .capabilities import AsyncListableMediaStore as AsyncListableMediaStore
+    from .capabilities import AsyncRepairableMediaStore as AsyncRepairableMediaStore
+    from .capabilities import ListableMediaStore as ListableMediaStore
+    from .capabilities import RepairableMediaStore as RepairableMediaStore
     from .errors import CharacterLibraryError as CharacterLibraryError
     from .errors import CharacterNotFound as CharacterNotFound
     from .errors import CharacterNotLinked as CharacterNotLinked
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from .errors import InvalidPrompt as InvalidPrompt
     from .errors import JobError as JobError
     from .errors import LeaseLost as LeaseLost
+    from .errors import MediaAltered as MediaAltered
     from .errors import MediaNotFound as MediaNotFound
     from .errors import PreconditionError as PreconditionError
     from .errors import SchemaError as SchemaError
@@ -132,6 +137,12 @@ if TYPE_CHECKING:
     from .protocols import ProgressCallback as ProgressCallback
     from .protocols import PromptSuggester as PromptSuggester
     from .protocols import WritableCharacterDirectory as WritableCharacterDirectory
+    from .verification import Finding as Finding
+    from .verification import FindingKind as FindingKind
+    from .verification import FindingOutcome as FindingOutcome
+    from .verification import VerificationCallback as VerificationCallback
+    from .verification import VerificationProgressed as VerificationProgressed
+    from .verification import VerificationReport as VerificationReport
 
 _NAMES = {
     "_async.download": ("AsyncDownloader",),
@@ -164,6 +175,12 @@ _NAMES = {
     "_sync.library": ("CharacterLibrary",),
     "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
+    "capabilities": (
+        "AsyncListableMediaStore",
+        "AsyncRepairableMediaStore",
+        "ListableMediaStore",
+        "RepairableMediaStore",
+    ),
     "errors": (
         "CharacterLibraryError",
         "CharacterNotFound",
@@ -181,6 +198,7 @@ _NAMES = {
         "InvalidPrompt",
         "JobError",
         "LeaseLost",
+        "MediaAltered",
         "MediaNotFound",
         "PreconditionError",
         "SchemaError",
@@ -265,6 +283,14 @@ _NAMES = {
         "PromptSuggester",
         "WritableCharacterDirectory",
     ),
+    "verification": (
+        "Finding",
+        "FindingKind",
+        "FindingOutcome",
+        "VerificationCallback",
+        "VerificationProgressed",
+        "VerificationReport",
+    ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -281,11 +307,13 @@ __all__ = [
     "AsyncDownloader",
     "AsyncGenerationLedger",
     "AsyncListableCharacterDirectory",
+    "AsyncListableMediaStore",
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
     "AsyncMetadataRepository",
     "AsyncMigration",
     "AsyncPromptSuggester",
+    "AsyncRepairableMediaStore",
     "AsyncWritableCharacterDirectory",
     "BamlPromptSuggester",
     "Candidate",
@@ -308,6 +336,9 @@ __all__ = [
     "DownloadLimits",
     "Downloader",
     "ErrorCode",
+    "Finding",
+    "FindingKind",
+    "FindingOutcome",
     "Gallery",
     "GalleryImage",
     "GenerationInProgress",
@@ -340,8 +371,10 @@ __all__ = [
     "LibraryMedia",
     "LibraryMediaPage",
     "ListableCharacterDirectory",
+    "ListableMediaStore",
     "ListableMetadataRepository",
     "Media",
+    "MediaAltered",
     "MediaNotFound",
     "MediaStore",
     "MetadataRepository",
@@ -379,6 +412,7 @@ __all__ = [
     "ReferenceRetried",
     "ReferenceState",
     "RemoteDelete",
+    "RepairableMediaStore",
     "RetryPolicy",
     "SceneImage",
     "SceneType",
@@ -392,6 +426,9 @@ __all__ = [
     "TemplatePromptSuggester",
     "Timeouts",
     "Upload",
+    "VerificationCallback",
+    "VerificationProgressed",
+    "VerificationReport",
     "WarningRaised",
     "WritableCharacterDirectory",
     "__version__",

@@ -62,7 +62,29 @@ class AsyncPlace:
         return database
 
 
-class AsyncDiskAndSqlite(AsyncStores):
+def spoiled(path: Path, change: Callable[[bytes], bytes | None]) -> None:
+    """Change a file, or take it away."""
+    changed = change(path.read_bytes())
+    path.unlink()
+    if changed is not None:
+        path.write_bytes(changed)
+
+
+class _OnDisk(AsyncStores):
+    """What lies in files."""
+
+    def files(self, key: str) -> list[Path]:
+        """Return where the file of a key is, then its thumbnails."""
+        raise NotImplementedError
+
+    def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
+        spoiled(self.files(key)[0], change)
+
+    def thumbnails(self, key: str) -> list[Path]:
+        return [path for path in self.files(key)[1:] if path.exists()]
+
+
+class AsyncDiskAndSqlite(_OnDisk):
     """One machine: what `AsyncCharacterImageService.local` makes."""
 
     costs = 10
@@ -81,8 +103,12 @@ class AsyncDiskAndSqlite(AsyncStores):
     def keys(self) -> set[str]:
         return {path.parent.name for path in self._files.rglob("*") if path.is_file()}
 
+    def files(self, key: str) -> list[Path]:
+        found = [path for path in self._files.glob(f"*/{key}/*") if path.suffix != ".json"]
+        return sorted(found, key=lambda path: "thumbnail" in path.name)
 
-class AsyncS3AndPostgres(AsyncStores):
+
+class AsyncS3AndPostgres(_OnDisk):
     """Many machines."""
 
     costs = 10
@@ -107,8 +133,20 @@ class AsyncS3AndPostgres(AsyncStores):
     def keys(self) -> set[str]:
         return self._bucket.keys()
 
+    def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
+        # By the server, which keeps in mind what it has of a file.
+        path = self.files(key)[0]
+        self._bucket.put(path, change(path.read_bytes()))
 
-class AsyncInPayload(AsyncStores):
+    def take_away(self, path: Path) -> None:
+        self._bucket.put(path, None)
+
+    def files(self, key: str) -> list[Path]:
+        found = [path for path in self._bucket.files.glob(f"{key}/*/*") if path.is_file()]
+        return sorted(found, key=lambda path: "thumbnail" in path.name)
+
+
+class AsyncInPayload(_OnDisk):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
@@ -131,6 +169,9 @@ class AsyncInPayload(AsyncStores):
 
     def keys(self) -> set[str]:
         return self._room.keys()
+
+    def files(self, key: str) -> list[Path]:
+        return self._room.files(key)
 
 
 COMBINATIONS: dict[str, Callable[[AsyncPlace], Any]] = {

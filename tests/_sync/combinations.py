@@ -63,7 +63,29 @@ class Place:
         return database
 
 
-class DiskAndSqlite(Stores):
+def spoiled(path: Path, change: Callable[[bytes], bytes | None]) -> None:
+    """Change a file, or take it away."""
+    changed = change(path.read_bytes())
+    path.unlink()
+    if changed is not None:
+        path.write_bytes(changed)
+
+
+class _OnDisk(Stores):
+    """What lies in files."""
+
+    def files(self, key: str) -> list[Path]:
+        """Return where the file of a key is, then its thumbnails."""
+        raise NotImplementedError
+
+    def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
+        spoiled(self.files(key)[0], change)
+
+    def thumbnails(self, key: str) -> list[Path]:
+        return [path for path in self.files(key)[1:] if path.exists()]
+
+
+class DiskAndSqlite(_OnDisk):
     """One machine: what `CharacterImageService.local` makes."""
 
     costs = 10
@@ -82,8 +104,12 @@ class DiskAndSqlite(Stores):
     def keys(self) -> set[str]:
         return {path.parent.name for path in self._files.rglob("*") if path.is_file()}
 
+    def files(self, key: str) -> list[Path]:
+        found = [path for path in self._files.glob(f"*/{key}/*") if path.suffix != ".json"]
+        return sorted(found, key=lambda path: "thumbnail" in path.name)
 
-class S3AndPostgres(Stores):
+
+class S3AndPostgres(_OnDisk):
     """Many machines."""
 
     costs = 10
@@ -108,8 +134,20 @@ class S3AndPostgres(Stores):
     def keys(self) -> set[str]:
         return self._bucket.keys()
 
+    def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
+        # By the server, which keeps in mind what it has of a file.
+        path = self.files(key)[0]
+        self._bucket.put(path, change(path.read_bytes()))
 
-class InPayload(Stores):
+    def take_away(self, path: Path) -> None:
+        self._bucket.put(path, None)
+
+    def files(self, key: str) -> list[Path]:
+        found = [path for path in self._bucket.files.glob(f"{key}/*/*") if path.is_file()]
+        return sorted(found, key=lambda path: "thumbnail" in path.name)
+
+
+class InPayload(_OnDisk):
     """A CMS, and the ledger in SQLite. No record there stands without a file."""
 
     costs = 100
@@ -132,6 +170,9 @@ class InPayload(Stores):
 
     def keys(self) -> set[str]:
         return self._room.keys()
+
+    def files(self, key: str) -> list[Path]:
+        return self._room.files(key)
 
 
 COMBINATIONS: dict[str, Callable[[Place], Any]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -87,6 +88,27 @@ class Stores:
         """Return the keys of everything in the media store."""
         keys: set[str] = self.media.keys()
         return keys
+
+    def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
+        """Change a stored file behind the store's back, or take it away."""
+        files = getattr(self.media, "_sync", self.media)._files
+        media, data = files.pop(key)
+        changed = change(data)
+        if changed is not None:
+            files[key] = (media, changed)
+
+    def unhook(self, image: CharacterImage) -> None:
+        """Take the media away, and out of its record, as somebody in a CMS may."""
+        self.media.delete(image.key)
+        self.metadata.update(evolve(image, media=None))
+
+    def take_away(self, path: Path) -> None:
+        """Take one of the thumbnails away."""
+        path.unlink()
+
+    def thumbnails(self, key: str) -> list[Path]:
+        """Return where the thumbnails of a stored file are."""
+        return []
 
 
 chosen: Callable[[], Stores] = Stores

@@ -40,6 +40,7 @@ COMMANDS = {
     "retry",
     "recover",
     "settle",
+    "verify",
     "doctor",
 }
 
@@ -96,6 +97,7 @@ def test_every_command_prints_one_json_object(world: Any) -> None:
         "delete": (0, world.run("delete", "mara", "--all", "--yes", "--json")),
         "recover": (0, world.run("recover", "--json")),
         "settle": (0, world.run("settle", lost(world), "--nothing", "--json")),
+        "verify": (0, world.read("verify", "--json")),
         "bulk": (0, world.run("bulk", "recover", "--characters", characters, "--json")),
         "migrate": (0, world.read("migrate", "--to-directory", world.directory / "x", "--json")),
         "doctor": (0, world.run("doctor", "--json")),

@@ -27,10 +27,13 @@ FLOORS = {
     "journal": 2,
     "migration": 2,
     "protocols": 2,
+    "capabilities": 2,
+    "verification": 2,
     "prompts": 2,
     "_json": 2,
     "_library": 2,
     "_ingest": 2,
+    "_keyset": 3,
     "_stages": 3,
     "_http": 3,
     "_baml": 3,
@@ -51,6 +54,8 @@ SIDEWAYS = {
     # The ports name the values of the journal and the events.
     ("protocols", "events"),
     ("protocols", "journal"),
+    # What a store may do besides.
+    ("capabilities", "protocols"),
     # What is retried, and how jobs are watched, is decided by policy.
     ("_library", "policies"),
     # ``local()`` and ``from_env()`` put the embedded stores together.
@@ -68,6 +73,8 @@ than ``__version__``."""
 
 PURE = {"errors", "models", "policies", "events", "journal", "protocols", "prompts", "_json"} | {
     "migration",
+    "verification",
+    "capabilities",
     "_library",
     "_ingest",
 }

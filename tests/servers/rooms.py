@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from charimg import CharacterReference
+from charimg.stores import S3MediaStore
 from charimg.stores.payload.wire import key_in
 
 from .payload import PayloadServer
@@ -59,13 +60,22 @@ class Bucket:
 
     def __init__(self, server: S3Server) -> None:
         self._prefix = f"world-{secrets.token_hex(6)}"
-        self._files = server.directory / "data" / BUCKET / self._prefix
+        self.files = server.directory / "data" / BUCKET / self._prefix
         # With a public URL, because signed ones differ whenever they are made.
         self.url = server.url(self._prefix, public="https://images.example")
 
+    def put(self, path: Path, data: bytes | None) -> None:
+        """Put bytes into the object that lies in a file, or take it away."""
+        bucket = S3MediaStore.from_url(self.url)._bucket
+        name = f"{self._prefix}/{path.relative_to(self.files).as_posix()}"
+        if data is None:
+            bucket.delete(name, "")
+        else:
+            bucket.put(name, "", data, {})
+
     def keys(self) -> set[str]:
         """Return the keys of all objects."""
-        return _first_parts(self._files)
+        return _first_parts(self.files)
 
 
 class PayloadRoom:
@@ -115,6 +125,13 @@ class PayloadRoom:
         files = {path.name for path in self.server.files.glob("*")}
         named = {name for row in rows for name in row if name is not None}
         return {key_in(row[0]) for row in rows} | (files - named)
+
+    def files(self, key: str) -> list[Path]:
+        """Return where the file of a key is, and what was made of it."""
+        query = "SELECT filename, sizes_thumbnail_filename FROM media"
+        rows = [row for row in self._database.execute(query) if key_in(row[0]) == key]
+        names = [name for row in rows for name in row if name is not None]
+        return [self.server.files / name for name in names]
 
 
 def _first_parts(directory: Path) -> set[str]:

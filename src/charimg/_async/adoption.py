@@ -18,7 +18,7 @@ from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
 from .parts import AsyncParts
 
-__all__ = ["Found", "Lying", "drawn_set", "find", "look"]
+__all__ = ["Found", "Lying", "drawn_set", "find", "look", "operations_of"]
 
 _PAGE = 200
 _MOST = 1000
@@ -186,7 +186,7 @@ async def _new_core(parts: AsyncParts, op: Operation, ledger: _Ledger) -> tuple[
 
 
 async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
-    operations = await _operations(parts, op.character_id)
+    operations = await operations_of(parts, op.character_id)
     others = [each for each in operations if each.id != op.id]
     items = [item for each in others for item in each.items]
     rivals = [each for each in operations if each.kind == op.kind and _may_have_drawn(each)]
@@ -200,7 +200,8 @@ async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
     )
 
 
-async def _operations(parts: AsyncParts, character_id: str) -> list[Operation]:
+async def operations_of(parts: AsyncParts, character_id: str) -> list[Operation]:
+    """Return every operation of a character, newest first."""
     found: list[Operation] = []
     cursor: str | None = None
     while True:

@@ -14,10 +14,12 @@ from ..errors import (
     CharacterNotLinked,
     ConfigurationError,
     GenerationInProgress,
+    ImageMismatch,
+    ImageNotFound,
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference
+from ..models import CharacterImage, CharacterReference, ImageStatus
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
 from ..protocols import (
@@ -29,12 +31,16 @@ from ..protocols import (
     OperationHook,
     ProgressCallback,
 )
+from ..verification import VerificationCallback, VerificationReport
 from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
+from .repair import bring_back
 from .settlement import candidates, settle_by_hand
+from .unrecorded import find_image
+from .verification import verify
 
 __all__ = ["AsyncServiceBase"]
 
@@ -261,6 +267,73 @@ class AsyncServiceBase:
             CharacterLibraryError: The Library could not be asked.
         """
         return await settle_by_hand(self._parts, operation_id, media_id, settled_by)
+
+    async def verify(
+        self,
+        character_id: str | None = None,
+        *,
+        repair: bool = False,
+        on_progress: VerificationCallback | None = None,
+    ) -> VerificationReport:
+        """Read records, files and ledger against each other, of one or all characters.
+
+        Finds records whose file is gone or altered (by SHA-256), thumbnails that are gone, files
+        that no record names, and operations that are open. Of all characters, the media store is
+        asked for its files; of one, what its operations had stored is looked for. Reads every file
+        once, in chunks, and takes no lease: what runs meanwhile is not disturbed and not mistaken
+        for damage. Nothing is ever generated.
+
+        Args:
+            character_id: The host's id of the character; ``None`` for all.
+            repair: Whether to bring files back, each under its character's lease: from the image's
+                source or the Library's media document, and only with the SHA-256 that the record
+                has. A file without a record goes only if the ledger proves that charimg stored it
+                and then removed it or never settled it. Everything else is told, not touched.
+            on_progress: Told of everything that is looked at.
+
+        Raises:
+            ConfigurationError: Nothing can tell which characters there are.
+            StorageError: The records or the ledger could not be read.
+        """
+        return await verify(self._parts, character_id, repair=repair, on_progress=on_progress)
+
+    async def bring_back(self, character_id: str, image_id: str) -> CharacterImage:
+        """Bring one image's file back where it is gone or altered, as `verify` with ``repair``.
+
+        Returns:
+            The record. Nothing is done if its file is well.
+
+        Raises:
+            ImageNotFound: No such image.
+            ImageMismatch: It belongs to another character, or it is failed: see `retry_ingestion`.
+            GenerationInProgress: Another operation on the character is running.
+            IngestionError: No source gave the bytes that were stored; nothing was changed.
+            StorageError: A store failed.
+        """
+        image = await self.get_image(character_id, image_id)
+        if image.status == ImageStatus.FAILED:
+            raise ImageMismatch(
+                f"Image {image_id!a:.80} never had a file. retry_ingestion() downloads it."
+            )
+        return self._located(await bring_back(self._parts, image))
+
+    async def get_image(self, character_id: str, image_id: str) -> CharacterImage:
+        """Return one image with its media URLs.
+
+        Raises:
+            ImageNotFound: No such image.
+            ImageMismatch: It belongs to another character.
+        """
+        image = await find_image(self._parts, image_id)
+        if image is None:
+            raise ImageNotFound(
+                f"There is no image {image_id!a:.80}. List the images to see which exist."
+            )
+        if image.character_id != character_id:
+            raise ImageMismatch(
+                f"Image {image_id!a:.80} belongs to another character than {character_id}."
+            )
+        return self._located(image)
 
     async def _operate(
         self,

@@ -19,6 +19,7 @@ from ..protocols import (
     OperationHook,
     ProgressCallback,
 )
+from ..verification import VerificationCallback, VerificationProgressed
 
 if TYPE_CHECKING:
     from .download import AsyncDownloader
@@ -60,7 +61,10 @@ class AsyncServiceOptions(TypedDict, total=False):
     lease_seconds: float
 
 
-def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:
+def tell(
+    listeners: Sequence[OperationHook | ProgressCallback | VerificationCallback],
+    event: ServiceEvent | VerificationProgressed,
+) -> None:
     """Tell every listener; one that raises is logged and does not disturb the operation."""
     for listener in listeners:
         try:

@@ -19,7 +19,7 @@ from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
 from .parts import Parts
 
-__all__ = ["Found", "Lying", "drawn_set", "find", "look"]
+__all__ = ["Found", "Lying", "drawn_set", "find", "look", "operations_of"]
 
 _PAGE = 200
 _MOST = 1000
@@ -187,7 +187,7 @@ def _new_core(parts: Parts, op: Operation, ledger: _Ledger) -> tuple[GalleryImag
 
 
 def _read(parts: Parts, op: Operation) -> _Ledger:
-    operations = _operations(parts, op.character_id)
+    operations = operations_of(parts, op.character_id)
     others = [each for each in operations if each.id != op.id]
     items = [item for each in others for item in each.items]
     rivals = [each for each in operations if each.kind == op.kind and _may_have_drawn(each)]
@@ -201,7 +201,8 @@ def _read(parts: Parts, op: Operation) -> _Ledger:
     )
 
 
-def _operations(parts: Parts, character_id: str) -> list[Operation]:
+def operations_of(parts: Parts, character_id: str) -> list[Operation]:
+    """Return every operation of a character, newest first."""
     found: list[Operation] = []
     cursor: str | None = None
     while True:

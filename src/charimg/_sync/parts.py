@@ -20,6 +20,7 @@ from ..protocols import (
     ProgressCallback,
     PromptSuggester,
 )
+from ..verification import VerificationCallback, VerificationProgressed
 
 if TYPE_CHECKING:
     from .download import Downloader
@@ -61,7 +62,10 @@ class ServiceOptions(TypedDict, total=False):
     lease_seconds: float
 
 
-def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:
+def tell(
+    listeners: Sequence[OperationHook | ProgressCallback | VerificationCallback],
+    event: ServiceEvent | VerificationProgressed,
+) -> None:
     """Tell every listener; one that raises is logged and does not disturb the operation."""
     for listener in listeners:
         try:

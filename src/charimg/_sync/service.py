@@ -8,7 +8,7 @@ from typing import Any
 
 from .._concurrency import suggest
 from .._library import requests
-from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
+from ..errors import ConfigurationError, InvalidArgument
 from ..journal import OperationKind, OperationPage
 from ..models import (
     CharacterImage,
@@ -28,7 +28,7 @@ from .base import ServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
-from .unrecorded import find_image, list_unrecorded
+from .unrecorded import list_unrecorded
 
 __all__ = ["CharacterImageService"]
 
@@ -309,24 +309,6 @@ class CharacterImageService(ServiceBase):
             cursor = page.next_cursor
             if cursor is None:
                 return
-
-    def get_image(self, character_id: str, image_id: str) -> CharacterImage:
-        """Return one image with its media URLs.
-
-        Raises:
-            ImageNotFound: No such image.
-            ImageMismatch: It belongs to another character.
-        """
-        image = find_image(self._parts, image_id)
-        if image is None:
-            raise ImageNotFound(
-                f"There is no image {image_id!a:.80}. List the images to see which exist."
-            )
-        if image.character_id != character_id:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} belongs to another character than {character_id}."
-            )
-        return self._located(image)
 
     def list_operations(
         self, character_id: str, *, limit: int = 50, cursor: str | None = None

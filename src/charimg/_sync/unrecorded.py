@@ -27,14 +27,17 @@ from .parts import Parts
 
 __all__ = [
     "DRAWS",
+    "KEY",
     "find_image",
     "list_unrecorded",
+    "removes_all",
     "unrecorded_image",
     "unrecorded_references",
 ]
 
 _PAGE = 500
-_KEY = re.compile(r"[0-9a-f]{32}-\d{3,}")
+KEY = re.compile(r"[0-9a-f]{32}-\d{3,}")
+"""What the keys of images look like."""
 DRAWS = {
     OperationKind.REFERENCE: ImageKind.REFERENCE,
     OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
@@ -76,7 +79,7 @@ def unrecorded_references(parts: Parts, character_id: str) -> list[CharacterImag
 
 
 def _known(parts: Parts, image_id: str) -> _Unrecorded | None:
-    if not parts.metadata.requires_media or not _KEY.fullmatch(image_id):
+    if not parts.metadata.requires_media or not KEY.fullmatch(image_id):
         return None
     op = parts.ledger.get(operation_of(image_id))
     return None if op is None else _unrecorded(parts, op.character_id)
@@ -92,7 +95,7 @@ def list_unrecorded(
     """
     if type(limit) is not int or not 1 <= limit <= 1_000:
         raise InvalidArgument(f"limit must be a whole number from 1 to 1000, not {limit!r}.")
-    if cursor is not None and not _KEY.fullmatch(cursor):
+    if cursor is not None and not KEY.fullmatch(cursor):
         raise InvalidArgument("The cursor is none of this listing's.")
     known = _unrecorded(parts, character_id)
     found = sorted(
@@ -144,14 +147,14 @@ def _unrecorded(parts: Parts, character_id: str) -> _Unrecorded:
                     if item.state == ItemState.FAILED and not done:
                         error = errors.get(item.key) or item.error
                         found.failed[item.key] = _failed(op, evolve(item, error=error))
-            if _removes_all(op):
+            if removes_all(op):
                 return found
         cursor = page.next_cursor
         if cursor is None:
             return found
 
 
-def _removes_all(op: Operation) -> bool:
+def removes_all(op: Operation) -> bool:
     """Whether nothing older than the operation is kept."""
     if op.kind == OperationKind.REFERENCE:
         policy = op.options.get("policy")

@@ -24,6 +24,7 @@ from . import (
     serve,
     settle,
     simulate,
+    verify,
 )
 from .exit_codes import MEANINGS, ExitCode
 from .report import Report
@@ -120,6 +121,7 @@ app.command("delete")(images.delete)
 app.command("retry")(images.retry)
 app.command("recover")(recover.recover)
 app.command("settle")(settle.settle)
+app.command("verify")(verify.verify)
 app.command("bulk")(bulk.bulk)
 app.command("migrate")(migrate.migrate)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,301 @@
+# Generated from src/charimg/_async/repair.py by tools/unasync.py. Do not edit.
+"""One image's file: whether it is what its record says, and how it comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from attrs import evolve, frozen
+
+from .._ingest.naming import alt_text, filename
+from .._library.filenames import last_part
+from ..capabilities import RepairableMediaStore
+from ..errors import (
+    CharacterLibraryError,
+    CharimgError,
+    DownloadError,
+    ErrorCode,
+    ImageNotFound,
+    IngestionError,
+    InvalidArgument,
+    MediaAltered,
+    MediaNotFound,
+    StorageError,
+)
+from ..journal import Lease, OperationItem
+from ..models import CharacterImage, ImageStatus, Media, Upload, utcnow
+from ..verification import FindingKind
+from .operation import leased
+from .parts import Parts
+from .sources import source_by_id
+
+__all__ = ["Seen", "bring_back", "keys_of", "look_at"]
+
+_log = logging.getLogger("charimg.verification")
+
+_SPOOL = 8 * 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Seen:
+    """What became of a record's file.
+
+    Attributes:
+        damage: A `FindingKind`; ``None`` if it is well, or the record never had one.
+        message: What is wrong.
+        bytes: How many bytes were read.
+    """
+
+    damage: FindingKind | None = None
+    message: str = ""
+    bytes: int = 0
+
+
+def look_at(parts: Parts, image: CharacterImage) -> Seen:
+    """Read the file of a record, chunk by chunk, and compare it with what the record says."""
+    media = image.media
+    if media is None:
+        if image.status != ImageStatus.SUCCEEDED:
+            return Seen()
+        return Seen(damage=FindingKind.LOST, message="The record has no file any more.")
+    size, store, rendered = 0, parts.media, True
+    try:
+        size, sha256 = _read(parts, media.key)
+        if isinstance(store, RepairableMediaStore):
+            rendered = store.has_renditions(media)
+    except MediaNotFound:
+        return Seen(damage=FindingKind.LOST, message="The media store has no whole file of it.")
+    except MediaAltered:
+        sha256 = ""
+    except (StorageError, InvalidArgument) as error:
+        return Seen(damage=FindingKind.UNREADABLE, message=str(error))
+    known = _sha256_of(image)
+    if sha256 == "" or (known or sha256) != sha256 or (known is None and size != media.size):
+        message = "The file has other bytes than were stored: it was changed or damaged."
+        return Seen(damage=FindingKind.ALTERED, message=message, bytes=size)
+    if not rendered:
+        return Seen(damage=FindingKind.NO_THUMBNAIL, message="Its thumbnail is gone.", bytes=size)
+    return Seen(bytes=size)
+
+
+def _read(parts: Parts, key: str, into: IO[bytes] | None = None) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    with parts.media.open(key) as chunks:
+        for chunk in chunks:
+            size += len(chunk)
+            digest.update(chunk)
+            if into is not None:
+                into.write(chunk)
+    return size, digest.hexdigest()
+
+
+def keys_of(image: CharacterImage) -> tuple[str, ...]:
+    """Return the keys under which the image's file may be."""
+    return (image.key,) if image.media is None else (image.key, image.media.key)
+
+
+def _sha256_of(image: CharacterImage) -> str | None:
+    # A record whose media was taken out of the CMS still has the hash among its metrics.
+    return (image.media and image.media.sha256) or image.metrics.sha256
+
+
+def bring_back(parts: Parts, image: CharacterImage) -> CharacterImage:
+    """See to it, under the character's lease, that a record's file is what the record says.
+
+    Returns:
+        The record as it stands then.
+
+    Raises:
+        ImageNotFound: The record is gone meanwhile.
+        GenerationInProgress: Another operation on the character is running.
+        IngestionError: No source gave the bytes that the record tells of; nothing was changed.
+        StorageError: A store failed.
+    """
+    with leased(parts, image.character_id) as lease:
+        return _mend(parts, image, lease)
+
+
+def _mend(parts: Parts, image: CharacterImage, lease: Lease) -> CharacterImage:
+    current = parts.metadata.get(image.id)
+    if current is None or current.key != image.key:
+        raise ImageNotFound(f"There is no image {image.id!a:.80} any more.")
+    seen = look_at(parts, current)
+    if seen.damage is None:
+        return current
+    if seen.damage == FindingKind.UNREADABLE:
+        raise StorageError(seen.message)
+    with _whole(parts, current, seen.damage) as upload:
+        # That may have taken long; whoever took the lease over may have deleted the image.
+        parts.ledger.renew(lease, ttl=parts.lease_seconds)
+        media = _store(parts, upload, seen.damage)
+    if media.sha256 not in (None, _sha256_of(current)):
+        parts.media.delete(media.key)
+        raise StorageError(
+            f"{type(parts.media).__name__} made another file of image {image.id} than it has on "
+            "record, so it was not kept. Restore it from a backup, or delete the image."
+        )
+    if current.media is None or _stored(media) != _stored(current.media):
+        changed = evolve(current, media=media, updated_at=utcnow())
+        current = parts.metadata.update(changed)
+    seen = look_at(parts, current)
+    if seen.damage is not None:
+        raise StorageError(
+            f"Image {image.id} was stored again, and is still not as its record says: "
+            f"{seen.message}"
+        )
+    _log.info("image.repaired", extra={"image_id": image.id, "key": image.key})
+    return current
+
+
+def _stored(media: Media) -> Media:
+    """Return the media without what is only filled in when it is read."""
+    return evolve(media, url=None, thumbnail_url=None)
+
+
+def _becomes(parts: Parts, upload: Upload) -> str:
+    """Return the hash that the file would have once it is stored."""
+    store = parts.media
+    if isinstance(store, RepairableMediaStore):
+        return store.sha256_of(upload)
+    return upload.sha256
+
+
+def _store(parts: Parts, upload: Upload, damage: FindingKind) -> Media:
+    store = parts.media
+    if isinstance(store, RepairableMediaStore):
+        return store.replace(upload)
+    if damage == FindingKind.ALTERED:
+        store.delete(upload.key)
+    return store.save(upload)
+
+
+@contextmanager
+def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator[Upload]:
+    """Give the file that the record tells of: the store's own, or one that its source has."""
+    sha256 = _sha256_of(image)
+    if sha256 is None:
+        raise IngestionError(
+            f"The record of image {image.id} has no SHA-256, so nothing could prove that a file is "
+            "the one that was stored. Restore it from a backup.",
+            code=ErrorCode.UNPROVEN,
+            image_id=image.id,
+        )
+    media = image.media
+    if damage == FindingKind.NO_THUMBNAIL and media is not None:
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            size, _ = _read(parts, media.key, file)
+            own = _upload(parts, image, file, size=size, mime_type=media.mime_type)
+            if _becomes(parts, own) == sha256:
+                yield own
+                return
+    errors: list[CharimgError] = []
+    tried = {""}
+    for source in (_recorded, _by_id, _by_name):
+        url = source(parts, image)
+        if url in tried:
+            continue
+        tried.add(url)
+        try:
+            download = parts.downloader.fetch(url, library_url=parts.library.base_url)
+        except (IngestionError, InvalidArgument) as error:
+            errors.append(error)
+            continue
+        try:
+            upload = _upload(
+                parts,
+                image,
+                download.file,
+                size=download.size,
+                mime_type=download.mime_type,
+                extension=download.extension,
+            )
+            upload = evolve(
+                upload, sha256=download.sha256, width=download.width, height=download.height
+            )
+            if _becomes(parts, upload) == sha256:
+                yield upload
+                return
+        finally:
+            download.close()
+        errors.append(
+            IngestionError("Its source has other bytes than were stored.", code=ErrorCode.UNPROVEN)
+        )
+    raise _unobtainable(image, errors)
+
+
+def _upload(
+    parts: Parts,
+    image: CharacterImage,
+    file: IO[bytes],
+    *,
+    size: int,
+    mime_type: str,
+    extension: str = "",
+) -> Upload:
+    media = image.media
+    if media is None:
+        character = parts.directory.get(image.character_id)
+        shot = image.metrics.shot
+        alt = alt_text(
+            "" if character is None else character.name,
+            image.kind,
+            None if shot is None else shot.name,
+        )
+    else:
+        alt = media.alt
+    file.seek(0)
+    return Upload(
+        key=image.key if media is None else media.key,
+        file=file,
+        filename=filename(image.kind, image.key, extension) if media is None else media.filename,
+        mime_type=mime_type,
+        size=size,
+        sha256=_sha256_of(image) or "",
+        width=None if media is None else media.width,
+        height=None if media is None else media.height,
+        alt=alt,
+    )
+
+
+def _recorded(parts: Parts, image: CharacterImage) -> str:
+    """Return where the record says that the image came from; empty if it does not."""
+    return parts.library.resolve_url(image.source_url) if image.source_url else ""
+
+
+def _by_id(parts: Parts, image: CharacterImage) -> str:
+    """Return where the Library's media document says that it is."""
+    item = OperationItem(key=image.key, index=0, external_id=image.external_id)
+    return source_by_id(parts, item) or ""
+
+
+def _by_name(parts: Parts, image: CharacterImage) -> str:
+    """Return where a media document of the file's name is: documents are made anew by some."""
+    name = last_part(image.source_url)
+    if not name:
+        return ""
+    try:
+        page = parts.library.list_media(name)
+    except CharacterLibraryError:
+        # Media documents are not for everybody; the other sources have said what they know.
+        return ""
+    urls = (media.url for media in page.media if last_part(media.url) == name)
+    return next((parts.library.resolve_url(url) for url in urls if url), "")
+
+
+def _unobtainable(image: CharacterImage, errors: list[CharimgError]) -> IngestionError:
+    told = " ".join(dict.fromkeys(str(error) for error in errors)) or "It has no source."
+    unproven = any(getattr(error, "code", None) == ErrorCode.UNPROVEN for error in errors)
+    code = ErrorCode.UNPROVEN if unproven else ErrorCode.NO_SOURCE
+    kind = IngestionError if unproven else DownloadError
+    return kind(
+        f"The file of image {image.id} could not be brought back; nothing was changed. {told} "
+        "Restore it from a backup, or delete the image.",
+        code=code,
+        image_id=image.id,
+        retryable=any(getattr(error, "retryable", False) for error in errors),
+    )
