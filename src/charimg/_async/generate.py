@@ -310,6 +310,7 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
         async with aclosing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             async for job in polls:
                 await run.keep()
+                await run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,

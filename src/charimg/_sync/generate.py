@@ -311,6 +311,7 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
         with closing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             for job in polls:
                 run.keep()
+                run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,
