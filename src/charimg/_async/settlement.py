@@ -76,7 +76,7 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
     told = []
     if drawing.scene_type is not None and claim.scene_type is not None:
         told.append(f"It is of the type that was asked for, {drawing.scene_type}.")
-    if drawing.mood:
+    if drawing.mood and claim.mood:
         told.append("It has the mood that was asked for.")
     if drawing.moment is not None and claim.begun is not None:
         seconds = (drawing.moment - claim.begun).total_seconds()
