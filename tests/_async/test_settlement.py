@@ -7,7 +7,6 @@ import pytest
 from charimg import (
     CharacterLibraryError,
     InvalidArgument,
-    JobError,
     Operation,
     OperationItem,
     OperationState,
@@ -15,11 +14,11 @@ from charimg import (
 )
 
 from .mishaps import (
-    HASTY,
     INITIAL,
+    PATIENT,
     SCENE,
-    STATUS,
     Rigged,
+    abandoned,
     left_behind,
     outcomes,
     prompts,
@@ -31,14 +30,14 @@ from .world import LENA, AsyncWorld
 pytestmark = pytest.mark.anyio
 
 
-async def two_scenes() -> tuple[AsyncWorld, Rigged, Operation]:
+async def two_scenes(mood: str | None = "tense") -> tuple[AsyncWorld, Rigged, Operation]:
     """Return a world with a scene of unknown outcome, where somebody else has drawn one, too."""
     world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="master")
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        await world.service.generate_scene(LENA, "one", scene_type="action", mood="tense")
-    simulator.draw_scene(world.db_id, "theirs", "action", "tense")
+        await world.service.generate_scene(LENA, "one", scene_type="action", mood=mood)
+    simulator.draw_scene(world.db_id, "theirs", "action", mood or "")
     simulator.draw_scene(world.db_id, "theirs", "dialogue")
     assert outcomes(await world.service.recover()) == ["unknown"]
     return world, simulator, (await world.operations())[0]
@@ -60,6 +59,13 @@ async def test_the_candidates_are_told_with_what_speaks_for_them() -> None:
     assert theirs.drawn_at >= own.drawn_at
 
 
+async def test_no_mood_is_told_where_none_was_asked_for() -> None:
+    world, _, op = await two_scenes(mood=None)
+    evidence = [each.evidence for each in await world.service.candidates(op.id)]
+    assert len(evidence) == 2
+    assert "mood" not in str(evidence)
+
+
 async def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
     world, _, op = await two_scenes()
     (_, own) = await world.service.candidates(op.id)
@@ -70,7 +76,7 @@ async def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
     assert report.images == (scene.id,)
     journaled = (await world.operations())[0].options["settled"]
     assert journaled["by"] == "mara"
-    assert journaled["media_id"] == own.media_id
+    assert journaled["media_ids"] == [own.media_id]
     assert journaled["at"]
     assert await world.service.candidates(op.id) == ()
     assert (await world.service.settle(op.id, own.media_id)).images == (scene.id,)
@@ -132,11 +138,9 @@ async def test_a_reference_becomes_the_master(away: bool) -> None:
 
 
 async def test_a_job_that_never_ends_is_given_up_without_deleting_anything() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, _ = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="master")
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
+    await abandoned(world)
     assert outcomes(await world.service.recover()) == ["waiting"]
     op = (await world.operations())[0]
     assert await world.service.candidates(op.id) == ()

@@ -178,6 +178,9 @@ async def test_a_file_comes_back_by_its_name_where_its_host_and_its_document_cha
     world.stores.spoil(image.key, lambda _: None)
     world.simulator.switches.media_closed = True
     assert told(await world.service.verify(repair=True)) == [("lost", "failed")]
+    world.simulator.switches.media_closed = False
+    service = world.assemble(media_documents=False)
+    assert told(await service.verify(repair=True)) == [("lost", "failed")]
 
 
 async def test_other_bytes_than_were_stored_are_never_taken() -> None:

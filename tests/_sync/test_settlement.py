@@ -8,7 +8,6 @@ import pytest
 from charimg import (
     CharacterLibraryError,
     InvalidArgument,
-    JobError,
     Operation,
     OperationItem,
     OperationState,
@@ -16,11 +15,11 @@ from charimg import (
 )
 
 from .mishaps import (
-    HASTY,
     INITIAL,
+    PATIENT,
     SCENE,
-    STATUS,
     Rigged,
+    abandoned,
     left_behind,
     outcomes,
     prompts,
@@ -30,14 +29,14 @@ from .mishaps import (
 from .world import LENA, World
 
 
-def two_scenes() -> tuple[World, Rigged, Operation]:
+def two_scenes(mood: str | None = "tense") -> tuple[World, Rigged, Operation]:
     """Return a world with a scene of unknown outcome, where somebody else has drawn one, too."""
     world, simulator = rigged()
     world.service.generate_reference(LENA, prompt="master")
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        world.service.generate_scene(LENA, "one", scene_type="action", mood="tense")
-    simulator.draw_scene(world.db_id, "theirs", "action", "tense")
+        world.service.generate_scene(LENA, "one", scene_type="action", mood=mood)
+    simulator.draw_scene(world.db_id, "theirs", "action", mood or "")
     simulator.draw_scene(world.db_id, "theirs", "dialogue")
     assert outcomes(world.service.recover()) == ["unknown"]
     return world, simulator, (world.operations())[0]
@@ -59,6 +58,13 @@ def test_the_candidates_are_told_with_what_speaks_for_them() -> None:
     assert theirs.drawn_at >= own.drawn_at
 
 
+def test_no_mood_is_told_where_none_was_asked_for() -> None:
+    world, _, op = two_scenes(mood=None)
+    evidence = [each.evidence for each in world.service.candidates(op.id)]
+    assert len(evidence) == 2
+    assert "mood" not in str(evidence)
+
+
 def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
     world, _, op = two_scenes()
     (_, own) = world.service.candidates(op.id)
@@ -69,7 +75,7 @@ def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
     assert report.images == (scene.id,)
     journaled = (world.operations())[0].options["settled"]
     assert journaled["by"] == "mara"
-    assert journaled["media_id"] == own.media_id
+    assert journaled["media_ids"] == [own.media_id]
     assert journaled["at"]
     assert world.service.candidates(op.id) == ()
     assert (world.service.settle(op.id, own.media_id)).images == (scene.id,)
@@ -129,11 +135,9 @@ def test_a_reference_becomes_the_master(away: bool) -> None:
 
 
 def test_a_job_that_never_ends_is_given_up_without_deleting_anything() -> None:
-    world, simulator = rigged(job_policy=HASTY)
+    world, _ = rigged(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="master")
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
+    abandoned(world)
     assert outcomes(world.service.recover()) == ["waiting"]
     op = (world.operations())[0]
     assert world.service.candidates(op.id) == ()

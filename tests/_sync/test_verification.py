@@ -177,6 +177,9 @@ def test_a_file_comes_back_by_its_name_where_its_host_and_its_document_changed()
     world.stores.spoil(image.key, lambda _: None)
     world.simulator.switches.media_closed = True
     assert told(world.service.verify(repair=True)) == [("lost", "failed")]
+    world.simulator.switches.media_closed = False
+    service = world.assemble(media_documents=False)
+    assert told(service.verify(repair=True)) == [("lost", "failed")]
 
 
 def test_other_bytes_than_were_stored_are_never_taken() -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from attrs import evolve
 
 from .._concurrency import asleep, asurely
+from .._library.values import Job
 from .._owner import new_owner
 from .._stages import Measure, code_of, timed
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, LeaseLost, StorageError
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -26,15 +27,17 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
+from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
 
-__all__ = ["AsyncRun", "give_up", "leased", "operation", "short"]
+__all__ = ["DRAWN_BY", "AsyncRun", "give_up", "leased", "operation", "short"]
 
 _log = logging.getLogger("charimg.service")
 
+DRAWN_BY = "drawn_by"
+"""Option of an operation: when the server said that it had drawn the image, by its own clock."""
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""
 
@@ -82,6 +85,19 @@ class AsyncRun:
     async def receive(self, **changes: Any) -> None:
         """Write down what the Library has given, at once: a cancellation waits for that."""
         await asurely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
+
+    async def see(self, job: Job) -> None:
+        """Write down how far the remote job has come, where it moved; nothing depends on that."""
+        before = self.op.job_seen
+        seen = JobSeen(status=job.status, current=job.current, total=job.total)
+        if before is not None and evolve(seen, moved_at=before.moved_at) == before:
+            return
+        try:
+            await self.write(job_seen=seen)
+        except LeaseLost:
+            raise
+        except StorageError:
+            _log.warning("job.unwritten", extra={"operation_id": self.op.id}, exc_info=True)
 
     async def write_items(self, items: Iterable[OperationItem]) -> None:
         """Write items down in the places of those with their keys."""
@@ -145,7 +161,12 @@ class AsyncRun:
         stays ``posting`` for recovery.
         """
         drawn = getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
-        if drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
+        until = self.parts.library.server_time
+        if drawn and until is not None:
+            # It lies there, from between the request and this answer.
+            options = {**self.op.options, DRAWN_BY: until.isoformat()}
+            await self.write(error=str(error), options=options)
+        elif drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
             await self.write(error=str(error))
         else:
             await self.write(state=OperationState.FAILED, error=str(error))

@@ -49,6 +49,7 @@ class Parts:
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
+    media_documents: bool = True
 
 
 class ServiceOptions(TypedDict, total=False):
@@ -60,6 +61,7 @@ class ServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    media_documents: bool
 
 
 def tell(

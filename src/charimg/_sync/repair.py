@@ -30,6 +30,7 @@ from ..errors import (
 from ..journal import Lease, OperationItem
 from ..models import CharacterImage, ImageStatus, Media, Upload, utcnow
 from ..verification import FindingKind
+from .documents import documents
 from .operation import leased
 from .parts import Parts
 from .sources import source_by_id
@@ -279,11 +280,11 @@ def _by_name(parts: Parts, image: CharacterImage) -> str:
     if not name:
         return ""
     try:
-        page = parts.library.list_media(name)
+        found = documents(parts, name)
     except CharacterLibraryError:
-        # Media documents are not for everybody; the other sources have said what they know.
+        # The other sources have said what they know.
         return ""
-    urls = (media.url for media in page.media if last_part(media.url) == name)
+    urls = (media.url for media in found or () if last_part(media.url) == name)
     return next((parts.library.resolve_url(url) for url in urls if url), "")
 
 
