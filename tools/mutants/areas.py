@@ -77,6 +77,12 @@ AREAS = (
         90,
     ),
     Area(
+        "verification",
+        ("verification.py", "_sync/verification.py", "_sync/repair.py", "_sync/strays.py"),
+        ("_sync/test_verification.py", "_sync/test_strays.py"),
+        90,
+    ),
+    Area(
         "images",
         tuple(
             f"_ingest/{each}.py"
