@@ -224,7 +224,9 @@ async def test_a_job_that_failed_is_over() -> None:
     assert outcomes(report) == ["failed"]
     job = await world.service.library.get_job(answer.job_id)
     assert job.error
-    assert report.operations[0].message.startswith(f"Job {answer.job_id} failed: {job.error} No ")
+    assert report.operations[0].message.startswith(
+        f"Job {answer.job_id} failed at 4 of 5: {job.error}. No "
+    )
     assert (await world.service.recover()).operations == ()
 
 
