@@ -112,6 +112,7 @@ if TYPE_CHECKING:
     from .models import PortfolioResult as PortfolioResult
     from .models import PromptSuggestion as PromptSuggestion
     from .models import ReferencePolicy as ReferencePolicy
+    from .models import SceneDetails as SceneDetails
     from .models import SceneType as SceneType
     from .models import Shot as Shot
     from .models import Upload as Upload
@@ -260,6 +261,7 @@ _NAMES = {
         "PortfolioResult",
         "PromptSuggestion",
         "ReferencePolicy",
+        "SceneDetails",
         "SceneType",
         "Shot",
         "Upload",
@@ -421,6 +423,7 @@ __all__ = [
     "RepairableMediaStore",
     "RetryPolicy",
     "SceneImage",
+    "SceneDetails",
     "SceneType",
     "SchemaError",
     "ServiceEvent",
