@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +15,15 @@ from charimg import (
     IngestionError,
     MediaAltered,
     StorageError,
+    Upload,
     VerificationProgressed,
     VerificationReport,
     to_json,
+)
+from charimg.stores import (
+    AsyncDiskMediaStore,
+    AsyncMemoryGenerationLedger,
+    AsyncMemoryMetadataRepository,
 )
 
 from .world import LENA, MAX, AsyncWorld
@@ -327,3 +334,37 @@ async def test_a_finding_says_whether_anything_is_left_to_do() -> None:
     assert finding("lost", "repaired").resolved
     assert finding("unknown-file", "removed").resolved
     assert not finding("lost", "failed").resolved
+
+
+async def test_a_thumbnail_is_drawn_from_the_file_or_where_that_will_not_do_from_its_source(
+    tmp_path: Path,
+) -> None:
+    world = AsyncWorld()
+    await world.link()
+    media = AsyncDiskMediaStore(tmp_path / "files", thumbnail_px=64)
+    # Such a store has records of its own.
+    service = world.assemble(
+        media=media,
+        metadata=AsyncMemoryMetadataRepository(),
+        ledger=AsyncMemoryGenerationLedger(),
+    )
+    image = (await service.generate_reference(LENA, prompt="one")).image
+    assert image.media is not None
+    thumbnail = media.path(image.media).parent / "_thumbnail.webp"
+    drawn_once = thumbnail.read_bytes()
+    for requests in (0, 1):
+        thumbnail.unlink()
+        assert told(await service.verify()) == [("no-thumbnail", "told")]
+        before = len(world.simulator.requests)
+        if requests:
+            # What it makes of its own file is another one, and so it is asked for anew.
+            answers = iter(["0" * 64, image.media.sha256])
+
+            async def sha256_of(_: Upload, answers: Any = answers) -> str:
+                return str(next(answers))
+
+            media.sha256_of = sha256_of  # type: ignore[method-assign]
+        assert told(await service.verify(repair=True)) == [("no-thumbnail", "repaired")]
+        assert thumbnail.read_bytes() == drawn_once
+        assert len(world.simulator.requests) - before == requests
+    assert [key async for key in media.list_keys()] == [image.key]
