@@ -40,11 +40,11 @@ def test_the_disk_store_names_its_keys_and_the_paths_of_others(tmp_path: Path) -
     (tmp_path / ".incoming" / f"{KEY}~0123").mkdir()
     (tmp_path / "holiday.png").write_bytes(b"sun")
     (tmp_path / "empty").mkdir()
-    (home.parent / "notes.txt").write_bytes(b"")
+    (home.parent / ".notes").write_bytes(b"")
     (tmp_path / "elsewhere" / KEY).mkdir(parents=True)
     listed = sorted(store.list_keys())
     assert listed == sorted(
-        ["./holiday.png", f"elsewhere/{KEY}", f"{home.parent.name}/notes.txt", KEY]
+        ["./holiday.png", f"elsewhere/{KEY}", f"{home.parent.name}/.notes", KEY]
     )
     # A file that is cut off counts as absent, and is there all the same.
     next(home.glob("*.png")).write_bytes(b"")
