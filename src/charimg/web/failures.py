@@ -109,7 +109,7 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
     if isinstance(error, IngestionError) and error.image_id is not None:
         body["imageId"] = error.image_id
     if isinstance(error, CharacterLibraryError):
-        body["outcomeUnknown"] = error.outcome_unknown
+        body["outcomeUnknown"] = error.may_arrive
         body["requestId"] = error.request_id
     if isinstance(error, StorageError):
         body["recoverable"] = error.recoverable
