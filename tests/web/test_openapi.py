@@ -44,6 +44,12 @@ include-path-regex = "/generate-(initial|scene)-image$"
 include-method = "POST"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
 
+# What is settled already, or by an image that is none of the candidates, is refused.
+[[operations]]
+include-path-regex = "/settle$"
+include-method = "POST"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+
 # Answer 404 for the images that the body names, not for the character that was just made.
 [[operations]]
 include-name = "DELETE /v1/characters/{character_id}/images"

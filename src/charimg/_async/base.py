@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
 from .._ingest.naming import new_operation_id
+from .._ingest.values import Download
 from .._library.ids import check_object_id
 from ..errors import (
     CharacterNotFound,
@@ -34,7 +35,7 @@ from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
-from .settlement import candidates, settle_by_hand
+from .settlement import candidates, fetch_candidate, settle_by_hand
 
 __all__ = ["AsyncServiceBase"]
 
@@ -240,6 +241,18 @@ class AsyncServiceBase:
             CharacterLibraryError: The Library could not be asked.
         """
         return await candidates(self._parts, operation_id)
+
+    async def fetch_candidate(self, operation_id: str, media_id: str) -> Download:
+        """Download one of the candidates to look at it. The caller closes the result.
+
+        It is fetched and checked like an image that is brought in; nothing is stored.
+
+        Raises:
+            InvalidArgument: There is no such operation, or the image is none of its candidates.
+            CharacterLibraryError: The Library could not be asked.
+            IngestionError: The image did not arrive, or is none.
+        """
+        return await fetch_candidate(self._parts, operation_id, media_id)
 
     async def settle(
         self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None

@@ -5,18 +5,27 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from .._ingest.values import Download
 from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
 from ..errors import CharacterLibraryError, InvalidArgument
-from ..journal import Candidate, Operation, OperationKind, OperationState, Recovered
+from ..journal import (
+    Candidate,
+    Operation,
+    OperationItem,
+    OperationKind,
+    OperationState,
+    Recovered,
+)
 from ..models import utcnow
 from .adoption import Lying, look
 from .generate import received
 from .operation import Run, leased
 from .parts import Parts
 from .recovery import bring_in
+from .sources import source_of
 
-__all__ = ["candidates", "settle_by_hand"]
+__all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
 
 _OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
 _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
@@ -66,6 +75,15 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
     ]
     told += [f"Operation {each} may have drawn it, too." for each in others]
     return told
+
+
+def fetch_candidate(parts: Parts, operation_id: str, media_id: str) -> Download:
+    """Download one of the candidates, as guarded and checked as what is brought in."""
+    op = _known(parts, operation_id)
+    image = _chosen(parts, op, media_id)
+    item = OperationItem(key=media_id, index=0, source_url=image.url, external_id=media_id)
+    url = source_of(parts, item)
+    return parts.downloader.fetch(url, library_url=parts.library.base_url)
 
 
 def settle_by_hand(

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 __all__ = [
+    "CandidatesAnswer",
     "DeleteAnswer",
     "DeleteManyAnswer",
     "Failure",
@@ -22,6 +23,8 @@ __all__ = [
     "PortfolioBody",
     "ReferenceBody",
     "SceneBody",
+    "SettleBody",
+    "SettledAnswer",
     "SuggestionAnswer",
 ]
 
@@ -322,12 +325,39 @@ class OperationsAnswer(_Answer):
     """One page of operations, newest first."""
 
     operations: list[ImageOperation]
+    open: list[ImageOperation] = Field(description="All that are not finished, the oldest first.")
     next_cursor: str | None
 
 
 class OperationAnswer(_Answer):
     """One operation."""
 
+    operation: ImageOperation
+
+
+class Candidate(_Json):
+    """An image that an operation of unknown outcome may have drawn."""
+
+    media_id: str
+    drawn_at: datetime | None = Field(description="By the Character Library's clock.")
+    evidence: list[str] = Field(description="What speaks for it and against it.")
+
+
+class CandidatesAnswer(_Answer):
+    """What an operation may have drawn, the newest first."""
+
+    candidates: list[Candidate]
+
+
+class SettledAnswer(_Answer):
+    """How an operation stands now, and what has just become of it."""
+
+    outcome: str = Field(
+        description="completed, adopted, unknown, waiting, cleaned, failed, in-progress or error; "
+        "the operation's state when nothing was open."
+    )
+    message: str
+    images: list[CharacterImage]
     operation: ImageOperation
 
 
@@ -395,6 +425,22 @@ class SceneBody(_Json):
     lighting: str | None = None
     environment: str | None = None
     additional_characters: list[str] | None = None
+
+
+class SettleBody(_Json):
+    """Which image it is, or that there is none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"mediaId": "9328a9dc66caf8eb870451eb"},
+            "oneOf": [{"required": ["mediaId"]}, {"required": ["nothing"]}],
+        }
+    )
+
+    media_id: _Filled = Field(default="", description="A candidate's.")
+    nothing: Literal[True] = Field(
+        default=True, description="There is nothing to bring in; also gives up a job."
+    )
 
 
 class IdsBody(_Json):

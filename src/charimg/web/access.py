@@ -33,6 +33,8 @@ class Action(StrEnum):
     """Fetch an image again that was drawn."""
     RESTORE = "restore"
     """Make a kept reference current."""
+    SETTLE = "settle"
+    """Say which image an operation of unknown outcome has drawn, or that there is none."""
     DELETE = "delete"
 
 

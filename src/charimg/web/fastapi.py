@@ -82,7 +82,10 @@ def router(
     return result
 
 
-_ITEMS = {"operation": "operation_id", "static": "file"}
+_ITEMS = {
+    **dict.fromkeys(("operation", "recover", "candidates", "candidate", "settle"), "operation_id"),
+    "static": "file",
+}
 
 
 def images_url(request: Request, character_id: str, *, name: str = "charimg") -> str:

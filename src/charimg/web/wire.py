@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._json import to_json
-from ..journal import ItemState, Operation
+from ..journal import Candidate, ItemState, Operation
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -19,6 +19,7 @@ from ..models import (
 )
 
 __all__ = [
+    "candidates_json",
     "character_json",
     "delete_json",
     "generation_json",
@@ -122,6 +123,16 @@ def suggestion_json(suggestion: PromptSuggestion) -> dict[str, Any]:
         "template": suggestion.template,
         "facts": dict(suggestion.facts),
         "reason": suggestion.reason,
+    }
+
+
+def candidates_json(candidates: Iterable[Candidate]) -> dict[str, Any]:
+    """Return what an operation may have drawn; a route of the host shows it, not its URL."""
+    names = ("mediaId", "drawnAt", "evidence")
+    told = [to_json(each) for each in candidates]
+    return {
+        "success": True,
+        "candidates": [{name: each[name] for name in names} for each in told],
     }
 
 

@@ -31,7 +31,7 @@ from ..wire import (
 from .archive import zipped
 from .streams import follow_ledger, follow_run, is_running
 
-__all__ = ["AsyncCall", "HANDLERS"]
+__all__ = ["HANDLERS", "AsyncCall", "ended"]
 
 
 @frozen(kw_only=True)
@@ -45,6 +45,7 @@ class AsyncCall:
         request: What was asked.
         character_id: From the path.
         item_id: The image or the operation, from the path.
+        media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
     """
 
@@ -54,6 +55,7 @@ class AsyncCall:
     request: WebRequest
     character_id: str
     item_id: str
+    media_id: str
     user: str | None
 
     def body(self, *names: str) -> dict[str, Any]:
@@ -93,10 +95,10 @@ class AsyncCall:
             return await self.follow(operation.id)
         if not self.request.wants_events():
             run = await self.runs.complete(self.character_id, work)
-            return _ended(run)
+            return ended(run)
         run = await self.runs.begin(self.character_id, work)
         if run.operation_id is None:
-            return _ended(run)
+            return ended(run)
         return self.stream(run, 0)
 
     def stream(self, run: AsyncRun, after: int) -> WebResponse:
@@ -136,7 +138,8 @@ class AsyncCall:
         return operation_json(operation, running=True, progress=run.state())
 
 
-def _ended(run: AsyncRun) -> WebResponse:
+def ended(run: AsyncRun) -> WebResponse:
+    """Return the answer of an operation that has ended."""
     if run.error is not None:
         return failure_response(run.error, run.operation_id)
     return json_response(200, run.answer)
@@ -278,7 +281,7 @@ async def _remove_many(call: AsyncCall) -> WebResponse:
             raise first
         return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
 
-    return _ended(await call.runs.complete(call.character_id, work))
+    return ended(await call.runs.complete(call.character_id, work))
 
 
 async def _retry(call: AsyncCall) -> WebResponse:
@@ -321,13 +324,15 @@ async def _archive(call: AsyncCall) -> WebResponse:
 async def _operations(call: AsyncCall) -> WebResponse:
     query = call.request.query
     limit = integer(query, "limit", 20, 200)
-    await call.character()
+    character_id = (await call.character()).id
     page = await call.service.list_operations(
-        call.character_id, limit=limit, cursor=query.get("cursor") or None
+        character_id, limit=limit, cursor=query.get("cursor") or None
     )
     body = {
         "success": True,
         "operations": [call.told(each) for each in page.operations],
+        # However old they are: nothing that may have been paid for is out of sight.
+        "open": [call.told(each) for each in await call.service.ledger.unfinished(character_id)],
         "nextCursor": page.next_cursor,
     }
     return json_response(200, body)

@@ -32,7 +32,7 @@ from ..wire import (
 from .archive import zipped
 from .streams import follow_ledger, follow_run, is_running
 
-__all__ = ["Call", "HANDLERS"]
+__all__ = ["HANDLERS", "Call", "ended"]
 
 
 @frozen(kw_only=True)
@@ -46,6 +46,7 @@ class Call:
         request: What was asked.
         character_id: From the path.
         item_id: The image or the operation, from the path.
+        media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
     """
 
@@ -55,6 +56,7 @@ class Call:
     request: WebRequest
     character_id: str
     item_id: str
+    media_id: str
     user: str | None
 
     def body(self, *names: str) -> dict[str, Any]:
@@ -94,10 +96,10 @@ class Call:
             return self.follow(operation.id)
         if not self.request.wants_events():
             run = self.runs.complete(self.character_id, work)
-            return _ended(run)
+            return ended(run)
         run = self.runs.begin(self.character_id, work)
         if run.operation_id is None:
-            return _ended(run)
+            return ended(run)
         return self.stream(run, 0)
 
     def stream(self, run: Run, after: int) -> WebResponse:
@@ -137,7 +139,8 @@ class Call:
         return operation_json(operation, running=True, progress=run.state())
 
 
-def _ended(run: Run) -> WebResponse:
+def ended(run: Run) -> WebResponse:
+    """Return the answer of an operation that has ended."""
     if run.error is not None:
         return failure_response(run.error, run.operation_id)
     return json_response(200, run.answer)
@@ -275,7 +278,7 @@ def _remove_many(call: Call) -> WebResponse:
             raise first
         return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
 
-    return _ended(call.runs.complete(call.character_id, work))
+    return ended(call.runs.complete(call.character_id, work))
 
 
 def _retry(call: Call) -> WebResponse:
@@ -318,13 +321,15 @@ def _archive(call: Call) -> WebResponse:
 def _operations(call: Call) -> WebResponse:
     query = call.request.query
     limit = integer(query, "limit", 20, 200)
-    call.character()
+    character_id = (call.character()).id
     page = call.service.list_operations(
-        call.character_id, limit=limit, cursor=query.get("cursor") or None
+        character_id, limit=limit, cursor=query.get("cursor") or None
     )
     body = {
         "success": True,
         "operations": [call.told(each) for each in page.operations],
+        # However old they are: nothing that may have been paid for is out of sight.
+        "open": [call.told(each) for each in call.service.ledger.unfinished(character_id)],
         "nextCursor": page.next_cursor,
     }
     return json_response(200, body)
