@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from .journal import Candidate as Candidate
     from .journal import Doomed as Doomed
     from .journal import ItemState as ItemState
+    from .journal import JobSeen as JobSeen
     from .journal import Lease as Lease
     from .journal import Operation as Operation
     from .journal import OperationItem as OperationItem
@@ -208,6 +209,7 @@ _NAMES = {
         "Candidate",
         "Doomed",
         "ItemState",
+        "JobSeen",
         "Lease",
         "Operation",
         "OperationItem",
@@ -334,6 +336,7 @@ __all__ = [
     "JobPage",
     "JobPolicy",
     "JobProgressed",
+    "JobSeen",
     "Lease",
     "LeaseLost",
     "LibraryCharacter",

@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Doomed",
     "ItemState",
+    "JobSeen",
     "Lease",
     "Operation",
     "OperationItem",
@@ -95,6 +96,23 @@ class Doomed:
 
 
 @frozen(kw_only=True)
+class JobSeen:
+    """How far a remote job had come when somebody last saw it move.
+
+    Attributes:
+        status: What the server called it.
+        current: Shots worked on so far.
+        total: Shots in all; 0 when unknown.
+        moved_at: When that was first seen.
+    """
+
+    status: str
+    current: int = 0
+    total: int = 0
+    moved_at: datetime = field(factory=utcnow)
+
+
+@frozen(kw_only=True)
 class OperationItem:
     """One image of an operation.
 
@@ -137,6 +155,7 @@ class Operation:
         baseline: What the remote already showed before the POST (media ids, job ids), so that
             recovery can tell what this operation produced.
         job_id: The remote job.
+        job_seen: How far that had come; ``None`` before it was first seen.
         items: The images, once the answer is known.
         doomed: What this operation still has to remove locally.
         removed: How many images it has removed.
@@ -160,6 +179,7 @@ class Operation:
     created_by: str | None = None
     baseline: tuple[str, ...] = ()
     job_id: str | None = None
+    job_seen: JobSeen | None = None
     items: tuple[OperationItem, ...] = ()
     doomed: tuple[Doomed, ...] = ()
     removed: int = 0

@@ -18,12 +18,13 @@ from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
 from .parts import AsyncParts
 
-__all__ = ["Found", "Lying", "drawn_set", "find", "look"]
+__all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "look"]
 
 _PAGE = 200
 _MOST = 1000
 """How many media documents of a character are looked at, the newest first."""
-_OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
+OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
+"""What the server has drawn for such an operation, if anything, is not written down."""
 _CLOSED = (401, 403, 404, 405)
 """How a server says that media documents are not for everybody."""
 
@@ -91,13 +92,14 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
         return await _find_set(parts, op, await _read(parts, op))
     lying = await look(parts, op)
     own = given(lying.claims, lying.drawings.values()).get(op.id)
-    for image in lying.images:
-        unread = image.processing == "error"
+    image = next((image for image in lying.images if image.id == own), None)
+    if image is None:
+        return None
+    unread = image.processing == "error"
+    if op.kind == OperationKind.REFERENCE and not unread and own != lying.master:
         # A reference is the master from then on; another one is not made that unasked.
-        is_shown = op.kind != OperationKind.REFERENCE or unread or own == lying.master
-        if image.id == own and is_shown:
-            return Found(media_id=own, url=image.url, unread=unread)
-    return None
+        return None
+    return Found(media_id=own, url=image.url, unread=unread)
 
 
 async def look(parts: AsyncParts, op: Operation) -> Lying:
@@ -195,7 +197,7 @@ async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
         names=frozenset(filter(None, (last_part(item.source_url) for item in items))),
         jobs=frozenset(each.job_id for each in others if each.job_id is not None),
         claims=tuple(map(_claim, rivals)),
-        open=frozenset(each.id for each in rivals if each.state in _OPEN),
+        open=frozenset(each.id for each in rivals if each.state in OPEN),
         open_set=any(each.job_id and not (each.items or each.finished) for each in others),
     )
 
@@ -216,7 +218,7 @@ def _may_have_drawn(op: Operation) -> bool:
     if "settled" in op.options:
         return False
     failed = op.state == OperationState.FAILED and op.posted_at is not None
-    return op.state in _OPEN or (failed and not op.items and op.job_id is None)
+    return op.state in OPEN or (failed and not op.items and op.job_id is None)
 
 
 def _claim(op: Operation) -> Claim:

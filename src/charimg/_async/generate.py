@@ -46,6 +46,7 @@ __all__ = [
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
+    "make_master",
     "received",
     "received_found",
     "received_forgotten",
@@ -137,10 +138,14 @@ async def received_found(run: AsyncRun, found: Found) -> None:
         "The Character Library could not read the features of this reference. Until it has, it "
         "refuses a 360° set from it.",
     )
+    await make_master(run)
+
+
+async def make_master(run: AsyncRun) -> None:
+    """Make the operation's reference the Library's master."""
+    media_id = run.op.items[0].external_id or ""
     try:
-        await run.parts.library.set_reference_image(
-            run.op.library_db_id or "", found.media_id or ""
-        )
+        await run.parts.library.set_reference_image(run.op.library_db_id or "", media_id)
     except CharacterLibraryError as error:
         # The image is known, and made the master before the next portfolio.
         run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
@@ -305,6 +310,7 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
         async with aclosing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             async for job in polls:
                 await run.keep()
+                await run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,

@@ -7,7 +7,7 @@ from attrs import evolve
 from .._ingest.values import Download
 from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
-from ..errors import CharacterLibraryError, InvalidArgument
+from ..errors import InvalidArgument
 from ..journal import (
     Candidate,
     Operation,
@@ -17,33 +17,29 @@ from ..journal import (
     Recovered,
 )
 from ..models import utcnow
-from .adoption import Lying, look
-from .generate import received
+from .adoption import OPEN, Lying, look
+from .generate import make_master, received
 from .operation import AsyncRun, leased
 from .parts import AsyncParts
-from .recovery import bring_in
+from .recovery import bring_in, outcome_of
 from .sources import source_of
 
 __all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
 
-_OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
 _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 
 async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
     op = await _known(parts, operation_id)
-    if op.state not in _OPEN or op.kind not in _IMAGES:
+    if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = await look(parts, op)
-    own = [claim for claim in lying.claims if claim.operation_id == op.id]
-    found = [
-        _candidate(image, claim, lying)
-        for image in lying.images
-        for claim in own
-        if could_be(claim, lying.drawings[image.id])
-    ]
-    return tuple(found)
+    own = next((claim for claim in lying.claims if claim.operation_id == op.id), None)
+    if own is None:
+        return ()
+    possible = [image for image in lying.images if could_be(own, lying.drawings[image.id])]
+    return tuple(_candidate(image, own, lying) for image in possible)
 
 
 def _candidate(image: LibraryMedia, claim: Claim, lying: Lying) -> Candidate:
@@ -103,11 +99,7 @@ async def settle_by_hand(
         run.op = evolve(run.op, options=options)
         await received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
-            try:
-                await parts.library.set_reference_image(op.library_db_id or "", media_id)
-            except CharacterLibraryError as error:
-                # It is made the master before the next portfolio.
-                run.warn(error.code, f"The reference is not the master there yet: {error}")
+            await make_master(run)
         return await bring_in(run)
 
 
@@ -130,7 +122,7 @@ def _settled_already(op: Operation, media_id: str | None) -> Recovered:
         )
     images = tuple(item.image_id for item in op.items if item.image_id is not None)
     outcome = "failed" if nothing else "completed"
-    return _recovered(op, outcome, "It was settled before.", images)
+    return outcome_of(op, outcome, images=images, message="It was settled before.")
 
 
 async def _nothing(run: AsyncRun, options: dict[str, object]) -> Recovered:
@@ -140,27 +132,15 @@ async def _nothing(run: AsyncRun, options: dict[str, object]) -> Recovered:
         )
     message = "A person has settled that there is nothing to bring in."
     await run.write(state=OperationState.FAILED, error=message, options=options)
-    return _recovered(run.op, "failed", message, ())
+    return outcome_of(run.op, "failed", message=message)
 
 
 async def _chosen(parts: AsyncParts, op: Operation, media_id: str) -> LibraryMedia:
-    if op.state in _OPEN and op.kind in _IMAGES:
+    if op.state in OPEN and op.kind in _IMAGES:
         for image in (await look(parts, op)).images:
             if image.id == media_id:
                 return image
     raise InvalidArgument(
         f"Media {media_id!a:.80} is nothing that operation {op.id} could be given: it must be an "
         f"image of the character and of the kind {op.kind} that no other operation has."
-    )
-
-
-def _recovered(op: Operation, outcome: str, message: str, images: tuple[str, ...]) -> Recovered:
-    return Recovered(
-        operation_id=op.id,
-        kind=op.kind,
-        character_id=op.character_id,
-        outcome=outcome,
-        images=images,
-        prompt=op.prompt,
-        message=message,
     )

@@ -47,6 +47,7 @@ __all__ = [
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
+    "make_master",
     "received",
     "received_found",
     "received_forgotten",
@@ -138,8 +139,14 @@ def received_found(run: Run, found: Found) -> None:
         "The Character Library could not read the features of this reference. Until it has, it "
         "refuses a 360° set from it.",
     )
+    make_master(run)
+
+
+def make_master(run: Run) -> None:
+    """Make the operation's reference the Library's master."""
+    media_id = run.op.items[0].external_id or ""
     try:
-        run.parts.library.set_reference_image(run.op.library_db_id or "", found.media_id or "")
+        run.parts.library.set_reference_image(run.op.library_db_id or "", media_id)
     except CharacterLibraryError as error:
         # The image is known, and made the master before the next portfolio.
         run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
@@ -304,6 +311,7 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
         with closing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             for job in polls:
                 run.keep()
+                run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,

@@ -35,7 +35,7 @@ from .parts import Parts
 from .removal import finish_removal, remove_replaced, sweep
 from .unrecorded import unrecorded_image
 
-__all__ = ["Settled", "bring_in", "recover", "settle"]
+__all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
 _log = logging.getLogger("charimg.recovery")
 
@@ -74,11 +74,11 @@ def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
                 if current is not None and not current.finished:
                     report.append((_recover_one(parts, current, lease))[0])
         except GenerationInProgress as error:
-            report.append(_recovered(op, "in-progress", message=str(error)))
+            report.append(outcome_of(op, "in-progress", message=str(error)))
         except Exception as error:  # noqa: BLE001
             # One that cannot be worked on must not keep the others from it.
             _log.exception("operation.unrecovered", extra={"operation_id": op.id})
-            report.append(_recovered(op, "error", message=short(error)))
+            report.append(outcome_of(op, "error", message=short(error)))
     return RecoveryReport(operations=tuple(reversed(report)))
 
 
@@ -102,9 +102,10 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     return Settled(unseen=unseen, drawing=tuple(drawing))
 
 
-def _recovered(
+def outcome_of(
     op: Operation, outcome: str, *, images: tuple[str, ...] = (), message: str = ""
 ) -> Recovered:
+    """Return what is told of one operation."""
     return Recovered(
         operation_id=op.id,
         kind=op.kind,
@@ -125,23 +126,19 @@ def _recover_one(
     failure = None
     try:
         run.renew()
-        recovered = _Recovery(run).run_to_end()
+        recovered = bring_in(run)
     except CharacterLibraryError as error:
         # Out of reach: nothing is lost, the next recovery looks again.
-        recovered, failure = _recovered(op, "waiting", message=str(error)), error
+        recovered, failure = outcome_of(op, "waiting", message=str(error)), error
     except BaseException as error:
         run.recovery_finished("error", error)
         raise
-    _log.info(
-        "operation.recovered",
-        extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
-    )
     run.recovery_finished(recovered.outcome, failure)
     return recovered, failure
 
 
 def bring_in(run: Run) -> Recovered:
-    """Bring in what an operation is known to have drawn."""
+    """Finish one operation, as far as the Library answers."""
     recovered = _Recovery(run).run_to_end()
     _log.info(
         "operation.recovered",
@@ -168,7 +165,7 @@ class _Recovery:
                 return self._unknown()
         if run.op.state == OperationState.RECEIVED:
             return self._bring_in()
-        return _recovered(run.op, "cleaned", message="The removal was finished.")
+        return outcome_of(run.op, "cleaned", message="The removal was finished.")
 
     def _never_posted(self) -> Recovered:
         run = self.run
@@ -176,7 +173,7 @@ class _Recovery:
             return self._finish_removal()
         message = "It was interrupted before anything was sent that costs money."
         run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     def _finish_removal(self) -> Recovered:
         run = self.run
@@ -185,7 +182,7 @@ class _Recovery:
             message += " Whether the remote reference was deleted is not known."
         finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     def _unknown(self) -> Recovered:
         run = self.run
@@ -196,7 +193,7 @@ class _Recovery:
         )
         if run.op.state != OperationState.UNKNOWN:
             run.write(state=OperationState.UNKNOWN, error=message)
-        return _recovered(run.op, "unknown", message=message)
+        return outcome_of(run.op, "unknown", message=message)
 
     def _adopt(self) -> bool:
         """Look on the Character Library for what the operation has drawn; tell whether it has."""
@@ -236,7 +233,7 @@ class _Recovery:
         if kind == ImageKind.REFERENCE:
             remove_replaced(run)
         run.write(state=OperationState.DONE)
-        return _recovered(
+        return outcome_of(
             run.op,
             "adopted" if self.adopted else "completed",
             images=tuple(image.id for image in ingested.images),
@@ -255,7 +252,7 @@ class _Recovery:
                 run.write_items([evolve(item, state=ItemState.STORED, image_id=image.id)])
             remove_replaced(run)
         run.write(state=OperationState.DONE)
-        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+        return outcome_of(run.op, "completed", message="There was nothing left to retry.")
 
     def _look_at_job(self, job_id: str) -> Recovered | None:
         """Take a finished job's images over; tell the outcome when there are none."""
@@ -273,13 +270,13 @@ class _Recovery:
             return self._job_ended(f"Job {job_id} failed: {reason}")
         if job.status != "completed":
             message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
-            return _recovered(run.op, "waiting", message=message)
+            return outcome_of(run.op, "waiting", message=message)
         received_job(run, run.op.library_db_id or "", job)
         return None
 
     def _job_ended(self, message: str) -> Recovered:
         self.run.write(state=OperationState.FAILED, error=message)
-        return _recovered(self.run.op, "failed", message=message)
+        return outcome_of(self.run.op, "failed", message=message)
 
     def _finish_restore(self) -> Recovered:
         run = self.run
@@ -288,10 +285,10 @@ class _Recovery:
         if image is not None and image.external_id == state.media_id:
             became_master(run.parts, image)
             run.write(state=OperationState.DONE)
-            return _recovered(run.op, "completed", images=(image.id,))
+            return outcome_of(run.op, "completed", images=(image.id,))
         message = "The Character Library did not take the reference over; restore it again."
         run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "failed", message=message)
+        return outcome_of(run.op, "failed", message=message)
 
     def _character(self) -> CharacterReference | None:
         return self.run.parts.directory.get(self.run.op.character_id)
