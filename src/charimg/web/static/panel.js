@@ -1,7 +1,11 @@
 // What the three panels share: progress, errors, folding.
 
+import { actions } from "./actions.js";
+import { api } from "./api.js";
 import { fmt, t } from "./config.js";
-import { announce, button, h, icon } from "./dom.js";
+import { announce, button, dialog, h, icon } from "./dom.js";
+import { store } from "./state.js";
+import { failed, toast } from "./toast.js";
 
 const spoken = new WeakMap();
 
@@ -67,15 +71,52 @@ function tick(place, job) {
   show();
 }
 
-/** Show in a panel why its work failed. Nothing is tried again but by the user's own hand. */
+/**
+ * Show in a panel why its generation failed. "Try again" draws only where nothing is known to be
+ * drawn: what was drawn is fetched or brought in, and what may have been is asked about.
+ */
+export function showFailure(place, error, draw) {
+  showError(place, error, async () => {
+    if (error.imageId) {
+      const image = store.images.get(error.imageId) ?? { id: error.imageId };
+      if (await actions.retry(image)) showError(place, null);
+    } else if (error.recoverable && error.operationId) {
+      await bringIn(place, error, draw);
+    } else if (!error.outcomeUnknown || (await sure())) draw();
+  });
+}
+
+async function bringIn(place, error, draw) {
+  try {
+    const { operation, images, message } = await api.recover(error.operationId);
+    for (const image of images) store.upsert(image);
+    if (operation.state === "done") {
+      showError(place, null);
+      toast({ text: t("open_stored", { count: images.length }), kind: "ok" });
+    } else showFailure(place, Object.assign(error, { message }), draw);
+    store.refetch();
+  } catch (failure) {
+    failed(t("open_not_brought_in"), failure);
+  }
+}
+
+const sure = () =>
+  dialog.confirm({
+    title: t("draw_again_title"),
+    body: h("p", { text: t("draw_again") }),
+    yes: t("draw_again_yes"),
+  });
+
+/** Show in a place why something failed. Nothing is tried again but by the user's own hand. */
 export function showError(place, error, again = null) {
   place.replaceChildren();
   place.hidden = !error;
   if (!error) return;
   const hints = [];
-  if (error.status === 409) hints.push(t("hint_in_progress"));
+  if (error.code === "IN_PROGRESS") hints.push(t("hint_in_progress"));
   else if (error.outcomeUnknown) hints.push(t("hint_unknown"));
-  else if (error.status === 502 || error.status === 504) hints.push(t("hint_library"));
+  else if (error.imageId) hints.push(t("hint_not_fetched"));
+  else if (error.fromLibrary && error.status >= 500) hints.push(t("hint_library"));
   if (error.recoverable) hints.push(t("hint_recoverable"));
   place.append(
     icon("error"),
