@@ -267,6 +267,7 @@ class _Recovery:
         if job.status == "failed":
             reason = redacted(job.error or "no reason given", run.op.prompt)
             return await self._job_ended(f"Job {job_id} failed: {reason}")
+        await run.see(job)
         if job.status != "completed":
             message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
             return outcome_of(run.op, "waiting", message=message)

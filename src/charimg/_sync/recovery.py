@@ -268,6 +268,7 @@ class _Recovery:
         if job.status == "failed":
             reason = redacted(job.error or "no reason given", run.op.prompt)
             return self._job_ended(f"Job {job_id} failed: {reason}")
+        run.see(job)
         if job.status != "completed":
             message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
             return outcome_of(run.op, "waiting", message=message)

@@ -14,10 +14,12 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
+
 from ..events import OperationStarted, ProgressEvent
 from ..protocols import ProgressCallback
 from .failures import failure_body, log_unexpected
-from .sse import Told, told
+from .sse import Told, number_after, told
 
 if TYPE_CHECKING:
     import anyio
@@ -34,7 +36,7 @@ class _Run:
     Attributes:
         character_id: Whose images it makes.
         operation_id: Known once the service has written it down.
-        events: Everything told, in order; its place in the list is the number in the event's id.
+        events: Everything told, in order and numbered.
         ended: Whether nothing more will come.
         answer: The route's answer, if it ended well.
         error: What it raised, if not.
@@ -69,25 +71,13 @@ class _Run:
         log_unexpected(error)
         self._end(Told(name="error", data=failure_body(error, self.operation_id)))
 
-    def state(self) -> dict[str, Any] | None:
-        """Return how far it has come, or ``None`` while there is nothing to count."""
-        for event in reversed(self.events):
-            data = event.data
-            if event.name in ("image", "failure"):
-                camera = data["image"]["metrics"]["shot"]
-                shot = None if camera is None else camera["name"]
-                return {"current": data["done"], "total": data["total"], "task": None, "shot": shot}
-            if event.name == "progress":
-                named = ("current", "total", "task")
-                return {**{name: data[name] for name in named}, "shot": None}
-        return None
-
     def _tell(self, event: Told) -> None:
-        self.events.append(event)
+        last = self.events[-1].number if self.events else 0
+        self.events.append(evolve(event, number=number_after(last)))
         self._notify()
 
     def _end(self, event: Told) -> None:
-        self.events.append(event)
+        self._tell(event)
         self.ended = True
         self._notify()
 

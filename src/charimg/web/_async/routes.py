@@ -102,23 +102,23 @@ class AsyncCall:
         return self.stream(run, 0)
 
     def stream(self, run: AsyncRun, after: int) -> WebResponse:
-        """Answer with a run's events from number ``after`` on."""
+        """Answer with a run's events after number ``after``."""
         chunks = follow_run(run, after, self.settings.heartbeat)
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     async def follow(self, operation_id: str) -> WebResponse:
         """Answer with the events of an operation, those after ``Last-Event-ID``."""
         operation = await self.operation(operation_id)
-        run = self.runs.get(operation_id)
-        if run is None:
-            chunks = follow_ledger(
-                self.service, operation, self.settings.heartbeat, self.settings.stale_after
-            )
-            return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)
         after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
-        # Another process, which followed the ledger, numbers otherwise: all is told again.
-        return self.stream(run, after if after <= len(run.events) else 0)
+        run = self.runs.get(operation_id)
+        if run is not None:
+            return self.stream(run, after)
+        settings = self.settings
+        chunks = follow_ledger(
+            self.service, operation, after, settings.heartbeat, settings.stale_after
+        )
+        return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     async def operation(self, operation_id: str) -> Operation:
         """Return an operation of this character."""
@@ -130,12 +130,10 @@ class AsyncCall:
         return operation
 
     def told(self, operation: Operation) -> dict[str, Any]:
-        """Return an operation's JSON, with what this process knows of its progress."""
+        """Return an operation's JSON: as the ledger has it, the same on every worker."""
         run = self.runs.get(operation.id)
-        if run is None or run.ended:
-            running = run is None and is_running(operation, self.settings.stale_after)
-            return operation_json(operation, running=running, progress=None)
-        return operation_json(operation, running=True, progress=run.state())
+        alive = run is None and is_running(operation, self.settings.stale_after)
+        return operation_json(operation, running=alive or (run is not None and not run.ended))
 
 
 def ended(run: AsyncRun) -> WebResponse:

@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import evolve
+
 from ..._concurrency import sleep
 from ..._sync.service import CharacterImageService
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
 from .._runs import Run
-from ..sse import HEARTBEAT, Told, encode
+from ..sse import ENDS, HEARTBEAT, Told, encode, number_after
 from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
@@ -27,47 +29,51 @@ _ADOPT = 5.0
 
 
 def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
-    """Yield a run's events from number ``after`` on, with heartbeats, until it has ended."""
-    sent = after
+    """Yield a run's events after number ``after``, with heartbeats, until it has ended."""
+    seen = 0
     while True:
         # Asked first: what is told until then, the end itself, is among the events.
         ended = run.ended
-        while sent < len(run.events):
-            event = run.events[sent]
-            sent += 1
-            yield encode(event, f"{run.operation_id or ''}.{sent}")
+        while seen < len(run.events):
+            event = run.events[seen]
+            seen += 1
+            # Whoever asks again after the end has to hear it, or would never stop.
+            if event.number > after or event.name in ENDS:
+                after = max(after + 1, event.number)
+                yield encode(evolve(event, number=after), run.operation_id or "")
         if ended:
             return
-        if not run.wait(sent, heartbeat):
+        if not run.wait(seen, heartbeat):
             yield HEARTBEAT
 
 
 def follow_ledger(
     service: CharacterImageService,
     operation: Operation,
+    after: int,
     heartbeat: float,
     stale_after: float,
 ) -> Iterator[bytes]:
     """Yield what the ledger says of an operation each time that it changes, until it has ended.
 
+    The numbers are those of the moments at which it was written, and more than ``after``.
+
     One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
     as somebody holds the character's lease, and never posts a generation again.
     """
-    number = 0
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
     while True:
         running = is_running(operation, stale_after)
-        body = operation_json(operation, running=running, progress=None)
+        body = operation_json(operation, running=running)
         if body != shown:
             shown = body
-            number += 1
+            after = number_after(after, operation.updated_at)
             quiet_since = looked_at = time.monotonic()
-            yield encode(
-                Told(name="operation", data={"operation": body}), f"{operation.id}.{number}"
-            )
+            data = {"operation": body}
+            yield encode(Told(name="operation", data=data, number=after), operation.id)
         if not running:
-            yield encode(_end(operation, body), f"{operation.id}.{number + 1}")
+            yield encode(evolve(_end(operation, body), number=after + 1), operation.id)
             return
         if time.monotonic() - quiet_since >= heartbeat:
             quiet_since = time.monotonic()
@@ -103,4 +109,6 @@ def _end(operation: Operation, body: dict[str, Any]) -> Told:
         reason = "Nobody works on this operation any more; recover() finishes what can be finished."
         code = "INTERRUPTED"
     failure = {"success": False, "error": reason, "code": code, "operationId": operation.id}
+    if code == "INTERRUPTED":
+        failure["recoverable"] = True
     return Told(name="error", data={**failure, "operation": body})
