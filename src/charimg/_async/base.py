@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
 from .._library.ids import check_object_id
@@ -18,7 +19,7 @@ from ..errors import (
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference
+from ..models import CharacterImage, CharacterReference, PromptSuggestion
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
 from ..protocols import (
@@ -27,6 +28,7 @@ from ..protocols import (
     AsyncMediaStore,
     AsyncMetadataRepository,
     AsyncPromptSuggester,
+    AsyncWritableCharacterDirectory,
     OperationHook,
     ProgressCallback,
 )
@@ -224,6 +226,30 @@ class AsyncServiceBase:
     def ledger(self) -> AsyncGenerationLedger:
         """The generation ledger."""
         return self._assembled.ledger
+
+    async def put_character(self, character: CharacterReference) -> None:
+        """Add a character to the directory, or replace the one with its id.
+
+        For the embedded default, and every other directory that takes characters in.
+
+        Raises:
+            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
+        """
+        directory = self._parts.directory
+        if not isinstance(directory, AsyncWritableCharacterDirectory):
+            raise ConfigurationError(
+                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
+                "written. Add it where the host keeps its characters."
+            )
+        await directory.put(character)
+
+    async def suggest_prompt(self, character_id: str) -> PromptSuggestion:
+        """Suggest the prompt of a master reference from the character's existing data.
+
+        Raises:
+            CharacterNotFound: No such character.
+        """
+        return await asuggest(self._parts.suggester, await self._character(character_id))
 
     async def recover(self, character_id: str | None = None) -> RecoveryReport:
         """Finish what crashes, cancellations and outages left behind, of one or all characters.

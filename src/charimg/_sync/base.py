@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._concurrency import suggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
 from .._library.ids import check_object_id
@@ -19,7 +20,7 @@ from ..errors import (
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference
+from ..models import CharacterImage, CharacterReference, PromptSuggestion
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
 from ..protocols import (
@@ -30,6 +31,7 @@ from ..protocols import (
     OperationHook,
     ProgressCallback,
     PromptSuggester,
+    WritableCharacterDirectory,
 )
 from .download import Downloader
 from .library import CharacterLibrary
@@ -225,6 +227,30 @@ class ServiceBase:
     def ledger(self) -> GenerationLedger:
         """The generation ledger."""
         return self._assembled.ledger
+
+    def put_character(self, character: CharacterReference) -> None:
+        """Add a character to the directory, or replace the one with its id.
+
+        For the embedded default, and every other directory that takes characters in.
+
+        Raises:
+            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
+        """
+        directory = self._parts.directory
+        if not isinstance(directory, WritableCharacterDirectory):
+            raise ConfigurationError(
+                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
+                "written. Add it where the host keeps its characters."
+            )
+        directory.put(character)
+
+    def suggest_prompt(self, character_id: str) -> PromptSuggestion:
+        """Suggest the prompt of a master reference from the character's existing data.
+
+        Raises:
+            CharacterNotFound: No such character.
+        """
+        return suggest(self._parts.suggester, self._character(character_id))
 
     def recover(self, character_id: str | None = None) -> RecoveryReport:
         """Finish what crashes, cancellations and outages left behind, of one or all characters.

@@ -246,7 +246,7 @@ async def _remove(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = await call.service.delete_image(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return delete_json(result)
 
@@ -266,7 +266,7 @@ async def _remove_many(call: AsyncCall) -> WebResponse:
             try:
                 await call.image(image_id)
                 result = await call.service.delete_image(
-                    call.character_id, image_id, on_progress=on_progress
+                    call.character_id, image_id, created_by=call.user, on_progress=on_progress
                 )
             except CharimgError as error:
                 first = error if first is None else first
@@ -288,7 +288,7 @@ async def _retry(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = await call.service.retry_ingestion(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return generation_json(result)
 
@@ -301,7 +301,7 @@ async def _restore(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         image = await call.service.restore_reference(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return {"success": True, "image": image_json(image)}
 

@@ -244,7 +244,9 @@ def _remove(call: Call) -> WebResponse:
     call.image(call.item_id)
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
-        result = call.service.delete_image(call.character_id, call.item_id, on_progress=on_progress)
+        result = call.service.delete_image(
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
+        )
         return delete_json(result)
 
     return call.run(OperationKind.DELETE, work)
@@ -263,7 +265,7 @@ def _remove_many(call: Call) -> WebResponse:
             try:
                 call.image(image_id)
                 result = call.service.delete_image(
-                    call.character_id, image_id, on_progress=on_progress
+                    call.character_id, image_id, created_by=call.user, on_progress=on_progress
                 )
             except CharimgError as error:
                 first = error if first is None else first
@@ -285,7 +287,7 @@ def _retry(call: Call) -> WebResponse:
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = call.service.retry_ingestion(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return generation_json(result)
 
@@ -298,7 +300,7 @@ def _restore(call: Call) -> WebResponse:
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
         image = call.service.restore_reference(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return {"success": True, "image": image_json(image)}
 
