@@ -44,11 +44,12 @@ def lost(page: Page, studio: Studio) -> Locator:
     expect(open_card(page)).to_be_visible()
     assert mara is not None
     studio.simulator.draw_scene(mara.library_db_id or "", "theirs", "action")
-    open_card(page).get_by_role("button", name="Look again").click()
-    expect(
-        open_card(page).get_by_role("listitem").filter(has=page.get_by_role("img"))
-    ).to_have_count(2)
-    return open_card(page)
+    card = open_card(page)
+    with page.expect_response("**/recover"):
+        card.get_by_role("button", name="Look again").click()
+    expect(card).not_to_have_attribute("aria-busy", "true")
+    expect(card.get_by_role("listitem").filter(has=page.get_by_role("img"))).to_have_count(2)
+    return card
 
 
 def settle(page: Page, name: str) -> None:

@@ -28,7 +28,7 @@ export function showOpen() {
     if (focused) (place.querySelector("h2") ?? $("ci-images-title")).focus();
   }
   for (const operation of latest.open) {
-    const stamp = `${operation.state}${operation.updatedAt}`;
+    const stamp = stampOf(operation);
     const shown = cards.get(operation.id);
     if (shown?.stamp === stamp) continue;
     const element = cardOf(operation);
@@ -41,6 +41,8 @@ export function showOpen() {
   }
   place.hidden = !cards.size;
 }
+
+const stampOf = ({ state, updatedAt }) => `${state}${updatedAt}`;
 
 const LEADS = {
   image: "open_unknown",
@@ -196,10 +198,13 @@ async function act(operation, parts, work) {
     note.textContent = "";
     for (const image of said.images) store.upsert(image);
     const isOpen = !["done", "failed"].includes(said.operation.state);
-    if (isOpen) {
-      note.textContent = said.message;
+    if (!isOpen) toast(outcome(said));
+    else if (kindOf(said.operation) === kindOf(operation)) {
+      // The same card goes on: what the reader looks at stays where it is.
+      cards.get(operation.id).stamp = stampOf(said.operation);
       if (kindOf(operation) === "image") await look(operation, parts);
-    } else toast(outcome(said));
+      else note.textContent = said.message;
+    }
     tell();
     await Promise.all([store.refetch(), discover()]);
   } catch (failure) {
