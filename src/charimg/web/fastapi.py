@@ -235,6 +235,7 @@ def _endpoint(
             headers=dict(request.headers),
             body=body,
             base=base,
+            root=_root(request),
             native=request,
         )
         return _Answer(await workspace.handle(web_request))
@@ -245,11 +246,19 @@ def _endpoint(
             denied = sign_in_first(sign_in_url, _address(request, route), error.detail, headers)
         else:
             denied = AccessDenied(error.detail, headers=headers)
-        return _Answer(sign_in(denied) if route.name == "page" else failure_response(denied))
+        return _Answer(
+            sign_in(denied, _root(request)) if route.name == "page" else failure_response(denied)
+        )
 
     # For `_Route`: what FastAPI makes of its own path differs between its versions.
     endpoint.refuse, endpoint.pattern = refuse, route.path  # type: ignore[attr-defined]
     return endpoint
+
+
+def _root(request: Request) -> str:
+    scope = request.scope
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))
+    return root
 
 
 def _place(request: Request, route: Route) -> tuple[str, str]:

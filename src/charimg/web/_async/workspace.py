@@ -119,7 +119,7 @@ class AsyncWorkspace:
                 )
             except AccessDenied as error:
                 if found.route.name == "page":
-                    return sign_in(error)
+                    return sign_in(error, request.root)
                 raise
             return await self._answer(request, found, user)
         except Exception as error:  # noqa: BLE001 - the answer to the client; logged
