@@ -46,7 +46,7 @@ def test_only_so_many_that_have_ended_are_remembered() -> None:
     # One that still runs is never forgotten.
     assert runs.get("slow") is slow_run
     go_on.set()
-    assert b"event: done" in b"".join(follow_run(slow_run, 0, 60))
+    assert b"event: done" in b"".join(follow_run(runs, slow_run, 0, 60))
 
 
 def test_an_end_by_force_is_told_and_goes_on() -> None:

@@ -6,7 +6,8 @@ prefix, behind the host's own dependencies, and into the host's OpenAPI.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Any, Unpack
 from urllib.parse import quote
@@ -62,7 +63,14 @@ def router(
     """
     workspace = AsyncWorkspace(service, authorize=authorize, **options)
     signed_in = [authorize.dependency] if isinstance(authorize, _FromDependency) else []
-    result = APIRouter(route_class=_Route)
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        yield
+        # Before the host closes its stores.
+        await workspace.aclose()
+
+    result = APIRouter(route_class=_Route, lifespan=lifespan)
     heads = [evolve(route, method="HEAD") for route in ROUTES if route.method == "GET"]
     for route in (*ROUTES, *heads):
         item = _ITEMS.get(route.name, "image_id") if "{item_id}" in route.path else None

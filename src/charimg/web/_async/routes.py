@@ -103,7 +103,7 @@ class AsyncCall:
 
     def stream(self, run: AsyncRun, after: int) -> WebResponse:
         """Answer with a run's events after number ``after``."""
-        chunks = follow_run(run, after, self.settings.heartbeat)
+        chunks = follow_run(self.runs, run, after, self.settings.heartbeat)
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     async def follow(self, operation_id: str) -> WebResponse:

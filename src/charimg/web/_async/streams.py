@@ -13,7 +13,8 @@ from ..._async.service import AsyncCharacterImageService
 from ..._concurrency import asleep
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
-from .._runs import AsyncRun
+from .._ending import LOOK, server_ends
+from .._runs import AsyncRun, AsyncRuns
 from ..sse import ENDS, HEARTBEAT, Told, encode, number_after
 from ..wire import operation_json
 
@@ -27,10 +28,16 @@ _ADOPT = 5.0
 """Seconds without any news after which the operation may be nobody's: its process has ended."""
 
 
-async def follow_run(run: AsyncRun, after: int, heartbeat: float) -> AsyncIterator[bytes]:
-    """Yield a run's events after number ``after``, with heartbeats, until it has ended."""
+async def follow_run(
+    runs: AsyncRuns, run: AsyncRun, after: int, heartbeat: float
+) -> AsyncIterator[bytes]:
+    """Yield a run's events after number ``after``, with heartbeats, until it has ended.
+
+    When the server ends, the stream breaks off: its client asks the next one for the rest.
+    """
     seen = 0
-    while True:
+    quiet_since = time.monotonic()
+    while not await runs.ends():
         # Asked first: what is told until then, the end itself, is among the events.
         ended = run.ended
         while seen < len(run.events):
@@ -42,7 +49,10 @@ async def follow_run(run: AsyncRun, after: int, heartbeat: float) -> AsyncIterat
                 yield encode(evolve(event, number=after), run.operation_id or "")
         if ended:
             return
-        if not await run.wait(seen, heartbeat):
+        if await run.wait(seen, min(heartbeat, LOOK)):
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since >= heartbeat:
+            quiet_since = time.monotonic()
             yield HEARTBEAT
 
 
@@ -62,7 +72,7 @@ async def follow_ledger(
     """
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
-    while True:
+    while not server_ends():
         running = is_running(operation, stale_after)
         body = operation_json(operation, running=running)
         if body != shown:

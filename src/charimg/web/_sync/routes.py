@@ -104,7 +104,7 @@ class Call:
 
     def stream(self, run: Run, after: int) -> WebResponse:
         """Answer with a run's events after number ``after``."""
-        chunks = follow_run(run, after, self.settings.heartbeat)
+        chunks = follow_run(self.runs, run, after, self.settings.heartbeat)
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     def follow(self, operation_id: str) -> WebResponse:

@@ -14,7 +14,8 @@ from ..._concurrency import sleep
 from ..._sync.service import CharacterImageService
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
-from .._runs import Run
+from .._ending import LOOK, server_ends
+from .._runs import Run, Runs
 from ..sse import ENDS, HEARTBEAT, Told, encode, number_after
 from ..wire import operation_json
 
@@ -28,10 +29,14 @@ _ADOPT = 5.0
 """Seconds without any news after which the operation may be nobody's: its process has ended."""
 
 
-def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
-    """Yield a run's events after number ``after``, with heartbeats, until it has ended."""
+def follow_run(runs: Runs, run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
+    """Yield a run's events after number ``after``, with heartbeats, until it has ended.
+
+    When the server ends, the stream breaks off: its client asks the next one for the rest.
+    """
     seen = 0
-    while True:
+    quiet_since = time.monotonic()
+    while not runs.ends():
         # Asked first: what is told until then, the end itself, is among the events.
         ended = run.ended
         while seen < len(run.events):
@@ -43,7 +48,10 @@ def follow_run(run: Run, after: int, heartbeat: float) -> Iterator[bytes]:
                 yield encode(evolve(event, number=after), run.operation_id or "")
         if ended:
             return
-        if not run.wait(seen, heartbeat):
+        if run.wait(seen, min(heartbeat, LOOK)):
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since >= heartbeat:
+            quiet_since = time.monotonic()
             yield HEARTBEAT
 
 
@@ -63,7 +71,7 @@ def follow_ledger(
     """
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
-    while True:
+    while not server_ends():
         running = is_running(operation, stale_after)
         body = operation_json(operation, running=running)
         if body != shown:
