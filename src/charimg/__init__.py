@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._library.values import PortfolioFailure as PortfolioFailure
     from ._library.values import PortfolioImage as PortfolioImage
     from ._library.values import ReferenceDeletion as ReferenceDeletion
+    from ._library.values import ReferenceShot as ReferenceShot
     from ._library.values import ReferenceState as ReferenceState
     from ._library.values import SceneImage as SceneImage
     from ._sync.download import Downloader as Downloader
@@ -158,6 +159,7 @@ _NAMES = {
         "PortfolioFailure",
         "PortfolioImage",
         "ReferenceDeletion",
+        "ReferenceShot",
         "ReferenceState",
         "SceneImage",
     ),
@@ -380,6 +382,7 @@ __all__ = [
     "ReferenceDeletion",
     "ReferencePolicy",
     "ReferenceRetried",
+    "ReferenceShot",
     "ReferenceState",
     "RemoteDelete",
     "RetryPolicy",

@@ -237,10 +237,10 @@ class Recovered:
         character_id: The host's id of the character.
         outcome: ``completed`` (what was received is now stored), ``adopted`` (the remote state
             showed what it produced, now stored), ``unknown`` (nobody can tell; see `prompt`),
-            ``waiting`` (its remote job still runs), ``cleaned`` (a removal was finished or nothing
-            had been sent), ``failed``, ``in-progress``
-            (someone else works on the character), or ``error`` (it could not be worked on: see
-            `message`).
+            ``waiting`` (its remote job still runs, or the Library is out of reach), ``stranded``
+            (its remote job stands still; what that had drawn is stored), ``cleaned`` (a removal was
+            finished or nothing had been sent), ``failed``, ``in-progress`` (someone else works on
+            the character), or ``error`` (it could not be worked on: see `message`).
         images: The records written.
         prompt: The exact prompt, so that an ``unknown`` one can be asked for again by hand.
         message: What happened, in plain text.
@@ -284,6 +284,6 @@ class RecoveryReport:
 
     @property
     def unresolved(self) -> tuple[Recovered, ...]:
-        """Those that need time or a human: unknown, waiting, in progress, or with an error."""
-        open_outcomes = ("unknown", "waiting", "in-progress", "error")
+        """Those that need time or a human: unknown, waiting, stranded, in progress, or an error."""
+        open_outcomes = ("unknown", "waiting", "stranded", "in-progress", "error")
         return tuple(each for each in self.operations if each.outcome in open_outcomes)

@@ -190,7 +190,7 @@ def test_what_a_forgotten_job_had_drawn_is_paid_for_and_comes_in() -> None:
 def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:
     policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
     world = ready(job_policy=policy)
-    world.simulator.switches.strand_jobs = True
+    world.simulator.switches.job_seconds = 1_000_000
     with pytest.raises(JobError) as caught:
         world.service.generate_portfolio(LENA)
     assert caught.value.code == ErrorCode.JOB_STRANDED
@@ -204,7 +204,7 @@ def test_how_far_a_job_has_come_is_written_down() -> None:
     policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
     world, simulator = rigged(job_policy=policy)
     simulator.set_reference(world.db_id)
-    simulator.switches.strand_jobs = True
+    simulator.switches.job_seconds = 1_000_000
     polls = iter((1, 1, 2))
 
     def moved(job: Any) -> Any:

@@ -14,19 +14,15 @@ from attrs import frozen
 from .._library.claims import Claim, Drawing, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, LibraryMedia
-from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
+from .documents import documents
 from .parts import AsyncParts
 
-__all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "look"]
+__all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "known_media", "look"]
 
 _PAGE = 200
-_MOST = 1000
-"""How many media documents of a character are looked at, the newest first."""
 OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
 """What the server has drawn for such an operation, if anything, is not written down."""
-_CLOSED = (401, 403, 404, 405)
-"""How a server says that media documents are not for everybody."""
 
 
 @frozen(kw_only=True)
@@ -117,11 +113,8 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         shown = [LibraryMedia(id=image.image_id, url=image.url) for image in gallery.scenes]
         tags = {image.image_id: image.tags for image in gallery.scenes}
         kind = "scene"
-    try:
-        images = await _documents(parts, f"{db_id}_{kind}_")
-    except CharacterLibraryError as error:
-        if error.status_code not in _CLOSED:
-            raise
+    images = await documents(parts, f"{db_id}_{kind}_")
+    if images is None:
         # Of two that were drawn at once the gallery has one.
         images = shown if len(ledger.open) == 1 else []
     new = tuple(
@@ -145,16 +138,6 @@ def _drawing(image: LibraryMedia, tags: str | None) -> Drawing:
         scene_type=None if name is None else name.scene_type,
         mood=None if tags is None else ",".join(tags.split(",")[2:]),
     )
-
-
-async def _documents(parts: AsyncParts, part: str) -> list[LibraryMedia]:
-    found: list[LibraryMedia] = []
-    number, more = 1, True
-    while more and len(found) < _MOST:
-        page = await parts.library.list_media(part, limit=_PAGE, page=number)
-        found += page.media
-        number, more = number + 1, page.has_next
-    return found
 
 
 async def _find_set(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found | None:
@@ -185,6 +168,12 @@ async def _new_core(parts: AsyncParts, op: Operation, ledger: _Ledger) -> tuple[
         for image in gallery.core
         if f"image:{image.image_id}" not in op.baseline and image.image_id not in ledger.media
     )
+
+
+async def known_media(parts: AsyncParts, op: Operation) -> frozenset[str]:
+    """Return the media ids that other operations of the character have, and what was there."""
+    there = (each.removeprefix("image:") for each in op.baseline)
+    return (await _read(parts, op)).media.union(there)
 
 
 async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
@@ -218,7 +207,7 @@ def _may_have_drawn(op: Operation) -> bool:
     if "settled" in op.options:
         return False
     failed = op.state == OperationState.FAILED and op.posted_at is not None
-    return op.state in OPEN or (failed and not op.items and op.job_id is None)
+    return op.job_id is None and (op.state in OPEN or (failed and not op.items))
 
 
 def _claim(op: Operation) -> Claim:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
 from .._library.errors import redacted
+from .._library.values import Job
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
     ItemState,
@@ -20,19 +22,24 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import find
-from .generate import (
-    received_forgotten,
-    received_found,
-    received_gallery,
-    received_job,
-    resolve_set,
-)
+from .adoption import OPEN, find
+from .generate import received_found
 from .ingest import ingest
 from .master import became_master
 from .operation import Run, leased, short
 from .parts import Parts
 from .removal import finish_removal, remove_replaced, sweep
+from .sets import (
+    Rescue,
+    is_unfinished,
+    nothing_more,
+    received_forgotten,
+    received_gallery,
+    received_job,
+    received_late,
+    received_lost,
+    resolve_set,
+)
 from .unrecorded import unrecorded_image
 
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
@@ -47,6 +54,8 @@ _KINDS = {
     OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
     OperationKind.SCENE: ImageKind.SCENE,
 }
+
+_STRANDED = "recover() looks again; settle() with no image gives it up and deletes nothing."
 
 
 @frozen(kw_only=True)
@@ -88,18 +97,26 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     drawing = []
     for op in reversed(parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
-        if op.state == OperationState.UNKNOWN and age > _LATE:
+        if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
             continue
         current = parts.ledger.get(op.id)
         if current is None or current.finished:
             # A removal that came after it has closed it just now.
             continue
         recovered, error = _recover_one(parts, current, lease)
-        if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if error is not None and op.state in OPEN:
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
     return Settled(unseen=unseen, drawing=tuple(drawing))
+
+
+def believed_until(run: Run) -> datetime:
+    """Return until when a job that has not ended is believed to be drawn."""
+    op, policy = run.op, run.parts.job_policy
+    posted = op.posted_at or op.created_at
+    moved = posted if op.job_seen is None else op.job_seen.moved_at
+    return min(posted + timedelta(seconds=policy.deadline), moved + timedelta(seconds=policy.stall))
 
 
 def outcome_of(
@@ -158,12 +175,12 @@ class _Recovery:
             sweep(run)
         if run.op.state == OperationState.STARTED:
             return self._never_posted()
-        if run.op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return self._finish_restore()
             if not self._adopt():
                 return self._unknown()
-        if run.op.state == OperationState.RECEIVED:
+        if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return self._bring_in()
         return outcome_of(run.op, "cleaned", message="The removal was finished.")
 
@@ -212,10 +229,11 @@ class _Recovery:
 
     def _bring_in(self) -> Recovered:
         run = self.run
-        if not run.op.items and run.op.job_id is not None:
-            waiting = self._look_at_job(run.op.job_id)
-            if waiting is not None:
-                return waiting
+        job_id = run.op.job_id
+        if job_id is not None and (is_unfinished(run.op) or not run.op.items):
+            told = self._look_at_job(job_id)
+            if told is not None:
+                return told
         elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
             resolve_set(run, run.op.library_db_id or "")
         replaced = None
@@ -232,14 +250,15 @@ class _Recovery:
         ingested = ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
         if kind == ImageKind.REFERENCE:
             remove_replaced(run)
+        images = tuple(image.id for image in ingested.images)
+        failed = len(ingested.errors)
+        message = f"{len(images) - failed} stored, {failed} failed."
+        if is_unfinished(run.op):
+            message = f"{message} Job {job_id} stands still. {_STRANDED}"
+            return outcome_of(run.op, "stranded", images=images, message=message)
         run.write(state=OperationState.DONE)
-        return outcome_of(
-            run.op,
-            "adopted" if self.adopted else "completed",
-            images=tuple(image.id for image in ingested.images),
-            message=f"{len(ingested.images) - len(ingested.errors)} stored, "
-            f"{len(ingested.errors)} failed.",
-        )
+        outcome = "adopted" if self.adopted else "completed"
+        return outcome_of(run.op, outcome, images=images, message=message)
 
     def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
@@ -255,25 +274,46 @@ class _Recovery:
         return outcome_of(run.op, "completed", message="There was nothing left to retry.")
 
     def _look_at_job(self, job_id: str) -> Recovered | None:
-        """Take a finished job's images over; tell the outcome when there are none."""
+        """Take over what a job has drawn; tell the outcome when there is nothing to bring in."""
         run = self.run
         try:
             job = run.parts.library.get_job(job_id)
         except CharacterLibraryError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
+            if is_unfinished(run.op):
+                nothing_more(run)
+                return None
             if received_forgotten(run):
                 return None
             return self._job_ended(f"The Character Library no longer knows job {job_id}.")
+        if is_unfinished(run.op):
+            received_late(run, job)
+            return None
+        if job.status == "completed":
+            received_job(run, run.op.library_db_id or "", job)
+            return None
         if job.status == "failed":
-            reason = redacted(job.error or "no reason given", run.op.prompt)
-            return self._job_ended(f"Job {job_id} failed: {reason}")
+            why = f"Job {job_id} failed: {redacted(job.error or 'no reason given', run.op.prompt)}"
+            return self._look_for_lost(job, why)
         run.see(job)
-        if job.status != "completed":
-            message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
-            return outcome_of(run.op, "waiting", message=message)
-        received_job(run, run.op.library_db_id or "", job)
-        return None
+        until = believed_until(run)
+        how_far = f"Job {job_id} is {job.status} ({job.current}/{job.total})"
+        if utcnow() >= until:
+            return self._look_for_lost(job, f"{how_far} and stands still.")
+        message = f"{how_far}; it is waited for until {until:%Y-%m-%d %H:%M} UTC. {_STRANDED}"
+        return outcome_of(run.op, "waiting", message=message)
+
+    def _look_for_lost(self, job: Job, why: str) -> Recovered | None:
+        rescue = received_lost(self.run, job, why)
+        message = f"{why} {rescue}"
+        if rescue == Rescue.FOUND:
+            return None
+        if rescue == Rescue.UNSURE:
+            return outcome_of(self.run.op, "unknown", message=message)
+        if job.status == "failed":
+            return self._job_ended(message)
+        return outcome_of(self.run.op, "stranded", message=f"{message} {_STRANDED}")
 
     def _job_ended(self, message: str) -> Recovered:
         self.run.write(state=OperationState.FAILED, error=message)

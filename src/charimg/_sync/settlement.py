@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from .._ingest.values import Download
@@ -19,10 +21,12 @@ from ..journal import (
 )
 from ..models import utcnow
 from .adoption import OPEN, Lying, look
-from .generate import make_master, received
+from .generate import received, try_make_master
+from .lost_sets import LostSet, lost_set
 from .operation import Run, leased
 from .parts import Parts
 from .recovery import bring_in, outcome_of
+from .sets import is_unfinished, received_shots
 from .sources import source_of
 
 __all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
@@ -33,6 +37,8 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
     op = _known(parts, operation_id)
+    if op.state in OPEN and op.job_id is not None:
+        return _of_set(parts, op, op.job_id)
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = look(parts, op)
@@ -41,6 +47,19 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
         return ()
     possible = [image for image in lying.images if could_be(own, lying.drawings[image.id])]
     return tuple(_candidate(image, own, lying) for image in possible)
+
+
+def _of_set(parts: Parts, op: Operation, job_id: str) -> tuple[Candidate, ...]:
+    lost = lost_set(parts, op, parts.library.get_job(job_id)) or LostSet()
+    return tuple(
+        Candidate(
+            media_id=media.id,
+            url=media.url,
+            drawn_at=media.created_at,
+            evidence=(f"It shows {shot.name}.", *lost.doubts),
+        )
+        for media, shot in lost.images[::-1]
+    )
 
 
 def _candidate(image: LibraryMedia, claim: Claim, lying: Lying) -> Candidate:
@@ -76,32 +95,48 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
 def fetch_candidate(parts: Parts, operation_id: str, media_id: str) -> Download:
     """Download one of the candidates, as guarded and checked as what is brought in."""
     op = _known(parts, operation_id)
-    image = _chosen(parts, op, media_id)
-    item = OperationItem(key=media_id, index=0, source_url=image.url, external_id=media_id)
-    url = source_of(parts, item)
-    return parts.downloader.fetch(url, library_url=parts.library.base_url)
+    for each in candidates(parts, operation_id):
+        if each.media_id == media_id:
+            item = OperationItem(key=media_id, index=0, source_url=each.url, external_id=media_id)
+            url = source_of(parts, item)
+            return parts.downloader.fetch(url, library_url=parts.library.base_url)
+    raise _not_its_own(op, [media_id])
 
 
 def settle_by_hand(
-    parts: Parts, operation_id: str, media_id: str | None, settled_by: str | None
+    parts: Parts, operation_id: str, media_ids: Sequence[str], settled_by: str | None
 ) -> Recovered:
-    """Take a person's word for what an operation has drawn: one image, or nothing."""
+    """Take a person's word for what an operation has drawn: these images, or nothing."""
     character_id = (_known(parts, operation_id)).character_id
     with leased(parts, character_id) as lease:
         op = _known(parts, operation_id)
         run = Run(parts, op, lease)
         if op.finished:
-            return _settled_already(op, media_id)
-        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_id": media_id}
-        options = {**op.options, "settled": settled}
-        if media_id is None:
-            return _nothing(run, options)
-        image = _chosen(parts, op, media_id)
-        run.op = evolve(run.op, options=options)
-        received(run, url=image.url, media_id=image.id)
+            return _settled_already(op, media_ids)
+        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": list(media_ids)}
+        if not media_ids:
+            return _nothing(run, settled)
+        if op.kind == OperationKind.PORTFOLIO:
+            _take_set(run, media_ids, settled)
+        else:
+            image = _chosen(parts, op, media_ids)
+            run.op = evolve(run.op, options={**op.options, "settled": settled})
+            received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
-            make_master(run)
+            try_make_master(run)
         return bring_in(run)
+
+
+def _take_set(run: Run, media_ids: Sequence[str], settled: object) -> None:
+    op, lost = run.op, LostSet()
+    if op.state in OPEN and op.job_id is not None:
+        job = run.parts.library.get_job(op.job_id)
+        lost = lost_set(run.parts, op, job) or lost
+    chosen = tuple(each for each in lost.images if each[0].id in media_ids)
+    if {media.id for media, _ in chosen} != set(media_ids):
+        raise _not_its_own(op, media_ids)
+    why = "The Character Library did not draw this shot, or a person has settled that it did not."
+    received_shots(run, evolve(lost, images=chosen), why, settled=settled)
 
 
 def _known(parts: Parts, operation_id: str) -> Operation:
@@ -114,19 +149,25 @@ def _known(parts: Parts, operation_id: str) -> Operation:
     return op
 
 
-def _settled_already(op: Operation, media_id: str | None) -> Recovered:
-    has = [item.external_id for item in op.items]
-    nothing = media_id is None and op.state == OperationState.FAILED
-    if media_id not in has and not nothing:
+def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
+    has = {item.external_id for item in op.items}
+    nothing = not media_ids and (op.state == OperationState.FAILED or "settled" in op.options)
+    if not nothing and (not media_ids or not set(media_ids) <= has):
         raise InvalidArgument(
             f"Operation {op.id} is {op.state} already; only one that is open can be settled."
         )
     images = tuple(item.image_id for item in op.items if item.image_id is not None)
-    outcome = "failed" if nothing else "completed"
+    outcome = "failed" if op.state == OperationState.FAILED else "completed"
     return outcome_of(op, outcome, images=images, message="It was settled before.")
 
 
-def _nothing(run: Run, options: dict[str, object]) -> Recovered:
+def _nothing(run: Run, settled: object) -> Recovered:
+    options = {**run.op.options, "settled": settled}
+    if is_unfinished(run.op):
+        message = "A person has settled that nothing more is to come."
+        run.write(state=OperationState.DONE, options=options)
+        images = tuple(item.image_id for item in run.op.items if item.image_id is not None)
+        return outcome_of(run.op, "completed", images=images, message=message)
     if run.op.items:
         raise InvalidArgument(
             f"What operation {run.op.id} has drawn is known: recover() brings it in."
@@ -136,12 +177,16 @@ def _nothing(run: Run, options: dict[str, object]) -> Recovered:
     return outcome_of(run.op, "failed", message=message)
 
 
-def _chosen(parts: Parts, op: Operation, media_id: str) -> LibraryMedia:
-    if op.state in OPEN and op.kind in _IMAGES:
+def _chosen(parts: Parts, op: Operation, media_ids: Sequence[str]) -> LibraryMedia:
+    if op.state in OPEN and op.kind in _IMAGES and len(media_ids) == 1:
         for image in (look(parts, op)).images:
-            if image.id == media_id:
+            if image.id in media_ids:
                 return image
-    raise InvalidArgument(
-        f"Media {media_id!a:.80} is nothing that operation {op.id} could be given: it must be an "
-        f"image of the character and of the kind {op.kind} that no other operation has."
+    raise _not_its_own(op, media_ids)
+
+
+def _not_its_own(op: Operation, media_ids: Sequence[str]) -> InvalidArgument:
+    return InvalidArgument(
+        f"Media {', '.join(media_ids)!a:.80} is nothing that operation {op.id} could be given: it "
+        f"must be an image of the character and of the kind {op.kind} that no other operation has."
     )
