@@ -64,7 +64,7 @@ def test_the_chosen_one_comes_in_and_nothing_is_unknown_any_more(stage: Stage) -
         assert (image["prompt"], image["externalId"]) == ("She waits.", own["mediaId"])
         assert said["operation"]["state"] == "done"
     settled = journaled(stage, at)
-    assert (settled["by"], settled["media_id"]) == ("ada", own["mediaId"])
+    assert (settled["by"], settled["media_ids"]) == ("ada", [own["mediaId"]])
     assert opened(stage) == []
     assert ok(stage("GET", f"{at}/candidates"))["candidates"] == []
     assert ok(stage("GET", f"{MARA}/images"))["count"] == 2
@@ -88,18 +88,55 @@ def test_a_stranded_job_is_given_up_and_no_image_deleted(stage: Stage) -> None:
     stage.simulator.switches.job_seconds = 60
     stage.change(job_policy=JobPolicy(interval=0.01, deadline=0.05, stall=0.05, cancel_grace=0))
     lost = stage("POST", f"{MARA}/generate-360-set", json={})
-    at = f"{MARA}/operations/{lost.json()['operationId']}"
+    at = f"{MARA}/operations/{ok(lost)['data']['operationId']}"
     said = ok(stage("POST", f"{at}/recover"))
-    assert (said["outcome"], said["operation"]["state"]) == ("waiting", "received")
+    assert (said["outcome"], said["operation"]["state"]) == ("stranded", "received")
+    # Nobody waits for it any more, whoever asks.
+    assert said["operation"]["running"] is False
+    before = ok(stage("GET", f"{MARA}/images"))["images"]
     said = ok(stage("POST", f"{at}/settle", json={"nothing": True}))
-    assert said["operation"]["state"] == "failed"
+    assert said["operation"]["state"] == "done"
     assert opened(stage) == []
-    assert ok(stage("GET", f"{MARA}/images"))["count"] == 1
+    assert ok(stage("GET", f"{MARA}/images"))["images"] == before
+
+
+def unsure_set(stage: Stage) -> str:
+    """Return where a set is that loses a shot while somebody draws for a namesake."""
+    drawn(stage)
+    simulator = stage.simulator
+    other = simulator.add_character("Mara")
+    simulator.set_reference(other)
+    simulator.switches.job_seconds = 0.5
+    simulator.switches.lost_shots = 1
+    url = f"{simulator.base_url}/api/v1/characters/{other}/generate-360-set"
+    simulator.handle("POST", url, {}, b"{}")
+    simulator.switches.lost_shots = 1
+    lost = stage("POST", f"{MARA}/generate-360-set", json={})
+    assert lost.json()["code"] == "JOB_FAILED", lost.text
+    return f"{MARA}/operations/{lost.json()['operationId']}"
+
+
+def test_those_of_a_set_that_are_chosen_come_in(stage: Stage) -> None:
+    at = unsure_set(stage)
+    assert opened(stage) == ["unknown"]
+    found = ok(stage("GET", f"{at}/candidates"))["candidates"]
+    assert len(found) == 4
+    assert found[0]["evidence"][0].startswith("It shows ")
+    assert stage("GET", f"{at}/candidates/{found[0]['mediaId']}").status_code == 200
+    chosen = [each["mediaId"] for each in found[:2]]
+    said = ok(stage("POST", f"{at}/settle", json={"mediaIds": chosen}))
+    stored = [each["externalId"] for each in said["images"] if each["status"] == "succeeded"]
+    assert sorted(stored) == sorted(chosen)
+    assert journaled(stage, at)["media_ids"] == chosen
+    assert opened(stage) == []
 
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"mediaId": "f", "nothing": True}, {"nothing": False}, {"nothing": 1}, {"mediaid": "f"}],
+    [
+        *({}, {"nothing": False}, {"nothing": 1}, {"mediaid": "f"}, {"mediaIds": []}),
+        *({"mediaId": "f", "nothing": True}, {"mediaId": "f", "mediaIds": ["f"]}),
+    ],
 )
 def test_what_is_meant_has_to_be_said(stage: Stage, body: Any) -> None:
     at, _ = unknown_scene(stage)

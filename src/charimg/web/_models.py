@@ -353,7 +353,8 @@ class SettledAnswer(_Answer):
     """How an operation stands now, and what has just become of it."""
 
     outcome: str = Field(
-        description="completed, adopted, unknown, waiting, cleaned, failed, in-progress or error; "
+        description="completed, adopted, unknown, waiting, stranded, cleaned, failed, in-progress "
+        "or error; "
         "the operation's state when nothing was open."
     )
     message: str
@@ -433,11 +434,16 @@ class SettleBody(_Json):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {"mediaId": "9328a9dc66caf8eb870451eb"},
-            "oneOf": [{"required": ["mediaId"]}, {"required": ["nothing"]}],
+            "oneOf": [
+                {"required": ["mediaId"]},
+                {"required": ["mediaIds"]},
+                {"required": ["nothing"]},
+            ],
         }
     )
 
     media_id: _Filled = Field(default="", description="A candidate's.")
+    media_ids: list[str] = Field(default=[], min_length=1, description="Those of a set.")
     nothing: Literal[True] = Field(
         default=True, description="There is nothing to bring in; also gives up a job."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from ..stages import until
 from .conftest import OpenPage
 from .pages import accessible, becomes, screenshots
 from .parts import cards, generate, notice, panel, prompt, starting
@@ -144,6 +145,37 @@ def test_a_stranded_job_is_given_up(drawn: Page, studio: Studio) -> None:
     told = studio.ask("GET", f"operations/{operation}")["operation"]
     assert told["state"] == "failed"
     assert unknown(studio) == []
+
+
+def test_those_that_belong_to_a_set_are_chosen(drawn: Page, studio: Studio) -> None:
+    other = studio.simulator.add_character(name="Mara Voss")
+    studio.simulator.set_reference(other)
+    studio.switch(shots=3, job_seconds=3.0, lost_shots=1)
+    order = f"{studio.simulator.base_url}/api/v1/characters/{other}/generate-360-set"
+    studio.simulator.handle("POST", order, {}, b"{}")
+    studio.switch(lost_shots=1)
+    drawn.get_by_role("button", name="Start Portfolio").click()
+    until(lambda: studio.counters.set360_posts == 2)
+    studio.simulator.now += 5
+    card = open_card(drawn, "A portfolio may exist")
+    boxes = card.get_by_role("checkbox")
+    expect(boxes.first).to_be_checked()
+    expect(card).to_contain_text("It shows ")
+    accessible(drawn)
+    screenshots(drawn, "open-set")
+    # It may be paid for: another one is drawn only when that is meant.
+    panel(drawn, "360° Portfolio").get_by_role("button", name="Try again").click()
+    drawn.get_by_role("dialog", name="Draw it again?").get_by_role("button", name="Cancel").click()
+    for box in boxes.all()[1:]:
+        box.press("Space")
+        expect(box).not_to_be_checked()
+    card.get_by_role("button", name="Bring these in").click()
+    expect(drawn.get_by_role("dialog")).to_contain_text("1 image is brought in")
+    settle(drawn, "Bring these in")
+    expect(card).to_have_count(0)
+    assert len(studio.images(kind="portfolioItem", status="succeeded")) == 1
+    assert unknown(studio) == []
+    assert studio.counters.set360_posts == 2
 
 
 def test_try_again_after_a_failed_download_fetches_and_pays_nothing(

@@ -8,7 +8,7 @@ from typing import Any
 from ...journal import Recovered
 from ...protocols import ProgressCallback
 from ..answers import SAFE_HEADERS
-from ..bodies import optional_text
+from ..bodies import optional_text, texts
 from ..exchange import WebResponse, json_response
 from ..failures import BadRequest
 from ..wire import candidates_json, image_json
@@ -54,19 +54,22 @@ async def _candidate(call: AsyncCall) -> WebResponse:
 
 
 async def _settle(call: AsyncCall) -> WebResponse:
-    body = call.body("mediaId", "nothing")
+    body = call.body("mediaId", "mediaIds", "nothing")
     media_id = optional_text(body, "mediaId")
+    media_ids = texts(body, "mediaIds") if media_id is None else (media_id,)
     nothing = body.get("nothing")
-    if (media_id is not None) == (nothing is True) or nothing not in (None, True):
+    several = media_id is not None and body.get("mediaIds") is not None
+    if bool(media_ids) == (nothing is True) or nothing not in (None, True) or several:
         raise BadRequest(
             422,
             "INVALID_ARGUMENT",
-            'Send {"mediaId": …}, the image that it is, or {"nothing": true}.',
+            'Send {"mediaId": …}, the image that it is, {"mediaIds": […]} of a set, or '
+            '{"nothing": true}.',
         )
     operation = await call.operation(call.item_id)
 
     async def work(_: ProgressCallback) -> dict[str, Any]:
-        settled = await call.service.settle(operation.id, media_id, settled_by=call.user)
+        settled = await call.service.settle(operation.id, media_ids, settled_by=call.user)
         return await _told(call, settled)
 
     return ended(await call.runs.complete(call.character_id, work))

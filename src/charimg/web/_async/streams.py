@@ -10,6 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from ..._async.service import AsyncCharacterImageService
+from ..._async.sets import is_unfinished
 from ..._concurrency import asleep
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
@@ -104,7 +105,8 @@ async def _take_up(service: AsyncCharacterImageService, operation: Operation) ->
 
 def is_running(operation: Operation, stale_after: float) -> bool:
     """Return whether somebody seems to work on an operation: unfinished, and written lately."""
-    if operation.finished or operation.state == OperationState.UNKNOWN:
+    # What a job that stands still had drawn is in; nobody waits for the rest.
+    if operation.finished or operation.state == OperationState.UNKNOWN or is_unfinished(operation):
         return False
     return time.time() - operation.updated_at.timestamp() < stale_after
 

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from ..._concurrency import sleep
 from ..._sync.service import CharacterImageService
+from ..._sync.sets import is_unfinished
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
 from .._ending import LOOK, server_ends
@@ -103,7 +104,8 @@ def _take_up(service: CharacterImageService, operation: Operation) -> None:
 
 def is_running(operation: Operation, stale_after: float) -> bool:
     """Return whether somebody seems to work on an operation: unfinished, and written lately."""
-    if operation.finished or operation.state == OperationState.UNKNOWN:
+    # What a job that stands still had drawn is in; nobody waits for the rest.
+    if operation.finished or operation.state == OperationState.UNKNOWN or is_unfinished(operation):
         return False
     return time.time() - operation.updated_at.timestamp() < stale_after
 

@@ -220,7 +220,7 @@ export const api = {
   recover: (id) => json("POST", `/operations/${part(id)}/recover`),
   candidates: (id) => json("GET", `/operations/${part(id)}/candidates`),
   candidateUrl: (id, mediaId) => `${place}/operations/${part(id)}/candidates/${part(mediaId)}`,
-  /** Say what an operation has drawn: `{mediaId}`, or `{nothing: true}`. */
+  /** Say what an operation has drawn: `{mediaIds}`, or `{nothing: true}`. */
   settle: (id, body) => json("POST", `/operations/${part(id)}/settle`, { body }),
 
   /** Delete one image. `keepalive` lets the request outlive the page. */

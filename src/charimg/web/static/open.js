@@ -11,10 +11,11 @@ import { toast } from "./toast.js";
 /** The cards that are shown, by the operation's id; each knows the state that it shows. */
 const cards = new Map();
 
-/** What may be done about an operation: its job waited for, its image brought in, or chosen. */
+/** What may be done about an operation: its job waited for, its images brought in, or chosen. */
 function kindOf({ kind, state, jobId, items }) {
-  if (state === "received") return jobId && !items.length ? "job" : "drawn";
-  return kind === "portfolio" ? "set" : "image";
+  if (state !== "received") return kind === "portfolio" ? "set" : "image";
+  const isPending = items.some(({ state: at }) => at === "pending");
+  return jobId && !isPending ? "job" : "drawn";
 }
 
 /** Show a card for each open generation. Called whenever they may have changed. */
@@ -44,6 +45,9 @@ export function showOpen() {
 
 const stampOf = ({ state, updatedAt }) => `${state}${updatedAt}`;
 
+/** Those that show what they may have drawn. */
+const LOOKED = ["image", "set"];
+
 const LEADS = {
   image: "open_unknown",
   set: "open_unknown",
@@ -55,12 +59,11 @@ function cardOf(operation) {
   const what = kindOf(operation);
   const id = `ci-open-${operation.id}`;
   const parts = {
+    note: h("p", { class: "ci-note", role: "status" }),
     found: h("div", { class: "ci-open-found" }),
     error: h("div", { class: "ci-error", role: "alert", hidden: true }),
-    note: h("p", { class: "ci-note", role: "status" }),
     row: h("div", { class: "ci-row" }),
   };
-  const { current, total } = operation.progress ?? {};
   const element = h(
     "article",
     { class: "ci-open-card", "aria-labelledby": id },
@@ -75,29 +78,38 @@ function cardOf(operation) {
           date: fmt.date(operation.createdAt),
         }),
       }),
-      total ? h("p", { text: t("open_seen", { current, total }) }) : null,
-      operation.prompt ? h("p", { class: "ci-open-prompt", text: brief(operation.prompt, 300) }) : null,
+      h("p", { text: seen(operation) }),
+      operation.prompt
+        ? h("p", { class: "ci-open-prompt", text: brief(operation.prompt, 300) })
+        : null,
       Object.values(parts),
     ),
   );
-  if (what === "image") look(operation, parts);
-  else offer(operation, parts, what);
+  if (LOOKED.includes(what)) look(operation, parts);
+  else offer(operation, parts, []);
   return element;
+}
+
+/** How far it has come, as far as that was seen. */
+function seen({ items, stored, progress }) {
+  if (items.length) return t("slots_stored", { current: stored, total: items.length });
+  return progress?.total ? t("open_seen", progress) : "";
 }
 
 /** Ask what it may have drawn, and show that. */
 async function look(operation, parts) {
   parts.note.textContent = t("open_looking");
-  let candidates = null;
+  let candidates = [];
   try {
     ({ candidates } = await api.candidates(operation.id));
-    parts.note.textContent = t(candidates.length ? "open_choose" : "open_none");
+    const question = kindOf(operation) === "set" ? "open_choose_set" : "open_choose";
+    parts.note.textContent = t(candidates.length ? question : "open_none");
   } catch (error) {
     parts.note.textContent = "";
     showError(parts.error, error);
   }
   parts.found.replaceChildren(
-    candidates?.length
+    candidates.length
       ? h(
           "ul",
           { class: "ci-candidates" },
@@ -105,7 +117,7 @@ async function look(operation, parts) {
         )
       : "",
   );
-  offer(operation, parts, candidates?.length ? "images" : "image");
+  offer(operation, parts, candidates);
 }
 
 function picture(operation, { mediaId }, alt) {
@@ -138,7 +150,10 @@ function candidate(operation, parts, found, number) {
       picture(operation, found, alt),
       h("span", { class: "ci-hidden", text: t("open_whole") }),
     ),
-    h("p", { class: "ci-candidate-time" }, alt, found.drawnAt ? ` · ${fmt.date(found.drawnAt)}` : ""),
+    h("p", {
+      class: "ci-candidate-time",
+      text: [alt, fmt.date(found.drawnAt)].filter(Boolean).join(" · "),
+    }),
     found.evidence.length
       ? h(
           "ul",
@@ -146,29 +161,60 @@ function candidate(operation, parts, found, number) {
           found.evidence.map((text) => h("li", { text })),
         )
       : null,
-    button(
-      { text: t("open_this"), icon: "check", kind: "small", "aria-label": `${t("open_this")}: ${alt}` },
-      async () => {
-        const lines = [t("open_this_lead")];
-        if (operation.kind === "reference") lines.push(t("open_this_master"));
-        const body = [h("div", { class: "ci-candidate-view" }, picture(operation, found, alt))];
-        if (await asked("open_this", lines, body))
-          act(operation, parts, () => api.settle(operation.id, { mediaId: found.mediaId }));
-      },
-    ),
+    kindOf(operation) === "set"
+      ? h(
+          "label",
+          { class: "ci-row" },
+          h("input", { type: "checkbox", value: found.mediaId, checked: true }),
+          t("open_belongs", { number }),
+        )
+      : thisIsIt(operation, parts, found, alt),
   );
 }
 
+const thisIsIt = (operation, parts, found, alt) =>
+  button(
+    {
+      text: t("open_this"),
+      icon: "check",
+      kind: "small",
+      "aria-label": `${t("open_this")}: ${alt}`,
+    },
+    async () => {
+      const lines = [t("open_this_lead")];
+      if (operation.kind === "reference") lines.push(t("open_this_master"));
+      const body = [h("div", { class: "ci-candidate-view" }, picture(operation, found, alt))];
+      if (await asked("open_this", lines, body))
+        act(operation, parts, () => api.settle(operation.id, { mediaIds: [found.mediaId] }));
+    },
+  );
+
+/** Bring in those of a set that are chosen. */
+async function take(operation, parts) {
+  const chosen = [...parts.found.querySelectorAll("input:checked")].map(({ value }) => value);
+  if (!chosen.length) {
+    parts.note.textContent = t("open_choose_set");
+    return;
+  }
+  const body = [h("p", { text: t("open_take_lead", { count: chosen.length }) })];
+  if (await asked("open_take", [t("open_take_rest")], body))
+    act(operation, parts, () => api.settle(operation.id, { mediaIds: chosen }));
+}
+
 /** The buttons below: to close it where that can be, and to look again. */
-function offer(operation, parts, what) {
-  const close = { image: "open_nothing", images: "open_no", job: "open_give_up", set: "open_nothing" };
-  const key = close[what];
+function offer(operation, parts, candidates) {
+  const what = kindOf(operation);
+  const close = { job: "open_give_up", drawn: null };
+  const key = what in close ? close[what] : candidates.length ? "open_no" : "open_nothing";
   parts.row.replaceChildren(
     ...[
+      what === "set" && candidates.length
+        ? button({ text: t("open_take"), icon: "check" }, () => take(operation, parts))
+        : null,
       key
         ? button({ text: t(key) }, async () => {
             if (await asked(key, [t(what === "job" ? "open_give_up_lead" : "open_no_lead")]))
-              act(operation, parts, () => api.settle(operation.id, { nothing: true }));
+              act(operation, parts, () => api.settle(operation.id, { nothing: true }), "closed");
           })
         : null,
       button({ text: t(what === "drawn" ? "open_bring_in" : "open_again"), icon: "retry" }, () =>
@@ -186,7 +232,7 @@ const asked = (key, lines, body = []) =>
   });
 
 /** Do something about an operation, tell what came of it, and read everything anew. */
-async function act(operation, parts, work) {
+async function act(operation, parts, work, end = "stored") {
   const { row, note, error } = parts;
   const card = row.closest(".ci-open-card");
   if (card.getAttribute("aria-busy")) return;
@@ -198,11 +244,11 @@ async function act(operation, parts, work) {
     note.textContent = "";
     for (const image of said.images) store.upsert(image);
     const isOpen = !["done", "failed"].includes(said.operation.state);
-    if (!isOpen) toast(outcome(said));
+    if (!isOpen) toast(outcome(said, end));
     else if (kindOf(said.operation) === kindOf(operation)) {
       // The same card goes on: what the reader looks at stays where it is.
       cards.get(operation.id).stamp = stampOf(said.operation);
-      if (kindOf(operation) === "image") await look(operation, parts);
+      if (LOOKED.includes(kindOf(operation))) await look(operation, parts);
       else note.textContent = said.message;
     }
     tell();
@@ -215,7 +261,8 @@ async function act(operation, parts, work) {
   }
 }
 
-function outcome({ images, operation, message }) {
+function outcome({ images, operation, message }, end) {
+  if (end === "closed") return { text: t("open_closed"), detail: message, seconds: 10 };
   const failed = images.find(({ status }) => status === "failed");
   if (failed)
     return { text: t("open_not_stored"), detail: failed.error ?? "", kind: "warn", seconds: 0 };

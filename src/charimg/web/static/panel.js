@@ -4,6 +4,7 @@ import { actions } from "./actions.js";
 import { api } from "./api.js";
 import { fmt, t } from "./config.js";
 import { announce, button, dialog, h, icon } from "./dom.js";
+import { latest } from "./operations.js";
 import { store } from "./state.js";
 import { failed, toast } from "./toast.js";
 
@@ -82,9 +83,13 @@ export function showFailure(place, error, draw) {
       if (await actions.retry(image)) showError(place, null);
     } else if (error.recoverable && error.operationId) {
       await bringIn(place, error, draw);
-    } else if (!error.outcomeUnknown || (await sure())) draw();
+    } else if (!mayExist(error) || (await sure())) draw();
   });
 }
+
+/** Whether something may have been drawn that is not known to be here. */
+const mayExist = ({ outcomeUnknown, operationId }) =>
+  outcomeUnknown || latest.open.some(({ id }) => id === operationId);
 
 async function bringIn(place, error, draw) {
   try {
@@ -114,8 +119,8 @@ export function showError(place, error, again = null) {
   if (!error) return;
   const hints = [];
   if (error.code === "IN_PROGRESS") hints.push(t("hint_in_progress"));
-  else if (error.outcomeUnknown) hints.push(t("hint_unknown"));
   else if (error.imageId) hints.push(t("hint_not_fetched"));
+  else if (mayExist(error) && !error.recoverable) hints.push(t("hint_unknown"));
   else if (error.fromLibrary && error.status >= 500) hints.push(t("hint_library"));
   if (error.recoverable) hints.push(t("hint_recoverable"));
   place.append(
