@@ -140,7 +140,7 @@ TEXTS: dict[str, str] = {
     "open_take_lead_one": "{count} image is brought in as a shot of the set.",
     "open_take_lead_other": "{count} images are brought in as shots of the set.",
     "open_take_rest": "The other shots are kept as failed ones. That cannot be undone.",
-    "open_none": "No image on the Character Library fits now.",
+    "open_none": "No further image on the Character Library fits now.",
     "open_candidate": "Image {number}",
     "open_whole": "Open the whole image",
     "open_evidence": "What speaks for it, and against it",

@@ -45,8 +45,13 @@ export function showOpen() {
 
 const stampOf = ({ state, updatedAt }) => `${state}${updatedAt}`;
 
-/** Those that show what they may have drawn. */
-const LOOKED = ["image", "set"];
+/** Whether several of its candidates may be right: a set, or what a job drew that stands still. */
+function isOfSet(operation) {
+  const what = kindOf(operation);
+  return what === "set" || (what === "job" && operation.items.length > 0);
+}
+
+const hasCandidates = (operation) => kindOf(operation) === "image" || isOfSet(operation);
 
 const LEADS = {
   image: "open_unknown",
@@ -85,7 +90,7 @@ function cardOf(operation) {
       Object.values(parts),
     ),
   );
-  if (LOOKED.includes(what)) look(operation, parts);
+  if (hasCandidates(operation)) look(operation, parts);
   else offer(operation, parts, []);
   return element;
 }
@@ -102,7 +107,7 @@ async function look(operation, parts) {
   let candidates = [];
   try {
     ({ candidates } = await api.candidates(operation.id));
-    const question = kindOf(operation) === "set" ? "open_choose_set" : "open_choose";
+    const question = isOfSet(operation) ? "open_choose_set" : "open_choose";
     parts.note.textContent = t(candidates.length ? question : "open_none");
   } catch (error) {
     parts.note.textContent = "";
@@ -161,7 +166,7 @@ function candidate(operation, parts, found, number) {
           found.evidence.map((text) => h("li", { text })),
         )
       : null,
-    kindOf(operation) === "set"
+    isOfSet(operation)
       ? h(
           "label",
           { class: "ci-row" },
@@ -208,7 +213,7 @@ function offer(operation, parts, candidates) {
   const key = what in close ? close[what] : candidates.length ? "open_no" : "open_nothing";
   parts.row.replaceChildren(
     ...[
-      what === "set" && candidates.length
+      isOfSet(operation) && candidates.length
         ? button({ text: t("open_take"), icon: "check" }, () => take(operation, parts))
         : null,
       key
@@ -248,7 +253,7 @@ async function act(operation, parts, work, end = "stored") {
     else if (kindOf(said.operation) === kindOf(operation)) {
       // The same card goes on: what the reader looks at stays where it is.
       cards.get(operation.id).stamp = stampOf(said.operation);
-      if (LOOKED.includes(kindOf(operation))) await look(operation, parts);
+      if (hasCandidates(operation)) await look(operation, parts);
       else note.textContent = said.message;
     }
     tell();
