@@ -9,6 +9,7 @@ from attrs import frozen
 from pydantic import BaseModel
 
 from . import _models as models
+from . import _orders as orders
 from .exchange import EVENT_STREAM
 
 __all__ = ["DOCUMENTS", "documented"]
@@ -89,7 +90,7 @@ DOCUMENTS: dict[str, Document] = {
         "deleted, here and on the Character Library. With Accept: text/event-stream it answers "
         "with events as they happen.",
         answer=models.GenerationAnswer,
-        body=models.ReferenceBody,
+        body=orders.ReferenceBody,
         statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
@@ -98,7 +99,7 @@ DOCUMENTS: dict[str, Document] = {
         summary="Draw the 360° set",
         description="Costs money: up to 27 images. Single shots that fail are told as failures.",
         answer=models.PortfolioAnswer,
-        body=models.PortfolioBody,
+        body=orders.PortfolioBody,
         statuses=_WRITE,
         events=True,
         links={"operation": "data.operationId"},
@@ -107,7 +108,7 @@ DOCUMENTS: dict[str, Document] = {
         summary="Draw the character in a scene",
         description="Costs money.",
         answer=models.GenerationAnswer,
-        body=models.SceneBody,
+        body=orders.SceneBody,
         statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
@@ -130,13 +131,13 @@ DOCUMENTS: dict[str, Document] = {
         summary="Delete several images",
         description="Fails as a whole only when none could be deleted.",
         answer=models.DeleteManyAnswer,
-        body=models.IdsBody,
+        body=orders.IdsBody,
         statuses=_WRITE,
     ),
     "archive": Document(
         summary="Download several images as a ZIP file",
         description="Images without a file are named in NOT-INCLUDED.txt.",
-        body=models.IdsBody,
+        body=orders.IdsBody,
         statuses=(400, 401, 403, 404, 413, 415, 422, 500, 503),
     ),
     "image": Document(summary="Get one image", answer=models.ImageAnswer),
@@ -194,7 +195,7 @@ DOCUMENTS: dict[str, Document] = {
         summary="Say which image an operation has drawn, or that there is none",
         description="Draws nothing, deletes nothing. Who said so is written down.",
         answer=models.SettledAnswer,
-        body=models.SettleBody,
+        body=orders.SettleBody,
         statuses=_WRITE,
     ),
 }

@@ -338,26 +338,6 @@ def test_a_failed_shot_says_why(looking: Looking) -> None:
         screenshots(page, "viewer-failed")
 
 
-def test_details_tell_how_a_scene_was_asked_for(looking: Looking) -> None:
-    images = mixed()[:3]
-    images[0]["metrics"]["scene"] = {"type": "action", "mood": "tense", "lighting": None}
-    images[1]["metrics"]["scene"] = {"type": "dream", "mood": HOSTILE[0], "lighting": "neon"}
-    images[2]["metrics"].pop("scene", None)
-    with looking() as (page, _):
-        scene = (
-            opened(page, images)
-            .get_by_role("complementary", name="Details")
-            .locator("section", has=page.get_by_role("heading", name="Scene", exact=True))
-        )
-        expect(scene.get_by_role("term")).to_have_text(["Type", "Mood"])
-        expect(scene.get_by_role("definition")).to_have_text(["Action", "tense"])
-        page.keyboard.press("ArrowRight")
-        expect(scene.get_by_role("definition")).to_have_text(["dream", HOSTILE[0], "neon"])
-        page.keyboard.press("ArrowRight")
-        expect(page.get_by_role("complementary", name="Details")).to_contain_text("Status")
-        expect(scene).to_have_count(0)
-
-
 def test_details_tell_everything_and_copy_it(looking: Looking) -> None:
     images = mixed()
     prompt = HOSTILE[0] + HOSTILE[6]
