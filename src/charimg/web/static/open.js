@@ -4,9 +4,12 @@ import { api } from "./api.js";
 import { brief, fmt, t } from "./config.js";
 import { $, announce, button, dialog, h, icon } from "./dom.js";
 import { discover, latest, tell } from "./operations.js";
+import { loadStyles } from "./overlay.js";
 import { showError } from "./panel.js";
 import { store } from "./state.js";
 import { toast } from "./toast.js";
+
+await loadStyles();
 
 /** The cards that are shown, by the operation's id; each knows the state that it shows. */
 const cards = new Map();

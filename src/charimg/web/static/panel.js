@@ -1,12 +1,9 @@
 // What the three panels share: progress, errors, folding.
 
-import { actions } from "./actions.js";
-import { api } from "./api.js";
+import { opened } from "./actions.js";
 import { fmt, t } from "./config.js";
-import { announce, button, dialog, h, icon } from "./dom.js";
+import { announce, button, h, icon } from "./dom.js";
 import { latest } from "./operations.js";
-import { store } from "./state.js";
-import { failed, toast } from "./toast.js";
 
 const spoken = new WeakMap();
 
@@ -74,43 +71,17 @@ function tick(place, job) {
 
 /**
  * Show in a panel why its generation failed. "Try again" draws only where nothing is known to be
- * drawn: what was drawn is fetched or brought in, and what may have been is asked about.
+ * drawn; what it does instead is loaded when it is wanted.
  */
 export function showFailure(place, error, draw) {
-  showError(place, error, async () => {
-    if (error.imageId) {
-      const image = store.images.get(error.imageId) ?? { id: error.imageId };
-      if (await actions.retry(image)) showError(place, null);
-    } else if (error.recoverable && error.operationId) {
-      await bringIn(place, error, draw);
-    } else if (!mayExist(error) || (await sure())) draw();
-  });
+  showError(place, error, () =>
+    opened("./again.js", ({ tryAgain }) => tryAgain(place, error, draw)),
+  );
 }
 
 /** Whether something may have been drawn that is not known to be here. */
-const mayExist = ({ outcomeUnknown, operationId }) =>
+export const mayExist = ({ outcomeUnknown, operationId }) =>
   outcomeUnknown || latest.open.some(({ id }) => id === operationId);
-
-async function bringIn(place, error, draw) {
-  try {
-    const { operation, images, message } = await api.recover(error.operationId);
-    for (const image of images) store.upsert(image);
-    if (operation.state === "done") {
-      showError(place, null);
-      toast({ text: t("open_stored", { count: images.length }), kind: "ok" });
-    } else showFailure(place, Object.assign(error, { message }), draw);
-    store.refetch();
-  } catch (failure) {
-    failed(t("open_not_brought_in"), failure);
-  }
-}
-
-const sure = () =>
-  dialog.confirm({
-    title: t("draw_again_title"),
-    body: h("p", { text: t("draw_again") }),
-    yes: t("draw_again_yes"),
-  });
 
 /** Show in a place why something failed. Nothing is tried again but by the user's own hand. */
 export function showError(place, error, again = null) {
