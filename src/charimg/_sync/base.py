@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._concurrency import suggest
 from .._ingest.naming import new_operation_id
+from .._ingest.values import Download
 from .._library.ids import check_object_id
 from ..errors import (
     CharacterNotFound,
@@ -20,7 +22,7 @@ from ..errors import (
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference, ImageStatus
+from ..models import CharacterImage, CharacterReference, ImageStatus, PromptSuggestion
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
 from ..protocols import (
@@ -31,6 +33,7 @@ from ..protocols import (
     OperationHook,
     ProgressCallback,
     PromptSuggester,
+    WritableCharacterDirectory,
 )
 from ..verification import VerificationCallback, VerificationReport
 from .download import Downloader
@@ -39,7 +42,7 @@ from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
 from .repair import bring_back
-from .settlement import candidates, settle_by_hand
+from .settlement import candidates, fetch_candidate, settle_by_hand
 from .unrecorded import find_image
 from .verification import verify
 
@@ -233,6 +236,30 @@ class ServiceBase:
         """The generation ledger."""
         return self._assembled.ledger
 
+    def put_character(self, character: CharacterReference) -> None:
+        """Add a character to the directory, or replace the one with its id.
+
+        For the embedded default, and every other directory that takes characters in.
+
+        Raises:
+            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
+        """
+        directory = self._parts.directory
+        if not isinstance(directory, WritableCharacterDirectory):
+            raise ConfigurationError(
+                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
+                "written. Add it where the host keeps its characters."
+            )
+        directory.put(character)
+
+    def suggest_prompt(self, character_id: str) -> PromptSuggestion:
+        """Suggest the prompt of a master reference from the character's existing data.
+
+        Raises:
+            CharacterNotFound: No such character.
+        """
+        return suggest(self._parts.suggester, self._character(character_id))
+
     def recover(self, character_id: str | None = None) -> RecoveryReport:
         """Finish what crashes, cancellations and outages left behind, of one or all characters.
 
@@ -249,6 +276,18 @@ class ServiceBase:
             CharacterLibraryError: The Library could not be asked.
         """
         return candidates(self._parts, operation_id)
+
+    def fetch_candidate(self, operation_id: str, media_id: str) -> Download:
+        """Download one of the candidates to look at it. The caller closes the result.
+
+        It is fetched and checked like an image that is brought in; nothing is stored.
+
+        Raises:
+            InvalidArgument: There is no such operation, or the image is none of its candidates.
+            CharacterLibraryError: The Library could not be asked.
+            IngestionError: The image did not arrive, or is none.
+        """
+        return fetch_candidate(self._parts, operation_id, media_id)
 
     def settle(
         self,
@@ -287,31 +326,26 @@ class ServiceBase:
     ) -> VerificationReport:
         """Read records, files and ledger against each other, of one or all characters.
 
-        Finds records whose file is gone or altered (by SHA-256), thumbnails that are gone, files
-        that no record names, and operations that are open. Of all characters, the media store is
-        asked for its files; of one, what its operations had stored is looked for. Reads every file
-        once, in chunks, and takes no lease: what runs meanwhile is not disturbed and not mistaken
-        for damage. Nothing is ever generated.
+        Finds files that are gone or altered (by SHA-256), thumbnails that are gone, files that no
+        record names, and operations that are open. Takes no lease: what runs meanwhile is neither
+        disturbed nor mistaken for damage. Nothing is ever generated.
 
         Args:
             character_id: The host's id of the character; ``None`` for all.
-            repair: Whether to bring files back, each under its character's lease: from the image's
-                source or the Library's media document, and only with the SHA-256 that the record
-                has. A file without a record goes only if the ledger proves that charimg stored it
-                and then removed it or never settled it. Everything else is told, not touched.
+            repair: Whether to bring files back, each under its character's lease: only with the
+                SHA-256 that the record has. A file without a record goes only if the ledger proves
+                that charimg removed its image or never settled it. All else is told, not touched.
             on_progress: Told of everything that is looked at.
 
         Raises:
             ConfigurationError: Nothing can tell which characters there are.
-            StorageError: The records or the ledger could not be read.
         """
         return verify(self._parts, character_id, repair=repair, on_progress=on_progress)
 
     def bring_back(self, character_id: str, image_id: str) -> CharacterImage:
         """Bring one image's file back where it is gone or altered, as `verify` with ``repair``.
 
-        Returns:
-            The record. Nothing is done if its file is well.
+        Nothing is done if its file is well.
 
         Raises:
             ImageNotFound: No such image.
@@ -320,30 +354,12 @@ class ServiceBase:
             IngestionError: No source gave the bytes that were stored; nothing was changed.
             StorageError: A store failed.
         """
-        image = self.get_image(character_id, image_id)
+        image = self._image(character_id, image_id)
         if image.status == ImageStatus.FAILED:
             raise ImageMismatch(
                 f"Image {image_id!a:.80} never had a file. retry_ingestion() downloads it."
             )
         return self._located(bring_back(self._parts, image))
-
-    def get_image(self, character_id: str, image_id: str) -> CharacterImage:
-        """Return one image with its media URLs.
-
-        Raises:
-            ImageNotFound: No such image.
-            ImageMismatch: It belongs to another character.
-        """
-        image = find_image(self._parts, image_id)
-        if image is None:
-            raise ImageNotFound(
-                f"There is no image {image_id!a:.80}. List the images to see which exist."
-            )
-        if image.character_id != character_id:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} belongs to another character than {character_id}."
-            )
-        return self._located(image)
 
     def _operate(
         self,
@@ -400,6 +416,18 @@ class ServiceBase:
                 "CharacterLibrary.create_character or look it up with find_characters, store the "
                 "id as library_db_id, and try again."
             ) from error
+
+    def _image(self, character_id: str, image_id: str) -> CharacterImage:
+        image = find_image(self._parts, image_id)
+        if image is None:
+            raise ImageNotFound(
+                f"There is no image {image_id!a:.80}. List the images to see which exist."
+            )
+        if image.character_id != character_id:
+            raise ImageMismatch(
+                f"Image {image_id!a:.80} belongs to another character than {character_id}."
+            )
+        return self._located(image)
 
     def _located(self, image: CharacterImage) -> CharacterImage:
         if image.media is None:
