@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from .._arguments import checked
 from .._concurrency import asuggest
 from .._library import requests
-from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
+from .._library.ids import check_character_id
+from ..errors import ConfigurationError, ImageMismatch, ImageNotFound
 from ..journal import OperationKind, OperationPage
 from ..models import (
     CharacterImage,
@@ -23,7 +25,7 @@ from ..models import (
 )
 from ..prompts import check_prompt
 from ..protocols import AsyncWritableCharacterDirectory, ProgressCallback
-from .base import AsyncServiceBase
+from .base import AsyncServiceBase, chosen_policy
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import AsyncRun
@@ -32,6 +34,7 @@ from .unrecorded import find_image, list_unrecorded
 __all__ = ["AsyncCharacterImageService"]
 
 
+@checked
 class AsyncCharacterImageService(AsyncServiceBase):
     """Generates, ingests, lists and deletes the images of characters.
 
@@ -55,17 +58,18 @@ class AsyncCharacterImageService(AsyncServiceBase):
         media_documents: Whether the Library's media documents (``/api/media``) may be looked at.
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
+        max_prompt_bytes: How long a prompt may be, in UTF-8; a scene's with all that is said of it.
     """
 
     async def put_character(self, character: CharacterReference) -> None:
         """Add a character to the directory, or replace the one with its id.
 
-        For the embedded default, and every other directory that takes characters in.
-
         Raises:
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
+        check_character_id(character.id)
         if not isinstance(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -111,7 +115,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
             CharacterNotFound: No such character.
             CharacterNotLinked: It has no valid ``library_db_id``.
             InvalidPrompt: The prompt is empty or blank.
-            InvalidArgument: There is no such policy.
+            InvalidArgument: The prompt is too long, or there is no such policy.
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The generation failed; no record was written. When its
                 ``outcome_unknown`` is true the image may exist: `recover` looks for it.
@@ -122,8 +126,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
         character, db_id = await self._linked(character_id)
         if prompt is None:
             prompt = (await asuggest(self._parts.suggester, character)).prompt
-        check_prompt(prompt)
-        policy = _policy(policy)
+        check_prompt(prompt, most=self._parts.max_prompt_bytes)
+        policy = chosen_policy(policy)
 
         async def work(run: AsyncRun) -> GenerationResult:
             return await generate_reference(run, character, db_id, policy)
@@ -230,7 +234,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
             CharimgError: As `generate_reference`.
         """
         character, db_id = await self._linked(character_id)
-        check_prompt(scene_context)
+        beside = (mood, lighting, environment, *additional_characters)
+        check_prompt(scene_context, most=self._parts.max_prompt_bytes, beside=beside)
         options: dict[str, Any] = {
             "scene_type": str(scene_type),
             "mood": mood,
@@ -429,7 +434,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
         image = await self.get_image(character_id, image_id)
 
         async def work(run: AsyncRun) -> GenerationResult:
-            return await retry_ingestion(run, image_id, await self._known(character_id))
+            character = await run.parts.directory.get(character_id)
+            return await retry_ingestion(run, image_id, character)
 
         return await self._operate(
             OperationKind.RETRY,
@@ -440,11 +446,3 @@ class AsyncCharacterImageService(AsyncServiceBase):
             options={"image_id": image_id},
             on_progress=on_progress,
         )
-
-
-def _policy(value: str) -> ReferencePolicy:
-    try:
-        return ReferencePolicy(value)
-    except ValueError as error:
-        known = ", ".join(ReferencePolicy)
-        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error
