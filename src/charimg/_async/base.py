@@ -7,23 +7,26 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._arguments import Unpicklable, checked
 from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
-from .._library.ids import check_object_id
+from .._library.ids import check_character_id, check_object_id
 from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
     GenerationInProgress,
-    ImageMismatch,
-    ImageNotFound,
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference, ImageStatus, PromptSuggestion
+from ..models import (
+    CharacterReference,
+    PromptSuggestion,
+    ReferencePolicy,
+)
 from ..policies import JobPolicy
-from ..prompts import TemplatePromptSuggester
+from ..prompts import MOST_BYTES, TemplatePromptSuggester
 from ..protocols import (
     AsyncCharacterDirectory,
     AsyncGenerationLedger,
@@ -34,18 +37,16 @@ from ..protocols import (
     OperationHook,
     ProgressCallback,
 )
-from ..verification import VerificationCallback, VerificationReport
 from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
-from .repair import bring_back
 from .settlement import candidates, fetch_candidate, settle_by_hand
-from .unrecorded import find_image
-from .verification import verify
+from .underway import AsyncUnderway
+from .verifying import AsyncVerifying
 
-__all__ = ["AsyncServiceBase"]
+__all__ = ["AsyncServiceBase", "chosen_policy"]
 
 _Result = TypeVar("_Result")
 
@@ -55,7 +56,8 @@ _REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
 """They change the Library's side, and with it the traces of what an earlier one has drawn."""
 
 
-class AsyncServiceBase:
+@checked
+class AsyncServiceBase(AsyncVerifying, Unpicklable):
     """Assembles, closes, runs operations, and finishes them; see `AsyncCharacterImageService`."""
 
     def __init__(
@@ -72,10 +74,13 @@ class AsyncServiceBase:
         job_policy: JobPolicy | None = None,
         concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
+        max_prompt_bytes: int = MOST_BYTES,
         media_documents: bool = True,
     ) -> None:
         if concurrency < 1:
             raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        if max_prompt_bytes < 1:
+            raise InvalidArgument(f"max_prompt_bytes must be at least 1, not {max_prompt_bytes}.")
         longest = library.timeouts.generation
         if lease_seconds is None:
             lease_seconds = longest + 300
@@ -84,11 +89,14 @@ class AsyncServiceBase:
                 f"lease_seconds must exceed the generation timeout of {longest:g} s, "
                 "or a lease could end while its generation still runs."
             )
-        self._owned = AsyncExitStack()
-        if downloader is None:
-            downloader = AsyncDownloader()
-            self._owned.push_async_callback(downloader.aclose)
-        self._closed = False
+        owned = downloader is None
+        downloader = downloader or AsyncDownloader()
+        self._underway = AsyncUnderway(
+            # Fakes belong to none.
+            in_one_loop=any(getattr(each, "_in_one_loop", False) for each in (library, downloader))
+        )
+        if owned:
+            self._underway.owned.push_async_callback(downloader.aclose)
         self._assembled = AsyncParts(
             library=library,
             directory=directory,
@@ -97,10 +105,12 @@ class AsyncServiceBase:
             ledger=ledger,
             downloader=downloader,
             suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            underway=self._underway,
             hooks=tuple(hooks),
             job_policy=JobPolicy() if job_policy is None else job_policy,
             lease_seconds=lease_seconds,
             concurrency=concurrency,
+            max_prompt_bytes=max_prompt_bytes,
             media_documents=media_documents,
         )
 
@@ -139,7 +149,7 @@ class AsyncServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.push_async_callback(owned.aclose)
+        service._underway.owned.push_async_callback(owned.aclose)
         return service
 
     @classmethod
@@ -184,16 +194,18 @@ class AsyncServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.push_async_callback(owned.aclose)
+        service._underway.owned.push_async_callback(owned.aclose)
         return service
 
     async def aclose(self) -> None:
-        """Close what this service made itself; what was handed in stays open. Idempotent.
+        """Let nothing begin any more, and close what this service made itself. Idempotent.
 
-        Every later call raises `ConfigurationError`.
+        Every later call raises `ConfigurationError`. An operation that is under way in another
+        thread or task goes on to its end, and what the service made is closed then, by the last
+        one; the log says of which characters (``service.closing``). What was handed in stays open:
+        before its owner closes it, operations must have ended.
         """
-        self._closed = True
-        await self._owned.aclose()
+        await self._underway.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -203,11 +215,8 @@ class AsyncServiceBase:
 
     @property
     def _parts(self) -> AsyncParts:
-        """What every call of an open service works with."""
-        if self._closed:
-            raise ConfigurationError(
-                "This service is closed. Nothing was sent and nothing was changed; make a new one."
-            )
+        """What every call works with, of an open service in its own event loop."""
+        self._underway.check()
         return self._assembled
 
     @property
@@ -241,9 +250,11 @@ class AsyncServiceBase:
         For the embedded default, and every other directory that takes characters in.
 
         Raises:
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
+        check_character_id(character.id)
         if not isinstance(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -316,50 +327,6 @@ class AsyncServiceBase:
         ids = [media_id] if isinstance(media_id, str) else media_id or ()
         return await settle_by_hand(self._parts, operation_id, ids, settled_by)
 
-    async def verify(
-        self,
-        character_id: str | None = None,
-        *,
-        repair: bool = False,
-        on_progress: VerificationCallback | None = None,
-    ) -> VerificationReport:
-        """Read records, files and ledger against each other, of one or all characters.
-
-        Finds files that are gone or altered (by SHA-256), thumbnails that are gone, files that no
-        record names, and operations that are open. Takes no lease: what runs meanwhile is neither
-        disturbed nor mistaken for damage. Nothing is ever generated.
-
-        Args:
-            character_id: The host's id of the character; ``None`` for all.
-            repair: Whether to bring files back, each under its character's lease: only with the
-                SHA-256 that the record has. A file without a record goes only if the ledger proves
-                that charimg removed its image or never settled it. All else is told, not touched.
-            on_progress: Told of everything that is looked at.
-
-        Raises:
-            ConfigurationError: Nothing can tell which characters there are.
-        """
-        return await verify(self._parts, character_id, repair=repair, on_progress=on_progress)
-
-    async def bring_back(self, character_id: str, image_id: str) -> CharacterImage:
-        """Bring one image's file back where it is gone or altered, as `verify` with ``repair``.
-
-        Nothing is done if its file is well.
-
-        Raises:
-            ImageNotFound: No such image.
-            ImageMismatch: It belongs to another character, or it is failed: see `retry_ingestion`.
-            GenerationInProgress: Another operation on the character is running.
-            IngestionError: No source gave the bytes that were stored; nothing was changed.
-            StorageError: A store failed.
-        """
-        image = await self._image(character_id, image_id)
-        if image.status == ImageStatus.FAILED:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} never had a file. retry_ingestion() downloads it."
-            )
-        return self._located(await bring_back(self._parts, image))
-
     async def _operate(
         self,
         kind: OperationKind,
@@ -372,8 +339,9 @@ class AsyncServiceBase:
         created_by: str | None = None,
         on_progress: ProgressCallback | None,
     ) -> _Result:
-        async with leased(self._parts, character_id) as lease:
-            settled = await settle(self._parts, character_id, lease)
+        parts = self._parts
+        async with leased(parts, character_id) as lease:
+            settled = await settle(parts, character_id, lease)
             _check_settled(kind, settled)
             # Only now: what was settled is older than this operation.
             op = Operation(
@@ -385,7 +353,7 @@ class AsyncServiceBase:
                 options=options or {},
                 created_by=created_by,
             )
-            async with operation(self._parts, op, lease, on_progress, settled.unseen) as run:
+            async with operation(parts, op, lease, on_progress, settled.unseen) as run:
                 return await work(run)
 
     async def _known(self, character_id: str) -> CharacterReference | None:
@@ -416,23 +384,6 @@ class AsyncServiceBase:
                 "id as library_db_id, and try again."
             ) from error
 
-    async def _image(self, character_id: str, image_id: str) -> CharacterImage:
-        image = await find_image(self._parts, image_id)
-        if image is None:
-            raise ImageNotFound(
-                f"There is no image {image_id!a:.80}. List the images to see which exist."
-            )
-        if image.character_id != character_id:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} belongs to another character than {character_id}."
-            )
-        return self._located(image)
-
-    def _located(self, image: CharacterImage) -> CharacterImage:
-        if image.media is None:
-            return image
-        return image.with_media(self._parts.media.locate(image.media))
-
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:
     """Refuse to lose, or to pay for again, what an earlier operation may have drawn."""
@@ -447,3 +398,12 @@ def _check_settled(kind: OperationKind, settled: Settled) -> None:
             f"{settled.drawing[0].message} It belongs to operation "
             f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
         )
+
+
+def chosen_policy(value: str) -> ReferencePolicy:
+    """Return a policy, or raise `InvalidArgument`."""
+    try:
+        return ReferencePolicy(value)
+    except ValueError as error:
+        known = ", ".join(ReferencePolicy)
+        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

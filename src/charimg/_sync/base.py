@@ -8,23 +8,26 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._arguments import Unpicklable, checked
 from .._concurrency import suggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
-from .._library.ids import check_object_id
+from .._library.ids import check_character_id, check_object_id
 from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
     GenerationInProgress,
-    ImageMismatch,
-    ImageNotFound,
     InvalidArgument,
 )
 from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import CharacterImage, CharacterReference, ImageStatus, PromptSuggestion
+from ..models import (
+    CharacterReference,
+    PromptSuggestion,
+    ReferencePolicy,
+)
 from ..policies import JobPolicy
-from ..prompts import TemplatePromptSuggester
+from ..prompts import MOST_BYTES, TemplatePromptSuggester
 from ..protocols import (
     CharacterDirectory,
     GenerationLedger,
@@ -35,18 +38,16 @@ from ..protocols import (
     PromptSuggester,
     WritableCharacterDirectory,
 )
-from ..verification import VerificationCallback, VerificationReport
 from .download import Downloader
 from .library import CharacterLibrary
 from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
-from .repair import bring_back
 from .settlement import candidates, fetch_candidate, settle_by_hand
-from .unrecorded import find_image
-from .verification import verify
+from .underway import Underway
+from .verifying import Verifying
 
-__all__ = ["ServiceBase"]
+__all__ = ["ServiceBase", "chosen_policy"]
 
 _Result = TypeVar("_Result")
 
@@ -56,7 +57,8 @@ _REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
 """They change the Library's side, and with it the traces of what an earlier one has drawn."""
 
 
-class ServiceBase:
+@checked
+class ServiceBase(Verifying, Unpicklable):
     """Assembles, closes, runs operations, and finishes them; see `CharacterImageService`."""
 
     def __init__(
@@ -73,10 +75,13 @@ class ServiceBase:
         job_policy: JobPolicy | None = None,
         concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
+        max_prompt_bytes: int = MOST_BYTES,
         media_documents: bool = True,
     ) -> None:
         if concurrency < 1:
             raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        if max_prompt_bytes < 1:
+            raise InvalidArgument(f"max_prompt_bytes must be at least 1, not {max_prompt_bytes}.")
         longest = library.timeouts.generation
         if lease_seconds is None:
             lease_seconds = longest + 300
@@ -85,11 +90,14 @@ class ServiceBase:
                 f"lease_seconds must exceed the generation timeout of {longest:g} s, "
                 "or a lease could end while its generation still runs."
             )
-        self._owned = ExitStack()
-        if downloader is None:
-            downloader = Downloader()
-            self._owned.callback(downloader.close)
-        self._closed = False
+        owned = downloader is None
+        downloader = downloader or Downloader()
+        self._underway = Underway(
+            # Fakes belong to none.
+            in_one_loop=any(getattr(each, "_in_one_loop", False) for each in (library, downloader))
+        )
+        if owned:
+            self._underway.owned.callback(downloader.close)
         self._assembled = Parts(
             library=library,
             directory=directory,
@@ -98,10 +106,12 @@ class ServiceBase:
             ledger=ledger,
             downloader=downloader,
             suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            underway=self._underway,
             hooks=tuple(hooks),
             job_policy=JobPolicy() if job_policy is None else job_policy,
             lease_seconds=lease_seconds,
             concurrency=concurrency,
+            max_prompt_bytes=max_prompt_bytes,
             media_documents=media_documents,
         )
 
@@ -140,7 +150,7 @@ class ServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.callback(owned.close)
+        service._underway.owned.callback(owned.close)
         return service
 
     @classmethod
@@ -185,16 +195,18 @@ class ServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.callback(owned.close)
+        service._underway.owned.callback(owned.close)
         return service
 
     def close(self) -> None:
-        """Close what this service made itself; what was handed in stays open. Idempotent.
+        """Let nothing begin any more, and close what this service made itself. Idempotent.
 
-        Every later call raises `ConfigurationError`.
+        Every later call raises `ConfigurationError`. An operation that is under way in another
+        thread or task goes on to its end, and what the service made is closed then, by the last
+        one; the log says of which characters (``service.closing``). What was handed in stays open:
+        before its owner closes it, operations must have ended.
         """
-        self._closed = True
-        self._owned.close()
+        self._underway.close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,11 +216,8 @@ class ServiceBase:
 
     @property
     def _parts(self) -> Parts:
-        """What every call of an open service works with."""
-        if self._closed:
-            raise ConfigurationError(
-                "This service is closed. Nothing was sent and nothing was changed; make a new one."
-            )
+        """What every call works with, of an open service in its own event loop."""
+        self._underway.check()
         return self._assembled
 
     @property
@@ -242,9 +251,11 @@ class ServiceBase:
         For the embedded default, and every other directory that takes characters in.
 
         Raises:
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
+        check_character_id(character.id)
         if not isinstance(directory, WritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -317,50 +328,6 @@ class ServiceBase:
         ids = [media_id] if isinstance(media_id, str) else media_id or ()
         return settle_by_hand(self._parts, operation_id, ids, settled_by)
 
-    def verify(
-        self,
-        character_id: str | None = None,
-        *,
-        repair: bool = False,
-        on_progress: VerificationCallback | None = None,
-    ) -> VerificationReport:
-        """Read records, files and ledger against each other, of one or all characters.
-
-        Finds files that are gone or altered (by SHA-256), thumbnails that are gone, files that no
-        record names, and operations that are open. Takes no lease: what runs meanwhile is neither
-        disturbed nor mistaken for damage. Nothing is ever generated.
-
-        Args:
-            character_id: The host's id of the character; ``None`` for all.
-            repair: Whether to bring files back, each under its character's lease: only with the
-                SHA-256 that the record has. A file without a record goes only if the ledger proves
-                that charimg removed its image or never settled it. All else is told, not touched.
-            on_progress: Told of everything that is looked at.
-
-        Raises:
-            ConfigurationError: Nothing can tell which characters there are.
-        """
-        return verify(self._parts, character_id, repair=repair, on_progress=on_progress)
-
-    def bring_back(self, character_id: str, image_id: str) -> CharacterImage:
-        """Bring one image's file back where it is gone or altered, as `verify` with ``repair``.
-
-        Nothing is done if its file is well.
-
-        Raises:
-            ImageNotFound: No such image.
-            ImageMismatch: It belongs to another character, or it is failed: see `retry_ingestion`.
-            GenerationInProgress: Another operation on the character is running.
-            IngestionError: No source gave the bytes that were stored; nothing was changed.
-            StorageError: A store failed.
-        """
-        image = self._image(character_id, image_id)
-        if image.status == ImageStatus.FAILED:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} never had a file. retry_ingestion() downloads it."
-            )
-        return self._located(bring_back(self._parts, image))
-
     def _operate(
         self,
         kind: OperationKind,
@@ -373,8 +340,9 @@ class ServiceBase:
         created_by: str | None = None,
         on_progress: ProgressCallback | None,
     ) -> _Result:
-        with leased(self._parts, character_id) as lease:
-            settled = settle(self._parts, character_id, lease)
+        parts = self._parts
+        with leased(parts, character_id) as lease:
+            settled = settle(parts, character_id, lease)
             _check_settled(kind, settled)
             # Only now: what was settled is older than this operation.
             op = Operation(
@@ -386,7 +354,7 @@ class ServiceBase:
                 options=options or {},
                 created_by=created_by,
             )
-            with operation(self._parts, op, lease, on_progress, settled.unseen) as run:
+            with operation(parts, op, lease, on_progress, settled.unseen) as run:
                 return work(run)
 
     def _known(self, character_id: str) -> CharacterReference | None:
@@ -417,23 +385,6 @@ class ServiceBase:
                 "id as library_db_id, and try again."
             ) from error
 
-    def _image(self, character_id: str, image_id: str) -> CharacterImage:
-        image = find_image(self._parts, image_id)
-        if image is None:
-            raise ImageNotFound(
-                f"There is no image {image_id!a:.80}. List the images to see which exist."
-            )
-        if image.character_id != character_id:
-            raise ImageMismatch(
-                f"Image {image_id!a:.80} belongs to another character than {character_id}."
-            )
-        return self._located(image)
-
-    def _located(self, image: CharacterImage) -> CharacterImage:
-        if image.media is None:
-            return image
-        return image.with_media(self._parts.media.locate(image.media))
-
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:
     """Refuse to lose, or to pay for again, what an earlier operation may have drawn."""
@@ -448,3 +399,12 @@ def _check_settled(kind: OperationKind, settled: Settled) -> None:
             f"{settled.drawing[0].message} It belongs to operation "
             f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
         )
+
+
+def chosen_policy(value: str) -> ReferencePolicy:
+    """Return a policy, or raise `InvalidArgument`."""
+    try:
+        return ReferencePolicy(value)
+    except ValueError as error:
+        known = ", ".join(ReferencePolicy)
+        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

@@ -25,6 +25,7 @@ from ..verification import VerificationCallback, VerificationProgressed
 if TYPE_CHECKING:
     from .download import Downloader
     from .library import CharacterLibrary
+    from .underway import Underway
 
 __all__ = ["CONCURRENCY", "Parts", "ServiceOptions", "tell"]
 
@@ -45,9 +46,11 @@ class Parts:
     ledger: GenerationLedger
     downloader: Downloader
     suggester: PromptSuggester
+    underway: Underway
     job_policy: JobPolicy
     lease_seconds: float
     concurrency: int
+    max_prompt_bytes: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
     media_documents: bool = True
 
@@ -61,6 +64,7 @@ class ServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    max_prompt_bytes: int
     media_documents: bool
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
 from ...errors import MediaNotFound, StorageError
 from ...models import Media, Upload
 
@@ -21,7 +22,8 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 
 
-class MemoryMediaStore:
+@checked
+class MemoryMediaStore(Unpicklable):
     """A `MediaStore` whose files are byte strings. URLs are ``memory:<key>``."""
 
     concurrent_safe = True

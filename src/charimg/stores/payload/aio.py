@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from ..._arguments import checked
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from .._batches import Batches
 from . import characters, files, records
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 
+@checked
 class _Store:
     def __init__(self, client: AsyncPayloadClient) -> None:
         self._client = client
@@ -42,6 +44,7 @@ class _Store:
         return f"{type(self).__name__}({self._client!r})"
 
 
+@checked
 class AsyncPayloadMediaStore(_Store):
     """The async twin of `PayloadMediaStore`."""
 
@@ -104,6 +107,7 @@ class AsyncPayloadMediaStore(_Store):
         return located(self._site, media)
 
 
+@checked
 class AsyncPayloadMetadataRepository(_Store):
     """The async twin of `PayloadMetadataRepository`."""
 
@@ -148,6 +152,7 @@ class AsyncPayloadMetadataRepository(_Store):
         return await self._client.run(records.character_ids(self._site))
 
 
+@checked
 class AsyncPayloadCharacterDirectory(_Store):
     """The async twin of `PayloadCharacterDirectory`."""
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self
 
+from ..._arguments import checked
 from ...models import Media, Upload
 from .._batches import Batches, batch
 from .._threads import in_thread
@@ -19,6 +20,7 @@ from .objects import S3Objects
 __all__ = ["AsyncS3MediaStore"]
 
 
+@checked
 class AsyncS3MediaStore(S3Objects):
     """The async twin of `S3MediaStore`, for asyncio and trio. See there for everything."""
 
