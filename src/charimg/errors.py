@@ -83,6 +83,7 @@ class ErrorCode(StrEnum):
     NOT_MASTER = "NOT_MASTER"
     SUPERSEDED = "SUPERSEDED"
     NO_MEDIA = "NO_MEDIA"
+    UNFINISHED = "UNFINISHED"
     # Ingestion
     NOT_DRAWN = "NOT_DRAWN"
     NO_SOURCE = "NO_SOURCE"

@@ -69,6 +69,9 @@ async def generate_reference(
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
+    if previous is not None:
+        # Written down with the first step of the removal, which may be broken off.
+        run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
         await remove_all(run)
         await supersede(run)

@@ -70,6 +70,9 @@ def generate_reference(
     before = library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = current_reference(run.parts, character.id)
+    if previous is not None:
+        # Written down with the first step of the removal, which may be broken off.
+        run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
         remove_all(run)
         supersede(run)
