@@ -114,6 +114,7 @@ if TYPE_CHECKING:
     from .policies import Timeouts as Timeouts
     from .prompts import TemplatePromptSuggester as TemplatePromptSuggester
     from .protocols import AsyncCharacterDirectory as AsyncCharacterDirectory
+    from .protocols import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
     from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
     from .protocols import AsyncListableCharacterDirectory as AsyncListableCharacterDirectory
     from .protocols import AsyncListableMetadataRepository as AsyncListableMetadataRepository
@@ -122,6 +123,7 @@ if TYPE_CHECKING:
     from .protocols import AsyncPromptSuggester as AsyncPromptSuggester
     from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
+    from .protocols import CheckingMetadataRepository as CheckingMetadataRepository
     from .protocols import DetailedHook as DetailedHook
     from .protocols import GenerationLedger as GenerationLedger
     from .protocols import ListableCharacterDirectory as ListableCharacterDirectory
@@ -246,6 +248,7 @@ _NAMES = {
     "prompts": ("TemplatePromptSuggester",),
     "protocols": (
         "AsyncCharacterDirectory",
+        "AsyncCheckingMetadataRepository",
         "AsyncGenerationLedger",
         "AsyncListableCharacterDirectory",
         "AsyncListableMetadataRepository",
@@ -254,6 +257,7 @@ _NAMES = {
         "AsyncPromptSuggester",
         "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
+        "CheckingMetadataRepository",
         "DetailedHook",
         "GenerationLedger",
         "ListableCharacterDirectory",
@@ -278,6 +282,7 @@ __all__ = [
     "AsyncCharacterDirectory",
     "AsyncCharacterImageService",
     "AsyncCharacterLibrary",
+    "AsyncCheckingMetadataRepository",
     "AsyncDownloader",
     "AsyncGenerationLedger",
     "AsyncListableCharacterDirectory",
@@ -299,6 +304,7 @@ __all__ = [
     "CharacterPage",
     "CharacterReference",
     "CharimgError",
+    "CheckingMetadataRepository",
     "ConfigurationError",
     "DeleteResult",
     "DetailedHook",

@@ -20,6 +20,7 @@ from .models import CharacterImage, CharacterReference, ImagePage, Media, Prompt
 
 __all__ = [
     "AsyncCharacterDirectory",
+    "AsyncCheckingMetadataRepository",
     "AsyncGenerationLedger",
     "AsyncListableCharacterDirectory",
     "AsyncListableMetadataRepository",
@@ -28,6 +29,7 @@ __all__ = [
     "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
+    "CheckingMetadataRepository",
     "DetailedHook",
     "GenerationLedger",
     "ListableCharacterDirectory",
@@ -186,6 +188,9 @@ class MetadataRepository(Protocol):
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """Write a new record, atomically, and return it as stored (with the repository's id).
 
+        An image must not be lost for who made it: a ``created_by`` that the backend refuses, such
+        as a user that it does not know, is left out.
+
         Idempotent by ``image.key``: a key that is already there returns the first record unchanged.
         The URLs of ``image.media`` are not kept: they are derived when read (`MediaStore.locate`).
         """
@@ -226,6 +231,19 @@ class MetadataRepository(Protocol):
 
     def delete(self, image_id: str, /) -> bool:
         """Remove the record. Idempotent: returns whether it was there."""
+        ...
+
+
+@runtime_checkable
+class CheckingMetadataRepository(MetadataRepository, Protocol):
+    """A repository that can tell beforehand what it would refuse, before an image is paid for."""
+
+    def check(self, image: CharacterImage, /) -> None:
+        """Check, without writing, what can be known of a record like this; its media is to come.
+
+        Raises:
+            StorageError: It would be refused.
+        """
         ...
 
 
@@ -372,6 +390,15 @@ class AsyncMetadataRepository(Protocol):
 
     async def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
+        ...
+
+
+@runtime_checkable
+class AsyncCheckingMetadataRepository(AsyncMetadataRepository, Protocol):
+    """The async twin of `CheckingMetadataRepository`."""
+
+    async def check(self, image: CharacterImage, /) -> None:
+        """See `CheckingMetadataRepository.check`."""
         ...
 
 

@@ -27,6 +27,7 @@ from ..models import (
     utcnow,
 )
 from .adoption import Found, drawn_set, find
+from .checks import check_stores
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import AsyncRun
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_health",
-    "check_media",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
@@ -65,7 +65,7 @@ async def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     await check_health(library)
-    await check_media(run)
+    await check_stores(run, ImageKind.REFERENCE)
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
@@ -162,18 +162,12 @@ async def check_health(library: AsyncCharacterLibrary) -> None:
         )
 
 
-async def check_media(run: AsyncRun) -> None:
-    """Raise if an image could not come in: what is drawn now would have nowhere to go."""
-    run.parts.downloader.check()
-    await run.parts.media.get(item_key(run.op.id, 0))
-
-
 async def generate_scene(
     run: AsyncRun, character: CharacterReference, db_id: str, options: Mapping[str, Any]
 ) -> GenerationResult:
     """Draw one scene with the current remote master."""
     library = run.parts.library
-    await check_media(run)
+    await check_stores(run, ImageKind.SCENE)
     gallery = await library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     await run.renew()
@@ -249,7 +243,7 @@ async def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
-    await check_media(run)
+    await check_stores(run, ImageKind.PORTFOLIO_ITEM)
     reference = await choose_master(run, character, db_id, reference_id)
     jobs = await library.list_jobs(character_id=db_id)
     gallery = await library.list_images(db_id, category="core", include_urls=False)

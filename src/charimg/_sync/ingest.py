@@ -148,6 +148,7 @@ class _Ingestion:
         self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
         self.sparing = Sparing()
+        self.anonymous = False
         self.stages = Stages(run.op, run.observe)
 
     def fetch(self, item: OperationItem) -> _Fetched:
@@ -358,6 +359,13 @@ class _Ingestion:
             made_good = evolve(image, id=stored.id, created_at=stored.created_at)
             stored = metadata.update(made_good)
         self.added[item.key] = stored.id
+        if stored.created_by is None and image.created_by is not None and not self.anonymous:
+            self.anonymous = True
+            self.run.warn(
+                ErrorCode.CREATED_BY_REFUSED,
+                "The records have no created_by: their store refuses the one that was given. Does "
+                "it know this user?",
+            )
         return stored
 
     def _image(

@@ -89,8 +89,12 @@ class AsyncPayloadMetadataRepository(_Store):
         """Whether the records' media is a required field."""
         return self._site.options.requires_media
 
+    async def check(self, image: CharacterImage, /) -> None:
+        """See `CheckingMetadataRepository.check`: whether Payload has the character."""
+        await self._client.run(records.check(self._site, image))
+
     async def add(self, image: CharacterImage, /) -> CharacterImage:
-        """See `MetadataRepository.add`."""
+        """See `MetadataRepository.add`. A ``created_by`` that Payload refuses is left out."""
         return await self._client.run(records.add(self._site, image))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:

@@ -22,6 +22,7 @@ __all__ = [
     "older",
     "origin",
     "refused",
+    "refused_fields",
 ]
 
 Document = Mapping[str, Any]
@@ -119,7 +120,7 @@ _ADVICE = {
 def refused(answer: CmsAnswer, what: str) -> StorageError:
     """Return the error for an answer that is a refusal."""
     advice = _ADVICE.get(answer.status, "Try again later, and see its log.")
-    paths = _paths(answer.body)
+    paths = refused_fields(answer)
     if answer.status == 400:
         advice = "It refused the document as a whole; see its log."
         if paths:
@@ -127,7 +128,7 @@ def refused(answer: CmsAnswer, what: str) -> StorageError:
     return StorageError(f"Could not {what}: Payload answered {answer.status}. {advice}")
 
 
-def _paths(body: bytes) -> list[str]:
+def refused_fields(answer: CmsAnswer) -> list[str]:
     """Return the fields that a validation error names; its words may quote values."""
     found: list[str] = []
 
@@ -143,7 +144,7 @@ def _paths(body: bytes) -> list[str]:
                 look(each)
 
     try:
-        look(json.loads(body))
+        look(json.loads(answer.body))
     except (ValueError, RecursionError):
         return []
     return found[:10]

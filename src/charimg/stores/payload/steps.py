@@ -36,6 +36,7 @@ class Site:
         authorization: The header's value; empty without credentials.
         kinds: What the ids of each collection are, once a document of it was seen.
         keyed: Whether the records have the field for charimg's key, once it was asked.
+        relations: Whether a field of the records is a relation, once it was asked.
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class Site:
     authorization: str = field(default="", repr=False)
     kinds: dict[str, wire.IdKind] = field(factory=dict, eq=False)
     keyed: dict[str, bool] = field(factory=dict, eq=False)
+    relations: dict[str, bool] = field(factory=dict, eq=False)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the headers of a request; credentials go to the CMS alone, never to a CDN."""
@@ -96,6 +98,20 @@ class Site:
             yield from self.find(slug, {}, what=f"look at {slug!r}", limit=1, depth=0)
         kind = self.kinds.get(slug)
         return None if kind is None else wire.parse_id(kind, identity)
+
+    def user(self, identity: str) -> Steps[Id | None]:
+        """Return a user's id as the JSON type that users have, or ``None`` if it can be none."""
+        slug = self.options.users
+        if slug not in self.kinds:
+            # Whoever may not list the users may read itself.
+            answer = yield CmsRequest(
+                method="GET", url=self.url(slug, "me"), what="look at the users"
+            )
+            me = object_of(answer, "look at the users").get("user")
+            if not isinstance(me, Mapping) or wire.relation_id(me) is None:
+                return identity
+            self.learn(slug, me)
+        return wire.parse_id(self.kinds[slug], identity)
 
     def learn(self, slug: str, document: Document) -> None:
         """Remember what the ids of a collection are."""

@@ -102,8 +102,12 @@ class PayloadMetadataRepository(_Store):
         """Whether the records' media is a required field."""
         return self._site.options.requires_media
 
+    def check(self, image: CharacterImage, /) -> None:
+        """See `CheckingMetadataRepository.check`: whether Payload has the character."""
+        self._client.run(records.check(self._site, image))
+
     def add(self, image: CharacterImage, /) -> CharacterImage:
-        """See `MetadataRepository.add`."""
+        """See `MetadataRepository.add`. A ``created_by`` that Payload refuses is left out."""
         return self._client.run(records.add(self._site, image))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
