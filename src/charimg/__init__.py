@@ -116,6 +116,7 @@ if TYPE_CHECKING:
     from .protocols import AsyncCharacterDirectory as AsyncCharacterDirectory
     from .protocols import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
     from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
+    from .protocols import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
     from .protocols import AsyncListableCharacterDirectory as AsyncListableCharacterDirectory
     from .protocols import AsyncListableMetadataRepository as AsyncListableMetadataRepository
     from .protocols import AsyncMediaStore as AsyncMediaStore
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from .protocols import CheckingMetadataRepository as CheckingMetadataRepository
     from .protocols import DetailedHook as DetailedHook
     from .protocols import GenerationLedger as GenerationLedger
+    from .protocols import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .protocols import ListableCharacterDirectory as ListableCharacterDirectory
     from .protocols import ListableMetadataRepository as ListableMetadataRepository
     from .protocols import MediaStore as MediaStore
@@ -250,6 +252,7 @@ _NAMES = {
         "AsyncCharacterDirectory",
         "AsyncCheckingMetadataRepository",
         "AsyncGenerationLedger",
+        "AsyncLinkableCharacterDirectory",
         "AsyncListableCharacterDirectory",
         "AsyncListableMetadataRepository",
         "AsyncMediaStore",
@@ -260,6 +263,7 @@ _NAMES = {
         "CheckingMetadataRepository",
         "DetailedHook",
         "GenerationLedger",
+        "LinkableCharacterDirectory",
         "ListableCharacterDirectory",
         "ListableMetadataRepository",
         "MediaStore",
@@ -285,6 +289,7 @@ __all__ = [
     "AsyncCheckingMetadataRepository",
     "AsyncDownloader",
     "AsyncGenerationLedger",
+    "AsyncLinkableCharacterDirectory",
     "AsyncListableCharacterDirectory",
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
@@ -345,6 +350,7 @@ __all__ = [
     "LibraryCharacter",
     "LibraryMedia",
     "LibraryMediaPage",
+    "LinkableCharacterDirectory",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
     "Media",

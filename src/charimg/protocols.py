@@ -22,6 +22,7 @@ __all__ = [
     "AsyncCharacterDirectory",
     "AsyncCheckingMetadataRepository",
     "AsyncGenerationLedger",
+    "AsyncLinkableCharacterDirectory",
     "AsyncListableCharacterDirectory",
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
@@ -32,6 +33,7 @@ __all__ = [
     "CheckingMetadataRepository",
     "DetailedHook",
     "GenerationLedger",
+    "LinkableCharacterDirectory",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
     "MediaStore",
@@ -113,6 +115,22 @@ class WritableCharacterDirectory(CharacterDirectory, Protocol):
 
     def put(self, character: CharacterReference, /) -> None:
         """Add the character, or replace the one with its id."""
+        ...
+
+
+@runtime_checkable
+class LinkableCharacterDirectory(CharacterDirectory, Protocol):
+    """A directory that keeps the link to the Character Library, though it may take nobody in."""
+
+    def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """Keep both ids, replacing those that stood there, and return the character.
+
+        Raises:
+            CharacterNotFound: There is no such character.
+            StorageError: The ids were not kept.
+        """
         ...
 
 
@@ -318,6 +336,17 @@ class AsyncWritableCharacterDirectory(AsyncCharacterDirectory, Protocol):
 
     async def put(self, character: CharacterReference, /) -> None:
         """See `WritableCharacterDirectory.put`."""
+        ...
+
+
+@runtime_checkable
+class AsyncLinkableCharacterDirectory(AsyncCharacterDirectory, Protocol):
+    """The async twin of `LinkableCharacterDirectory`."""
+
+    async def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """See `LinkableCharacterDirectory.link`."""
         ...
 
 

@@ -136,6 +136,14 @@ class AsyncPayloadCharacterDirectory(_Store):
         """See `CharacterDirectory.get`."""
         return await self._client.run(characters.get(self._site, character_id))
 
+    async def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """See `LinkableCharacterDirectory.link`: both ids are written where `get` finds them."""
+        return await self._client.run(
+            characters.link(self._site, character_id, library_db_id, library_character_id)
+        )
+
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
         return await self._client.run(characters.list_all(self._site))

@@ -143,7 +143,9 @@ class PayloadMetadataRepository(_Store):
 
 
 class PayloadCharacterDirectory(_Store):
-    """A `CharacterDirectory` over the host's own collection of characters; it only reads.
+    """A `CharacterDirectory` over the host's own collection of characters.
+
+    It reads them, and keeps the link to the Character Library; nobody is added or deleted.
 
     Args:
         client: The connection. Whoever made it closes it.
@@ -152,6 +154,14 @@ class PayloadCharacterDirectory(_Store):
     def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
         return self._client.run(characters.get(self._site, character_id))
+
+    def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """See `LinkableCharacterDirectory.link`: both ids are written where `get` finds them."""
+        return self._client.run(
+            characters.link(self._site, character_id, library_db_id, library_character_id)
+        )
 
     def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
