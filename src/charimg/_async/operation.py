@@ -11,9 +11,10 @@ from typing import Any
 from attrs import evolve
 
 from .._concurrency import asleep, asurely
+from .._library.values import Job
 from .._owner import new_owner
 from .._stages import Measure, code_of, timed
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, LeaseLost, StorageError
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -26,7 +27,7 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
+from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
@@ -86,6 +87,19 @@ class AsyncRun:
     async def receive(self, **changes: Any) -> None:
         """Write down what the Library has given, at once: a cancellation waits for that."""
         await asurely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
+
+    async def see(self, job: Job) -> None:
+        """Write down how far the remote job has come, where it moved; nothing depends on that."""
+        before = self.op.job_seen
+        seen = JobSeen(status=job.status, current=job.current, total=job.total)
+        if before is not None and evolve(seen, moved_at=before.moved_at) == before:
+            return
+        try:
+            await self.write(job_seen=seen)
+        except LeaseLost:
+            raise
+        except StorageError:
+            _log.warning("job.unwritten", extra={"operation_id": self.op.id}, exc_info=True)
 
     async def write_items(self, items: Iterable[OperationItem]) -> None:
         """Write items down in the places of those with their keys."""

@@ -52,6 +52,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         hooks: Told of started, finished and failed operations; a `DetailedHook` of every event.
         job_policy: How 360° jobs are watched.
         concurrency: How many images of a portfolio are downloaded at once.
+        media_documents: Whether the Library's media documents (``/api/media``) may be looked at.
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
     """
