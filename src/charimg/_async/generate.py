@@ -30,9 +30,8 @@ from .master import choose_master, current_reference
 from .operation import AsyncRun
 from .removal import (
     delete_remote_reference,
-    remove_all,
+    remove_everything,
     remove_replaced,
-    supersede,
 )
 from .sets import (
     Rescue,
@@ -75,8 +74,7 @@ async def generate_reference(
         # Written down with the first step of the removal, which may be broken off.
         run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
-        await remove_all(run)
-        await supersede(run)
+        await remove_everything(run)
     if previous is not None:
         await delete_remote_reference(run)
     await run.renew()

@@ -16,13 +16,14 @@ from ..models import CharacterImage, ReferencePolicy
 from .master import current_reference
 from .operation import AsyncRun
 from .sparing import AsyncSparing
-from .unrecorded import find_image
+from .unrecorded import find_image, unrecorded_images
 
 __all__ = [
     "delete_remote_reference",
     "doom",
     "finish_removal",
     "remove_all",
+    "remove_everything",
     "remove_replaced",
     "resume_removal",
     "supersede",
@@ -135,6 +136,17 @@ async def remove_replaced(run: AsyncRun) -> None:
             await remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
+async def remove_everything(run: AsyncRun) -> None:
+    """Remove all local images of the operation's character, and close what is to bring more."""
+    # Those that no record can hold go as well: what the operation writes down hides them.
+    unrecorded = 0
+    if run.parts.metadata.requires_media:
+        unrecorded = len(await unrecorded_images(run.parts, run.op.character_id, None))
+    await remove_all(run)
+    run.op = evolve(run.op, removed=run.op.removed + unrecorded)
+    await supersede(run)
+
+
 async def finish_removal(run: AsyncRun) -> bool | None:
     """Carry out what a removal has written down that it is going to do, and close it.
 
@@ -142,8 +154,7 @@ async def finish_removal(run: AsyncRun) -> bool | None:
         Whether the remote reference was deleted; ``None`` when that was not due.
     """
     if run.op.options.get("all"):
-        await remove_all(run)
-        await supersede(run)
+        await remove_everything(run)
         # Whatever is the master: it is to go.
         remote = await _send_due(run, only=None)
     else:

@@ -64,6 +64,10 @@ _HINTS: dict[str, str] = {
     ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
 }
 
+_NO_KEY = (
+    "No key was sent: give the client the header that the server wants (headers=…; the command "
+    "takes --header and CHARIMG_HEADERS)."
+)
 _UNKNOWN = "It may have taken effect: look at the remote state before repeating it."
 _MODEL_STATUS = re.compile(r"fal\.ai api error: (\d{3})", re.IGNORECASE)
 _SHOWN = 200
@@ -105,6 +109,8 @@ def failure(
     unknown = may_have_happened and not request.idempotent
     label = str(code) if status is None else f"{code}, HTTP {status}"
     hint = _UNKNOWN if unknown else _HINTS.get(code)
+    if code == ErrorCode.UNAUTHORIZED and request.keyless:
+        hint = _NO_KEY
     sentences = [f"{request.action} failed ({label}): {problem}"]
     if hint:
         sentences.append(hint)

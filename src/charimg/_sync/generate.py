@@ -31,9 +31,8 @@ from .master import choose_master, current_reference
 from .operation import Run
 from .removal import (
     delete_remote_reference,
-    remove_all,
+    remove_everything,
     remove_replaced,
-    supersede,
 )
 from .sets import (
     Rescue,
@@ -76,8 +75,7 @@ def generate_reference(
         # Written down with the first step of the removal, which may be broken off.
         run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
-        remove_all(run)
-        supersede(run)
+        remove_everything(run)
     if previous is not None:
         delete_remote_reference(run)
     run.renew()

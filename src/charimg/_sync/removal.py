@@ -17,13 +17,14 @@ from ..models import CharacterImage, ReferencePolicy
 from .master import current_reference
 from .operation import Run
 from .sparing import Sparing
-from .unrecorded import find_image
+from .unrecorded import find_image, unrecorded_images
 
 __all__ = [
     "delete_remote_reference",
     "doom",
     "finish_removal",
     "remove_all",
+    "remove_everything",
     "remove_replaced",
     "resume_removal",
     "supersede",
@@ -134,6 +135,17 @@ def remove_replaced(run: Run) -> None:
             remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
+def remove_everything(run: Run) -> None:
+    """Remove all local images of the operation's character, and close what is to bring more."""
+    # Those that no record can hold go as well: what the operation writes down hides them.
+    unrecorded = 0
+    if run.parts.metadata.requires_media:
+        unrecorded = len(unrecorded_images(run.parts, run.op.character_id, None))
+    remove_all(run)
+    run.op = evolve(run.op, removed=run.op.removed + unrecorded)
+    supersede(run)
+
+
 def finish_removal(run: Run) -> bool | None:
     """Carry out what a removal has written down that it is going to do, and close it.
 
@@ -141,8 +153,7 @@ def finish_removal(run: Run) -> bool | None:
         Whether the remote reference was deleted; ``None`` when that was not due.
     """
     if run.op.options.get("all"):
-        remove_all(run)
-        supersede(run)
+        remove_everything(run)
         # Whatever is the master: it is to go.
         remote = _send_due(run, only=None)
     else:

@@ -27,3 +27,11 @@ def test_the_next_step_is_told(error: type[psycopg.Error], told: str) -> None:
     assert str(caught.value).endswith(told)
     cause: Any = caught.value.__cause__
     assert isinstance(cause, error)
+
+
+def test_a_missing_password_is_not_told_as_a_server_that_is_away() -> None:
+    said = 'connection to server at "db", port 5432 failed: fe_sendauth: no password supplied'
+    with pytest.raises(StorageError) as caught, translated("studio on db"):
+        raise psycopg.OperationalError(f"{said}\n")
+    assert "no password supplied. Give one: in the URL, as PGPASSWORD" in str(caught.value)
+    assert "reachable" not in str(caught.value)

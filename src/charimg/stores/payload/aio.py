@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from ..._http.cms import CmsAnswer
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records
 from .answers import check_file
@@ -61,7 +62,7 @@ class AsyncPayloadMediaStore(_Store):
         request = await self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         async with self._client.transport.open(request, headers) as (status, chunks):
-            check_file(status, key)
+            check_file(self._site.marked(CmsAnswer(status=status)), key)
             yield chunks
 
     async def get(self, key: str, /) -> Media | None:

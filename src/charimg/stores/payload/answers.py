@@ -12,6 +12,7 @@ from ...errors import MediaNotFound, StorageError
 
 __all__ = [
     "LOST",
+    "NO_KEY",
     "nonsense",
     "Document",
     "check_file",
@@ -27,6 +28,10 @@ __all__ = [
 
 Document = Mapping[str, Any]
 
+NO_KEY = (
+    "No API key or token was given. Give the client an api_key or a token; settings by URL take it "
+    "from PAYLOAD_API_KEY."
+)
 LOST = (404, 500)
 """What Payload answers for a file that is not there, though its document is."""
 
@@ -38,17 +43,17 @@ def missing(key: str) -> MediaNotFound:
     )
 
 
-def check_file(status: int, key: str) -> None:
+def check_file(answer: CmsAnswer, key: str) -> None:
     """Check what Payload said when a file was opened.
 
     Raises:
         MediaNotFound: It is gone.
         StorageError: It cannot be read.
     """
-    if status in LOST:
+    if answer.status in LOST:
         raise missing(key)
-    if status != 200:
-        raise refused(CmsAnswer(status=status), f"read the file of media {key!r}")
+    if answer.status != 200:
+        raise refused(answer, f"read the file of media {key!r}")
 
 
 def origin(url: str) -> tuple[str, str]:
@@ -120,6 +125,8 @@ _ADVICE = {
 def refused(answer: CmsAnswer, what: str) -> StorageError:
     """Return the error for an answer that is a refusal."""
     advice = _ADVICE.get(answer.status, "Try again later, and see its log.")
+    if answer.keyless and answer.status in (401, 403):
+        advice = NO_KEY
     paths = refused_fields(answer)
     if answer.status == 400:
         advice = "It refused the document as a whole; see its log."

@@ -9,12 +9,12 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..._http.cms import CmsAnswer, CmsRequest
 from ...errors import StorageError
 from . import wire
-from .answers import Document, documents_in, object_of, older, origin
+from .answers import NO_KEY, Document, documents_in, object_of, older, origin
 from .options import PayloadOptions
 from .wire import Id
 
@@ -52,6 +52,10 @@ class Site:
         if self.authorization and origin(url) == origin(self.base_url):
             headers["Authorization"] = self.authorization
         return headers
+
+    def marked(self, answer: CmsAnswer) -> CmsAnswer:
+        """Return an answer that tells whether it was asked for without credentials."""
+        return answer if self.authorization else evolve(answer, keyless=True)
 
     def url(self, *parts: str) -> str:
         """Return a URL of the REST API."""
@@ -145,6 +149,8 @@ class Site:
         what = "sign in to Payload"
         answer = yield CmsRequest(method="GET", url=self.url(self.options.users, "me"), what=what)
         if not isinstance(object_of(answer, what).get("user"), Mapping):
+            if answer.keyless:
+                raise StorageError(f"Could not {what}: {NO_KEY}")
             raise StorageError(
                 "Payload does not accept the API key or token. Check it, and the slug of the "
                 f"collection that it belongs to ({self.options.users!r}; case counts)."

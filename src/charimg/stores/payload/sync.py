@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from attrs import evolve
 
+from ..._http.cms import CmsAnswer
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records, wire
 from .answers import check_file
@@ -65,7 +66,7 @@ class PayloadMediaStore(_Store):
         request = self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         with self._client.transport.open(request, headers) as (status, chunks):
-            check_file(status, key)
+            check_file(self._site.marked(CmsAnswer(status=status)), key)
             yield chunks
 
     def get(self, key: str, /) -> Media | None:
