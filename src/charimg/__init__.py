@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from ._sync.library import CharacterLibrary as CharacterLibrary
     from ._sync.migration import Migration as Migration
     from ._sync.service import CharacterImageService as CharacterImageService
+    from .capabilities import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
+    from .capabilities import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
+    from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
+    from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .errors import CharacterLibraryError as CharacterLibraryError
     from .errors import CharacterNotFound as CharacterNotFound
     from .errors import CharacterNotLinked as CharacterNotLinked
@@ -117,9 +121,7 @@ if TYPE_CHECKING:
     from .policies import Timeouts as Timeouts
     from .prompts import TemplatePromptSuggester as TemplatePromptSuggester
     from .protocols import AsyncCharacterDirectory as AsyncCharacterDirectory
-    from .protocols import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
     from .protocols import AsyncGenerationLedger as AsyncGenerationLedger
-    from .protocols import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
     from .protocols import AsyncListableCharacterDirectory as AsyncListableCharacterDirectory
     from .protocols import AsyncListableMetadataRepository as AsyncListableMetadataRepository
     from .protocols import AsyncMediaStore as AsyncMediaStore
@@ -127,10 +129,8 @@ if TYPE_CHECKING:
     from .protocols import AsyncPromptSuggester as AsyncPromptSuggester
     from .protocols import AsyncWritableCharacterDirectory as AsyncWritableCharacterDirectory
     from .protocols import CharacterDirectory as CharacterDirectory
-    from .protocols import CheckingMetadataRepository as CheckingMetadataRepository
     from .protocols import DetailedHook as DetailedHook
     from .protocols import GenerationLedger as GenerationLedger
-    from .protocols import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .protocols import ListableCharacterDirectory as ListableCharacterDirectory
     from .protocols import ListableMetadataRepository as ListableMetadataRepository
     from .protocols import MediaStore as MediaStore
@@ -172,6 +172,12 @@ _NAMES = {
     "_sync.library": ("CharacterLibrary",),
     "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
+    "capabilities": (
+        "AsyncCheckingMetadataRepository",
+        "AsyncLinkableCharacterDirectory",
+        "CheckingMetadataRepository",
+        "LinkableCharacterDirectory",
+    ),
     "errors": (
         "CharacterLibraryError",
         "CharacterNotFound",
@@ -256,9 +262,7 @@ _NAMES = {
     "prompts": ("TemplatePromptSuggester",),
     "protocols": (
         "AsyncCharacterDirectory",
-        "AsyncCheckingMetadataRepository",
         "AsyncGenerationLedger",
-        "AsyncLinkableCharacterDirectory",
         "AsyncListableCharacterDirectory",
         "AsyncListableMetadataRepository",
         "AsyncMediaStore",
@@ -266,10 +270,8 @@ _NAMES = {
         "AsyncPromptSuggester",
         "AsyncWritableCharacterDirectory",
         "CharacterDirectory",
-        "CheckingMetadataRepository",
         "DetailedHook",
         "GenerationLedger",
-        "LinkableCharacterDirectory",
         "ListableCharacterDirectory",
         "ListableMetadataRepository",
         "MediaStore",
@@ -400,8 +402,8 @@ __all__ = [
     "ReferenceState",
     "RemoteDelete",
     "RetryPolicy",
-    "SceneImage",
     "SceneDetails",
+    "SceneImage",
     "SceneType",
     "SchemaError",
     "ServiceEvent",

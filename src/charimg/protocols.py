@@ -20,9 +20,7 @@ from .models import CharacterImage, CharacterReference, ImagePage, Media, Prompt
 
 __all__ = [
     "AsyncCharacterDirectory",
-    "AsyncCheckingMetadataRepository",
     "AsyncGenerationLedger",
-    "AsyncLinkableCharacterDirectory",
     "AsyncListableCharacterDirectory",
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
@@ -30,10 +28,8 @@ __all__ = [
     "AsyncPromptSuggester",
     "AsyncWritableCharacterDirectory",
     "CharacterDirectory",
-    "CheckingMetadataRepository",
     "DetailedHook",
     "GenerationLedger",
-    "LinkableCharacterDirectory",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
     "MediaStore",
@@ -115,22 +111,6 @@ class WritableCharacterDirectory(CharacterDirectory, Protocol):
 
     def put(self, character: CharacterReference, /) -> None:
         """Add the character, or replace the one with its id."""
-        ...
-
-
-@runtime_checkable
-class LinkableCharacterDirectory(CharacterDirectory, Protocol):
-    """A directory that keeps the link to the Character Library, though it may take nobody in."""
-
-    def link(
-        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
-    ) -> CharacterReference:
-        """Keep both ids, replacing those that stood there, and return the character.
-
-        Raises:
-            CharacterNotFound: There is no such character.
-            StorageError: The ids were not kept.
-        """
         ...
 
 
@@ -253,19 +233,6 @@ class MetadataRepository(Protocol):
 
 
 @runtime_checkable
-class CheckingMetadataRepository(MetadataRepository, Protocol):
-    """A repository that can tell beforehand what it would refuse, before an image is paid for."""
-
-    def check(self, image: CharacterImage, /) -> None:
-        """Check, without writing, what can be known of a record like this; its media is to come.
-
-        Raises:
-            StorageError: It would be refused.
-        """
-        ...
-
-
-@runtime_checkable
 class ListableMetadataRepository(MetadataRepository, Protocol):
     """A repository that can name whose records it holds; copying to another store needs it."""
 
@@ -340,17 +307,6 @@ class AsyncWritableCharacterDirectory(AsyncCharacterDirectory, Protocol):
 
 
 @runtime_checkable
-class AsyncLinkableCharacterDirectory(AsyncCharacterDirectory, Protocol):
-    """The async twin of `LinkableCharacterDirectory`."""
-
-    async def link(
-        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
-    ) -> CharacterReference:
-        """See `LinkableCharacterDirectory.link`."""
-        ...
-
-
-@runtime_checkable
 class AsyncListableCharacterDirectory(AsyncCharacterDirectory, Protocol):
     """The async twin of `ListableCharacterDirectory`."""
 
@@ -419,15 +375,6 @@ class AsyncMetadataRepository(Protocol):
 
     async def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
-        ...
-
-
-@runtime_checkable
-class AsyncCheckingMetadataRepository(AsyncMetadataRepository, Protocol):
-    """The async twin of `CheckingMetadataRepository`."""
-
-    async def check(self, image: CharacterImage, /) -> None:
-        """See `CheckingMetadataRepository.check`."""
         ...
 
 

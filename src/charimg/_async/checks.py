@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .._ingest.naming import item_key
+from ..capabilities import AsyncCheckingMetadataRepository
 from ..models import CharacterImage, ImageStatus
-from ..protocols import AsyncCheckingMetadataRepository
 from .operation import AsyncRun
 
 __all__ = ["check_stores"]

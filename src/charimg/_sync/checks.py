@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from .._ingest.naming import item_key
+from ..capabilities import CheckingMetadataRepository
 from ..models import CharacterImage, ImageStatus
-from ..protocols import CheckingMetadataRepository
 from .operation import Run
 
 __all__ = ["check_stores"]

@@ -20,12 +20,12 @@ from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
 from .._sync.parts import ServiceOptions
 from .._sync.service import CharacterImageService
+from ..capabilities import LinkableCharacterDirectory
 from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
 from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
 from ..protocols import (
     CharacterDirectory,
-    LinkableCharacterDirectory,
     ListableCharacterDirectory,
     WritableCharacterDirectory,
 )
