@@ -214,3 +214,25 @@ async def test_everything_is_deleted_though_one_image_was_refused() -> None:
     refusal.relent()
     assert (await world.service.recover()).operations == ()
     assert simulator.reference_of(world.db_id) is None
+
+
+async def test_a_store_that_hangs_is_not_asked_for_each_image_to_delete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    await world.service.generate_scene(LENA, "two")
+    monkeypatch.setattr("charimg._async.sparing._PATIENCE", 0.0)
+    refusal = Stubborn(world.metadata, "delete")
+    with pytest.raises(StorageError):
+        await world.service.delete_all_images(LENA)
+    assert refusal.asked == 1
+    # Whoever has lost the lease sends nothing more, either.
+    refusal.relent()
+    lost = Stubborn(world.metadata, "delete", error=LeaseLost)
+    assert outcomes(await world.service.recover()) == ["error"]
+    assert world.counts == (1, 0, 0, 1)
+    lost.relent()
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert world.counts == (1, 1, 0, 1)
+    await settled(world)
