@@ -16,7 +16,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 from django.shortcuts import render
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
 
 from charimg import CharacterImageService, CharacterReference
 from charimg.testing import serve
@@ -33,7 +33,8 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{DIRECTORY}/db"}},
     INSTALLED_APPS=[f"django.contrib.{app}" for app in ("auth", "contenttypes", "sessions")],
-    LOGIN_REDIRECT_URL="/characters/mara",
+    LOGIN_REDIRECT_URL=reverse_lazy("character", args=["mara"]),
+    LOGIN_URL="login",
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
@@ -60,7 +61,7 @@ character = login_required(lambda request, key: render(request, "character.html"
 urlpatterns = [
     path("studio/", include(pages)),
     path("media/<path:path>", login_required(files)),
-    path("characters/<str:key>", character),
+    path("characters/<str:key>", character, name="character"),
     path("accounts/", include("django.contrib.auth.urls")),
 ]
 

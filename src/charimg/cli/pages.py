@@ -7,7 +7,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from types import FrameType
 
 import typer
 from attrs import evolve
@@ -69,11 +68,6 @@ def serve_pages(
         site_url=None if demo else site_url(),
     )
 
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.end()
-            super().handle_exit(sig, frame)
-
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -100,7 +94,7 @@ def serve_pages(
         log, shown_log = logging.getLogger("charimg.web"), logging.StreamHandler()
         log.addHandler(shown_log)
         try:
-            Server(config).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=[listening])
         finally:
             log.removeHandler(shown_log)
 

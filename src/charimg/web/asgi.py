@@ -64,6 +64,8 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
             headers=headers,
             body=body,
             base=base,
+            # Starlette and FastAPI tell it apart from where we are mounted; nobody else does.
+            root=scope.get("app_root_path", ""),
             native=scope,
         )
         await send_response(await workspace.handle(request), scope["method"], send, receive)

@@ -153,6 +153,7 @@ def _view(workspace: Workspace, pattern: str) -> Callable[..., HttpResponseBase]
             headers=headers,
             body=body,
             base=base,
+            root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
             native=request,
         )
         return _sent(request, workspace.handle(asked))

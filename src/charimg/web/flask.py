@@ -156,6 +156,7 @@ def _view(workspace: Workspace, pattern: str | None) -> Callable[..., Response]:
             headers=headers,
             body=body,
             base=base,
+            root=request.root_path.rstrip("/"),
             native=request,
         )
         return _sent(workspace.handle(asked))

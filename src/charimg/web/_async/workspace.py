@@ -17,8 +17,11 @@ from ..options import WorkspaceOptions, settings
 from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
 from .routes import HANDLERS, AsyncCall
+from .settling import SETTLING
 
 __all__ = ["AsyncWorkspace"]
+
+_HANDLERS = {**HANDLERS, **SETTLING}
 
 
 class AsyncWorkspace:
@@ -116,7 +119,7 @@ class AsyncWorkspace:
                 )
             except AccessDenied as error:
                 if found.route.name == "page":
-                    return sign_in(error)
+                    return sign_in(error, request.root)
                 raise
             return await self._answer(request, found, user)
         except Exception as error:  # noqa: BLE001 - the answer to the client; logged
@@ -131,6 +134,7 @@ class AsyncWorkspace:
             request=request,
             character_id=found.character_id,
             item_id=found.item_id,
+            media_id=found.media_id,
             user=user,
         )
         if found.route.name == "page":
@@ -139,4 +143,4 @@ class AsyncWorkspace:
             except CharimgError as error:
                 return page_failure(error)
             return self._page.render(request, character, self.service.media.locate)
-        return await HANDLERS[found.route.name](call)
+        return await _HANDLERS[found.route.name](call)
