@@ -41,8 +41,12 @@ if TYPE_CHECKING:
     from ._sync.library import CharacterLibrary as CharacterLibrary
     from ._sync.migration import Migration as Migration
     from ._sync.service import CharacterImageService as CharacterImageService
+    from .capabilities import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
+    from .capabilities import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
     from .capabilities import AsyncListableMediaStore as AsyncListableMediaStore
     from .capabilities import AsyncRepairableMediaStore as AsyncRepairableMediaStore
+    from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
+    from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .capabilities import ListableMediaStore as ListableMediaStore
     from .capabilities import RepairableMediaStore as RepairableMediaStore
     from .errors import CharacterLibraryError as CharacterLibraryError
@@ -180,8 +184,10 @@ _NAMES = {
     "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
     "capabilities": (
-        *("AsyncListableMediaStore", "AsyncRepairableMediaStore", "ListableMediaStore"),
-        "RepairableMediaStore",
+        *("AsyncCheckingMetadataRepository", "AsyncLinkableCharacterDirectory"),
+        *("AsyncListableMediaStore", "AsyncRepairableMediaStore"),
+        *("CheckingMetadataRepository", "LinkableCharacterDirectory"),
+        *("ListableMediaStore", "RepairableMediaStore"),
     ),
     "errors": (
         "CharacterLibraryError",
@@ -289,8 +295,10 @@ __all__ = [
     "AsyncCharacterDirectory",
     "AsyncCharacterImageService",
     "AsyncCharacterLibrary",
+    "AsyncCheckingMetadataRepository",
     "AsyncDownloader",
     "AsyncGenerationLedger",
+    "AsyncLinkableCharacterDirectory",
     "AsyncListableCharacterDirectory",
     "AsyncListableMediaStore",
     "AsyncListableMetadataRepository",
@@ -312,6 +320,7 @@ __all__ = [
     "CharacterPage",
     "CharacterReference",
     "CharimgError",
+    "CheckingMetadataRepository",
     "ConfigurationError",
     "DeleteResult",
     "DetailedHook",
@@ -356,6 +365,7 @@ __all__ = [
     "LibraryCharacter",
     "LibraryMedia",
     "LibraryMediaPage",
+    "LinkableCharacterDirectory",
     "ListableCharacterDirectory",
     "ListableMediaStore",
     "ListableMetadataRepository",

@@ -57,7 +57,7 @@ SIDEWAYS = {
     # The ports name the values of the journal and the events.
     ("protocols", "events"),
     ("protocols", "journal"),
-    # What a store may do besides.
+    # What a store may be able to do besides its port.
     ("capabilities", "protocols"),
     # What is retried, and how jobs are watched, is decided by policy.
     ("_library", "policies"),

@@ -45,6 +45,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_retry_fallback",
             "test_settlement",
             "test_settling",
+            "test_stubborn_stores",
         ),
         *("test_strays", "test_unrecorded", "test_verification", "test_watching"),
     }

@@ -17,6 +17,7 @@ from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
+    ErrorCode,
     GenerationInProgress,
     InvalidArgument,
 )
@@ -355,6 +356,8 @@ class ServiceBase(Verifying, Unpicklable):
                 created_by=created_by,
             )
             with operation(parts, op, lease, on_progress, settled.unseen) as run:
+                for each in settled.refused:
+                    run.warn(ErrorCode.UNFINISHED, _unfinished(each))
                 return work(run)
 
     def _known(self, character_id: str) -> CharacterReference | None:
@@ -384,6 +387,13 @@ class ServiceBase(Verifying, Unpicklable):
                 "CharacterLibrary.create_character or look it up with find_characters, store the "
                 "id as library_db_id, and try again."
             ) from error
+
+
+def _unfinished(refused: Recovered) -> str:
+    return (
+        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
+        f"{refused.message} It stays written down, and recover() tries it again."
+    )
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:

@@ -16,7 +16,8 @@ TEXTS: dict[str, str] = {
     "index_title": "Characters",
     "index_ask": "Character id",
     "index_open": "Open",
-    "index_empty": "There is no character yet. Add one with: charimg characters add",
+    "index_empty": "There is no character yet. Add one where your characters are kept; to those "
+    "that charimg keeps itself, with: charimg characters add",
     # The shell
     "page_title": "Images of {name}",
     "skip": "Skip to the images",
