@@ -44,6 +44,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_retry_fallback",
             "test_settlement",
             "test_settling",
+            "test_signed_sources",
         ),
         *("test_unrecorded", "test_watching"),
     }
@@ -61,7 +62,7 @@ def test_what_is_left_out_exists_and_is_no_more_than_these() -> None:
     assert all(names.keys() <= in_async.SUITE.keys() for names in LEFT_OUT.values())
     assert {name: len(names) for name, names in LEFT_OUT.items()} == {
         "s3_and_postgres": 3,
-        "payload": 22,
+        "payload": 23,
     }
 
 

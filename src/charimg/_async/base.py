@@ -35,6 +35,7 @@ from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, settle_by_hand
+from .sources import shown_image
 
 __all__ = ["AsyncServiceBase"]
 
@@ -319,6 +320,7 @@ class AsyncServiceBase:
             ) from error
 
     def _located(self, image: CharacterImage) -> CharacterImage:
+        image = shown_image(image)
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))

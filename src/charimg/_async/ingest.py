@@ -32,7 +32,7 @@ from ..models import (
 )
 from .master import next_mastery
 from .operation import AsyncRun
-from .sources import source_by_id, source_of
+from .sources import shown_image, source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
@@ -303,7 +303,7 @@ class _Ingestion:
     async def _record(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
-        image = self._image(item, media=media, metrics=metrics)
+        image = shown_image(self._image(item, media=media, metrics=metrics))
         if media is not None or not self.run.parts.metadata.requires_media:
             try:
                 with self.run.stage(Stage.RECORD, key=item.key):
@@ -344,7 +344,7 @@ class _Ingestion:
             made_good = evolve(image, id=stored.id, created_at=stored.created_at)
             stored = await metadata.update(made_good)
         self.added[item.key] = stored.id
-        return stored
+        return shown_image(stored)
 
     def _image(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics

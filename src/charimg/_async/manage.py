@@ -20,6 +20,7 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
 from .removal import doom, finish_removal, remove_replaced, sweep
+from .sources import whole_source
 from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
@@ -108,7 +109,7 @@ async def retry_ingestion(
         key=image.key,
         index=0,
         prompt=image.prompt,
-        source_url=image.source_url,
+        source_url=await whole_source(run.parts, image),
         external_id=image.external_id,
         shot=image.metrics.shot,
     )

@@ -36,6 +36,7 @@ from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, settle_by_hand
+from .sources import shown_image
 
 __all__ = ["ServiceBase"]
 
@@ -320,6 +321,7 @@ class ServiceBase:
             ) from error
 
     def _located(self, image: CharacterImage) -> CharacterImage:
+        image = shown_image(image)
         if image.media is None:
             return image
         return image.with_media(self._parts.media.locate(image.media))

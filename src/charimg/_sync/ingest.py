@@ -33,7 +33,7 @@ from ..models import (
 )
 from .master import next_mastery
 from .operation import Run
-from .sources import source_by_id, source_of
+from .sources import shown_image, source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
@@ -302,7 +302,7 @@ class _Ingestion:
     def _record(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
-        image = self._image(item, media=media, metrics=metrics)
+        image = shown_image(self._image(item, media=media, metrics=metrics))
         if media is not None or not self.run.parts.metadata.requires_media:
             try:
                 with self.run.stage(Stage.RECORD, key=item.key):
@@ -343,7 +343,7 @@ class _Ingestion:
             made_good = evolve(image, id=stored.id, created_at=stored.created_at)
             stored = metadata.update(made_good)
         self.added[item.key] = stored.id
-        return stored
+        return shown_image(stored)
 
     def _image(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics

@@ -28,6 +28,7 @@ from .base import ServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
+from .sources import shown_operations
 from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["CharacterImageService"]
@@ -332,7 +333,8 @@ class CharacterImageService(ServiceBase):
         self, character_id: str, *, limit: int = 50, cursor: str | None = None
     ) -> OperationPage:
         """Return one page of the character's operations, newest first."""
-        return self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
+        listed = self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
+        return shown_operations(listed)
 
     # Deleting, restoring, retrying
 
