@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.shortcuts import render
 from django.urls import include, path
+from sign_in import USERS
 
 from charimg import CharacterImageService, CharacterReference
 from charimg.testing import serve
@@ -69,7 +70,7 @@ if __name__ == "__main__":
         Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         if not User.objects.exists():
-            User.objects.create_user("ada", password="engine")  # noqa: S106
+            User.objects.create_user(username="ada", password=USERS["ada"])
         images.recover()  # what an earlier process left
         if images.directory.get("mara") is None:
             remote = images.library.create_character("Mara Voss")
