@@ -10,8 +10,11 @@ from typing import Any
 
 import attrs
 import httpx
+import pytest
 
 from charimg import Operation, OperationState
+from charimg.web._async import streams as in_async
+from charimg.web._sync import streams as in_sync
 
 from .stages import Stage, until
 from .test_failures import GENERATE, refused
@@ -271,6 +274,32 @@ def test_a_ledger_that_is_silent_is_told(stage: Stage) -> None:
         lines = response.iter_lines()
         comments.append(next(line for line in lines if line.startswith(":")))
     assert comments == [": still here"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken_up"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+    ],
+)
+def test_only_who_comes_from_here_takes_an_operation_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], taken_up: bool
+) -> None:
+    """Another site's page can send a GET, and the Library would be called for it."""
+    for streams in (in_async, in_sync):
+        monkeypatch.setattr(streams, "_ADOPT", 0.0)
+    _written(stage, ELSEWHERE)
+    with streamed(stage, "GET", f"{MARA}/operations/01a2", headers) as response:
+        lines = response.iter_lines()
+        if taken_up:
+            assert "event: error" in lines
+        else:
+            beats = (line for line in lines if line == ": still here")
+            assert [next(beats), next(beats), next(beats)]
+    state = ok(stage("GET", f"{MARA}/operations/01a2"))["operation"]["state"]
+    assert state == ("failed" if taken_up else "started")
 
 
 def test_head_of_a_stream_has_no_body(stage: Stage) -> None:

@@ -279,7 +279,7 @@ async def operation(
     except BaseException as error:
         if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
             try:
-                await run.write(state=OperationState.FAILED, error=short(error))
+                await run.write(state=OperationState.FAILED, error=_noted(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         if isinstance(error, StorageError) and run.op.state == OperationState.RECEIVED:
@@ -287,6 +287,14 @@ async def operation(
         run.failed(error)
         raise
     run.finished()
+
+
+def _noted(error: Exception) -> str:
+    """Return what the journal keeps of an error.
+
+    Users are shown it, and a store's own text may hold paths and addresses.
+    """
+    return "A store failed." if isinstance(error, StorageError) else short(error)
 
 
 def short(error: Exception) -> str:

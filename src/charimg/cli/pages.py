@@ -96,8 +96,11 @@ def serve_pages(
         typer.launch(shown)
     report.say("Ctrl-C ends it.")
     with listening, suppress(KeyboardInterrupt):
-        # Failures that a client is told no more of than that there was one.
+        # Failures of which a client is told no more than the reference.
         log, shown_log = logging.getLogger("charimg.web"), logging.StreamHandler()
+        shown_log.setFormatter(
+            logging.Formatter("%(message)s %(reference)s", defaults={"reference": ""})
+        )
         log.addHandler(shown_log)
         try:
             Server(config).run(sockets=[listening])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..events import OperationStarted, ProgressEvent
 from ..protocols import ProgressCallback
-from .failures import failure_body, log_unexpected
+from .failures import failure_body
 from .sse import Told, told
 
 if TYPE_CHECKING:
@@ -66,7 +66,6 @@ class _Run:
     def fail(self, error: BaseException) -> None:
         """End with what was raised."""
         self.error = error
-        log_unexpected(error)
         self._end(Told(name="error", data=failure_body(error, self.operation_id)))
 
     def state(self) -> dict[str, Any] | None:

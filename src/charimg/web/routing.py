@@ -26,6 +26,11 @@ class Route:
     path: str
     action: Action | None
 
+    @property
+    def reads(self) -> bool:
+        """Whether it changes and costs nothing. A suggestion may be a call of a model."""
+        return self.method == "GET" and self.name != "suggest"
+
 
 @frozen(kw_only=True)
 class Found:

@@ -46,6 +46,7 @@ class AsyncCall:
         character_id: From the path.
         item_id: The image or the operation, from the path.
         user: Who asks, if ``authorize`` told.
+        foreign: Whether another site's page asks: it may read, and sets nothing off.
     """
 
     service: AsyncCharacterImageService
@@ -55,6 +56,7 @@ class AsyncCall:
     character_id: str
     item_id: str
     user: str | None
+    foreign: bool
 
     def body(self, *names: str) -> dict[str, Any]:
         """Return the request's JSON object; a misspelt one of the names is an error."""
@@ -110,7 +112,11 @@ class AsyncCall:
         run = self.runs.get(operation_id)
         if run is None:
             chunks = follow_ledger(
-                self.service, operation, self.settings.heartbeat, self.settings.stale_after
+                self.service,
+                operation,
+                self.settings.heartbeat,
+                self.settings.stale_after,
+                take_up=not self.foreign,
             )
             return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)

@@ -47,11 +47,14 @@ def follow_ledger(
     operation: Operation,
     heartbeat: float,
     stale_after: float,
+    *,
+    take_up: bool = True,
 ) -> Iterator[bytes]:
     """Yield what the ledger says of an operation each time that it changes, until it has ended.
 
     One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
-    as somebody holds the character's lease, and never posts a generation again.
+    as somebody holds the character's lease, and never posts a generation again. Whom another
+    site's page sent only looks on (``take_up``).
     """
     number = 0
     shown: dict[str, Any] | None = None
@@ -73,7 +76,7 @@ def follow_ledger(
             quiet_since = time.monotonic()
             yield HEARTBEAT
         sleep(min(_POLL, heartbeat))
-        if time.monotonic() - looked_at >= _ADOPT:
+        if take_up and time.monotonic() - looked_at >= _ADOPT:
             _take_up(service, operation)
             looked_at = time.monotonic()
         operation = service.ledger.get(operation.id) or operation
