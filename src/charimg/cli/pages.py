@@ -36,6 +36,7 @@ def serve_pages(
     host: str = "127.0.0.1",
     port: int = 0,
     demo: bool = False,
+    token: bool = False,
     opened: str | None = None,
 ) -> None:
     """Serve the pages of the settings' stores until Ctrl-C.
@@ -46,6 +47,7 @@ def serve_pages(
         host: Address to listen on.
         port: 0 takes a free one.
         demo: The stores are those of the demo, whatever the environment says.
+        token: Whether one is asked for on the loopback address, too.
         opened: The character whose page is opened in a browser, if any.
     """
     import uvicorn
@@ -61,11 +63,11 @@ def serve_pages(
     if places.media.backend == "file" and places.media_url is None:
         files = places.media.path
         places = evolve(places, media_url=MEDIA)
-    token = None if host in _LOOPBACK else secrets.token_urlsafe(24)
+    secret = None if host in _LOOPBACK and not token else secrets.token_urlsafe(24)
     app = Standalone(
         _service(settings, places, demo, None if demo else async_suggester()),
         media_directory=files,
-        token=token,
+        token=secret,
         site_url=None if demo else site_url(),
     )
 
@@ -86,7 +88,7 @@ def serve_pages(
     if host in _EVERYWHERE:
         # What listens on every address has none of its own.
         url = url.replace(host, socket.gethostname())
-    shown = url if token is None else f"{url}/?token={token}"
+    shown = url if secret is None else f"{url}/?token={secret}"
     if opened is None:
         report.data({"url": shown}, lambda: shown)
     else:

@@ -91,13 +91,16 @@ class Workspace:
         """
         self._runs.close()
 
-    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+    def index(
+        self, characters: Sequence[CharacterReference] | None, sign_out: str | None = None
+    ) -> WebResponse:
         """Return a page with links to the characters, for a server that has nothing else.
 
         Args:
             characters: ``None`` when the directory cannot list them: then one asks for an id.
+            sign_out: Where a POST ends the user's session, if there is one.
         """
-        return self._page.index(characters)
+        return self._page.index(characters, sign_out)
 
     def handle(self, request: WebRequest, read: Callable[[], bytes] | None = None) -> WebResponse:
         """Answer one request. Raises nothing: what went wrong is the answer.
