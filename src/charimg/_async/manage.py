@@ -82,6 +82,11 @@ async def _deleted(run: AsyncRun) -> DeleteResult:
 async def restore_reference(run: AsyncRun, db_id: str, image_id: str) -> CharacterImage:
     """Make an earlier reference the remote master again."""
     reference = await reference_of(run, run.op.character_id, image_id)
+    if reference.media is None:
+        raise ImageMismatch(
+            f"Reference {image_id!a:.80} was not brought in, so there is no image of it here. "
+            "Nothing was sent. Bring it in with retry_ingestion first, then make it the master."
+        )
     await run.write(state=OperationState.POSTING, posted_at=utcnow())
     try:
         restored = await make_master(run, db_id, reference)

@@ -396,7 +396,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
 
         Raises:
             ImageNotFound: No such image.
-            ImageMismatch: It is not a reference of this character that the Library drew.
+            ImageMismatch: It is not a reference of this character that the Library drew, or failed.
             CharacterNotLinked: The character has no valid ``library_db_id``.
             CharacterLibraryError: The Library refused.
         """

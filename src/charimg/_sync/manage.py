@@ -83,6 +83,11 @@ def _deleted(run: Run) -> DeleteResult:
 def restore_reference(run: Run, db_id: str, image_id: str) -> CharacterImage:
     """Make an earlier reference the remote master again."""
     reference = reference_of(run, run.op.character_id, image_id)
+    if reference.media is None:
+        raise ImageMismatch(
+            f"Reference {image_id!a:.80} was not brought in, so there is no image of it here. "
+            "Nothing was sent. Bring it in with retry_ingestion first, then make it the master."
+        )
     run.write(state=OperationState.POSTING, posted_at=utcnow())
     try:
         restored = make_master(run, db_id, reference)

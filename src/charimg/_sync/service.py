@@ -395,7 +395,7 @@ class CharacterImageService(ServiceBase):
 
         Raises:
             ImageNotFound: No such image.
-            ImageMismatch: It is not a reference of this character that the Library drew.
+            ImageMismatch: It is not a reference of this character that the Library drew, or failed.
             CharacterNotLinked: The character has no valid ``library_db_id``.
             CharacterLibraryError: The Library refused.
         """
