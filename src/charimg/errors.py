@@ -32,6 +32,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from ._plain import plain
+
 __all__ = [
     "CharacterLibraryError",
     "CharacterNotFound",
@@ -105,7 +107,10 @@ def _rebuild(cls: type[CharimgError], args: tuple[object, ...], state: dict[str,
 
 
 class CharimgError(Exception):
-    """Root of every error that charimg raises."""
+    """Root of every error that charimg raises. Its text is one line that steers no terminal."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(plain(each) if isinstance(each, str) else each for each in args))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # BaseException would call __init__ with args alone and lose keyword-only attributes.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from attrs import evolve
 from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
+from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import ItemState, OperationItem, OperationState
@@ -55,7 +55,7 @@ __all__ = [
     "single",
 ]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 async def generate_reference(

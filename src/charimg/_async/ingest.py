@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -10,6 +9,7 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, arun_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
+from .._plain import logger
 from .._stages import Stages
 from ..errors import (
     DownloadError,
@@ -36,7 +36,7 @@ from .sources import shown_image, source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 @frozen(kw_only=True)

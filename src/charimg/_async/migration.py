@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from attrs import evolve, frozen
 
 from .._concurrency import asurely
 from .._owner import new_owner
+from .._plain import logger
 from ..errors import (
     CharacterNotFound,
     CharimgError,
@@ -36,7 +36,7 @@ from .operation import give_up
 
 __all__ = ["AsyncMigration", "AsyncStoreSet"]
 
-_log = logging.getLogger("charimg.migration")
+_log = logger("charimg.migration")
 
 _PAGE = 200
 _TTL = 900.0

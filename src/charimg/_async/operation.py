@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -12,6 +11,7 @@ from attrs import evolve
 
 from .._concurrency import asleep, asurely
 from .._owner import new_owner
+from .._plain import logger
 from .._stages import Measure, code_of, timed
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
 from ..events import (
@@ -33,7 +33,7 @@ from .parts import AsyncParts, tell
 
 __all__ = ["AsyncRun", "give_up", "leased", "operation", "short"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""

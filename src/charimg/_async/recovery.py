@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 from attrs import evolve, frozen
 
 from .._library.errors import redacted
+from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
     ItemState,
@@ -36,7 +35,7 @@ from .unrecorded import unrecorded_image
 
 __all__ = ["Settled", "bring_in", "recover", "settle"]
 
-_log = logging.getLogger("charimg.recovery")
+_log = logger("charimg.recovery")
 
 _LATE = 24 * 3600.0
 """Seconds after which an operation no longer looks for what an earlier one may have drawn. A

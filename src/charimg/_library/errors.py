@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from .._plain import plain
 from ..errors import CharacterLibraryError, ErrorCode, JobError
 from .requests import LibraryAnswer, LibraryRequest
 from .retry import parse_retry_after
@@ -290,7 +291,7 @@ def redacted(text: str, *private: str) -> str:
     # The longest first: a shorter one may be a part of it.
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, _GAP)
-    line = " ".join(_without_quotes(text, spellings).split())
+    line = plain(" ".join(_without_quotes(text, spellings).split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

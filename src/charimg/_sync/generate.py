@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from attrs import evolve
 from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._library.values import GalleryImage, Job, PortfolioAnswer
+from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import ItemState, OperationItem, OperationState
@@ -56,7 +56,7 @@ __all__ = [
     "single",
 ]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 def generate_reference(

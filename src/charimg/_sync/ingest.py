@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 
 from attrs import evolve, field, frozen
@@ -11,6 +10,7 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
+from .._plain import logger
 from .._stages import Stages
 from ..errors import (
     DownloadError,
@@ -37,7 +37,7 @@ from .sources import shown_image, source_by_id, source_of
 
 __all__ = ["Ingested", "ingest"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 @frozen(kw_only=True)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from attrs import evolve, frozen
 
 from .._concurrency import surely
 from .._owner import new_owner
+from .._plain import logger
 from ..errors import (
     CharacterNotFound,
     CharimgError,
@@ -37,7 +37,7 @@ from .operation import give_up
 
 __all__ = ["Migration", "StoreSet"]
 
-_log = logging.getLogger("charimg.migration")
+_log = logger("charimg.migration")
 
 _PAGE = 200
 _TTL = 900.0

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +12,7 @@ from attrs import evolve
 
 from .._concurrency import sleep, surely
 from .._owner import new_owner
+from .._plain import logger
 from .._stages import Measure, code_of, timed
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
 from ..events import (
@@ -34,7 +34,7 @@ from .parts import Parts, tell
 
 __all__ = ["Run", "give_up", "leased", "operation", "short"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import secrets
 from typing import Any
 
+from .._plain import logger
 from ..errors import (
     CharacterLibraryError,
     CharacterNotFound,
@@ -27,7 +27,7 @@ from .exchange import WebResponse, json_response
 
 __all__ = ["BadRequest", "failure_body", "failure_response", "failure_status"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 
 class BadRequest(Exception):

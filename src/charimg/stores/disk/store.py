@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from typing import IO
 from attrs import evolve
 
 from ..._json import from_json, to_json
+from ..._plain import logger
 from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
 from ...models import Media, Upload
 from .._directories import make_directory, sync_directory
@@ -35,7 +35,7 @@ from .thumbnails import draw_thumbnail
 
 __all__ = ["DiskMediaStore", "open_file", "read_chunk"]
 
-_log = logging.getLogger("charimg.stores.disk")
+_log = logger("charimg.stores.disk")
 
 
 class DiskMediaStore:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import threading
 import zlib
@@ -14,6 +13,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from ..._json import from_json, to_json
+from ..._plain import logger
 from ...errors import ConfigurationError, InvalidArgument, MediaNotFound, StorageError
 from ...models import Media, Upload
 from ..disk.layout import has_thumbnail, media_id
@@ -32,7 +32,7 @@ from .settings import (
 
 __all__ = ["S3Objects"]
 
-_log = logging.getLogger("charimg.stores.s3")
+_log = logger("charimg.stores.s3")
 
 _SIDECAR_ATTRIBUTES = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _CHECKSUMS = ("sha256", "none")

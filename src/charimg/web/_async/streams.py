@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from ..._async.service import AsyncCharacterImageService
 from ..._concurrency import asleep
+from ..._plain import logger
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
 from .._runs import AsyncRun
@@ -17,7 +17,7 @@ from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 _POLL = 1.0
 """Seconds between two looks into the ledger."""

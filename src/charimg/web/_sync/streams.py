@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from ..._concurrency import sleep
+from ..._plain import logger
 from ..._sync.service import CharacterImageService
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
@@ -18,7 +18,7 @@ from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 _POLL = 1.0
 """Seconds between two looks into the ledger."""
