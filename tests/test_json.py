@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from charimg import _json
 from charimg._json import from_json, to_json
 from charimg.errors import StorageError
-from charimg.journal import Doomed, Operation, OperationItem
+from charimg.journal import Doomed, JobSeen, Operation, OperationItem
 from charimg.models import (
     CharacterImage,
     CharacterReference,
@@ -128,6 +128,7 @@ items = every_field(
     error=optional_texts,
     image_id=optional_texts,
 )
+jobs_seen = every_field(JobSeen, status=texts, current=counts, total=counts, moved_at=times)
 doomed = every_field(Doomed, image_id=texts, media_key=texts)
 operations = every_field(
     Operation,
@@ -141,6 +142,7 @@ operations = every_field(
     created_by=optional_texts,
     baseline=st.lists(texts, max_size=3).map(tuple),
     job_id=optional_texts,
+    job_seen=st.none() | jobs_seen,
     items=st.lists(items, max_size=3).map(tuple),
     doomed=st.lists(doomed, max_size=3).map(tuple),
     removed=counts,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ._library.values import PortfolioFailure as PortfolioFailure
     from ._library.values import PortfolioImage as PortfolioImage
     from ._library.values import ReferenceDeletion as ReferenceDeletion
+    from ._library.values import ReferenceShot as ReferenceShot
     from ._library.values import ReferenceState as ReferenceState
     from ._library.values import SceneImage as SceneImage
     from ._sync.download import Downloader as Downloader
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from .journal import Candidate as Candidate
     from .journal import Doomed as Doomed
     from .journal import ItemState as ItemState
+    from .journal import JobSeen as JobSeen
     from .journal import Lease as Lease
     from .journal import Operation as Operation
     from .journal import OperationItem as OperationItem
@@ -157,6 +159,7 @@ _NAMES = {
         "PortfolioFailure",
         "PortfolioImage",
         "ReferenceDeletion",
+        "ReferenceShot",
         "ReferenceState",
         "SceneImage",
     ),
@@ -208,6 +211,7 @@ _NAMES = {
         "Candidate",
         "Doomed",
         "ItemState",
+        "JobSeen",
         "Lease",
         "Operation",
         "OperationItem",
@@ -334,6 +338,7 @@ __all__ = [
     "JobPage",
     "JobPolicy",
     "JobProgressed",
+    "JobSeen",
     "Lease",
     "LeaseLost",
     "LibraryCharacter",
@@ -377,6 +382,7 @@ __all__ = [
     "ReferenceDeletion",
     "ReferencePolicy",
     "ReferenceRetried",
+    "ReferenceShot",
     "ReferenceState",
     "RemoteDelete",
     "RetryPolicy",

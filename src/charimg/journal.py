@@ -20,6 +20,7 @@ __all__ = [
     "Candidate",
     "Doomed",
     "ItemState",
+    "JobSeen",
     "Lease",
     "Operation",
     "OperationItem",
@@ -95,6 +96,23 @@ class Doomed:
 
 
 @frozen(kw_only=True)
+class JobSeen:
+    """How far a remote job had come when somebody last saw it move.
+
+    Attributes:
+        status: What the server called it.
+        current: Shots worked on so far.
+        total: Shots in all; 0 when unknown.
+        moved_at: When that was first seen.
+    """
+
+    status: str
+    current: int = 0
+    total: int = 0
+    moved_at: datetime = field(factory=utcnow)
+
+
+@frozen(kw_only=True)
 class OperationItem:
     """One image of an operation.
 
@@ -138,6 +156,7 @@ class Operation:
         baseline: What the remote already showed before the POST (media ids, job ids), so that
             recovery can tell what this operation produced.
         job_id: The remote job.
+        job_seen: How far that had come; ``None`` before it was first seen.
         items: The images, once the answer is known.
         doomed: What this operation still has to remove locally.
         removed: How many images it has removed.
@@ -161,6 +180,7 @@ class Operation:
     created_by: str | None = None
     baseline: tuple[str, ...] = ()
     job_id: str | None = None
+    job_seen: JobSeen | None = None
     items: tuple[OperationItem, ...] = ()
     doomed: tuple[Doomed, ...] = ()
     removed: int = 0
@@ -218,10 +238,10 @@ class Recovered:
         character_id: The host's id of the character.
         outcome: ``completed`` (what was received is now stored), ``adopted`` (the remote state
             showed what it produced, now stored), ``unknown`` (nobody can tell; see `prompt`),
-            ``waiting`` (its remote job still runs), ``cleaned`` (a removal was finished or nothing
-            had been sent), ``failed``, ``in-progress``
-            (someone else works on the character), or ``error`` (it could not be worked on: see
-            `message`).
+            ``waiting`` (its remote job still runs, or the Library is out of reach), ``stranded``
+            (its remote job stands still; what that had drawn is stored), ``cleaned`` (a removal was
+            finished or nothing had been sent), ``failed``, ``in-progress`` (someone else works on
+            the character), or ``error`` (it could not be worked on: see `message`).
         images: The records written.
         prompt: The exact prompt, so that an ``unknown`` one can be asked for again by hand.
         message: What happened, in plain text.
@@ -265,6 +285,6 @@ class RecoveryReport:
 
     @property
     def unresolved(self) -> tuple[Recovered, ...]:
-        """Those that need time or a human: unknown, waiting, in progress, or with an error."""
-        open_outcomes = ("unknown", "waiting", "in-progress", "error")
+        """Those that need time or a human: unknown, waiting, stranded, in progress, or an error."""
+        open_outcomes = ("unknown", "waiting", "stranded", "in-progress", "error")
         return tuple(each for each in self.operations if each.outcome in open_outcomes)

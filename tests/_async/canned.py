@@ -171,6 +171,31 @@ READS: dict[str, tuple[Call, str, Any, Callable[[Any], object], object]] = {
         lambda value: (value.id, value.url),
         (MEDIA_ID, "https://library.test/media/b.png"),
     ),
+    "list_reference_shots": (
+        lambda library: library.list_reference_shots(),
+        "GET /prefix/api/v1/reference-shots",
+        {
+            "success": True,
+            "shots": [
+                {
+                    "shotName": "50mm BACK 3Q (Enhanced)",
+                    "slug": "back",
+                    "lensMm": 50,
+                    "angle": "back",
+                    "crop": "3q",
+                    "expression": "neutral",
+                    "pack": "core",
+                    "promptTemplate": "{CHARACTER}",
+                },
+                {"lensMm": 50},
+            ],
+        },
+        lambda value: [
+            (each.shot.name, each.shot.lens_mm, each.angle, each.pack, each.prompt_template)
+            for each in value
+        ],
+        [("50mm BACK 3Q (Enhanced)", 50.0, "back", "core", "{CHARACTER}")],
+    ),
     "list_media": (
         lambda library: library.list_media("x", limit=2),
         f"GET /prefix/api/media?where{LIKE}=x&sort=-createdAt&limit=2&page=1&depth=0",

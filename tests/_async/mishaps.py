@@ -8,15 +8,17 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from attrs import evolve
 
 from charimg import JobPolicy, Operation, RecoveryReport
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse
 
-from .world import LENA, URL, AsyncWorld
+from .world import LENA, URL, AsyncWorld, Clock
 
 HASTY = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.02, stall=5, cancel_grace=0)
+PATIENT = JobPolicy(interval=0.001, interval_max=0.002, cancel_grace=0)
 SCENE = "POST generate-scene-image"
 INITIAL = "POST generate-initial-image"
 SET = "POST generate-360-set"
@@ -37,6 +39,13 @@ class Rigged(Simulator):
         self.switches.shots = 2
         self.unheard: list[str] = []
         self.odd: dict[str, Callable[[SimulatedResponse], SimulatedResponse]] = {}
+
+    def stop_clock(self) -> Clock:
+        """Have the simulator's time stand still but where the test moves it."""
+        clock = Clock()
+        clock.now = self._clock()
+        self._clock = clock
+        return clock
 
     def handle(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
@@ -100,6 +109,26 @@ async def ready(**options: Any) -> AsyncWorld:
     world = AsyncWorld(**options)
     await world.link()
     return world
+
+
+async def abandoned(world: AsyncWorld) -> Operation:
+    """Have the process die as it begins to watch a job that has drawn nothing yet.
+
+    The job goes on when its ``job_seconds`` are over. Returns the operation.
+    """
+    world.simulator.switches.job_seconds = 1_000_000
+    real = world.ledger.write
+
+    async def dies(operation: Operation, **options: Any) -> None:
+        if operation.job_seen is not None:
+            raise Crash
+        await real(operation, **options)
+
+    world.ledger.write = dies
+    with pytest.raises(Crash):
+        await world.service.generate_portfolio(LENA)
+    world.ledger.write = real
+    return (await world.operations())[0]
 
 
 async def left_behind(world: AsyncWorld, **fields: Any) -> Operation:

@@ -8,21 +8,20 @@ from attrs import evolve
 from charimg import (
     CharacterLibraryError,
     ErrorCode,
-    JobError,
     OperationItem,
     OperationState,
     ReferencePolicy,
 )
-from charimg._concurrency import asleep
 
 from .mishaps import (
-    HASTY,
     INITIAL,
+    PATIENT,
     REFERENCE,
     SCENE,
     SET,
     STATUS,
     Rigged,
+    abandoned,
     left_behind,
     outcomes,
     prompts,
@@ -92,14 +91,15 @@ async def test_a_slow_scene_is_not_the_next_ones() -> None:
     world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="master")
     simulator.odd[SCENE] = lambda answer: evolve(answer, broken="lost", seconds=0)
-    simulator.switches.generation_seconds = 0.2
+    clock = simulator.stop_clock()
+    simulator.switches.generation_seconds = 30
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_scene(LENA, "scene A", scene_type="action")
     simulator.switches.generation_seconds = 0
     simulator.unheard.append(SCENE)
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_scene(LENA, "scene B", scene_type="dialogue")
-    await asleep(0.25)
+    clock.now += 30
     report = await world.service.recover()
     assert [(each.prompt, each.outcome) for each in report.operations] == [
         ("scene A", "adopted"),
@@ -259,15 +259,15 @@ async def test_a_lost_portfolio_is_not_given_the_next_one(mode: str) -> None:
 
 
 async def test_a_lost_portfolio_is_not_given_what_a_waiting_job_has_drawn() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, simulator = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="master")
     simulator.unheard.append(SET)
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_portfolio(LENA)
     # The images are in the gallery already; the job does not say so yet.
     simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
+    await abandoned(world)
+    simulator.switches.job_seconds = 0
     assert outcomes(await world.service.recover()) == ["unknown", "waiting"]
     assert await prompts(world) == ["master"]
     del simulator.odd[STATUS]
@@ -279,12 +279,12 @@ async def test_a_lost_portfolio_is_not_given_what_a_waiting_job_has_drawn() -> N
 
 
 async def test_a_job_that_the_library_forgot_has_drawn_what_is_new_in_the_gallery() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="master")
     await world.service.generate_portfolio(LENA)
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
+    job = await abandoned(world)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(job.job_id or "")
     simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
     report = await world.service.recover()
     assert outcomes(report) == ["completed"]

@@ -7,15 +7,15 @@ import pytest
 from charimg import (
     ErrorCode,
     IngestionError,
-    JobError,
     OperationState,
     RemoteDelete,
 )
 
 from .mishaps import (
-    HASTY,
+    PATIENT,
     REFERENCE,
     Crash,
+    abandoned,
     break_once,
     left_behind,
     outcomes,
@@ -154,17 +154,14 @@ async def test_delete_everything_survives_a_look_that_fails(db_id: str | None) -
 
 
 async def test_delete_everything_says_what_it_gives_up() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, simulator = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="one")
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
-    (job, _) = await world.operations()
+    job = await abandoned(world)
     result = await world.service.delete_all_images(LENA)
     (warning,) = result.warnings
     assert warning.code == ErrorCode.SUPERSEDED
     assert job.id in warning.message
-    simulator.switches.strand_jobs = False
+    simulator.switches.job_seconds = 0
     assert (await world.service.recover()).operations == ()
     assert await world.images() == []
     await settled(world)

@@ -10,14 +10,24 @@ import pytest
 from charimg import (
     CharacterLibraryError,
     ErrorCode,
-    JobError,
     Lease,
     Operation,
     OperationItem,
     OperationState,
 )
 
-from .mishaps import HASTY, REFERENCE, SET, STATUS, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    PATIENT,
+    REFERENCE,
+    SET,
+    STATUS,
+    abandoned,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -55,15 +65,15 @@ async def test_what_stood_there_before_the_newer_one_is_the_older_ones(kind: str
 
 
 async def test_a_waiting_job_counts_though_an_older_one_is_done() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, simulator = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="master")
     await world.service.generate_portfolio(LENA)
     simulator.unheard.append(SET)
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_portfolio(LENA)
+    await abandoned(world)
+    simulator.switches.job_seconds = 0
     simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
     assert outcomes(await world.service.recover()) == ["unknown", "waiting"]
     assert len(await world.images()) == 3
     del simulator.odd[STATUS]
@@ -239,11 +249,11 @@ async def test_the_gallery_is_asked_for_a_received_set_alone() -> None:
 
 
 async def test_a_job_that_cannot_be_asked_for_is_waited_for() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="master")
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
+    job = await abandoned(world)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(job.job_id or "")
     # The gallery shows images already; whether they are all, only the job can tell.
     simulator.answer(STATUS, lambda _: {"error": "out of order"}, status=500)
     assert outcomes(await world.service.recover()) == ["waiting"]
@@ -257,10 +267,11 @@ async def test_a_job_that_cannot_be_asked_for_is_waited_for() -> None:
 async def test_a_job_that_failed_without_a_reason_is_over() -> None:
     world, simulator = await rigged()
     simulator.set_reference(world.db_id)
+    simulator.switches.fail_jobs = True
     answer = await world.service.library.generate_360_set(world.db_id)
     await left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
     simulator.answer(STATUS, lambda job: {"status": "failed", "jobId": answer.job_id})
     report = await world.service.recover()
     assert outcomes(report) == ["failed"]
-    assert report.operations[0].message == f"Job {answer.job_id} failed: no reason given"
+    assert f"Job {answer.job_id} failed: no reason given" in report.operations[0].message
     await settled(world)

@@ -14,14 +14,9 @@ from charimg import (
     OperationState,
     Shot,
 )
-from charimg._async.generate import (
-    check_health,
-    received,
-    received_gallery,
-    received_job,
-    resolve_set,
-)
+from charimg._async.generate import check_health, received
 from charimg._async.operation import AsyncRun
+from charimg._async.sets import received_gallery, received_job, resolve_set
 from charimg._library.values import (
     Gallery,
     GalleryImage,

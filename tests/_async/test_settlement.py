@@ -7,7 +7,6 @@ import pytest
 from charimg import (
     CharacterLibraryError,
     InvalidArgument,
-    JobError,
     Operation,
     OperationItem,
     OperationState,
@@ -15,11 +14,11 @@ from charimg import (
 )
 
 from .mishaps import (
-    HASTY,
     INITIAL,
+    PATIENT,
     SCENE,
-    STATUS,
     Rigged,
+    abandoned,
     left_behind,
     outcomes,
     prompts,
@@ -70,7 +69,7 @@ async def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:
     assert report.images == (scene.id,)
     journaled = (await world.operations())[0].options["settled"]
     assert journaled["by"] == "mara"
-    assert journaled["media_id"] == own.media_id
+    assert journaled["media_ids"] == [own.media_id]
     assert journaled["at"]
     assert await world.service.candidates(op.id) == ()
     assert (await world.service.settle(op.id, own.media_id)).images == (scene.id,)
@@ -132,11 +131,9 @@ async def test_a_reference_becomes_the_master(away: bool) -> None:
 
 
 async def test_a_job_that_never_ends_is_given_up_without_deleting_anything() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, _ = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="master")
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
+    await abandoned(world)
     assert outcomes(await world.service.recover()) == ["waiting"]
     op = (await world.operations())[0]
     assert await world.service.candidates(op.id) == ()

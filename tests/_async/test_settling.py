@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from charimg import (
     AsyncCharacterImageService,
@@ -15,14 +16,23 @@ from charimg import (
     ErrorCode,
     GenerationInProgress,
     IngestionError,
-    JobError,
     OperationState,
     ReferencePolicy,
     RemoteDelete,
 )
 from charimg.models import utcnow
 
-from .mishaps import HASTY, REFERENCE, Rigged, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    PATIENT,
+    REFERENCE,
+    Rigged,
+    abandoned,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -150,13 +160,9 @@ async def test_delete_everything_takes_along_what_was_drawn_and_lost() -> None:
 
 @pytest.mark.parametrize("work", [reference, portfolio])
 async def test_a_running_job_refuses_what_would_replace_it(work: Work) -> None:
-    world, simulator = await rigged()
+    world, simulator = await rigged(job_policy=PATIENT)
     first = (await world.service.generate_reference(LENA, prompt="first")).image
-    hasty = world.assemble(job_policy=HASTY)
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        await hasty.generate_portfolio(LENA)
-    (job, _) = await world.operations()
+    job = await abandoned(world)
     before = world.counts
     with pytest.raises(GenerationInProgress) as caught:
         await work(world.service, first)
@@ -166,20 +172,19 @@ async def test_a_running_job_refuses_what_would_replace_it(work: Work) -> None:
     assert world.counts == before
     assert len(await world.operations()) == 2, "nothing is written down"
     await world.service.generate_scene(LENA, "a scene disturbs no job")
-    simulator.switches.strand_jobs = False
+    simulator.switches.job_seconds = 0
     assert outcomes(await world.service.recover()) == ["completed"]
     await work(world.service, first)
     await settled(world)
 
 
 async def test_a_new_reference_says_which_job_it_gives_up() -> None:
-    world, simulator = await rigged(job_policy=HASTY)
+    world, _ = await rigged(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="first")
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        await world.service.generate_portfolio(LENA)
-    (job, _) = await world.operations()
-    result = await world.service.generate_reference(LENA, prompt="second")
+    job = await abandoned(world)
+    # Nobody believes in it any more.
+    hasty = world.assemble(job_policy=evolve(PATIENT, deadline=1e-6))
+    result = await hasty.generate_reference(LENA, prompt="second")
     (warning,) = result.warnings
     assert warning.code == ErrorCode.SUPERSEDED
     assert job.id in warning.message
@@ -245,9 +250,9 @@ async def test_an_open_operation_that_cannot_be_looked_at_stops_the_next(state: 
 
 
 async def test_a_lost_job_that_still_runs_refuses_what_would_replace_it() -> None:
-    world, simulator = await rigged()
+    world, simulator = await rigged(job_policy=PATIENT)
     simulator.set_reference(world.db_id)
-    simulator.switches.strand_jobs = True
+    simulator.switches.job_seconds = 1_000_000
     await world.service.library.generate_360_set(world.db_id)
     await left_behind(world, kind="portfolio", state=OperationState.POSTING)
     with pytest.raises(GenerationInProgress):

@@ -9,15 +9,17 @@ from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from attrs import evolve
 
 from charimg import JobPolicy, Operation, RecoveryReport
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse
 
-from .world import LENA, URL, World
+from .world import LENA, URL, Clock, World
 
 HASTY = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.02, stall=5, cancel_grace=0)
+PATIENT = JobPolicy(interval=0.001, interval_max=0.002, cancel_grace=0)
 SCENE = "POST generate-scene-image"
 INITIAL = "POST generate-initial-image"
 SET = "POST generate-360-set"
@@ -38,6 +40,13 @@ class Rigged(Simulator):
         self.switches.shots = 2
         self.unheard: list[str] = []
         self.odd: dict[str, Callable[[SimulatedResponse], SimulatedResponse]] = {}
+
+    def stop_clock(self) -> Clock:
+        """Have the simulator's time stand still but where the test moves it."""
+        clock = Clock()
+        clock.now = self._clock()
+        self._clock = clock
+        return clock
 
     def handle(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
@@ -101,6 +110,26 @@ def ready(**options: Any) -> World:
     world = World(**options)
     world.link()
     return world
+
+
+def abandoned(world: World) -> Operation:
+    """Have the process die as it begins to watch a job that has drawn nothing yet.
+
+    The job goes on when its ``job_seconds`` are over. Returns the operation.
+    """
+    world.simulator.switches.job_seconds = 1_000_000
+    real = world.ledger.write
+
+    def dies(operation: Operation, **options: Any) -> None:
+        if operation.job_seen is not None:
+            raise Crash
+        real(operation, **options)
+
+    world.ledger.write = dies
+    with pytest.raises(Crash):
+        world.service.generate_portfolio(LENA)
+    world.ledger.write = real
+    return (world.operations())[0]
 
 
 def left_behind(world: World, **fields: Any) -> Operation:

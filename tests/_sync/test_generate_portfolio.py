@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,16 @@ from charimg import (
     JobError,
     JobPolicy,
     JobProgressed,
+    LeaseLost,
     OperationFinished,
     OperationStarted,
     OperationState,
     ReferencePolicy,
+    StorageError,
 )
 from charimg.models import utcnow
 
-from .mishaps import STATUS, Rigged, rigged, settled
+from .mishaps import STATUS, Rigged, break_once, rigged, settled
 from .world import LENA, MAX, World
 
 
@@ -187,7 +190,7 @@ def test_what_a_forgotten_job_had_drawn_is_paid_for_and_comes_in() -> None:
 def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:
     policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
     world = ready(job_policy=policy)
-    world.simulator.switches.strand_jobs = True
+    world.simulator.switches.job_seconds = 1_000_000
     with pytest.raises(JobError) as caught:
         world.service.generate_portfolio(LENA)
     assert caught.value.code == ErrorCode.JOB_STRANDED
@@ -195,6 +198,46 @@ def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:
     (operation, *_) = world.operations()
     assert operation.state == OperationState.RECEIVED
     assert operation.job_id == caught.value.job_id
+
+
+def test_how_far_a_job_has_come_is_written_down() -> None:
+    policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
+    world, simulator = rigged(job_policy=policy)
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    polls = iter((1, 1, 2))
+
+    def moved(job: Any) -> Any:
+        progress = {"current": next(polls, 2), "total": 2, "percentage": 50}
+        return {**job, "status": "processing", "progress": progress}
+
+    simulator.answer(STATUS, moved)
+    with pytest.raises(JobError):
+        world.service.generate_portfolio(LENA)
+    (operation,) = world.operations()
+    seen = operation.job_seen
+    assert seen is not None
+    assert (seen.status, seen.current, seen.total) == ("processing", 2, 2)
+    # It is not the last look that counts, but the one that found it moved.
+    assert seen.moved_at <= operation.updated_at
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_ledger_in_trouble_does_not_end_the_watching_but_a_lost_lease_does(
+    lost: bool,
+) -> None:
+    world, simulator = rigged()
+    simulator.set_reference(world.db_id)
+    # Started, posting, received.
+    break_once(world.ledger, "write", 4, error=LeaseLost if lost else StorageError)
+    if lost:
+        with pytest.raises(LeaseLost):
+            world.service.generate_portfolio(LENA)
+    else:
+        result = world.service.generate_portfolio(LENA)
+        assert len(result.images) == simulator.switches.shots
+    world.service.recover()
+    assert len(world.images()) == simulator.switches.shots
 
 
 def test_a_refused_set_is_raised_without_retry() -> None:

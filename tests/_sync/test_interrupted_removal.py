@@ -8,15 +8,15 @@ import pytest
 from charimg import (
     ErrorCode,
     IngestionError,
-    JobError,
     OperationState,
     RemoteDelete,
 )
 
 from .mishaps import (
-    HASTY,
+    PATIENT,
     REFERENCE,
     Crash,
+    abandoned,
     break_once,
     left_behind,
     outcomes,
@@ -153,17 +153,14 @@ def test_delete_everything_survives_a_look_that_fails(db_id: str | None) -> None
 
 
 def test_delete_everything_says_what_it_gives_up() -> None:
-    world, simulator = rigged(job_policy=HASTY)
+    world, simulator = rigged(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="one")
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
-    (job, _) = world.operations()
+    job = abandoned(world)
     result = world.service.delete_all_images(LENA)
     (warning,) = result.warnings
     assert warning.code == ErrorCode.SUPERSEDED
     assert job.id in warning.message
-    simulator.switches.strand_jobs = False
+    simulator.switches.job_seconds = 0
     assert (world.service.recover()).operations == ()
     assert world.images() == []
     settled(world)

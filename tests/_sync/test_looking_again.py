@@ -11,14 +11,24 @@ import pytest
 from charimg import (
     CharacterLibraryError,
     ErrorCode,
-    JobError,
     Lease,
     Operation,
     OperationItem,
     OperationState,
 )
 
-from .mishaps import HASTY, REFERENCE, SET, STATUS, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    PATIENT,
+    REFERENCE,
+    SET,
+    STATUS,
+    abandoned,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, World
 
 FIRST, SECOND, THIRD = ("0" * 31 + number for number in "123")
@@ -54,15 +64,15 @@ def test_what_stood_there_before_the_newer_one_is_the_older_ones(kind: str) -> N
 
 
 def test_a_waiting_job_counts_though_an_older_one_is_done() -> None:
-    world, simulator = rigged(job_policy=HASTY)
+    world, simulator = rigged(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="master")
     world.service.generate_portfolio(LENA)
     simulator.unheard.append(SET)
     with pytest.raises(CharacterLibraryError):
         world.service.generate_portfolio(LENA)
+    abandoned(world)
+    simulator.switches.job_seconds = 0
     simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
     assert outcomes(world.service.recover()) == ["unknown", "waiting"]
     assert len(world.images()) == 3
     del simulator.odd[STATUS]
@@ -236,11 +246,11 @@ def test_the_gallery_is_asked_for_a_received_set_alone() -> None:
 
 
 def test_a_job_that_cannot_be_asked_for_is_waited_for() -> None:
-    world, simulator = rigged(job_policy=HASTY)
+    world, simulator = rigged()
     world.service.generate_reference(LENA, prompt="master")
-    simulator.answer(STATUS, lambda job: {**job, "status": "processing", "results": None})
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
+    job = abandoned(world)
+    simulator.switches.job_seconds = 0
+    world.service.library.get_job(job.job_id or "")
     # The gallery shows images already; whether they are all, only the job can tell.
     simulator.answer(STATUS, lambda _: {"error": "out of order"}, status=500)
     assert outcomes(world.service.recover()) == ["waiting"]
@@ -254,10 +264,11 @@ def test_a_job_that_cannot_be_asked_for_is_waited_for() -> None:
 def test_a_job_that_failed_without_a_reason_is_over() -> None:
     world, simulator = rigged()
     simulator.set_reference(world.db_id)
+    simulator.switches.fail_jobs = True
     answer = world.service.library.generate_360_set(world.db_id)
     left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
     simulator.answer(STATUS, lambda job: {"status": "failed", "jobId": answer.job_id})
     report = world.service.recover()
     assert outcomes(report) == ["failed"]
-    assert report.operations[0].message == f"Job {answer.job_id} failed: no reason given"
+    assert f"Job {answer.job_id} failed: no reason given" in report.operations[0].message
     settled(world)

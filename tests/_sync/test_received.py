@@ -23,14 +23,9 @@ from charimg._library.values import (
     PortfolioFailure,
     PortfolioImage,
 )
-from charimg._sync.generate import (
-    check_health,
-    received,
-    received_gallery,
-    received_job,
-    resolve_set,
-)
+from charimg._sync.generate import check_health, received
 from charimg._sync.operation import Run
+from charimg._sync.sets import received_gallery, received_job, resolve_set
 from charimg.models import utcnow
 
 from .mishaps import INITIAL, SET, left_behind, outcomes, rigged, settled

@@ -6,21 +6,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from attrs import evolve
 
 from charimg import (
     Doomed,
     ItemState,
-    JobError,
-    JobPolicy,
     OperationItem,
     OperationState,
     RemoteDelete,
 )
 from charimg.models import utcnow
 
-from .mishaps import left_behind, outcomes, ready, settled
+from .mishaps import PATIENT, abandoned, left_behind, outcomes, ready, settled
 from .world import LENA
 
 
@@ -117,12 +114,9 @@ def test_a_remote_delete_that_may_have_been_sent_is_not_sent_again() -> None:
 
 
 def test_delete_everything_closes_what_is_waiting() -> None:
-    policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.02, stall=5)
-    world = ready(job_policy=policy)
+    world = ready(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="one")
-    world.simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
+    abandoned(world)
     items = (
         OperationItem(key="k", index=0, prompt="two"),
         OperationItem(key="l", index=1, prompt="two", state=ItemState.FAILED, error="dark"),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from charimg import (
     CharacterImage,
@@ -16,14 +17,23 @@ from charimg import (
     ErrorCode,
     GenerationInProgress,
     IngestionError,
-    JobError,
     OperationState,
     ReferencePolicy,
     RemoteDelete,
 )
 from charimg.models import utcnow
 
-from .mishaps import HASTY, REFERENCE, Rigged, left_behind, outcomes, prompts, rigged, settled
+from .mishaps import (
+    PATIENT,
+    REFERENCE,
+    Rigged,
+    abandoned,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
 from .world import LENA, World
 
 KEEP = ReferencePolicy.KEEP_HISTORY
@@ -149,13 +159,9 @@ def test_delete_everything_takes_along_what_was_drawn_and_lost() -> None:
 
 @pytest.mark.parametrize("work", [reference, portfolio])
 def test_a_running_job_refuses_what_would_replace_it(work: Work) -> None:
-    world, simulator = rigged()
+    world, simulator = rigged(job_policy=PATIENT)
     first = (world.service.generate_reference(LENA, prompt="first")).image
-    hasty = world.assemble(job_policy=HASTY)
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        hasty.generate_portfolio(LENA)
-    (job, _) = world.operations()
+    job = abandoned(world)
     before = world.counts
     with pytest.raises(GenerationInProgress) as caught:
         work(world.service, first)
@@ -165,20 +171,19 @@ def test_a_running_job_refuses_what_would_replace_it(work: Work) -> None:
     assert world.counts == before
     assert len(world.operations()) == 2, "nothing is written down"
     world.service.generate_scene(LENA, "a scene disturbs no job")
-    simulator.switches.strand_jobs = False
+    simulator.switches.job_seconds = 0
     assert outcomes(world.service.recover()) == ["completed"]
     work(world.service, first)
     settled(world)
 
 
 def test_a_new_reference_says_which_job_it_gives_up() -> None:
-    world, simulator = rigged(job_policy=HASTY)
+    world, _ = rigged(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="first")
-    simulator.switches.strand_jobs = True
-    with pytest.raises(JobError):
-        world.service.generate_portfolio(LENA)
-    (job, _) = world.operations()
-    result = world.service.generate_reference(LENA, prompt="second")
+    job = abandoned(world)
+    # Nobody believes in it any more.
+    hasty = world.assemble(job_policy=evolve(PATIENT, deadline=1e-6))
+    result = hasty.generate_reference(LENA, prompt="second")
     (warning,) = result.warnings
     assert warning.code == ErrorCode.SUPERSEDED
     assert job.id in warning.message
@@ -242,9 +247,9 @@ def test_an_open_operation_that_cannot_be_looked_at_stops_the_next(state: str) -
 
 
 def test_a_lost_job_that_still_runs_refuses_what_would_replace_it() -> None:
-    world, simulator = rigged()
+    world, simulator = rigged(job_policy=PATIENT)
     simulator.set_reference(world.db_id)
-    simulator.switches.strand_jobs = True
+    simulator.switches.job_seconds = 1_000_000
     world.service.library.generate_360_set(world.db_id)
     left_behind(world, kind="portfolio", state=OperationState.POSTING)
     with pytest.raises(GenerationInProgress):

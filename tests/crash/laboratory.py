@@ -163,8 +163,7 @@ class Laboratory:
         """Let the Library show nothing of what it has drawn, as after a reset by somebody else."""
         for character in self._simulator._state.characters.values():
             character.reference = None
-            character.core.clear()
-            character.scenes.clear()
+            character.gallery.clear()
         self._simulator._state.jobs.clear()
         self._simulator.switches.media_closed = True
 

@@ -107,6 +107,7 @@ def scene(context: str = "a bar", **options: Any) -> LibraryRequest:
             CallKind.READ,
             None,
         ),
+        (requests.reference_shots(), "GET /api/v1/reference-shots", CallKind.READ, None),
         (requests.cancel_job(JOB_ID), f"DELETE /api/v1/jobs/{JOB_ID}/status", CallKind.READ, None),
         (
             scene(),

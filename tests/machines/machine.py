@@ -442,7 +442,7 @@ class Machine(RuleBasedStateMachine):
         """Check every image that the server has drawn for an operation of ours."""
         state = self.stage.simulator._state
         character = state.characters[self.stage.world.db_id]
-        shown = {character.reference, *character.scenes}
+        shown = {character.reference, *character.gallery}
         operations = {
             op.prompt: op
             for op in facts.operations

@@ -92,5 +92,5 @@ def test_what_was_received_is_written_down_though_cancelled(
     # It need not be found on the Library, which may show something else by now.
     for character in world.simulator._state.characters.values():
         character.reference = None
-        character.scenes.clear()
+        character.gallery.clear()
     assert world.judge(ACTS[name].work) == []

@@ -38,6 +38,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *(
             "test_closed",
             "test_lost_references",
+            "test_lost_sets",
             "test_received",
             "test_reference_policies",
             "test_refusals",
@@ -45,6 +46,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_settlement",
             "test_settling",
             "test_signed_sources",
+            "test_too_many",
         ),
         *("test_unrecorded", "test_watching"),
     }

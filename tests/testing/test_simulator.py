@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
 
@@ -190,6 +191,70 @@ def test_a_set_without_a_reference_by_then_is_drawn_all_the_same() -> None:
     now = 10
     job = json.loads(handled(simulator, f"GET {accepted['pollUrl']}").body)
     assert (job["status"], len(job["results"]["generatedImages"])) == ("completed", 2)
+
+
+def documents(simulator: Simulator, part: str) -> list[Any]:
+    asked = f"GET /api/media?where[filename][like]={part}&limit=100"
+    found: list[Any] = json.loads(handled(simulator, asked).body)["docs"]
+    return found
+
+
+def test_shots_are_drawn_one_after_the_other_whenever_they_are_looked_at() -> None:
+    now = 0.0
+    simulator = Simulator(clock=lambda: now)
+    simulator.switches.shots, simulator.switches.job_seconds = 4, 400
+    db_id = simulator.add_character("Lena")
+    simulator.set_reference(db_id)
+    begun = datetime.now(UTC)
+    handled(simulator, f"POST /api/v1/characters/{db_id}/generate-360-set", {})
+    counts = []
+    for now in (0, 99, 100, 250):
+        simulator.switches.clock_offset = now
+        counts.append(len(documents(simulator, "lena_")))
+    assert counts == [0, 0, 1, 2]
+    simulator.switches.clock_offset = now = 1000
+    shown = documents(simulator, "lena_")[::-1]
+    moments = [datetime.fromisoformat(each["createdAt"]) for each in shown]
+    assert [round((each - begun).total_seconds(), -2) for each in moments] == [100, 200, 300, 400]
+    for each, moment in zip(shown, moments, strict=True):
+        assert each["filename"].endswith(f"_v1_{round(moment.timestamp() * 1000)}.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("Zoë O'Hara 2", "zo__o_hara_2"), ("龍", "_"), ("Ann 🙂", "ann___")]
+)
+def test_shots_are_named_after_the_characters_name(name: str, words: str) -> None:
+    simulator = Simulator()
+    simulator.switches.shots = 1
+    db_id = simulator.add_character(name)
+    simulator.set_reference(db_id)
+    handled(simulator, f"POST /api/v1/characters/{db_id}/generate-360-set", {})
+    (shot,) = documents(simulator, "_v1_")
+    assert shot["filename"].startswith(f"{words}_50mm_3q_right_mcu_neutral_v1_")
+
+
+def test_a_scene_that_a_set_overtakes_writes_the_older_gallery_back() -> None:
+    now = 0.0
+    simulator = Simulator(clock=lambda: now)
+    simulator.switches.shots = 2
+    db_id = simulator.add_character("Lena")
+    simulator.set_reference(db_id)
+    path = f"/api/v1/characters/{db_id}"
+    simulator.switches.generation_seconds = 60
+    handled(
+        simulator,
+        f"POST {path}/generate-scene-image",
+        {"sceneContext": "a bar", "sceneType": "action"},
+    )
+    accepted = json.loads(handled(simulator, f"POST {path}/generate-360-set", {}).body)
+    galleries = []
+    for moment in (30, 60):
+        now = moment
+        images = json.loads(handled(simulator, f"GET {path}/images").body)["images"]
+        galleries.append((len(images["coreReferenceSet"]), len(images["sceneImages"])))
+    assert galleries == [(2, 0), (0, 1)]
+    job = json.loads(handled(simulator, f"GET {accepted['pollUrl']}").body)
+    assert len(job["results"]["generatedImages"]) == len(documents(simulator, "_v1_")) == 2
 
 
 def test_the_header_names_the_host_where_the_url_does_not() -> None:

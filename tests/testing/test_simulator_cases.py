@@ -29,6 +29,7 @@ def test_there_are_cases() -> None:
         "gallery",
         "initial_image",
         "jobs",
+        "lost_images",
         "portfolio",
         "reference_image",
         "routing",

@@ -59,6 +59,10 @@ class World:
     def gallery(self) -> httpx.Response:
         return self.get(f"{self.path}/images")
 
+    def media(self, part: str) -> Any:
+        """Return the media documents with a part of a file's name, newest first."""
+        return self.get(f"/api/media?where[filename][like]={part}&limit=100").json()["docs"]
+
     def reference(self) -> Any:
         return self.get(f"{self.path}/reference-image").json()
 
@@ -261,12 +265,28 @@ def failing_shots(world: World) -> None:
     assert len(world.job(world.set360())["results"]["generatedImages"]) == 3
 
 
+def lost_shots(world: World) -> None:
+    world.switches.shots = 5
+    world.switches.lost_shots = 1
+    answer = world.job(world.set360())
+    assert (answer["status"], answer["progress"]["current"]) == ("failed", 4)
+    assert answer["error"] == (
+        "The following field is invalid: Reference Image Gallery > Character Image Gallery 3 > "
+        "Image File"
+    )
+    assert len(world.media("lena_")) == 4
+    assert world.gallery().json()["images"]["coreReferenceSet"] == []
+    assert world.job(world.set360())["status"] == "completed"
+    assert len(world.media("lena_")) == 9
+
+
 def fail_jobs(world: World) -> None:
     world.switches.fail_jobs = True
     for _ in range(2):
         answer = world.job(world.set360())
         assert answer["status"] == "failed"
         assert "results" not in answer
+    assert world.media("lena_") == []
 
 
 def strand_jobs(world: World) -> None:
@@ -276,8 +296,11 @@ def strand_jobs(world: World) -> None:
     world.switches.strand_jobs = True
     stranded = world.set360()
     for world.now in (0, 1, 1_000_000):
-        assert world.job(stranded)["status"] == "processing"
+        answer = world.job(stranded)
+        assert (answer["status"], answer["progress"]["current"]) == ("processing", 1)
+        assert "estimatedCompletionAt" not in answer
     assert world.job(done)["status"] == "completed"
+    assert len(world.media("lena_")) == 4
 
 
 def dead_result_urls(world: World) -> None:
@@ -410,6 +433,7 @@ PROOFS: dict[str, Callable[[World], None]] = {
         job_seconds,
         shots,
         failing_shots,
+        lost_shots,
         fail_jobs,
         strand_jobs,
         dead_result_urls,

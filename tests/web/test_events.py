@@ -267,6 +267,16 @@ def test_an_operation_that_nobody_has_touched_for_long_does_not_run(stage: Stage
         assert (one["running"], listed["running"]) == (running, running)
 
 
+def test_operations_come_in_pages_unless_more_are_asked_for(stage: Stage) -> None:
+    for number in range(22):
+        _written(stage, attrs.evolve(ELSEWHERE, id=f"01a{number:02}"))
+    page = ok(stage("GET", f"{MARA}/operations"))
+    assert len(page["operations"]) == 20
+    rest = ok(stage("GET", f"{MARA}/operations?cursor={page['nextCursor']}"))
+    assert (len(rest["operations"]), rest["nextCursor"]) == (2, None)
+    refused(stage("GET", f"{MARA}/operations?limit=201"), 422, "INVALID_ARGUMENT")
+
+
 def test_a_ledger_that_is_silent_is_told(stage: Stage) -> None:
     _written(stage, ELSEWHERE)
     comments: list[str] = []

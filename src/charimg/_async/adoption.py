@@ -14,18 +14,15 @@ from attrs import frozen
 from .._library.claims import Claim, Drawing, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, LibraryMedia
-from ..errors import CharacterLibraryError
 from ..journal import Operation, OperationKind, OperationState
+from .documents import documents
 from .parts import AsyncParts
 
-__all__ = ["Found", "Lying", "drawn_set", "find", "look"]
+__all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "known_media", "look"]
 
 _PAGE = 200
-_MOST = 1000
-"""How many media documents of a character are looked at, the newest first."""
-_OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
-_CLOSED = (401, 403, 404, 405)
-"""How a server says that media documents are not for everybody."""
+OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
+"""What the server has drawn for such an operation, if anything, is not written down."""
 
 
 @frozen(kw_only=True)
@@ -91,13 +88,14 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
         return await _find_set(parts, op, await _read(parts, op))
     lying = await look(parts, op)
     own = given(lying.claims, lying.drawings.values()).get(op.id)
-    for image in lying.images:
-        unread = image.processing == "error"
+    image = next((image for image in lying.images if image.id == own), None)
+    if image is None:
+        return None
+    unread = image.processing == "error"
+    if op.kind == OperationKind.REFERENCE and not unread and own != lying.master:
         # A reference is the master from then on; another one is not made that unasked.
-        is_shown = op.kind != OperationKind.REFERENCE or unread or own == lying.master
-        if image.id == own and is_shown:
-            return Found(media_id=own, url=image.url, unread=unread)
-    return None
+        return None
+    return Found(media_id=own, url=image.url, unread=unread)
 
 
 async def look(parts: AsyncParts, op: Operation) -> Lying:
@@ -115,11 +113,8 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         shown = [LibraryMedia(id=image.image_id, url=image.url) for image in gallery.scenes]
         tags = {image.image_id: image.tags for image in gallery.scenes}
         kind = "scene"
-    try:
-        images = await _documents(parts, f"{db_id}_{kind}_")
-    except CharacterLibraryError as error:
-        if error.status_code not in _CLOSED:
-            raise
+    images = await documents(parts, f"{db_id}_{kind}_")
+    if images is None:
         # Of two that were drawn at once the gallery has one.
         images = shown if len(ledger.open) == 1 else []
     new = tuple(
@@ -143,16 +138,6 @@ def _drawing(image: LibraryMedia, tags: str | None) -> Drawing:
         scene_type=None if name is None else name.scene_type,
         mood=None if tags is None else ",".join(tags.split(",")[2:]),
     )
-
-
-async def _documents(parts: AsyncParts, part: str) -> list[LibraryMedia]:
-    found: list[LibraryMedia] = []
-    number, more = 1, True
-    while more and len(found) < _MOST:
-        page = await parts.library.list_media(part, limit=_PAGE, page=number)
-        found += page.media
-        number, more = number + 1, page.has_next
-    return found
 
 
 async def _find_set(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found | None:
@@ -185,6 +170,12 @@ async def _new_core(parts: AsyncParts, op: Operation, ledger: _Ledger) -> tuple[
     )
 
 
+async def known_media(parts: AsyncParts, op: Operation) -> frozenset[str]:
+    """Return the media ids that other operations of the character have, and what was there."""
+    there = (each.removeprefix("image:") for each in op.baseline)
+    return (await _read(parts, op)).media.union(there)
+
+
 async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
     operations = await _operations(parts, op.character_id)
     others = [each for each in operations if each.id != op.id]
@@ -195,7 +186,7 @@ async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
         names=frozenset(filter(None, (last_part(item.source_url) for item in items))),
         jobs=frozenset(each.job_id for each in others if each.job_id is not None),
         claims=tuple(map(_claim, rivals)),
-        open=frozenset(each.id for each in rivals if each.state in _OPEN),
+        open=frozenset(each.id for each in rivals if each.state in OPEN),
         open_set=any(each.job_id and not (each.items or each.finished) for each in others),
     )
 
@@ -216,7 +207,7 @@ def _may_have_drawn(op: Operation) -> bool:
     if "settled" in op.options:
         return False
     failed = op.state == OperationState.FAILED and op.posted_at is not None
-    return op.state in _OPEN or (failed and not op.items and op.job_id is None)
+    return op.job_id is None and (op.state in OPEN or (failed and not op.items))
 
 
 def _claim(op: Operation) -> Claim:

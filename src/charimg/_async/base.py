@@ -16,7 +16,14 @@ from ..errors import (
     GenerationInProgress,
     InvalidArgument,
 )
-from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
+from ..journal import (
+    Candidate,
+    Operation,
+    OperationKind,
+    OperationPage,
+    Recovered,
+    RecoveryReport,
+)
 from ..models import CharacterImage, CharacterReference
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
@@ -35,7 +42,7 @@ from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, settle_by_hand
-from .sources import shown_image
+from .sources import shown_image, shown_operations
 
 __all__ = ["AsyncServiceBase"]
 
@@ -64,6 +71,7 @@ class AsyncServiceBase:
         job_policy: JobPolicy | None = None,
         concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
+        media_documents: bool = True,
     ) -> None:
         if concurrency < 1:
             raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
@@ -92,6 +100,7 @@ class AsyncServiceBase:
             job_policy=JobPolicy() if job_policy is None else job_policy,
             lease_seconds=lease_seconds,
             concurrency=concurrency,
+            media_documents=media_documents,
         )
 
     @classmethod
@@ -233,6 +242,19 @@ class AsyncServiceBase:
         """
         return await recover(self._parts, character_id)
 
+    async def list_operations(
+        self, character_id: str, *, limit: int = 50, cursor: str | None = None
+    ) -> OperationPage:
+        """Return one page of the character's operations, newest first.
+
+        Args:
+            character_id: The host's id of the character.
+            limit: 1 to 1,000 operations.
+            cursor: ``next_cursor`` of the page before.
+        """
+        listed = self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
+        return shown_operations(await listed)
+
     async def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
         """Return the images that an operation of unknown outcome may have drawn, newest first.
 
@@ -243,17 +265,23 @@ class AsyncServiceBase:
         return await candidates(self._parts, operation_id)
 
     async def settle(
-        self, operation_id: str, media_id: str | None = None, *, settled_by: str | None = None
+        self,
+        operation_id: str,
+        media_id: str | Sequence[str] | None = None,
+        *,
+        settled_by: str | None = None,
     ) -> Recovered:
         """Take a person's word for what an operation of unknown outcome has drawn.
 
         The image is brought in as the operation's own; a reference becomes the master. Without one,
         the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
-        that never ends. The journal keeps who settled it and when. Idempotent.
+        that never ends; what it had drawn stays. The journal keeps who settled it and when.
+        Idempotent.
 
         Args:
             operation_id: An open operation.
-            media_id: The image, by its id on the Library (see `candidates`); ``None`` for nothing.
+            media_id: The image, by its id on the Library (see `candidates`), or the images of a
+                set; ``None`` for nothing.
             settled_by: The host's user, for the journal.
 
         Raises:
@@ -261,7 +289,8 @@ class AsyncServiceBase:
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The Library could not be asked.
         """
-        return await settle_by_hand(self._parts, operation_id, media_id, settled_by)
+        ids = [media_id] if isinstance(media_id, str) else media_id or ()
+        return await settle_by_hand(self._parts, operation_id, ids, settled_by)
 
     async def _operate(
         self,

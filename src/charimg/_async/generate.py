@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from .._ingest.naming import item_key
-from .._library.errors import redacted
-from .._library.values import GalleryImage, Job, PortfolioAnswer
 from .._plain import logger
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
-from ..journal import ItemState, OperationItem, OperationState
+from ..journal import OperationItem, OperationState
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -23,10 +21,9 @@ from ..models import (
     ImageStatus,
     PortfolioResult,
     ReferencePolicy,
-    Shot,
     utcnow,
 )
-from .adoption import Found, drawn_set, find
+from .adoption import Found, find
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import AsyncRun
@@ -35,6 +32,14 @@ from .removal import (
     remove_all,
     remove_replaced,
     supersede,
+)
+from .sets import (
+    Rescue,
+    is_unfinished,
+    received_forgotten,
+    received_job,
+    received_lost,
+    received_set,
 )
 
 if TYPE_CHECKING:
@@ -48,11 +53,8 @@ __all__ = [
     "generate_scene",
     "received",
     "received_found",
-    "received_forgotten",
-    "received_gallery",
-    "received_job",
-    "resolve_set",
     "single",
+    "try_make_master",
 ]
 
 _log = logger("charimg.service")
@@ -137,10 +139,14 @@ async def received_found(run: AsyncRun, found: Found) -> None:
         "The Character Library could not read the features of this reference. Until it has, it "
         "refuses a 360° set from it.",
     )
+    await try_make_master(run)
+
+
+async def try_make_master(run: AsyncRun) -> None:
+    """Make the operation's reference the Library's master; a failure is a warning."""
+    media_id = run.op.items[0].external_id or ""
     try:
-        await run.parts.library.set_reference_image(
-            run.op.library_db_id or "", found.media_id or ""
-        )
+        await run.parts.library.set_reference_image(run.op.library_db_id or "", media_id)
     except CharacterLibraryError as error:
         # The image is known, and made the master before the next portfolio.
         run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
@@ -260,7 +266,8 @@ async def generate_portfolio(
     with run.stage(Stage.GENERATION):
         await _draw_set(run, db_id, options)
     ingested = await ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
-    await run.write(state=OperationState.DONE)
+    if not is_unfinished(run.op):
+        await run.write(state=OperationState.DONE)
     return _portfolio_result(run, ingested, reference)
 
 
@@ -272,7 +279,7 @@ async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> No
         await run.call_failed(error)
         raise
     if answer.job_id is None:
-        await _received_set(run, db_id, answer)
+        await received_set(run, db_id, answer)
     else:
         await run.receive(job_id=answer.job_id)
         await _watch(run, db_id, answer.job_id)
@@ -297,14 +304,15 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
     """Watch a job to its end and write down the images that it made.
 
     Raises:
-        JobError: It failed, or the Library no longer knows it and has nothing of it (the operation
-            is over); or it is stranded or cancelled (recovery looks again).
+        JobError: It failed, or the Library no longer knows it, and there is nothing of it (the
+            operation is over); or it is stranded or cancelled (recovery looks again).
     """
     policy = run.parts.job_policy
     try:
         async with aclosing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             async for job in polls:
                 await run.keep()
+                await run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,
@@ -319,111 +327,40 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
                 if job.status == "completed":
                     await received_job(run, db_id, job)
     except JobError as error:
-        if error.code == ErrorCode.NOT_FOUND and await received_forgotten(run):
-            run.warn(error.code, f"What the forgotten job {job_id} had drawn was taken over.")
+        error, is_over = await _rescued(run, error)
+        if run.op.items:
+            run.warn(error.code, str(error))
             return
-        if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
+        if is_over:
             await run.write(state=OperationState.FAILED, error=str(error))
-        raise
+        raise error from None
 
 
-async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:
-    """Write down the images of a completed job."""
-    if not job.images and not job.failures:
-        # It does not say what it drew; the gallery does.
-        await received_gallery(run, await drawn_set(run.parts, run.op))
-        return
-    answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
-    await _received_set(run, db_id, answer)
+async def _rescued(run: AsyncRun, error: JobError) -> tuple[JobError, bool]:
+    """Take over what a job has drawn that ended badly, or stands still.
 
-
-async def received_forgotten(run: AsyncRun) -> bool:
-    """Write down what a job has drawn that the Library no longer knows; tell whether it has."""
-    images = await drawn_set(run.parts, run.op)
-    if images:
-        await received_gallery(run, images)
-    return bool(images)
-
-
-async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> None:
-    """Write down a set as the gallery shows it."""
-    items = tuple(
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=image.prompt or run.op.prompt,
-            source_url=image.url,
-            external_id=image.image_id,
-            shot=image.shot or (Shot(name=image.angle) if image.angle else None),
-        )
-        for index, image in enumerate(images)
-    )
-    await run.receive(received_at=utcnow(), items=items)
-
-
-async def _received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> None:
-    """Write down a finished set: at once as the server told it, then with its true URLs."""
-    items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
-            source_url=image.url,
-            external_id=image.media_id,
-            shot=Shot(name=image.angle) if image.angle else None,
-        )
-        for index, image in enumerate(answer.images)
-    ]
-    items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            state=ItemState.FAILED,
-            prompt=run.op.prompt,
-            shot=Shot(name=failure.angle) if failure.angle else None,
-            error=redacted(
-                failure.error or "The Character Library could not draw this shot.", run.op.prompt
-            ),
-        )
-        for index, failure in enumerate(answer.failures, start=len(items))
-    ]
-    await run.receive(received_at=utcnow(), items=tuple(items))
-    await resolve_set(run, db_id)
-
-
-async def resolve_set(run: AsyncRun, db_id: str) -> None:
-    """Replace the URLs of a set by those of the gallery; a job result's own URL is often dead."""
-    pending = [item for item in run.op.items if item.state == ItemState.PENDING]
-    if not any(item.external_id for item in pending):
-        return
-    gallery = await run.parts.library.list_images(db_id, category="core")
-    known = {image.image_id: image for image in gallery.core}
-    resolved = []
-    for item in run.op.items:
-        image = known.get(item.external_id or "")
-        if item.state != ItemState.PENDING or item.external_id is None:
-            resolved.append(item)
-        elif image is None or not image.url:
-            resolved.append(await _resolve_by_id(run, item))
-        else:
-            resolved.append(_with_gallery(item, image))
-    await run.write(items=tuple(resolved))
-
-
-async def _resolve_by_id(run: AsyncRun, item: OperationItem) -> OperationItem:
+    Returns:
+        The error, with what is known now; and whether there is nothing more to wait for.
+    """
+    if error.code == ErrorCode.NOT_FOUND:
+        found = await received_forgotten(run)
+        return (_told(error, Rescue.FOUND) if found else error), True
+    if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
+        return error, False
     try:
-        media = await run.parts.library.get_media(item.external_id or "")
-    except (CharacterLibraryError, InvalidArgument) as error:
-        code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
-        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
-        return item
-    return evolve(item, source_url=media.url or item.source_url)
+        job = await run.parts.library.get_job(error.job_id)
+        rescue = await received_lost(run, job, str(error))
+    except CharacterLibraryError:
+        return _told(error, "recover() looks for what it had drawn."), False
+    over = error.code == ErrorCode.JOB_FAILED and rescue != Rescue.UNSURE
+    return _told(error, rescue), over
 
 
-def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
-    return evolve(
-        item,
-        source_url=image.url,
-        shot=image.shot or item.shot,
-        prompt=image.prompt or item.prompt,
+def _told(error: JobError, more: str) -> JobError:
+    return JobError(
+        f"{error} {more}",
+        job_id=error.job_id,
+        code=error.code,
+        server_message=error.server_message,
+        outcome_unknown=error.outcome_unknown,
     )

@@ -339,8 +339,8 @@ class _Ingestion:
         if self.replaced is not None and not self.unrecorded:
             return await metadata.update(image)
         stored = await metadata.add(image)
-        if image.media is not None and stored.media is None:
-            # A crash left the record of an earlier failure; this is the same image.
+        if stored.media is None and (image.media, image.source_url) != (None, stored.source_url):
+            # There is the record of an earlier failure; this is the same image, or where it is.
             made_good = evolve(image, id=stored.id, created_at=stored.created_at)
             stored = await metadata.update(made_good)
         self.added[item.key] = stored.id

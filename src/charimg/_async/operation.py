@@ -10,10 +10,18 @@ from typing import Any
 from attrs import evolve
 
 from .._concurrency import asleep, asurely
+from .._library.values import Job
 from .._owner import new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, StorageError
+from ..errors import (
+    CharacterLibraryError,
+    CharimgError,
+    ErrorCode,
+    JobError,
+    LeaseLost,
+    StorageError,
+)
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -26,7 +34,7 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import ItemState, Lease, Operation, OperationItem, OperationState
+from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
@@ -80,8 +88,43 @@ class AsyncRun:
         self.op = changed
 
     async def receive(self, **changes: Any) -> None:
-        """Write down what the Library has given, at once: a cancellation waits for that."""
+        """Write down what the Library has given, at once: a cancellation waits for that.
+
+        Raises:
+            JobError: It names too many images.
+        """
+        await self.check_number(len(changes.get("items", ())))
         await asurely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
+
+    async def see(self, job: Job) -> None:
+        """Write down how far the remote job has come, where it moved; nothing depends on that."""
+        before = self.op.job_seen
+        seen = JobSeen(status=job.status, current=job.current, total=job.total)
+        if before is not None and evolve(seen, moved_at=before.moved_at) == before:
+            return
+        try:
+            await self.write(job_seen=seen)
+        except LeaseLost:
+            raise
+        except StorageError:
+            _log.warning("job.unwritten", extra={"operation_id": self.op.id}, exc_info=True)
+
+    async def check_number(self, images: int) -> None:
+        """End the operation if the Library names more images than a set may have.
+
+        Raises:
+            JobError: It does.
+        """
+        most = self.parts.job_policy.max_images
+        if images <= most:
+            return
+        message = (
+            f"The Character Library names {images:,} images of operation {self.op.id}, more than "
+            f"JobPolicy.max_images allows ({most:,}). None of them was asked for or written down; "
+            "what was drawn is still there. See what the server does before you ask again."
+        )
+        await self.write(state=OperationState.FAILED, error=message)
+        raise JobError(message, code=ErrorCode.TOO_MANY_IMAGES, job_id=self.op.job_id or "")
 
     async def write_items(self, items: Iterable[OperationItem]) -> None:
         """Write items down in the places of those with their keys."""

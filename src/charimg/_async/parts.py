@@ -47,6 +47,7 @@ class AsyncParts:
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
+    media_documents: bool = True
 
 
 class AsyncServiceOptions(TypedDict, total=False):
@@ -58,6 +59,7 @@ class AsyncServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    media_documents: bool
 
 
 def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:

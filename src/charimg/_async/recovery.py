@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from attrs import evolve, frozen
 
 from .._library.errors import redacted
+from .._library.values import Job
 from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
@@ -18,22 +21,27 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import find
-from .generate import (
-    received_forgotten,
-    received_found,
-    received_gallery,
-    received_job,
-    resolve_set,
-)
+from .adoption import OPEN, find
+from .generate import received_found
 from .ingest import ingest
 from .master import became_master
 from .operation import AsyncRun, leased, short
 from .parts import AsyncParts
 from .removal import finish_removal, remove_replaced, sweep
+from .sets import (
+    Rescue,
+    is_unfinished,
+    nothing_more,
+    received_forgotten,
+    received_gallery,
+    received_job,
+    received_late,
+    received_lost,
+    resolve_set,
+)
 from .unrecorded import unrecorded_image
 
-__all__ = ["Settled", "bring_in", "recover", "settle"]
+__all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
 _log = logger("charimg.recovery")
 
@@ -45,6 +53,8 @@ _KINDS = {
     OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
     OperationKind.SCENE: ImageKind.SCENE,
 }
+
+_STRANDED = "recover() looks again; settle() with no image gives it up and deletes nothing."
 
 
 @frozen(kw_only=True)
@@ -72,11 +82,11 @@ async def recover(parts: AsyncParts, character_id: str | None = None) -> Recover
                 if current is not None and not current.finished:
                     report.append((await _recover_one(parts, current, lease))[0])
         except GenerationInProgress as error:
-            report.append(_recovered(op, "in-progress", message=str(error)))
+            report.append(outcome_of(op, "in-progress", message=str(error)))
         except Exception as error:  # noqa: BLE001
             # One that cannot be worked on must not keep the others from it.
             _log.exception("operation.unrecovered", extra={"operation_id": op.id})
-            report.append(_recovered(op, "error", message=short(error)))
+            report.append(outcome_of(op, "error", message=short(error)))
     return RecoveryReport(operations=tuple(reversed(report)))
 
 
@@ -86,23 +96,32 @@ async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> Settled:
     drawing = []
     for op in reversed(await parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
-        if op.state == OperationState.UNKNOWN and age > _LATE:
+        if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
             continue
         current = await parts.ledger.get(op.id)
         if current is None or current.finished:
             # A removal that came after it has closed it just now.
             continue
         recovered, error = await _recover_one(parts, current, lease)
-        if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if error is not None and op.state in OPEN:
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
     return Settled(unseen=unseen, drawing=tuple(drawing))
 
 
-def _recovered(
+def believed_until(run: AsyncRun) -> datetime:
+    """Return until when a job that has not ended is believed to be drawn."""
+    op, policy = run.op, run.parts.job_policy
+    posted = op.posted_at or op.created_at
+    moved = posted if op.job_seen is None else op.job_seen.moved_at
+    return min(posted + timedelta(seconds=policy.deadline), moved + timedelta(seconds=policy.stall))
+
+
+def outcome_of(
     op: Operation, outcome: str, *, images: tuple[str, ...] = (), message: str = ""
 ) -> Recovered:
+    """Return what is told of one operation."""
     return Recovered(
         operation_id=op.id,
         kind=op.kind,
@@ -123,23 +142,23 @@ async def _recover_one(
     failure = None
     try:
         await run.renew()
-        recovered = await _Recovery(run).run_to_end()
+        recovered = await bring_in(run)
     except CharacterLibraryError as error:
-        # Out of reach: nothing is lost, the next recovery looks again.
-        recovered, failure = _recovered(op, "waiting", message=str(error)), error
+        if run.op.state == OperationState.FAILED:
+            # Nothing that a further look would change.
+            recovered = outcome_of(op, "failed", message=str(error))
+        else:
+            # Out of reach: nothing is lost, the next recovery looks again.
+            recovered, failure = outcome_of(op, "waiting", message=str(error)), error
     except BaseException as error:
         run.recovery_finished("error", error)
         raise
-    _log.info(
-        "operation.recovered",
-        extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
-    )
     run.recovery_finished(recovered.outcome, failure)
     return recovered, failure
 
 
 async def bring_in(run: AsyncRun) -> Recovered:
-    """Bring in what an operation is known to have drawn."""
+    """Finish one operation, as far as the Library answers."""
     recovered = await _Recovery(run).run_to_end()
     _log.info(
         "operation.recovered",
@@ -159,14 +178,14 @@ class _Recovery:
             await sweep(run)
         if run.op.state == OperationState.STARTED:
             return await self._never_posted()
-        if run.op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return await self._finish_restore()
             if not await self._adopt():
                 return await self._unknown()
-        if run.op.state == OperationState.RECEIVED:
+        if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return await self._bring_in()
-        return _recovered(run.op, "cleaned", message="The removal was finished.")
+        return outcome_of(run.op, "cleaned", message="The removal was finished.")
 
     async def _never_posted(self) -> Recovered:
         run = self.run
@@ -174,7 +193,7 @@ class _Recovery:
             return await self._finish_removal()
         message = "It was interrupted before anything was sent that costs money."
         await run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     async def _finish_removal(self) -> Recovered:
         run = self.run
@@ -183,7 +202,7 @@ class _Recovery:
             message += " Whether the remote reference was deleted is not known."
         await finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     async def _unknown(self) -> Recovered:
         run = self.run
@@ -194,7 +213,7 @@ class _Recovery:
         )
         if run.op.state != OperationState.UNKNOWN:
             await run.write(state=OperationState.UNKNOWN, error=message)
-        return _recovered(run.op, "unknown", message=message)
+        return outcome_of(run.op, "unknown", message=message)
 
     async def _adopt(self) -> bool:
         """Look on the Character Library for what the operation has drawn; tell whether it has."""
@@ -213,10 +232,11 @@ class _Recovery:
 
     async def _bring_in(self) -> Recovered:
         run = self.run
-        if not run.op.items and run.op.job_id is not None:
-            waiting = await self._look_at_job(run.op.job_id)
-            if waiting is not None:
-                return waiting
+        job_id = run.op.job_id
+        if job_id is not None and (is_unfinished(run.op) or not run.op.items):
+            told = await self._look_at_job(job_id)
+            if told is not None:
+                return told
         elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
             await resolve_set(run, run.op.library_db_id or "")
         replaced = None
@@ -233,14 +253,15 @@ class _Recovery:
         ingested = await ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
         if kind == ImageKind.REFERENCE:
             await remove_replaced(run)
+        images = tuple(image.id for image in ingested.images)
+        failed = len(ingested.errors)
+        message = f"{len(images) - failed} stored, {failed} failed."
+        if is_unfinished(run.op):
+            message = f"{message} Job {job_id} stands still. {_STRANDED}"
+            return outcome_of(run.op, "stranded", images=images, message=message)
         await run.write(state=OperationState.DONE)
-        return _recovered(
-            run.op,
-            "adopted" if self.adopted else "completed",
-            images=tuple(image.id for image in ingested.images),
-            message=f"{len(ingested.images) - len(ingested.errors)} stored, "
-            f"{len(ingested.errors)} failed.",
-        )
+        outcome = "adopted" if self.adopted else "completed"
+        return outcome_of(run.op, outcome, images=images, message=message)
 
     async def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
@@ -253,31 +274,53 @@ class _Recovery:
                 await run.write_items([evolve(item, state=ItemState.STORED, image_id=image.id)])
             await remove_replaced(run)
         await run.write(state=OperationState.DONE)
-        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+        return outcome_of(run.op, "completed", message="There was nothing left to retry.")
 
     async def _look_at_job(self, job_id: str) -> Recovered | None:
-        """Take a finished job's images over; tell the outcome when there are none."""
+        """Take over what a job has drawn; tell the outcome when there is nothing to bring in."""
         run = self.run
         try:
             job = await run.parts.library.get_job(job_id)
         except CharacterLibraryError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
+            if is_unfinished(run.op):
+                await nothing_more(run)
+                return None
             if await received_forgotten(run):
                 return None
             return await self._job_ended(f"The Character Library no longer knows job {job_id}.")
+        if is_unfinished(run.op):
+            await received_late(run, job)
+            return None
+        if job.status == "completed":
+            await received_job(run, run.op.library_db_id or "", job)
+            return None
         if job.status == "failed":
-            reason = redacted(job.error or "no reason given", run.op.prompt)
-            return await self._job_ended(f"Job {job_id} failed: {reason}")
-        if job.status != "completed":
-            message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
-            return _recovered(run.op, "waiting", message=message)
-        await received_job(run, run.op.library_db_id or "", job)
-        return None
+            why = f"Job {job_id} failed: {redacted(job.error or 'no reason given', run.op.prompt)}"
+            return await self._look_for_lost(job, why)
+        await run.see(job)
+        until = believed_until(run)
+        how_far = f"Job {job_id} is {job.status} ({job.current}/{job.total})"
+        if utcnow() >= until:
+            return await self._look_for_lost(job, f"{how_far} and stands still.")
+        message = f"{how_far}; it is waited for until {until:%Y-%m-%d %H:%M} UTC. {_STRANDED}"
+        return outcome_of(run.op, "waiting", message=message)
+
+    async def _look_for_lost(self, job: Job, why: str) -> Recovered | None:
+        rescue = await received_lost(self.run, job, why)
+        message = f"{why} {rescue}"
+        if rescue == Rescue.FOUND:
+            return None
+        if rescue == Rescue.UNSURE:
+            return outcome_of(self.run.op, "unknown", message=message)
+        if job.status == "failed":
+            return await self._job_ended(message)
+        return outcome_of(self.run.op, "stranded", message=f"{message} {_STRANDED}")
 
     async def _job_ended(self, message: str) -> Recovered:
         await self.run.write(state=OperationState.FAILED, error=message)
-        return _recovered(self.run.op, "failed", message=message)
+        return outcome_of(self.run.op, "failed", message=message)
 
     async def _finish_restore(self) -> Recovered:
         run = self.run
@@ -286,10 +329,10 @@ class _Recovery:
         if image is not None and image.external_id == state.media_id:
             await became_master(run.parts, image)
             await run.write(state=OperationState.DONE)
-            return _recovered(run.op, "completed", images=(image.id,))
+            return outcome_of(run.op, "completed", images=(image.id,))
         message = "The Character Library did not take the reference over; restore it again."
         await run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "failed", message=message)
+        return outcome_of(run.op, "failed", message=message)
 
     async def _character(self) -> CharacterReference | None:
         return await self.run.parts.directory.get(self.run.op.character_id)

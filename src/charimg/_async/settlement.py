@@ -2,39 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve
 
 from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
-from ..errors import CharacterLibraryError, InvalidArgument
+from ..errors import InvalidArgument
 from ..journal import Candidate, Operation, OperationKind, OperationState, Recovered
 from ..models import utcnow
-from .adoption import Lying, look
-from .generate import received
+from .adoption import OPEN, Lying, look
+from .generate import received, try_make_master
+from .lost_sets import LostSet, lost_set
 from .operation import AsyncRun, leased
 from .parts import AsyncParts
-from .recovery import bring_in
+from .recovery import bring_in, outcome_of
+from .sets import is_unfinished, received_shots
 
 __all__ = ["candidates", "settle_by_hand"]
 
-_OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
 _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 
 async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
     op = await _known(parts, operation_id)
-    if op.state not in _OPEN or op.kind not in _IMAGES:
+    if op.state in OPEN and op.job_id is not None:
+        return await _of_set(parts, op, op.job_id)
+    if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = await look(parts, op)
-    own = [claim for claim in lying.claims if claim.operation_id == op.id]
-    found = [
-        _candidate(image, claim, lying)
-        for image in lying.images
-        for claim in own
-        if could_be(claim, lying.drawings[image.id])
-    ]
-    return tuple(found)
+    own = next((claim for claim in lying.claims if claim.operation_id == op.id), None)
+    if own is None:
+        return ()
+    possible = [image for image in lying.images if could_be(own, lying.drawings[image.id])]
+    return tuple(_candidate(image, own, lying) for image in possible)
+
+
+async def _of_set(parts: AsyncParts, op: Operation, job_id: str) -> tuple[Candidate, ...]:
+    lost = await lost_set(parts, op, await parts.library.get_job(job_id)) or LostSet()
+    return tuple(
+        Candidate(
+            media_id=media.id,
+            url=media.url,
+            drawn_at=media.created_at,
+            evidence=(f"It shows {shot.name}.", *lost.doubts),
+        )
+        for media, shot in lost.images[::-1]
+    )
 
 
 def _candidate(image: LibraryMedia, claim: Claim, lying: Lying) -> Candidate:
@@ -68,29 +83,39 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
 
 
 async def settle_by_hand(
-    parts: AsyncParts, operation_id: str, media_id: str | None, settled_by: str | None
+    parts: AsyncParts, operation_id: str, media_ids: Sequence[str], settled_by: str | None
 ) -> Recovered:
-    """Take a person's word for what an operation has drawn: one image, or nothing."""
+    """Take a person's word for what an operation has drawn: these images, or nothing."""
     character_id = (await _known(parts, operation_id)).character_id
     async with leased(parts, character_id) as lease:
         op = await _known(parts, operation_id)
         run = AsyncRun(parts, op, lease)
         if op.finished:
-            return _settled_already(op, media_id)
-        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_id": media_id}
-        options = {**op.options, "settled": settled}
-        if media_id is None:
-            return await _nothing(run, options)
-        image = await _chosen(parts, op, media_id)
-        run.op = evolve(run.op, options=options)
-        await received(run, url=image.url, media_id=image.id)
+            return _settled_already(op, media_ids)
+        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": list(media_ids)}
+        if not media_ids:
+            return await _nothing(run, settled)
+        if op.kind == OperationKind.PORTFOLIO:
+            await _take_set(run, media_ids, settled)
+        else:
+            image = await _chosen(parts, op, media_ids)
+            run.op = evolve(run.op, options={**op.options, "settled": settled})
+            await received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
-            try:
-                await parts.library.set_reference_image(op.library_db_id or "", media_id)
-            except CharacterLibraryError as error:
-                # It is made the master before the next portfolio.
-                run.warn(error.code, f"The reference is not the master there yet: {error}")
+            await try_make_master(run)
         return await bring_in(run)
+
+
+async def _take_set(run: AsyncRun, media_ids: Sequence[str], settled: object) -> None:
+    op, lost = run.op, LostSet()
+    if op.state in OPEN and op.job_id is not None:
+        job = await run.parts.library.get_job(op.job_id)
+        lost = await lost_set(run.parts, op, job) or lost
+    chosen = tuple(each for each in lost.images if each[0].id in media_ids)
+    if {media.id for media, _ in chosen} != set(media_ids):
+        raise _not_its_own(op, media_ids)
+    why = "The Character Library did not draw this shot, or a person has settled that it did not."
+    await received_shots(run, evolve(lost, images=chosen), why, settled=settled)
 
 
 async def _known(parts: AsyncParts, operation_id: str) -> Operation:
@@ -103,46 +128,44 @@ async def _known(parts: AsyncParts, operation_id: str) -> Operation:
     return op
 
 
-def _settled_already(op: Operation, media_id: str | None) -> Recovered:
-    has = [item.external_id for item in op.items]
-    nothing = media_id is None and op.state == OperationState.FAILED
-    if media_id not in has and not nothing:
+def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
+    has = {item.external_id for item in op.items}
+    nothing = not media_ids and (op.state == OperationState.FAILED or "settled" in op.options)
+    if not nothing and (not media_ids or not set(media_ids) <= has):
         raise InvalidArgument(
             f"Operation {op.id} is {op.state} already; only one that is open can be settled."
         )
     images = tuple(item.image_id for item in op.items if item.image_id is not None)
-    outcome = "failed" if nothing else "completed"
-    return _recovered(op, outcome, "It was settled before.", images)
+    outcome = "failed" if op.state == OperationState.FAILED else "completed"
+    return outcome_of(op, outcome, images=images, message="It was settled before.")
 
 
-async def _nothing(run: AsyncRun, options: dict[str, object]) -> Recovered:
+async def _nothing(run: AsyncRun, settled: object) -> Recovered:
+    options = {**run.op.options, "settled": settled}
+    if is_unfinished(run.op):
+        message = "A person has settled that nothing more is to come."
+        await run.write(state=OperationState.DONE, options=options)
+        images = tuple(item.image_id for item in run.op.items if item.image_id is not None)
+        return outcome_of(run.op, "completed", images=images, message=message)
     if run.op.items:
         raise InvalidArgument(
             f"What operation {run.op.id} has drawn is known: recover() brings it in."
         )
     message = "A person has settled that there is nothing to bring in."
     await run.write(state=OperationState.FAILED, error=message, options=options)
-    return _recovered(run.op, "failed", message, ())
+    return outcome_of(run.op, "failed", message=message)
 
 
-async def _chosen(parts: AsyncParts, op: Operation, media_id: str) -> LibraryMedia:
-    if op.state in _OPEN and op.kind in _IMAGES:
+async def _chosen(parts: AsyncParts, op: Operation, media_ids: Sequence[str]) -> LibraryMedia:
+    if op.state in OPEN and op.kind in _IMAGES and len(media_ids) == 1:
         for image in (await look(parts, op)).images:
-            if image.id == media_id:
+            if image.id in media_ids:
                 return image
-    raise InvalidArgument(
-        f"Media {media_id!a:.80} is nothing that operation {op.id} could be given: it must be an "
-        f"image of the character and of the kind {op.kind} that no other operation has."
-    )
+    raise _not_its_own(op, media_ids)
 
 
-def _recovered(op: Operation, outcome: str, message: str, images: tuple[str, ...]) -> Recovered:
-    return Recovered(
-        operation_id=op.id,
-        kind=op.kind,
-        character_id=op.character_id,
-        outcome=outcome,
-        images=images,
-        prompt=op.prompt,
-        message=message,
+def _not_its_own(op: Operation, media_ids: Sequence[str]) -> InvalidArgument:
+    return InvalidArgument(
+        f"Media {', '.join(media_ids)!a:.80} is nothing that operation {op.id} could be given: it "
+        f"must be an image of the character and of the kind {op.kind} that no other operation has."
     )

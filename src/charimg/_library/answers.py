@@ -31,6 +31,7 @@ from .values import (
     PortfolioFailure,
     PortfolioImage,
     ReferenceDeletion,
+    ReferenceShot,
     ReferenceState,
     SceneImage,
 )
@@ -262,6 +263,18 @@ def scene_image(exchange: Exchange) -> SceneImage:
         scene_id=scene.sceneId,
         scene_type=scene.sceneType,
         quality_score=scene.qualityScore,
+    )
+
+
+def reference_shots(exchange: Exchange) -> tuple[ReferenceShot, ...]:
+    """The shots of the server's own library; those without a name are nothing to go by."""
+    named = [(each, _shot(each)) for each in exchange.read(wire.ReferenceShotsWire).shots]
+    return tuple(
+        ReferenceShot(
+            shot=shot, angle=each.angle, pack=each.pack, prompt_template=each.promptTemplate
+        )
+        for each, shot in named
+        if shot is not None
     )
 
 

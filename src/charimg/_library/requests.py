@@ -283,6 +283,11 @@ def list_jobs(
     )
 
 
+def reference_shots() -> LibraryRequest:
+    """``GET /api/v1/reference-shots``: all of them, whatever its ``limit`` says."""
+    return LibraryRequest(method="GET", path="/api/v1/reference-shots", action="Listing shots")
+
+
 def cancel_job(job_id: str) -> LibraryRequest:
     """``DELETE /api/v1/jobs/{jobId}/status``."""
     return LibraryRequest(

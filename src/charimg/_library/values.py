@@ -306,6 +306,23 @@ class SceneImage:
 
 
 @frozen(kw_only=True)
+class ReferenceShot:
+    """A shot that the server draws sets from.
+
+    Attributes:
+        shot: Its name, lens and camera.
+        angle: The server's coarse angle, e.g. ``3q_right``.
+        pack: ``core`` for the shots of a 360° set.
+        prompt_template: The prompt, with places such as ``{CHARACTER}``.
+    """
+
+    shot: Shot
+    angle: str | None = None
+    pack: str | None = None
+    prompt_template: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
 class GalleryImage:
     """One image of the remote gallery.
 

@@ -236,7 +236,7 @@ class SceneWire:
 
 @frozen(kw_only=True)
 class ReferenceShotWire(Related):
-    """The camera of a core image."""
+    """A shot of the server's own library; in a gallery, the camera of a core image."""
 
     shotName: str | None = None
     slug: str | None = None
@@ -247,6 +247,16 @@ class ReferenceShotWire(Related):
     cameraElevationDeg: float | None = None
     cameraDistanceM: float | None = None
     sortOrder: int | None = None
+    angle: str | None = None
+    pack: str | None = None
+    promptTemplate: str | None = None
+
+
+@frozen(kw_only=True)
+class ReferenceShotsWire:
+    """``GET /api/v1/reference-shots``."""
+
+    shots: tuple[ReferenceShotWire, ...]
 
 
 @frozen(kw_only=True)

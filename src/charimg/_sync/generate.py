@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
 from .._ingest.naming import item_key
-from .._library.errors import redacted
-from .._library.values import GalleryImage, Job, PortfolioAnswer
 from .._plain import logger
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, InvalidArgument, JobError
+from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
-from ..journal import ItemState, OperationItem, OperationState
+from ..journal import OperationItem, OperationState
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -24,10 +22,9 @@ from ..models import (
     ImageStatus,
     PortfolioResult,
     ReferencePolicy,
-    Shot,
     utcnow,
 )
-from .adoption import Found, drawn_set, find
+from .adoption import Found, find
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import Run
@@ -36,6 +33,14 @@ from .removal import (
     remove_all,
     remove_replaced,
     supersede,
+)
+from .sets import (
+    Rescue,
+    is_unfinished,
+    received_forgotten,
+    received_job,
+    received_lost,
+    received_set,
 )
 
 if TYPE_CHECKING:
@@ -49,11 +54,8 @@ __all__ = [
     "generate_scene",
     "received",
     "received_found",
-    "received_forgotten",
-    "received_gallery",
-    "received_job",
-    "resolve_set",
     "single",
+    "try_make_master",
 ]
 
 _log = logger("charimg.service")
@@ -138,8 +140,14 @@ def received_found(run: Run, found: Found) -> None:
         "The Character Library could not read the features of this reference. Until it has, it "
         "refuses a 360° set from it.",
     )
+    try_make_master(run)
+
+
+def try_make_master(run: Run) -> None:
+    """Make the operation's reference the Library's master; a failure is a warning."""
+    media_id = run.op.items[0].external_id or ""
     try:
-        run.parts.library.set_reference_image(run.op.library_db_id or "", found.media_id or "")
+        run.parts.library.set_reference_image(run.op.library_db_id or "", media_id)
     except CharacterLibraryError as error:
         # The image is known, and made the master before the next portfolio.
         run.warn(error.code, f"The reference is not the Character Library's master yet: {error}")
@@ -259,7 +267,8 @@ def generate_portfolio(
     with run.stage(Stage.GENERATION):
         _draw_set(run, db_id, options)
     ingested = ingest(run, kind=ImageKind.PORTFOLIO_ITEM, character=character)
-    run.write(state=OperationState.DONE)
+    if not is_unfinished(run.op):
+        run.write(state=OperationState.DONE)
     return _portfolio_result(run, ingested, reference)
 
 
@@ -271,7 +280,7 @@ def _draw_set(run: Run, db_id: str, options: Mapping[str, Any]) -> None:
         run.call_failed(error)
         raise
     if answer.job_id is None:
-        _received_set(run, db_id, answer)
+        received_set(run, db_id, answer)
     else:
         run.receive(job_id=answer.job_id)
         _watch(run, db_id, answer.job_id)
@@ -296,14 +305,15 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
     """Watch a job to its end and write down the images that it made.
 
     Raises:
-        JobError: It failed, or the Library no longer knows it and has nothing of it (the operation
-            is over); or it is stranded or cancelled (recovery looks again).
+        JobError: It failed, or the Library no longer knows it, and there is nothing of it (the
+            operation is over); or it is stranded or cancelled (recovery looks again).
     """
     policy = run.parts.job_policy
     try:
         with closing(run.parts.library.watch_job(job_id, policy=policy)) as polls:
             for job in polls:
                 run.keep()
+                run.see(job)
                 run.emit(
                     JobProgressed(
                         operation_id=run.op.id,
@@ -318,111 +328,40 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
                 if job.status == "completed":
                     received_job(run, db_id, job)
     except JobError as error:
-        if error.code == ErrorCode.NOT_FOUND and received_forgotten(run):
-            run.warn(error.code, f"What the forgotten job {job_id} had drawn was taken over.")
+        error, is_over = _rescued(run, error)
+        if run.op.items:
+            run.warn(error.code, str(error))
             return
-        if error.code in (ErrorCode.JOB_FAILED, ErrorCode.NOT_FOUND):
+        if is_over:
             run.write(state=OperationState.FAILED, error=str(error))
-        raise
+        raise error from None
 
 
-def received_job(run: Run, db_id: str, job: Job) -> None:
-    """Write down the images of a completed job."""
-    if not job.images and not job.failures:
-        # It does not say what it drew; the gallery does.
-        received_gallery(run, drawn_set(run.parts, run.op))
-        return
-    answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
-    _received_set(run, db_id, answer)
+def _rescued(run: Run, error: JobError) -> tuple[JobError, bool]:
+    """Take over what a job has drawn that ended badly, or stands still.
 
-
-def received_forgotten(run: Run) -> bool:
-    """Write down what a job has drawn that the Library no longer knows; tell whether it has."""
-    images = drawn_set(run.parts, run.op)
-    if images:
-        received_gallery(run, images)
-    return bool(images)
-
-
-def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
-    """Write down a set as the gallery shows it."""
-    items = tuple(
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=image.prompt or run.op.prompt,
-            source_url=image.url,
-            external_id=image.image_id,
-            shot=image.shot or (Shot(name=image.angle) if image.angle else None),
-        )
-        for index, image in enumerate(images)
-    )
-    run.receive(received_at=utcnow(), items=items)
-
-
-def _received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
-    """Write down a finished set: at once as the server told it, then with its true URLs."""
-    items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
-            source_url=image.url,
-            external_id=image.media_id,
-            shot=Shot(name=image.angle) if image.angle else None,
-        )
-        for index, image in enumerate(answer.images)
-    ]
-    items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            state=ItemState.FAILED,
-            prompt=run.op.prompt,
-            shot=Shot(name=failure.angle) if failure.angle else None,
-            error=redacted(
-                failure.error or "The Character Library could not draw this shot.", run.op.prompt
-            ),
-        )
-        for index, failure in enumerate(answer.failures, start=len(items))
-    ]
-    run.receive(received_at=utcnow(), items=tuple(items))
-    resolve_set(run, db_id)
-
-
-def resolve_set(run: Run, db_id: str) -> None:
-    """Replace the URLs of a set by those of the gallery; a job result's own URL is often dead."""
-    pending = [item for item in run.op.items if item.state == ItemState.PENDING]
-    if not any(item.external_id for item in pending):
-        return
-    gallery = run.parts.library.list_images(db_id, category="core")
-    known = {image.image_id: image for image in gallery.core}
-    resolved = []
-    for item in run.op.items:
-        image = known.get(item.external_id or "")
-        if item.state != ItemState.PENDING or item.external_id is None:
-            resolved.append(item)
-        elif image is None or not image.url:
-            resolved.append(_resolve_by_id(run, item))
-        else:
-            resolved.append(_with_gallery(item, image))
-    run.write(items=tuple(resolved))
-
-
-def _resolve_by_id(run: Run, item: OperationItem) -> OperationItem:
+    Returns:
+        The error, with what is known now; and whether there is nothing more to wait for.
+    """
+    if error.code == ErrorCode.NOT_FOUND:
+        found = received_forgotten(run)
+        return (_told(error, Rescue.FOUND) if found else error), True
+    if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
+        return error, False
     try:
-        media = run.parts.library.get_media(item.external_id or "")
-    except (CharacterLibraryError, InvalidArgument) as error:
-        code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
-        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
-        return item
-    return evolve(item, source_url=media.url or item.source_url)
+        job = run.parts.library.get_job(error.job_id)
+        rescue = received_lost(run, job, str(error))
+    except CharacterLibraryError:
+        return _told(error, "recover() looks for what it had drawn."), False
+    over = error.code == ErrorCode.JOB_FAILED and rescue != Rescue.UNSURE
+    return _told(error, rescue), over
 
 
-def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
-    return evolve(
-        item,
-        source_url=image.url,
-        shot=image.shot or item.shot,
-        prompt=image.prompt or item.prompt,
+def _told(error: JobError, more: str) -> JobError:
+    return JobError(
+        f"{error} {more}",
+        job_id=error.job_id,
+        code=error.code,
+        server_message=error.server_message,
+        outcome_unknown=error.outcome_unknown,
     )

@@ -48,6 +48,7 @@ class Parts:
     lease_seconds: float
     concurrency: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
+    media_documents: bool = True
 
 
 class ServiceOptions(TypedDict, total=False):
@@ -59,6 +60,7 @@ class ServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    media_documents: bool
 
 
 def tell(listeners: Sequence[OperationHook | ProgressCallback], event: ServiceEvent) -> None:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from attrs import evolve, frozen
 
 from .._library.errors import redacted
+from .._library.values import Job
 from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
 from ..journal import (
@@ -19,22 +22,27 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import find
-from .generate import (
-    received_forgotten,
-    received_found,
-    received_gallery,
-    received_job,
-    resolve_set,
-)
+from .adoption import OPEN, find
+from .generate import received_found
 from .ingest import ingest
 from .master import became_master
 from .operation import Run, leased, short
 from .parts import Parts
 from .removal import finish_removal, remove_replaced, sweep
+from .sets import (
+    Rescue,
+    is_unfinished,
+    nothing_more,
+    received_forgotten,
+    received_gallery,
+    received_job,
+    received_late,
+    received_lost,
+    resolve_set,
+)
 from .unrecorded import unrecorded_image
 
-__all__ = ["Settled", "bring_in", "recover", "settle"]
+__all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
 _log = logger("charimg.recovery")
 
@@ -46,6 +54,8 @@ _KINDS = {
     OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
     OperationKind.SCENE: ImageKind.SCENE,
 }
+
+_STRANDED = "recover() looks again; settle() with no image gives it up and deletes nothing."
 
 
 @frozen(kw_only=True)
@@ -73,11 +83,11 @@ def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
                 if current is not None and not current.finished:
                     report.append((_recover_one(parts, current, lease))[0])
         except GenerationInProgress as error:
-            report.append(_recovered(op, "in-progress", message=str(error)))
+            report.append(outcome_of(op, "in-progress", message=str(error)))
         except Exception as error:  # noqa: BLE001
             # One that cannot be worked on must not keep the others from it.
             _log.exception("operation.unrecovered", extra={"operation_id": op.id})
-            report.append(_recovered(op, "error", message=short(error)))
+            report.append(outcome_of(op, "error", message=short(error)))
     return RecoveryReport(operations=tuple(reversed(report)))
 
 
@@ -87,23 +97,32 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     drawing = []
     for op in reversed(parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
-        if op.state == OperationState.UNKNOWN and age > _LATE:
+        if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
             continue
         current = parts.ledger.get(op.id)
         if current is None or current.finished:
             # A removal that came after it has closed it just now.
             continue
         recovered, error = _recover_one(parts, current, lease)
-        if error is not None and op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if error is not None and op.state in OPEN:
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
     return Settled(unseen=unseen, drawing=tuple(drawing))
 
 
-def _recovered(
+def believed_until(run: Run) -> datetime:
+    """Return until when a job that has not ended is believed to be drawn."""
+    op, policy = run.op, run.parts.job_policy
+    posted = op.posted_at or op.created_at
+    moved = posted if op.job_seen is None else op.job_seen.moved_at
+    return min(posted + timedelta(seconds=policy.deadline), moved + timedelta(seconds=policy.stall))
+
+
+def outcome_of(
     op: Operation, outcome: str, *, images: tuple[str, ...] = (), message: str = ""
 ) -> Recovered:
+    """Return what is told of one operation."""
     return Recovered(
         operation_id=op.id,
         kind=op.kind,
@@ -124,23 +143,23 @@ def _recover_one(
     failure = None
     try:
         run.renew()
-        recovered = _Recovery(run).run_to_end()
+        recovered = bring_in(run)
     except CharacterLibraryError as error:
-        # Out of reach: nothing is lost, the next recovery looks again.
-        recovered, failure = _recovered(op, "waiting", message=str(error)), error
+        if run.op.state == OperationState.FAILED:
+            # Nothing that a further look would change.
+            recovered = outcome_of(op, "failed", message=str(error))
+        else:
+            # Out of reach: nothing is lost, the next recovery looks again.
+            recovered, failure = outcome_of(op, "waiting", message=str(error)), error
     except BaseException as error:
         run.recovery_finished("error", error)
         raise
-    _log.info(
-        "operation.recovered",
-        extra={"operation_id": op.id, "kind": op.kind, "outcome": recovered.outcome},
-    )
     run.recovery_finished(recovered.outcome, failure)
     return recovered, failure
 
 
 def bring_in(run: Run) -> Recovered:
-    """Bring in what an operation is known to have drawn."""
+    """Finish one operation, as far as the Library answers."""
     recovered = _Recovery(run).run_to_end()
     _log.info(
         "operation.recovered",
@@ -160,14 +179,14 @@ class _Recovery:
             sweep(run)
         if run.op.state == OperationState.STARTED:
             return self._never_posted()
-        if run.op.state in (OperationState.POSTING, OperationState.UNKNOWN):
+        if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return self._finish_restore()
             if not self._adopt():
                 return self._unknown()
-        if run.op.state == OperationState.RECEIVED:
+        if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return self._bring_in()
-        return _recovered(run.op, "cleaned", message="The removal was finished.")
+        return outcome_of(run.op, "cleaned", message="The removal was finished.")
 
     def _never_posted(self) -> Recovered:
         run = self.run
@@ -175,7 +194,7 @@ class _Recovery:
             return self._finish_removal()
         message = "It was interrupted before anything was sent that costs money."
         run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     def _finish_removal(self) -> Recovered:
         run = self.run
@@ -184,7 +203,7 @@ class _Recovery:
             message += " Whether the remote reference was deleted is not known."
         finish_removal(run, until=run.op.created_at)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
-        return _recovered(run.op, "cleaned", message=message)
+        return outcome_of(run.op, "cleaned", message=message)
 
     def _unknown(self) -> Recovered:
         run = self.run
@@ -195,7 +214,7 @@ class _Recovery:
         )
         if run.op.state != OperationState.UNKNOWN:
             run.write(state=OperationState.UNKNOWN, error=message)
-        return _recovered(run.op, "unknown", message=message)
+        return outcome_of(run.op, "unknown", message=message)
 
     def _adopt(self) -> bool:
         """Look on the Character Library for what the operation has drawn; tell whether it has."""
@@ -214,10 +233,11 @@ class _Recovery:
 
     def _bring_in(self) -> Recovered:
         run = self.run
-        if not run.op.items and run.op.job_id is not None:
-            waiting = self._look_at_job(run.op.job_id)
-            if waiting is not None:
-                return waiting
+        job_id = run.op.job_id
+        if job_id is not None and (is_unfinished(run.op) or not run.op.items):
+            told = self._look_at_job(job_id)
+            if told is not None:
+                return told
         elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
             resolve_set(run, run.op.library_db_id or "")
         replaced = None
@@ -234,14 +254,15 @@ class _Recovery:
         ingested = ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
         if kind == ImageKind.REFERENCE:
             remove_replaced(run)
+        images = tuple(image.id for image in ingested.images)
+        failed = len(ingested.errors)
+        message = f"{len(images) - failed} stored, {failed} failed."
+        if is_unfinished(run.op):
+            message = f"{message} Job {job_id} stands still. {_STRANDED}"
+            return outcome_of(run.op, "stranded", images=images, message=message)
         run.write(state=OperationState.DONE)
-        return _recovered(
-            run.op,
-            "adopted" if self.adopted else "completed",
-            images=tuple(image.id for image in ingested.images),
-            message=f"{len(ingested.images) - len(ingested.errors)} stored, "
-            f"{len(ingested.errors)} failed.",
-        )
+        outcome = "adopted" if self.adopted else "completed"
+        return outcome_of(run.op, outcome, images=images, message=message)
 
     def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
@@ -254,31 +275,53 @@ class _Recovery:
                 run.write_items([evolve(item, state=ItemState.STORED, image_id=image.id)])
             remove_replaced(run)
         run.write(state=OperationState.DONE)
-        return _recovered(run.op, "completed", message="There was nothing left to retry.")
+        return outcome_of(run.op, "completed", message="There was nothing left to retry.")
 
     def _look_at_job(self, job_id: str) -> Recovered | None:
-        """Take a finished job's images over; tell the outcome when there are none."""
+        """Take over what a job has drawn; tell the outcome when there is nothing to bring in."""
         run = self.run
         try:
             job = run.parts.library.get_job(job_id)
         except CharacterLibraryError as error:
             if error.code != ErrorCode.NOT_FOUND:
                 raise
+            if is_unfinished(run.op):
+                nothing_more(run)
+                return None
             if received_forgotten(run):
                 return None
             return self._job_ended(f"The Character Library no longer knows job {job_id}.")
+        if is_unfinished(run.op):
+            received_late(run, job)
+            return None
+        if job.status == "completed":
+            received_job(run, run.op.library_db_id or "", job)
+            return None
         if job.status == "failed":
-            reason = redacted(job.error or "no reason given", run.op.prompt)
-            return self._job_ended(f"Job {job_id} failed: {reason}")
-        if job.status != "completed":
-            message = f"Job {job_id} is {job.status} ({job.current}/{job.total}); look again later."
-            return _recovered(run.op, "waiting", message=message)
-        received_job(run, run.op.library_db_id or "", job)
-        return None
+            why = f"Job {job_id} failed: {redacted(job.error or 'no reason given', run.op.prompt)}"
+            return self._look_for_lost(job, why)
+        run.see(job)
+        until = believed_until(run)
+        how_far = f"Job {job_id} is {job.status} ({job.current}/{job.total})"
+        if utcnow() >= until:
+            return self._look_for_lost(job, f"{how_far} and stands still.")
+        message = f"{how_far}; it is waited for until {until:%Y-%m-%d %H:%M} UTC. {_STRANDED}"
+        return outcome_of(run.op, "waiting", message=message)
+
+    def _look_for_lost(self, job: Job, why: str) -> Recovered | None:
+        rescue = received_lost(self.run, job, why)
+        message = f"{why} {rescue}"
+        if rescue == Rescue.FOUND:
+            return None
+        if rescue == Rescue.UNSURE:
+            return outcome_of(self.run.op, "unknown", message=message)
+        if job.status == "failed":
+            return self._job_ended(message)
+        return outcome_of(self.run.op, "stranded", message=f"{message} {_STRANDED}")
 
     def _job_ended(self, message: str) -> Recovered:
         self.run.write(state=OperationState.FAILED, error=message)
-        return _recovered(self.run.op, "failed", message=message)
+        return outcome_of(self.run.op, "failed", message=message)
 
     def _finish_restore(self) -> Recovered:
         run = self.run
@@ -287,10 +330,10 @@ class _Recovery:
         if image is not None and image.external_id == state.media_id:
             became_master(run.parts, image)
             run.write(state=OperationState.DONE)
-            return _recovered(run.op, "completed", images=(image.id,))
+            return outcome_of(run.op, "completed", images=(image.id,))
         message = "The Character Library did not take the reference over; restore it again."
         run.write(state=OperationState.FAILED, error=message)
-        return _recovered(run.op, "failed", message=message)
+        return outcome_of(run.op, "failed", message=message)
 
     def _character(self) -> CharacterReference | None:
         return self.run.parts.directory.get(self.run.op.character_id)

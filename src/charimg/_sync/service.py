@@ -9,7 +9,7 @@ from typing import Any
 from .._concurrency import suggest
 from .._library import requests
 from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
-from ..journal import OperationKind, OperationPage
+from ..journal import OperationKind
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -28,7 +28,6 @@ from .base import ServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
-from .sources import shown_operations
 from .unrecorded import find_image, list_unrecorded
 
 __all__ = ["CharacterImageService"]
@@ -54,6 +53,7 @@ class CharacterImageService(ServiceBase):
         hooks: Told of started, finished and failed operations; a `DetailedHook` of every event.
         job_policy: How 360° jobs are watched.
         concurrency: How many images of a portfolio are downloaded at once.
+        media_documents: Whether the Library's media documents (``/api/media``) may be looked at.
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
     """
@@ -328,13 +328,6 @@ class CharacterImageService(ServiceBase):
                 f"Image {image_id!a:.80} belongs to another character than {character_id}."
             )
         return self._located(image)
-
-    def list_operations(
-        self, character_id: str, *, limit: int = 50, cursor: str | None = None
-    ) -> OperationPage:
-        """Return one page of the character's operations, newest first."""
-        listed = self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
-        return shown_operations(listed)
 
     # Deleting, restoring, retrying
 

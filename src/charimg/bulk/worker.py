@@ -34,6 +34,7 @@ _Opened = TypeVar("_Opened")
 _OPEN = {
     "in-progress": BulkOutcome.IN_PROGRESS,
     "waiting": BulkOutcome.WAITING,
+    "stranded": BulkOutcome.WAITING,
     "unknown": BulkOutcome.UNKNOWN,
     "error": BulkOutcome.FAILED,
 }

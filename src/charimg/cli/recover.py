@@ -29,7 +29,7 @@ def recover(
 ) -> None:
     """Finish what crashes and outages left behind; never a new generation.
 
-    Exit code 8 when something is still open: unknown, waiting or in progress.
+    Exit code 8 when something is still open: unknown, waiting, stranded or in progress.
     """
     with reporting(as_json) as report:
         with Settings.of(directory, library_url, header).service() as service:

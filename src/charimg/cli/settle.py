@@ -22,12 +22,19 @@ def settle(
         str,
         typer.Argument(help="The operation's id, or the end of it as `charimg recover` shows it."),
     ],
-    image: Annotated[
-        str | None,
-        typer.Option("--image", help="The media id of what it has drawn.", show_default=False),
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--image",
+            help="The media id of what it has drawn; for a set, once for each image.",
+            show_default=False,
+        ),
     ] = None,
     nothing: Annotated[
-        bool, typer.Option("--nothing", help="There is nothing to bring in; also gives a job up.")
+        bool,
+        typer.Option(
+            "--nothing", "--give-up", help="There is nothing (more) to bring in; gives a job up."
+        ),
     ] = False,
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
@@ -39,11 +46,11 @@ def settle(
     Nothing is asked for anew, and nothing is deleted.
     """
     with reporting(as_json) as report:
-        if image is not None and nothing:
+        if images and nothing:
             raise InvalidArgument("Either --image or --nothing, not both.")
         with Settings.of(directory, library_url, header).service() as service:
             operation_id = _resolved(service, operation)
-            if image is None and not nothing:
+            if not images and not nothing:
                 found = service.candidates(operation_id)
                 report.data(
                     {"operationId": operation_id, "candidates": list(found)},
@@ -53,7 +60,7 @@ def settle(
                     f"{len(found)} images may be its. Settle it with --image MEDIA or --nothing."
                 )
                 return
-            done = service.settle(operation_id, image, settled_by=getpass.getuser())
+            done = service.settle(operation_id, images, settled_by=getpass.getuser())
         report.data(done, lambda: done.message)
         report.say(f"Operation {operation_id} is settled: {done.message}")
 

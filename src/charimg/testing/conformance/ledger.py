@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from ...errors import GenerationInProgress, InvalidArgument, LeaseLost
-from ...journal import Doomed, Lease, Operation, OperationItem
+from ...journal import Doomed, JobSeen, Lease, Operation, OperationItem
 from ...models import Shot
 from .base import Contract, expect, expect_equal, expect_raises
 
@@ -36,6 +36,7 @@ def make_operation(
         "created_by": "user-7",
         "baseline": ("media-1", "media-2"),
         "job_id": "job-1",
+        "job_seen": JobSeen(status="processing", current=3, total=27, moved_at=at),
         "items": (
             OperationItem(
                 key=f"{operation_id}-000",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
-from .state import Character, State, now_text, slug_of
+from .state import Character, MediaFile, State, now_text, slug_of
 
 __all__ = ["document", "make_character", "media_document", "parse_object", "pages", "respond"]
 
@@ -148,25 +148,26 @@ def document(state: State, base: str, character: Character) -> dict[str, Any]:
         "sceneContexts": [],
         "masterReferenceImage": None if reference is None else media_document(base, reference),
         **dict.fromkeys(_NULLS),
-        "masterReferenceProcessed": None if reference is None else True,
+        "masterReferenceProcessed": None if reference is None else reference.read,
         "imageGallery": [],
         "updatedAt": character.updated,
         "createdAt": character.created,
     }
 
 
-def media_document(base: str, media: Any) -> dict[str, Any]:
+def media_document(base: str, media: MediaFile) -> dict[str, Any]:
     """Return the document of a file."""
+    failed = media.reading == "error"
     return {
         "id": media.id,
         "alt": media.alt,
-        "dinoAssetId": "" if media.unread else f"dino-{media.id}",
+        "dinoAssetId": f"dino-{media.id}" if media.read else "" if failed else None,
         "dinoMediaUrl": None,
-        "dinoProcessingStatus": "error" if media.unread else "validation_success",
+        "dinoProcessingStatus": media.reading,
         "qualityScore": None,
         "consistencyScore": None,
-        "validationNotes": None,
-        "dinoProcessedAt": media.created,
+        "validationNotes": "DINOv3 upload failed: 500 Internal Server Error" if failed else None,
+        "dinoProcessedAt": media.created if media.read or failed else None,
         "prefix": "media",
         "updatedAt": media.created,
         "createdAt": media.created,

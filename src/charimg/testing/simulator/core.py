@@ -112,7 +112,7 @@ class Simulator:
             media = generation.draw_scene(
                 self._state, self.switches, character, context, scene_type, mood or None
             )
-            character.scenes.append(self._state.keep(media).id)
+            character.gallery.append(self._state.keep(media).id)
             return media.id
 
     def reference_of(self, db_id: str) -> str | None:

@@ -46,22 +46,23 @@ def _listing(
     def url(media: MediaFile) -> str:
         return f"{base}/media/{media.name}" if with_urls else ""
 
-    core, scenes = [], []
+    shown_here = [state.media[each] for each in character.gallery]
+    core: list[dict[str, Any]] = []
+    scenes: list[dict[str, Any]] = []
     if category in (None, "core") and least <= 88.5:
-        for media_id in character.core[switches.gallery_lacks :]:
-            core.append(_core(state.media[media_id], url(state.media[media_id])))  # noqa: PERF401
+        shots = [each for each in shown_here if each.shot is not None]
+        core = [_core(each, url(each)) for each in shots[switches.gallery_lacks :]]
     if category in (None, "scene") and least <= 85:
-        for media_id in character.scenes:
-            scenes.append(_scene(state.media[media_id], url(state.media[media_id])))  # noqa: PERF401
+        scenes = [_scene(each, url(each)) for each in shown_here if each.scene_type is not None]
     master = state.media.get(character.reference or "")
     shown = None
     if master is not None:
         shown = {
             "imageId": master.id,
             "url": url(master),
-            "dinoAssetId": f"dino-{master.id}",
+            "dinoAssetId": f"dino-{master.id}" if master.read else "",
             "qualityScore": None,
-            "isProcessed": True,
+            "isProcessed": master.read,
         }
     return _answer(character.id, character.fields["name"], shown, core, scenes)
 
@@ -125,7 +126,7 @@ def _answer(
             "sceneImageCount": len(scenes),
             "onDemandImageCount": 0,
             "relationshipImageCount": 0,
-            "totalValidImages": int(master is not None),
+            "totalValidImages": int(master is not None and master["isProcessed"]),
             "averageQuality": round(sum(quality) / len(quality)) if quality else 0,
             "averageConsistency": round(sum(consistency) / len(consistency)) if quality else 0,
         },

@@ -95,6 +95,10 @@ def draw_scene(
     )
 
 
+def _scenes(state: State, character: Character) -> int:
+    return sum(state.media[each].scene_type is not None for each in character.gallery)
+
+
 def _when_drawn(
     state: State,
     switches: Switches,
@@ -150,7 +154,7 @@ def initial_image(
     media = draw_reference(state, switches, character, prompt)
     if switches.take("processing_errors"):
         # Its media document stays, and no gallery shows it.
-        state.keep(evolve(media, unread=True))
+        state.keep(evolve(media, reading="error"))
         return _error(
             500,
             "Failed to process image with DINOv3",
@@ -193,8 +197,7 @@ def reference_image(
         if switches.take("reference_delete_errors"):
             return _error(500, "Failed to delete the reference image", updated=False)
         character.reference = None
-        character.core.clear()
-        character.scenes.clear()
+        character.gallery.clear()
         return json_response(
             200,
             {
@@ -273,7 +276,7 @@ def scene_image(
         return _error(
             500,
             "The following field is invalid: Novel Movie Integration > Scene Contexts "
-            f"{len(character.scenes) + 1} > Scene Type",
+            f"{_scenes(state, character) + 1} > Scene Type",
         )
     answer = {
         "success": True,
@@ -287,11 +290,11 @@ def scene_image(
         },
     }
 
-    shown = list(character.scenes)
+    shown = list(character.gallery)
 
     def effect() -> None:
         state.keep(media)
         # The server writes back what it had read before it drew: the last to finish wins.
-        character.scenes = [*shown, media.id]
+        character.gallery = [*shown, media.id]
 
     return _when_drawn(state, switches, now, effect, json_response(200, answer))

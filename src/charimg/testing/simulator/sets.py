@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from attrs import evolve
+
 from .characters import pages, parse_object
 from .drawing import draw
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .shots import SHOTS, ReferenceShot
-from .state import Character, Job, MediaFile, State, now_text, stem_of
+from .state import Job, MediaFile, State, now_text, stem_of
 from .switches import Switches
 
 __all__ = ["advance", "job_status", "list_jobs", "portfolio_set"]
@@ -31,24 +33,31 @@ def portfolio_set(
     character = state.characters.get(db_id)
     if character is None:
         return _failed(500, "Not Found")
-    if character.reference is None or state.media[character.reference].unread:
+    reference = state.media.get(character.reference or "")
+    if reference is None or not reference.read:
         return _failed(400, "Character must have a master reference image for 360° generation")
     if switches.take("set360_errors"):
         return _failed(500, "Failed to start the 360° generation")
     shots = SHOTS[: switches.shots]
     attempts = given.get("maxRetries")
+    failing = tuple(shot for shot in reversed(shots) if switches.take("failing_shots"))
+    # From the third on, as recorded.
+    rest = [shot for shot in (*shots[2:], *shots[:2]) if shot not in failing]
     job = Job(
         id=state.new_uuid(),
         character_id=character.id,
         begun=now,
         created=now_text(switches.clock_offset),
+        stem=stem_of(character.fields["name"]),
+        prompt=reference.prompt,
         shots=shots,
-        failing=tuple(shot for shot in reversed(shots) if switches.take("failing_shots")),
+        failing=failing,
+        lost=tuple(shot for shot in rest if switches.take("lost_shots")),
         attempts=attempts if type(attempts) is int else 2,
         fails=switches.fail_jobs,
     )
     if switches.set360_mode == "images":
-        _finish(state, switches, job)
+        _finish(state, switches, job, now)
         return _at_once(state, switches, base, job)
     state.jobs[job.id] = job
     done = datetime.now(UTC) + timedelta(seconds=30 * len(shots))
@@ -73,7 +82,7 @@ def _failed(status: int, error: str) -> SimulatedResponse:
 
 def _at_once(state: State, switches: Switches, base: str, job: Job) -> SimulatedResponse:
     if job.ended == "failed":
-        return _failed(500, "No images were successfully generated")
+        return _failed(500, job.error or "")
     return json_response(
         200,
         {
@@ -87,37 +96,86 @@ def _at_once(state: State, switches: Switches, base: str, job: Job) -> Simulated
 
 
 def advance(state: State, switches: Switches, now: float) -> None:
-    """Carry out the end of every job whose time has come."""
+    """Carry out what every job has done by now, and the end of those whose time has come."""
     for job in state.jobs.values():
-        over = now - job.begun >= switches.job_seconds
-        if job.ended is None and over and not switches.strand_jobs:
-            _finish(state, switches, job)
+        if job.ended is not None:
+            continue
+        if switches.strand_jobs:
+            if job.stranded is None:
+                _strand(state, switches, job, now)
+            continue
+        job.stranded = None
+        if now - job.begun >= switches.job_seconds:
+            _finish(state, switches, job, now)
+        else:
+            _draw_until(state, switches, job, _current(job, switches, now), now)
 
 
-def _finish(state: State, switches: Switches, job: Job) -> None:
+def _current(job: Job, switches: Switches, now: float) -> int:
+    """Return through how many shots a job is that is not done."""
+    if job.stranded is not None:
+        return job.stranded
+    seconds = switches.job_seconds
+    share = 0.5 if seconds == 0 else (now - job.begun) / seconds
+    return min(len(job.shots) - 1, max(job.done, int(len(job.shots) * share)))
+
+
+def _strand(state: State, switches: Switches, job: Job, now: float) -> None:
+    """Stop a job where it is. The shot that it is at is there, too, and will not be read."""
+    job.stranded = _current(job, switches, now)
+    _draw_until(state, switches, job, job.stranded + 1, now)
+    last = state.media.get(job.images[-1]) if job.images else None
+    if last is not None and last.shot is job.shots[job.stranded]:
+        state.keep(evolve(last, reading="processing"))
+
+
+def _draw_until(state: State, switches: Switches, job: Job, count: int, now: float) -> None:
+    """Draw the shots up to a number, each at its time."""
+    for media_id in job.images:
+        # What was being read when the server stopped.
+        state.keep(evolve(state.media[media_id], reading="validation_success"))
+    for index in range(job.done, count):
+        shot = job.shots[index]
+        if not (job.fails or shot in job.failing or shot in job.lost):
+            due = job.begun + switches.job_seconds * (index + 1) / len(job.shots)
+            # By a clock that is moved, not before it was asked for.
+            created = max(job.created, now_text(switches.clock_offset - max(0.0, now - due)))
+            job.images.append(_draw(state, switches, job, shot, created).id)
+    job.done = max(job.done, count)
+
+
+def _finish(state: State, switches: Switches, job: Job, now: float) -> None:
+    _draw_until(state, switches, job, len(job.shots), now)
     character = state.characters.get(job.character_id)
-    drawn = [shot for shot in job.shots if shot not in job.failing]
     job.completed = now_text(switches.clock_offset)
-    if job.fails or not drawn or character is None:
-        job.ended = "failed"
-        return
-    prompt = state.media[character.reference].prompt if character.reference else "no reference"
-    job.images = [_draw(state, switches, character, shot, prompt).id for shot in drawn]
-    job.ended = "completed"
-    # Success replaces the whole remote gallery.
-    character.core = list(job.images)
+    if character is None:
+        job.error = "Not Found"
+    elif job.fails or not (job.images or job.lost):
+        job.error = "No images were successfully generated"
+    elif job.lost:
+        drawn = [shot for shot in job.shots if shot not in job.failing]
+        fields = [
+            f"Reference Image Gallery > Character Image Gallery {number} > Image File"
+            for number, shot in enumerate(drawn, 1)
+            if shot in job.lost
+        ]
+        these = "fields are" if len(fields) > 1 else "field is"
+        job.error = f"The following {these} invalid: {', '.join(fields)}"
+    else:
+        # Success replaces the whole gallery: other shots, scenes and all.
+        character.gallery = list(job.images)
+    job.ended = "completed" if job.error is None else "failed"
 
 
 def _draw(
-    state: State, switches: Switches, character: Character, shot: ReferenceShot, prompt: str
+    state: State, switches: Switches, job: Job, shot: ReferenceShot, created: str
 ) -> MediaFile:
     media_id = state.new_id()
     lying = switches.misnamed_files
     webp = lying and int(media_id[-1], 16) % 3 == 0
-    drawing = draw(prompt, shot.name, shot, "WEBP" if webp else "JPEG")
+    drawing = draw(job.prompt, shot.name, shot, "WEBP" if webp else "JPEG")
     extension = ".png" if lying else drawing.extension
-    created = now_text(switches.clock_offset)
-    stem = f"{stem_of(character.slug)}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
+    stem = f"{job.stem}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
     name = state.name(f"{stem}_v1", created, extension)
     return state.keep(
         MediaFile(
@@ -129,7 +187,7 @@ def _draw(
             height=drawing.height,
             alt=f"Generated reference image: {name}",
             created=created,
-            prompt=prompt,
+            prompt=job.prompt,
             shot=shot,
         )
     )
@@ -205,7 +263,7 @@ def job_status(
         }
         answer["message"] = f"Job completed successfully. Generated {len(job.images)} images."
     elif status == "failed":
-        answer["error"] = "No images were successfully generated"
+        answer["error"] = job.error
         answer["message"] = "Job failed. Please check the error details."
     elif status == "cancelled":
         job.seen_cancelled = True
@@ -213,7 +271,7 @@ def job_status(
     elif status == "pending":
         answer["message"] = "Job is queued and will start processing soon."
     else:
-        if row["progress"]["current"] and not job.cancelled_once:
+        if row["progress"]["current"] and not job.cancelled_once and job.stranded is None:
             answer["estimatedCompletionAt"] = now_text()
         answer["message"] = f"Job is processing. {task}"
     return json_response(200, answer)
@@ -226,7 +284,7 @@ def _cancel(job: Job | None) -> SimulatedResponse:
         return json_response(
             400, {"success": False, "message": f"Cannot cancel job with status: {job.ended}"}
         )
-    if job.cancelled_once:
+    if job.cancelled_once or job.stranded is not None:
         message = "Job was not actively running, but marked as cancelled"
         return json_response(200, {"success": False, "message": message})
     # Cosmetic: the next poll says "cancelled", and the job goes on.
@@ -237,9 +295,7 @@ def _cancel(job: Job | None) -> SimulatedResponse:
 def _row(job: Job, switches: Switches, now: float) -> dict[str, Any]:
     """Return how far the job has come: ``status`` and ``progress``."""
     total = len(job.shots)
-    seconds = switches.job_seconds
-    share = 0.5 if seconds == 0 else (now - job.begun) / seconds
-    current = min(total - 1, int(total * share))
+    current = _current(job, switches, now)
     task = f"Generating {job.shots[current].name}"
     status = "processing"
     if job.ended == "completed":
@@ -249,7 +305,7 @@ def _row(job: Job, switches: Switches, now: float) -> dict[str, Any]:
         task = f"Generating {job.shots[-1].name}"
     elif job.cancelled_once and not job.seen_cancelled:
         status = "cancelled"
-    elif share < 0.02:
+    elif job.stranded is None and now - job.begun < 0.02 * switches.job_seconds:
         status, current, task = "pending", 0, "Initializing..."
     return {
         "status": status,

@@ -43,9 +43,14 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
-def stem_of(slug: str) -> str:
-    """Return the beginning of the names of a character's core files."""
-    return slug.replace("-", "_") or "character"
+def stem_of(name: str) -> str:
+    """Return the beginning of the names of a character's shots: its name in words.
+
+    Each UTF-16 unit that is no small Latin letter and no digit becomes one underscore.
+    """
+    units = name.lower().encode("utf-16-le", "surrogatepass")
+    letters = (chr(units[at] | units[at + 1] << 8) for at in range(0, len(units), 2))
+    return "".join(each if re.match(r"[a-z0-9]", each) else "_" for each in letters)
 
 
 @frozen(kw_only=True)
@@ -65,7 +70,8 @@ class MediaFile:
         shot: The shot of a core image.
         scene_type: The type of a scene image.
         mood: The mood of a scene image.
-        unread: Whether its features could not be read.
+        reading: How the reading of its features went: ``validation_success``, ``error``, or
+            ``processing`` while it lasts.
     """
 
     id: str
@@ -80,12 +86,17 @@ class MediaFile:
     shot: ReferenceShot | None = None
     scene_type: str | None = None
     mood: str | None = None
-    unread: bool = False
+    reading: str = "validation_success"
+
+    @property
+    def read(self) -> bool:
+        """Whether its features could be read."""
+        return self.reading == "validation_success"
 
 
 @define(kw_only=True)
 class Character:
-    """One character and the images that its gallery shows."""
+    """One character and the images that its gallery shows, besides the reference."""
 
     id: str
     slug: str
@@ -93,26 +104,35 @@ class Character:
     created: str
     updated: str
     reference: str | None = None
-    core: list[str] = field(factory=list)
-    scenes: list[str] = field(factory=list)
+    gallery: list[str] = field(factory=list)
 
 
 @define(kw_only=True)
 class Job:
-    """One 360° job. Its progress follows from the clock; its end is carried out when it is seen."""
+    """One 360° job. Its progress follows from the clock; it is carried out when it is seen."""
 
     id: str
     character_id: str
     begun: float
     created: str
+    stem: str
+    prompt: str
     shots: tuple[ReferenceShot, ...]
     failing: tuple[ReferenceShot, ...] = ()
-    attempts: int = 2
+    """What the model refuses."""
+    lost: tuple[ReferenceShot, ...] = ()
+    """What is drawn, and of what the bucket loses the file."""
     fails: bool = False
+    attempts: int = 2
+    done: int = 0
+    """Through how many shots it is."""
+    stranded: int | None = None
+    """Through how many it was when the server was started again."""
     seen_cancelled: bool = False
     cancelled_once: bool = False
     ended: str | None = None
     """``completed`` or ``failed`` once its end was carried out."""
+    error: str | None = None
     completed: str | None = None
     images: list[str] = field(factory=list)
 

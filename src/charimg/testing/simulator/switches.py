@@ -48,8 +48,11 @@ class Switches:
         job_seconds: How long a 360° job takes; 0 is done when first polled.
         shots: How many of the 27 shots a set has, for quick tests.
         failing_shots: Shots that the model refuses.
+        lost_shots: Shots that are drawn, and of which the bucket loses the file. A set with any
+            fails at its end; its other shots stay as media documents, in no gallery.
         fail_jobs: Every job ends without any image.
-        strand_jobs: Every job that is not done says ``processing`` for ever, as after a restart.
+        strand_jobs: Every job that is not done stands still and says ``processing`` for ever, as
+            after a restart; its shots so far stay as media documents. Without it they go on.
         dead_result_urls: The URLs of job results lead nowhere (as the real ones often do).
         gallery_lacks: How many images of each set the gallery leaves out.
         gallery_errors_after: After how many further gallery listings they fail with a 500; ``None``
@@ -93,6 +96,7 @@ class Switches:
         default=27, validator=[*_COUNT, attrs.validators.ge(1), attrs.validators.le(27)]
     )
     failing_shots: int = _count()
+    lost_shots: int = _count()
     fail_jobs: bool = field(default=False, validator=_BOOL)
     strand_jobs: bool = field(default=False, validator=_BOOL)
     dead_result_urls: bool = field(default=True, validator=_BOOL)

@@ -1,0 +1,51 @@
+"""The media documents of the Character Library: every image that it holds, in a gallery or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from .._library.values import LibraryMedia
+from ..errors import CharacterLibraryError
+from .parts import AsyncParts
+
+__all__ = ["documents"]
+
+_PAGE = 200
+_MOST = 2000
+"""How many are looked at, the newest first."""
+_CLOSED = (401, 403, 404, 405)
+"""How a server says that they are not for everybody."""
+
+
+async def documents(
+    parts: AsyncParts, part: str, *, since: datetime | None = None
+) -> list[LibraryMedia] | None:
+    """Return those with the text in their file's name, newest first; ``None`` if none can be read.
+
+    Args:
+        parts: The service's parts.
+        part: A part of the names.
+        since: Older ones are not looked for, by the server's clock.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    found: list[LibraryMedia] = []
+    if not parts.media_documents:
+        return None
+    number, more = 1, True
+    try:
+        while more and len(found) < _MOST:
+            page = await parts.library.list_media(part, limit=_PAGE, page=number)
+            new = [each for each in page.media if since is None or _is_new(each, since)]
+            found += new
+            number, more = number + 1, page.has_next and len(new) == len(page.media)
+    except CharacterLibraryError as error:
+        if error.status_code not in _CLOSED:
+            raise
+        return None
+    return found
+
+
+def _is_new(media: LibraryMedia, since: datetime) -> bool:
+    return media.created_at is None or media.created_at >= since

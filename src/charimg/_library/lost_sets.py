@@ -1,0 +1,95 @@
+"""Which shots of a 360° set the files of a lost job show: pure, and sure or silent.
+
+No gallery shows what a job has drawn that failed at its end, or stands still. Its files are there,
+named after the character, the lens and the look (contract page, second part). Some shots of a set
+share both; the server draws them in the order in which it lists them, and that tells them apart
+where no other order fits.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from ..models import Shot
+from .filenames import ShotFile
+from .values import ReferenceShot
+
+__all__ = ["Told", "tell_shots"]
+
+
+@frozen(kw_only=True)
+class Told:
+    """What the files of a set show.
+
+    Attributes:
+        shots: The shot of each file, in their order.
+        missing: The shots that no file shows.
+        too_many: Whether there are more files of a look than shots: somebody else has drawn, too.
+    """
+
+    shots: tuple[Shot, ...]
+    missing: tuple[Shot, ...]
+    too_many: bool
+
+
+def tell_shots(files: Sequence[ShotFile], reference: Sequence[ReferenceShot]) -> Told:
+    """Tell which shot each file shows.
+
+    Args:
+        files: The names of the files, the oldest first.
+        reference: The shots of a set, in the order in which the server draws them.
+    """
+    looks = [(each.shot.lens_mm or 0, _look(each)) for each in reference]
+    shown: list[tuple[float, str]] = [(file.lens_mm, file.look) for file in files]
+    there = Counter(looks)
+    first = _placed(shown, looks)
+    last = [len(looks) - 1 - place for place in reversed(_placed(shown[::-1], looks[::-1]))]
+    in_order = len(first) == len(shown)
+    places: list[int | None] = []
+    for index, look in enumerate(shown):
+        if there[look] == 1:
+            places.append(looks.index(look))
+        else:
+            sure = in_order and first[index] == last[index]
+            places.append(first[index] if sure else None)
+    vague = Counter(look for look, place in zip(shown, places, strict=True) if place is None)
+    left = vague.copy()
+    missing = []
+    for place, (each, look) in enumerate(zip(reference, looks, strict=True)):
+        if place in places:
+            continue
+        if left[look] > 0:
+            # Which of these was drawn is not known, nor which was not.
+            left[look] -= 1
+        else:
+            missing.append(_vague(*look) if look in vague else each.shot)
+    return Told(
+        shots=tuple(
+            _vague(*look) if place is None else reference[place].shot
+            for look, place in zip(shown, places, strict=True)
+        ),
+        missing=tuple(missing),
+        too_many=bool(reference and Counter(shown) - there),
+    )
+
+
+def _look(each: ReferenceShot) -> str:
+    return "_".join(filter(None, (each.angle, each.shot.crop, each.shot.expression)))
+
+
+def _placed(shown: Sequence[object], looks: Sequence[object]) -> list[int]:
+    """Put each file at the first place after the one before; the list ends where that fails."""
+    places: list[int] = []
+    for look in shown:
+        try:
+            places.append(looks.index(look, places[-1] + 1 if places else 0))
+        except ValueError:
+            break
+    return places
+
+
+def _vague(lens_mm: float, look: str) -> Shot:
+    return Shot(name=f"{lens_mm:g}mm {look.replace('_', ' ')}", lens_mm=lens_mm)

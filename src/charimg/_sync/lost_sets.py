@@ -1,0 +1,165 @@
+# Generated from src/charimg/_async/lost_sets.py by tools/unasync.py. Do not edit.
+"""What a 360° job has drawn that failed, or stands still: no gallery shows it.
+
+The files of its shots have the character's name and the moment in theirs (contract page, second
+part). They are the job's own if nobody else drew for a character of that name at the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from .._library.filenames import ShotFile, shot_file, words
+from .._library.lost_sets import tell_shots
+from .._library.values import Job, LibraryMedia, ReferenceShot
+from ..errors import CharacterLibraryError, ErrorCode
+from ..journal import Operation
+from ..models import Shot
+from .adoption import known_media
+from .documents import documents
+from .parts import Parts
+
+__all__ = ["LostSet", "lost_set"]
+
+_NO_ROUTE = 404
+_SLACK = timedelta(seconds=1)
+"""By how much the moment in a file's name may be off: a name that is taken gets a later one."""
+_JOBS = 50
+_MOST = 500
+"""How many jobs of all characters are looked at, the newest first."""
+
+
+@frozen(kw_only=True)
+class LostSet:
+    """What a job has drawn.
+
+    Attributes:
+        images: The images with their shots, in the order of drawing.
+        missing: The shots that it has not drawn; ``None`` is one that has no name.
+        doubts: Why some of the images may be somebody else's; empty if all are the job's own.
+    """
+
+    images: tuple[tuple[LibraryMedia, Shot], ...] = ()
+    missing: tuple[Shot | None, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def lost_set(parts: Parts, op: Operation, job: Job) -> LostSet | None:
+    """Look among the media documents for what the operation's job has drawn.
+
+    Returns:
+        What is there; ``None`` where media documents are not to be read.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    who = _who(parts, op.library_db_id)
+    others = _jobs(parts, op)
+    own = next((each for each in others if each.job_id == job.job_id), job)
+    begun = own.created_at or op.posted_on_server
+    if not who or begun is None:
+        return LostSet()
+    found = documents(parts, max(who.split("_"), key=len), since=begun)
+    if found is None:
+        return None
+    rivals = [
+        each
+        for each in others
+        if each.job_id != job.job_id
+        and _meet(parts, each, begun, job.completed_at)
+        and _who(parts, each.character_id) in (who, None)
+    ]
+    known = set(known_media(parts, op))
+    for rival in rivals:
+        if rival.status == "completed":
+            drawn = (parts.library.get_job(rival.job_id)).images
+            known.update(image.media_id for image in drawn if image.media_id)
+    files = sorted(
+        (
+            (file, media)
+            for media in found
+            if (file := shot_file(media.filename or media.url)) is not None
+            and file.who == who
+            and media.id not in known
+            and begun <= file.moment
+            and (job.completed_at is None or file.moment <= job.completed_at + _SLACK)
+        ),
+        key=lambda each: (each[0].moment, each[1].id),
+    )
+    return _told(parts, job, files, [each for each in rivals if each.status != "completed"])
+
+
+def _told(
+    parts: Parts,
+    job: Job,
+    files: Sequence[tuple[ShotFile, LibraryMedia]],
+    rivals: Sequence[Job],
+) -> LostSet:
+    shots = _shots(parts, job)
+    # The server draws one after the other: it has not been at those after the current one.
+    begun = job.current + 1
+    told = tell_shots([file for file, _ in files], shots[:begun])
+    doubts = [
+        f"Job {rival.job_id} drew for a character of the same name at that time, too."
+        for rival in rivals
+        if any(_meet(parts, rival, file.moment, file.moment) for file, _ in files)
+    ]
+    if told.too_many:
+        doubts.append("There are more images than a set has: somebody else drew some of them.")
+    missing: tuple[Shot | None, ...] = (*told.missing, *(each.shot for each in shots[begun:]))
+    if not shots:
+        missing = (None,) * max(0, job.total - len(files))
+    return LostSet(
+        images=tuple((media, shot) for (_, media), shot in zip(files, told.shots, strict=True)),
+        missing=missing,
+        doubts=tuple(doubts),
+    )
+
+
+def _meet(parts: Parts, other: Job, begun: datetime, ended: datetime | None) -> bool:
+    """Tell whether another job may have drawn something in that time."""
+    since = other.created_at or begun
+    # One that a restart of the server left behind never ends.
+    until = other.completed_at or since + timedelta(seconds=parts.job_policy.deadline)
+    return until + _SLACK >= begun and (ended is None or since <= ended + _SLACK)
+
+
+def _jobs(parts: Parts, op: Operation) -> list[Job]:
+    """Return the jobs of all characters since some time before the operation, newest first."""
+    found: list[Job] = []
+    number, more = 1, True
+    while more and len(found) < _MOST:
+        page = parts.library.list_jobs(limit=_JOBS, page=number)
+        found += page.jobs
+        oldest = page.jobs[-1].created_at if page.jobs else None
+        asked = op.posted_on_server or op.created_at
+        early = asked - timedelta(seconds=2 * parts.job_policy.deadline)
+        number, more = number + 1, page.has_next and (oldest is None or oldest > early)
+    return found
+
+
+def _who(parts: Parts, db_id: str | None) -> str | None:
+    """Return the character's name as words; ``None`` when the Library does not know it."""
+    if db_id is None:
+        return None
+    try:
+        return words((parts.library.get_character(db_id)).name)
+    except CharacterLibraryError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+        return None
+
+
+def _shots(parts: Parts, job: Job) -> tuple[ReferenceShot, ...]:
+    """Return the shots of a set, in the order of drawing; none where the server has no list."""
+    try:
+        shots = parts.library.list_reference_shots()
+    except CharacterLibraryError as error:
+        if error.status_code != _NO_ROUTE:
+            raise
+        return ()
+    core = tuple(each for each in shots if each.pack in (None, "core"))
+    return core[: job.total or None]

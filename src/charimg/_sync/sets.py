@@ -1,0 +1,275 @@
+# Generated from src/charimg/_async/sets.py by tools/unasync.py. Do not edit.
+"""What is written down of a 360° set: finished, forgotten, failed, or standing still."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from attrs import evolve
+
+from .._ingest.naming import item_key
+from .._library.errors import redacted
+from .._library.values import GalleryImage, Job, PortfolioAnswer
+from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
+from ..journal import ItemState, Operation, OperationItem, OperationState
+from ..models import Shot, utcnow
+from .adoption import drawn_set
+from .lost_sets import LostSet, lost_set
+from .operation import Run
+
+__all__ = [
+    "Rescue",
+    "is_unfinished",
+    "nothing_more",
+    "received_forgotten",
+    "received_gallery",
+    "received_job",
+    "received_late",
+    "received_lost",
+    "received_set",
+    "received_shots",
+    "resolve_set",
+]
+
+_UNFINISHED = "unfinished"
+
+
+class Rescue(StrEnum):
+    """What came of looking for what a job has drawn; the value says it in words."""
+
+    FOUND = "What it had drawn is taken over."
+    NOTHING = "No media document of the Character Library shows anything that it has drawn."
+    UNSURE = (
+        "What it has drawn may be somebody else's: candidates() shows the images, and settle() "
+        "takes the right ones."
+    )
+    CLOSED = (
+        "What it has drawn is paid for, but cannot be looked for: the Character Library's media "
+        "documents are not to be read."
+    )
+
+
+def received_job(run: Run, db_id: str, job: Job) -> None:
+    """Write down the images of a completed job."""
+    if not job.images and not job.failures:
+        # It does not say what it drew; the gallery does.
+        received_gallery(run, drawn_set(run.parts, run.op))
+        return
+    answer = PortfolioAnswer(job_id=job.job_id, images=job.images, failures=job.failures)
+    received_set(run, db_id, answer)
+
+
+def received_forgotten(run: Run) -> bool:
+    """Write down what a job has drawn that the Library no longer knows; tell whether it has."""
+    images = drawn_set(run.parts, run.op)
+    if images:
+        received_gallery(run, images)
+    return bool(images)
+
+
+def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
+    """Write down a set as the gallery shows it."""
+    items = tuple(
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=image.prompt or run.op.prompt,
+            source_url=image.url,
+            external_id=image.image_id,
+            shot=image.shot or (Shot(name=image.angle) if image.angle else None),
+        )
+        for index, image in enumerate(images)
+    )
+    run.receive(received_at=utcnow(), items=items)
+
+
+def received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
+    """Write down a finished set: at once as the server told it, then with its true URLs."""
+    items = [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=run.op.prompt,
+            source_url=image.url,
+            external_id=image.media_id,
+            shot=Shot(name=image.angle) if image.angle else None,
+        )
+        for index, image in enumerate(answer.images)
+    ]
+    items += [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            state=ItemState.FAILED,
+            prompt=run.op.prompt,
+            shot=Shot(name=failure.angle) if failure.angle else None,
+            error=redacted(
+                failure.error or "The Character Library could not draw this shot.", run.op.prompt
+            ),
+        )
+        for index, failure in enumerate(answer.failures, start=len(items))
+    ]
+    run.receive(received_at=utcnow(), items=tuple(items))
+    resolve_set(run, db_id)
+
+
+def resolve_set(run: Run, db_id: str) -> None:
+    """Replace the URLs of a set by those of the gallery; a job result's own URL is often dead."""
+    pending = [item for item in run.op.items if item.state == ItemState.PENDING]
+    if not any(item.external_id for item in pending):
+        return
+    gallery = run.parts.library.list_images(db_id, category="core")
+    known = {image.image_id: image for image in gallery.core}
+    resolved = []
+    for item in run.op.items:
+        image = known.get(item.external_id or "")
+        if item.state != ItemState.PENDING or item.external_id is None:
+            resolved.append(item)
+        elif image is None or not image.url:
+            resolved.append(_resolve_by_id(run, item))
+        else:
+            resolved.append(_with_gallery(item, image))
+    run.write(items=tuple(resolved))
+
+
+def _resolve_by_id(run: Run, item: OperationItem) -> OperationItem:
+    try:
+        media = run.parts.library.get_media(item.external_id or "")
+    except (CharacterLibraryError, InvalidArgument) as error:
+        code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
+        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
+        return item
+    return evolve(item, source_url=media.url or item.source_url)
+
+
+def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
+    return evolve(
+        item,
+        source_url=image.url,
+        shot=image.shot or item.shot,
+        prompt=image.prompt or item.prompt,
+    )
+
+
+def is_unfinished(op: Operation) -> bool:
+    """Tell whether the images of a job were taken over that may still draw more."""
+    return bool(op.options.get(_UNFINISHED))
+
+
+def nothing_more(run: Run) -> None:
+    """Write down that no more images of the operation's job are to come."""
+    run.write(options={**run.op.options, _UNFINISHED: False})
+
+
+def received_lost(run: Run, job: Job, why: str) -> Rescue:
+    """Write down what a job has drawn that failed, or stands still.
+
+    The operation becomes ``unknown`` where the images may be somebody else's.
+
+    Args:
+        run: The operation; it has no images yet.
+        job: The job, as it was polled last.
+        why: Why shots are missing, for their records.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    lost = lost_set(run.parts, run.op, job)
+    if lost is None:
+        return Rescue.CLOSED
+    if not lost.images:
+        return Rescue.NOTHING
+    if lost.doubts:
+        if run.op.state != OperationState.UNKNOWN:
+            run.write(state=OperationState.UNKNOWN, error=f"{why} {' '.join(lost.doubts)}")
+        return Rescue.UNSURE
+    received_shots(run, lost, why, unfinished=job.status != "failed")
+    return Rescue.FOUND
+
+
+def received_shots(
+    run: Run, lost: LostSet, why: str, *, unfinished: bool = False, **options: object
+) -> None:
+    """Write down the images of a lost set, and which of its shots are missing.
+
+    Args:
+        run: The operation.
+        lost: What was found.
+        why: Why the rest is missing.
+        unfinished: Whether more may come.
+        options: More that the operation shall remember.
+    """
+    items = [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            prompt=run.op.prompt,
+            source_url=media.url,
+            external_id=media.id,
+            shot=shot,
+        )
+        for index, (media, shot) in enumerate(lost.images)
+    ]
+    items += [
+        OperationItem(
+            key=item_key(run.op.id, index),
+            index=index,
+            state=ItemState.FAILED,
+            prompt=run.op.prompt,
+            shot=shot,
+            error=redacted(why, run.op.prompt),
+        )
+        for index, shot in enumerate(lost.missing, start=len(items))
+    ]
+    run.receive(
+        received_at=utcnow(),
+        items=tuple(items),
+        options={**run.op.options, **options, _UNFINISHED: unfinished},
+    )
+
+
+def received_late(run: Run, job: Job) -> None:
+    """Write down what a job has drawn since it was taken over; nothing is there twice.
+
+    Each image takes the place of its shot that was missing, else of another one.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    if job.status == "completed":
+        drawn = [(image.media_id, image.angle or "") for image in job.images]
+    else:
+        lost = lost_set(run.parts, run.op, job)
+        sure = () if lost is None or lost.doubts else lost.images
+        drawn = [(media.id, shot.name) for media, shot in sure]
+    items = {item.external_id or item.key: item for item in run.op.items}
+    late = [(media_id, name) for media_id, name in drawn if media_id and media_id not in items]
+    for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
+        places = _missing(items, name) or _missing(items)
+        key = places[0] if places else item_key(run.op.id, len(items))
+        item = OperationItem(key=key, index=len(items), prompt=run.op.prompt)
+        items[key] = evolve(
+            items.get(key, item),
+            state=ItemState.PENDING,
+            external_id=media_id,
+            shot=Shot(name=name),
+            error=None,
+        )
+    run.check_number(len(items))
+    if late:
+        run.write(items=tuple(items.values()))
+    if job.finished:
+        nothing_more(run)
+    resolve_set(run, run.op.library_db_id or "")
+
+
+def _missing(items: Mapping[str, OperationItem], name: str | None = None) -> list[str]:
+    """Return the keys of the shots that were not drawn: all, or those of a name."""
+    return [
+        key
+        for key, item in items.items()
+        if item.state == ItemState.FAILED
+        and item.external_id is None
+        and (name is None or (item.shot is not None and item.shot.name == name))
+    ]

@@ -1,0 +1,353 @@
+# Generated from tests/_async/test_lost_sets.py by tools/unasync.py. Do not edit.
+"""What a 360° job has drawn that failed, or stands still, comes in, once; nobody else's does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from charimg import (
+    CharacterImage,
+    CharacterLibraryError,
+    ErrorCode,
+    InvalidArgument,
+    JobError,
+    OperationState,
+)
+from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
+
+from .mishaps import HASTY, SET, STATUS, Crash, Rigged, break_once, outcomes, rigged, settled
+from .world import LENA, URL, World
+
+SHOTS = 5
+
+
+def ready(lost: int = 0, **options: Any) -> tuple[World, Rigged]:
+    """Return a world with a master, whose next set loses some of its shots and fails."""
+    world, simulator = rigged(**options)
+    simulator.set_reference(world.db_id)
+    simulator.switches.shots = SHOTS
+    simulator.switches.lost_shots = lost
+    from charimg.testing.simulator.shots import SHOTS as ALL  # TEMPORARY
+
+    simulator.answer(
+        "GET reference-shots",
+        lambda _: {
+            "success": True,
+            "shots": [each.document("0" * 24, "2026-11-29T20:32:40.556Z") for each in ALL],
+        },
+    )  # TEMPORARY
+    return world, simulator
+
+
+def stored(images: Sequence[CharacterImage]) -> list[str]:
+    """Return the names of the shots that are in."""
+    shots = [image.metrics.shot for image in images if image.status == "succeeded"]
+    return sorted("" if shot is None else shot.name for shot in shots)
+
+
+def test_a_set_that_fails_at_its_end_is_brought_in_with_its_shots() -> None:
+    world, simulator = ready(lost=1)
+    result = world.service.generate_portfolio(LENA)
+    assert [each.code for each in result.warnings] == [ErrorCode.JOB_FAILED]
+    assert "taken over" in result.warnings[0].message
+    (failure,) = result.failures
+    assert failure.metrics.shot is not None
+    assert failure.source_url is None
+    assert "failed at" in (failure.error or "")
+    drawn = {each.id: each.shot for each in simulator._state.media.values() if each.shot}
+    told = {image.external_id: image.metrics.shot for image in result.images}
+    assert told.keys() == drawn.keys()
+    assert len(drawn) == SHOTS - 1
+    for media_id, shot in drawn.items():
+        name = getattr(told[media_id], "name", None)
+        # Two of them have the same look, of which one was lost.
+        assert name in (shot.name, "85mm front cu neutral")
+    assert world.counts == (0, 0, 1, 0)
+    (operation,) = world.operations()
+    assert operation.state == OperationState.DONE
+    settled(world)
+
+
+def test_recovery_does_the_same_for_one_that_nobody_watches_any_more() -> None:
+    world, _ = ready(lost=2)
+    # Started, posting, received: then the process is gone.
+    break_once(world.ledger, "write", 4, error=Crash)
+    with pytest.raises(Crash):
+        world.service.generate_portfolio(LENA)
+    report = world.service.recover()
+    assert outcomes(report) == ["completed"]
+    assert len(stored(world.images())) == SHOTS - 2
+    assert len(world.images()) == SHOTS
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+@pytest.mark.parametrize("how", ["closed", "switched off"])
+def test_where_media_documents_cannot_be_read_that_is_said(how: str) -> None:
+    world, simulator = ready(lost=1, media_documents=how == "closed")
+    simulator.switches.media_closed = how == "closed"
+    with pytest.raises(JobError, match="paid for, but cannot be looked for") as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_FAILED
+    asked = [each for each in simulator.requests if each.path == "/api/media"]
+    assert len(asked) == (how == "closed")
+    (operation,) = world.operations()
+    assert (operation.state, operation.error) == (OperationState.FAILED, str(caught.value))
+    settled(world)
+
+
+def test_a_set_of_which_nothing_is_there_has_failed() -> None:
+    world, simulator = ready()
+    simulator.switches.fail_jobs = True
+    with pytest.raises(JobError, match="No media document") as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.server_message == "No images were successfully generated"
+    (operation,) = world.operations()
+    assert operation.state == OperationState.FAILED
+    settled(world)
+
+
+@pytest.mark.parametrize("away", ["GET media", "GET jobs", "GET reference-shots"])
+def test_what_cannot_be_looked_for_now_recovery_looks_for(away: str) -> None:
+    world, simulator = ready(lost=1)
+    # The first is asked before the set is ordered.
+    simulator.unheard += [away] * (1 if away != "GET jobs" else 0)
+    if away == "GET jobs":
+        simulator.odd[STATUS] = lambda answer: simulator.unheard.append(away) or answer  # type: ignore[func-returns-value]
+    with pytest.raises(JobError, match="recover\\(\\) looks for") as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_FAILED
+    simulator.odd.clear()
+    simulator.unheard.clear()
+    (operation,) = world.operations()
+    assert operation.state == OperationState.RECEIVED
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert len(stored(world.images())) == SHOTS - 1
+    settled(world)
+
+
+def stranded(**options: Any) -> tuple[World, Rigged]:
+    """Return a world whose job stands still, after what it had drawn was taken over."""
+    world, simulator = ready(job_policy=HASTY, **options)
+    simulator.switches.strand_jobs = True
+    result = world.service.generate_portfolio(LENA)
+    assert [each.code for each in result.warnings] == [ErrorCode.JOB_STRANDED]
+    assert 0 < len(result.images) < SHOTS
+    assert len(result.images) + len(result.failures) == SHOTS
+    return world, simulator
+
+
+def test_what_a_job_had_drawn_that_stands_still_comes_in() -> None:
+    world, _ = stranded()
+    report = world.service.recover()
+    assert outcomes(report) == ["stranded"]
+    assert report.unresolved == report.operations
+    assert "settle() with no image gives it up" in report.operations[0].message
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_it_is_in_nobodys_way() -> None:
+    world, simulator = stranded()
+    simulator.switches.strand_jobs = False
+    simulator.switches.job_seconds = 10_000
+    world.service.generate_scene(LENA, "one")
+    assert outcomes(world.service.recover()) == ["stranded"]
+
+
+def test_one_that_ends_after_all_fills_the_places_and_nothing_is_there_twice() -> None:
+    world, simulator = stranded()
+    before = {image.id: image for image in world.images()}
+    simulator.switches.strand_jobs = False
+    report = world.service.recover()
+    assert outcomes(report) == ["completed"]
+    images = world.images()
+    assert len(images) == len(stored(images)) == SHOTS
+    assert len({image.external_id for image in images}) == SHOTS
+    shots = [image.metrics.shot for image in images]
+    assert all(shot is not None and shot.camera_azimuth_deg is not None for shot in shots)
+    for image in before.values():
+        if image.status == "succeeded":
+            assert image in images
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_one_that_fails_after_all_brings_what_it_has_drawn_since() -> None:
+    world, simulator = stranded()
+    simulator.switches.strand_jobs = False
+    for job in simulator._state.jobs.values():
+        job.lost = job.shots[-1:]
+    assert outcomes(world.service.recover()) == ["completed"]
+    images = world.images()
+    assert (len(images), len(stored(images))) == (SHOTS, SHOTS - 1)
+    settled(world)
+
+
+def test_one_that_the_server_forgets_is_over() -> None:
+    world, simulator = stranded()
+    simulator._state.jobs.clear()
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert len(world.images()) == SHOTS
+    settled(world)
+
+
+def test_a_late_image_that_does_not_arrive_is_told_with_its_url() -> None:
+    world, simulator = stranded()
+    simulator.switches.strand_jobs = False
+    simulator.switches.file_errors = 1
+    assert outcomes(world.service.recover()) == ["completed"]
+    (failed,) = [image for image in world.images() if image.status != "succeeded"]
+    assert failed.source_url is not None
+    assert "500" in (failed.error or "") or "503" in (failed.error or "")
+    world.service.retry_ingestion(LENA, failed.id)
+    assert len(stored(world.images())) == SHOTS
+    settled(world)
+
+
+def test_a_person_gives_it_up_and_nothing_is_deleted() -> None:
+    world, simulator = stranded()
+    images = world.images()
+    (operation,) = world.operations()
+    given_up = world.service.settle(operation.id, settled_by="ann")
+    assert given_up.outcome == "completed"
+    assert world.service.settle(operation.id) == given_up or given_up.images
+    assert (world.service.recover()).operations == ()
+    assert world.images() == images
+    (operation,) = world.operations()
+    assert operation.options["settled"]["by"] == "ann"
+    assert simulator.counters.reference_deletes == 0
+    settled(world)
+
+
+def test_until_when_it_is_waited_for_is_told() -> None:
+    world, simulator = ready()
+    simulator.switches.job_seconds = 10_000
+    break_once(world.ledger, "write", 4, error=Crash)
+    with pytest.raises(Crash):
+        world.service.generate_portfolio(LENA)
+    report = world.service.recover()
+    assert outcomes(report) == ["waiting"]
+    assert "it is waited for until 20" in report.operations[0].message
+    (operation,) = world.operations()
+    assert operation.job_seen is not None
+    settled(world)
+
+
+def test_one_that_has_drawn_nothing_is_told_as_standing_still() -> None:
+    world, simulator = ready(job_policy=HASTY)
+    simulator.switches.strand_jobs = True
+    simulator.switches.fail_jobs = True
+    with pytest.raises(JobError, match="No media document") as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_STRANDED
+    assert outcomes(world.service.recover()) == ["stranded"]
+    # It is in nobody's way.
+    world.service.generate_scene(LENA, "one")
+    settled(world)
+
+
+def namesake(simulator: Rigged, lost: int = 0) -> str:
+    """Have somebody draw a set of another character of the same name while the next one is drawn.
+
+    Returns the other character.
+    """
+    other = simulator.add_character(name="Lena Marlow")
+    simulator.set_reference(other)
+
+    def order_too(answer: SimulatedResponse) -> SimulatedResponse:
+        simulator.switches.lost_shots = lost
+        path = f"/api/v1/characters/{other}/generate-360-set"
+        Simulator.handle(simulator, "POST", f"{URL}{path}", {}, b"{}")
+        return answer
+
+    simulator.odd[SET] = order_too
+    return other
+
+
+def test_what_may_be_that_of_a_namesake_waits_for_a_person() -> None:
+    world, simulator = ready(lost=2)
+    namesake(simulator, lost=1)
+    with pytest.raises(JobError, match="somebody else's") as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.JOB_FAILED
+    (operation,) = world.operations()
+    assert operation.state == OperationState.UNKNOWN
+    assert outcomes(world.service.recover()) == ["unknown"]
+    assert world.images() == []
+    settled(world)
+    candidates = world.service.candidates(operation.id)
+    assert len(candidates) == 2 * SHOTS - 3
+    assert any("of the same name" in each for each in candidates[0].evidence)
+    assert candidates[0].evidence[0].startswith("It shows ")
+    mine = set(simulator._state.jobs[operation.job_id or ""].images)
+    with pytest.raises(InvalidArgument):
+        world.service.settle(operation.id, [*mine, "0" * 24])
+    done = world.service.settle(operation.id, sorted(mine), settled_by="ann")
+    assert done.outcome == "completed"
+    images = world.images()
+    assert {image.external_id for image in images if image.external_id} == mine
+    assert (world.service.settle(operation.id, sorted(mine))).images == done.images
+    settled(world)
+
+
+def test_a_namesake_whose_set_is_complete_is_told_apart() -> None:
+    world, simulator = ready(lost=1)
+    namesake(simulator)
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == SHOTS - 1
+    mine = set(simulator._state.jobs[result.job_id or ""].images)
+    assert {image.external_id for image in result.images} == mine
+    settled(world)
+
+
+def test_a_job_of_another_name_or_another_time_is_no_rival() -> None:
+    world, simulator = ready()
+    other = simulator.add_character(name="Max")
+    simulator.set_reference(other)
+    simulator.switches.fail_jobs = True
+    world.service.library.generate_360_set(other)
+    simulator.switches.fail_jobs = False
+    simulator.switches.lost_shots = 1
+    assert len((world.service.generate_portfolio(LENA)).images) == SHOTS - 1
+
+
+def test_the_job_of_a_character_that_is_gone_may_be_a_namesakes() -> None:
+    world, simulator = ready(lost=1)
+    other = namesake(simulator, lost=1)
+    simulator.odd[STATUS] = lambda answer: (simulator._state.characters.pop(other, None), answer)[1]
+    with pytest.raises(JobError, match="somebody else's"):
+        world.service.generate_portfolio(LENA)
+
+
+def test_a_server_without_a_list_of_shots_has_the_names_of_the_files() -> None:
+    world, simulator = ready(lost=1)
+    simulator.answer("GET reference-shots", lambda _: {"message": "Route not found"}, status=404)
+    result = world.service.generate_portfolio(LENA)
+    assert len(result.images) == SHOTS - 1
+    assert stored(result.images)[0].startswith("50mm 3q")
+    (failure,) = result.failures
+    assert failure.metrics.shot is None
+
+
+def test_a_name_that_leaves_no_words_is_not_looked_for() -> None:
+    world, simulator = ready(lost=1)
+    world.service.library.update_character(world.db_id, {"name": "玲"})
+    with pytest.raises(JobError, match="No media document"):
+        world.service.generate_portfolio(LENA)
+    assert not [each for each in simulator.requests if each.path == "/api/media"]
+
+
+def test_a_set_is_settled_with_nothing_else_than_its_own() -> None:
+    world, simulator = ready()
+    simulator.unheard.append("POST generate-360-set")
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    (operation,) = world.operations()
+    with pytest.raises(InvalidArgument):
+        world.service.settle(operation.id, ["0" * 24])
+    assert world.service.candidates(operation.id) == ()

@@ -1,0 +1,129 @@
+"""Which shots the files of a lost set show: the right one, or no particular one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charimg._library.filenames import ShotFile, shot_file, words
+from charimg._library.lost_sets import tell_shots
+from charimg._library.values import ReferenceShot
+from charimg.models import Shot
+from charimg.testing.simulator.shots import SHOTS
+
+BEGIN = datetime(2026, 11, 29, 20, 31, tzinfo=UTC)
+SET = tuple(
+    ReferenceShot(
+        shot=Shot(name=each.name, lens_mm=each.lens_mm, crop=each.crop, expression=each.expression),
+        angle=each.angle,
+    )
+    for each in SHOTS
+)
+FRONT = next(index for index, each in enumerate(SHOTS) if each.name == "50mm FRONT CU (Enhanced)")
+
+
+def files(*places: int) -> list[ShotFile]:
+    """Return the files of the shots at these places, drawn in that order."""
+    return [
+        ShotFile(
+            who="lena",
+            lens_mm=int(SET[place].shot.lens_mm or 0),
+            look=f"{SET[place].angle}_{SET[place].shot.crop}_{SET[place].shot.expression}",
+            moment=BEGIN + timedelta(seconds=number),
+        )
+        for number, place in enumerate(places)
+    ]
+
+
+@given(st.sets(st.integers(0, len(SET) - 1)))
+def test_each_file_is_told_rightly_or_as_one_of_its_look(drawn: set[int]) -> None:
+    told = tell_shots(files(*sorted(drawn)), SET)
+    for place, shot in zip(sorted(drawn), told.shots, strict=True):
+        true = SET[place].shot
+        look = f"{SET[place].angle}_{true.crop}_{true.expression}".replace("_", " ")
+        assert shot in (true, Shot(name=f"{true.lens_mm:g}mm {look}", lens_mm=true.lens_mm))
+    assert not {each.name for each in told.missing} & {SET[place].shot.name for place in drawn}
+    assert len(told.missing) + len(drawn) == len(SET)
+    assert not told.too_many
+
+
+@pytest.mark.parametrize("lost", range(len(SET)))
+def test_one_that_is_missing_is_named_where_its_look_is_its_own(lost: int) -> None:
+    told = tell_shots(files(*(place for place in range(len(SET)) if place != lost)), SET)
+    (missing,) = told.missing
+    look = [(each.shot.lens_mm, each.angle, each.shot.crop, each.shot.expression) for each in SET]
+    if look.count(look[lost]) == 1:
+        assert missing == SET[lost].shot
+    assert len(set(told.shots) & {each.shot for each in SET}) >= len(SET) - 4
+
+
+def test_order_tells_those_of_one_look_apart() -> None:
+    assert tell_shots(files(2, 3), SET).shots == (SET[2].shot, SET[3].shot)
+    # One of two, and nothing between them that would tell which.
+    (shot,) = tell_shots(files(2), SET).shots
+    assert shot.name == "85mm front cu neutral"
+    # Between a later one of the order and its own end there is one place for it.
+    assert tell_shots(files(20, FRONT), SET).shots[1] == SET[FRONT].shot
+
+
+def test_out_of_order_only_looks_of_their_own_are_told() -> None:
+    told = tell_shots(files(1, 0, 3), SET)
+    assert told.shots[:2] == (SET[1].shot, SET[0].shot)
+    assert told.shots[2].name == "85mm front cu neutral"
+
+
+def test_more_files_than_shots_are_somebody_elses_too() -> None:
+    assert tell_shots(files(0, 0), SET).too_many
+    assert tell_shots(files(2, 3, 3), SET).too_many
+
+
+def test_without_the_servers_list_the_files_names_are_what_is_known() -> None:
+    told = tell_shots(files(0, 2), ())
+    assert [each.name for each in told.shots] == [
+        "50mm 3q right mcu neutral",
+        "85mm front cu neutral",
+    ]
+    assert (told.missing, told.too_many) == ((), False)
+
+
+def test_the_name_of_a_shots_file_is_read() -> None:
+    found = shot_file(
+        "http://x.test/media/lori_set_35mm_front_full_neutral_v1_1795984360550.png?a=b"
+    )
+    assert found == ShotFile(
+        who="lori_set",
+        lens_mm=35,
+        look="front_full_neutral",
+        moment=datetime(2026, 11, 29, 20, 32, 40, 550000, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        "",
+        "lori_set.png",
+        "lori_35mm_front_v1_12.png",
+        "6b0c8bac077ef729b42f9122_initial_1795984360550.jpg",
+    ],
+)
+def test_other_names_are_none(name: str | None) -> None:
+    assert shot_file(name) is None
+
+
+def test_a_name_that_holds_a_lens_is_no_matter() -> None:
+    found = shot_file("agent_35mm_smith_85mm_front_cu_neutral_v1_1795984360550.png")
+    assert found is not None
+    assert (found.who, found.lens_mm, found.look) == ("agent_35mm_smith", 85, "front_cu_neutral")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("Lori Set", "lori_set"), ("O'Neil  Jr.", "o_neil_jr"), ("玲", ""), ("R2-D2", "r2_d2")],
+)
+def test_a_name_as_words(name: str, told: str) -> None:
+    assert words(name) == told
