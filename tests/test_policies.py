@@ -47,5 +47,5 @@ def test_no_limit_at_all_is_a_limit() -> None:
 
 def test_a_set_may_have_many_times_the_images_of_a_real_one() -> None:
     assert JobPolicy().max_images == 1000
-    with pytest.raises(InvalidArgument, match="JobPolicy.max_images"):
+    with pytest.raises(InvalidArgument, match="max_images must be"):
         JobPolicy(max_images=0)
