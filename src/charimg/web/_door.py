@@ -89,11 +89,11 @@ class Door:
 
     def _session(self, scope: Scope) -> bytes | None:
         """Return what is kept of the request's session, if it has one."""
-        cookies = dict(
-            each.strip().partition("=")[::2]
-            for each in _headers(scope).get("cookie", "").split(";")
-        )
-        shown = _digest(cookies.get(_name(scope), ""))
+        shown = _digest("")
+        for cookie in _headers(scope).get("cookie", "").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == _name(scope):
+                shown = _digest(value)
         same = [each for each in self._sessions if hmac.compare_digest(each, shown)]
         return same[0] if same else None
 
