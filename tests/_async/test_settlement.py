@@ -30,14 +30,14 @@ from .world import LENA, AsyncWorld
 pytestmark = pytest.mark.anyio
 
 
-async def two_scenes() -> tuple[AsyncWorld, Rigged, Operation]:
+async def two_scenes(mood: str | None = "tense") -> tuple[AsyncWorld, Rigged, Operation]:
     """Return a world with a scene of unknown outcome, where somebody else has drawn one, too."""
     world, simulator = await rigged()
     await world.service.generate_reference(LENA, prompt="master")
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        await world.service.generate_scene(LENA, "one", scene_type="action", mood="tense")
-    simulator.draw_scene(world.db_id, "theirs", "action", "tense")
+        await world.service.generate_scene(LENA, "one", scene_type="action", mood=mood)
+    simulator.draw_scene(world.db_id, "theirs", "action", mood or "")
     simulator.draw_scene(world.db_id, "theirs", "dialogue")
     assert outcomes(await world.service.recover()) == ["unknown"]
     return world, simulator, (await world.operations())[0]
@@ -57,6 +57,13 @@ async def test_the_candidates_are_told_with_what_speaks_for_them() -> None:
     assert theirs.drawn_at is not None
     assert own.drawn_at is not None
     assert theirs.drawn_at >= own.drawn_at
+
+
+async def test_no_mood_is_told_where_none_was_asked_for() -> None:
+    world, _, op = await two_scenes(mood=None)
+    evidence = [each.evidence for each in await world.service.candidates(op.id)]
+    assert len(evidence) == 2
+    assert "mood" not in str(evidence)
 
 
 async def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:

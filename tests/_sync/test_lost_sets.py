@@ -31,15 +31,6 @@ def ready(lost: int = 0, **options: Any) -> tuple[World, Rigged]:
     simulator.set_reference(world.db_id)
     simulator.switches.shots = SHOTS
     simulator.switches.lost_shots = lost
-    from charimg.testing.simulator.shots import SHOTS as ALL  # TEMPORARY
-
-    simulator.answer(
-        "GET reference-shots",
-        lambda _: {
-            "success": True,
-            "shots": [each.document("0" * 24, "2026-11-29T20:32:40.556Z") for each in ALL],
-        },
-    )  # TEMPORARY
     return world, simulator
 
 

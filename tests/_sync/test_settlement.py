@@ -29,14 +29,14 @@ from .mishaps import (
 from .world import LENA, World
 
 
-def two_scenes() -> tuple[World, Rigged, Operation]:
+def two_scenes(mood: str | None = "tense") -> tuple[World, Rigged, Operation]:
     """Return a world with a scene of unknown outcome, where somebody else has drawn one, too."""
     world, simulator = rigged()
     world.service.generate_reference(LENA, prompt="master")
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        world.service.generate_scene(LENA, "one", scene_type="action", mood="tense")
-    simulator.draw_scene(world.db_id, "theirs", "action", "tense")
+        world.service.generate_scene(LENA, "one", scene_type="action", mood=mood)
+    simulator.draw_scene(world.db_id, "theirs", "action", mood or "")
     simulator.draw_scene(world.db_id, "theirs", "dialogue")
     assert outcomes(world.service.recover()) == ["unknown"]
     return world, simulator, (world.operations())[0]
@@ -56,6 +56,13 @@ def test_the_candidates_are_told_with_what_speaks_for_them() -> None:
     assert theirs.drawn_at is not None
     assert own.drawn_at is not None
     assert theirs.drawn_at >= own.drawn_at
+
+
+def test_no_mood_is_told_where_none_was_asked_for() -> None:
+    world, _, op = two_scenes(mood=None)
+    evidence = [each.evidence for each in world.service.candidates(op.id)]
+    assert len(evidence) == 2
+    assert "mood" not in str(evidence)
 
 
 def test_the_one_that_is_chosen_comes_in_as_the_operations_own() -> None:

@@ -53,6 +53,13 @@ def test_what_somebody_else_has_drawn_makes_nothing_sure() -> None:
     assert given([lost("A", 5, known=frozenset({"x"}))], [scene("x", 9)]) == {}
 
 
+@pytest.mark.parametrize("told", ["", "neutral"])
+def test_where_no_mood_was_asked_for_the_server_tells_none_or_neutral(told: str) -> None:
+    assert given([lost("A", 5)], [scene("x", 9, mood=told)]) == {"A": "x"}
+    assert given([lost("A", 5, mood="neutral")], [scene("x", 9, mood=told)]) == {"A": "x"}
+    assert given([lost("A", 5, mood="tense")], [scene("x", 9, mood=told)]) == {}
+
+
 CLAIMS = st.lists(
     st.builds(
         Claim,

@@ -3,8 +3,8 @@
 A pattern is JSON itself. Everything in it must be there and nothing else, except that
 
 - ``"$name"`` takes any string and remembers it; the second time it must be the same one;
-- ``"<id>"``, ``"<uuid>"``, ``"<time>"``, ``"<url>"``, ``"<string>"``, ``"<number>"`` take a value
-  of that kind;
+- ``"<id>"``, ``"<uuid>"``, ``"<time>"``, ``"<url>"``, ``"<string>"``, ``"<number>"``, ``"<list>"``
+  take a value of that kind, which is not empty;
 - ``{"...": true, …}`` lets an object have more keys than those given;
 - ``{"$count": n, "$first": …, "$each": …}`` is a list of n, each of which fits.
 """
@@ -50,6 +50,9 @@ def match(pattern: Any, value: Any, known: dict[str, str], where: str) -> None:
         assert len(value) == len(pattern), f"{where}: {len(value)} entries"
         for index, (one, other) in enumerate(zip(pattern, value, strict=True)):
             match(one, other, known, f"{where}[{index}]")
+    elif pattern == "<list>":
+        assert isinstance(value, list), f"{where}: no list: {value!r}"
+        assert value, f"{where}: nothing in it"
     elif pattern == "<number>":
         assert type(value) in (int, float), f"{where}: no number: {value!r}"
     elif isinstance(pattern, str) and pattern in _KINDS:

@@ -29,7 +29,8 @@ def test_counters_count_what_costs(simulator: Simulator, ask: Ask) -> None:
     url = ask("POST", f"{path}/generate-initial-image", json={"prompt": "x"}).json()["data"]
     ask("GET", url["publicUrl"])
     ask("POST", f"{path}/generate-scene-image", json={})
-    ask("POST", f"{path}/generate-360-set", json={})
+    for name in ("360-set", "image", "smart-image", "core-set"):
+        ask("POST", f"{path}/generate-{name}", json={})
     ask("GET", f"{path}/generate-360-set")
     for _ in range(3):
         ask("DELETE", f"{path}/reference-image")
@@ -41,8 +42,11 @@ def test_counters_count_what_costs(simulator: Simulator, ask: Ask) -> None:
         "referenceDeletes": 3,
         "set360Posts": 1,
         "scenePosts": 1,
+        "onDemandPosts": 1,
+        "smartPosts": 1,
+        "coreSetPosts": 1,
         "files": 1,
-        "requests": 10,
+        "requests": 13,
     }
 
 

@@ -32,6 +32,8 @@ ID = "0123456789abcdef01234567"
         ("<string>", "x", ""),
         ("<string>", "x", None),
         ("<number>", 2.5, True),
+        ("<list>", [0], []),
+        ("<list>", [0], {"0": 0}),
         ("$name", "x", 1),
         ("exactly", "exactly", "other"),
         (None, None, ""),

@@ -25,15 +25,19 @@ KEYS = {"note", "clock", "switches", "ask", "json", "raw", "status", "body", "te
 def test_there_are_cases() -> None:
     assert {path.stem for path in CASES} == {
         "characters",
+        "core_set",
         "files",
         "gallery",
         "initial_image",
         "jobs",
         "lost_images",
+        "on_demand",
         "portfolio",
+        "quality",
         "reference_image",
         "routing",
         "scene_image",
+        "smart_image",
         "upstream_failures",
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import io
 import json
+import math
+import operator
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -100,6 +102,11 @@ def lost_answers(world: World) -> None:
     with pytest.raises(httpx.ReadError):
         world.scene()
     assert len(world.gallery().json()["images"]["sceneImages"]) == 1
+    for path in ("generate-image", "generate-smart-image", "generate-core-set"):
+        world.switches.lost_answers = 1
+        with pytest.raises(httpx.ReadError):
+            world.post(path, PROMPT)
+    assert world.gallery().json()["totalImages"] == 31
 
 
 def gateway_errors(world: World) -> None:
@@ -179,6 +186,7 @@ def upload_errors(world: World) -> None:
 def processing_errors(world: World) -> None:
     world.switches.processing_errors = 1
     assert world.draw().json()["error"] == "Failed to process image with DINOv3"
+    assert [each["dinoProcessingStatus"] for each in world.media("_initial")] == ["error"]
     assert world.draw().status_code == 200
 
 
@@ -192,6 +200,14 @@ def generation_seconds(world: World) -> None:
     assert "mediaId" not in world.reference()
     world.now = 40
     assert world.reference()["mediaId"] == world.simulator.reference_of(world.db_id)
+    for path, names in (("generate-image", "_ondemand_"), ("generate-smart-image", "_smart_")):
+        with pytest.raises(httpx.ReadTimeout):
+            world.post(path, {**PROMPT, "count": 2}, timeout=0.01)
+        assert world.media(names) == []
+    world.now = 80
+    assert len(world.media("_ondemand_")) == len(world.media("_smart_")) == 1
+    world.now = 120
+    assert len(world.media("_ondemand_")) == 2
     world.switches.generation_seconds = 0
     assert world.draw().status_code == 400
 
@@ -248,6 +264,11 @@ def job_seconds(world: World) -> None:
     assert world.job(accepted)["status"] == "processing"
     world.now = 900
     assert world.job(accepted)["status"] == "completed"
+    with pytest.raises(httpx.ReadTimeout):
+        world.post("generate-core-set", {}, timeout=0.01)
+    assert world.gallery().json()["totalImages"] == 3
+    world.now = 1800
+    assert world.gallery().json()["totalImages"] == 5
 
 
 def shots(world: World) -> None:
@@ -301,6 +322,46 @@ def strand_jobs(world: World) -> None:
         assert "estimatedCompletionAt" not in answer
     assert world.job(done)["status"] == "completed"
     assert len(world.media("lena_")) == 4
+
+
+def quality_score(world: World) -> None:
+    world.switches.shots = 1
+    world.switches.quality_score = 40
+    accepted = world.set360()
+    world.switches.quality_score = 70
+    assert world.job(accepted)["results"]["generatedImages"][0]["quality"] == 40
+    (shown,) = world.gallery().json()["images"]["coreReferenceSet"]
+    assert shown["qualityScore"] == 40
+    for path in ("generate-image", "generate-smart-image", "generate-core-set"):
+        assert '"qualityScore": 70' in world.post(path, PROMPT).text
+
+
+def consistency_score(world: World) -> None:
+    """The features tell the same."""
+    world.switches.shots = 1
+    world.switches.consistency_score = 40
+    assert world.job(world.set360())["status"] == "completed"
+    world.switches.consistency_score = 90
+    for path in ("generate-image", "generate-smart-image"):
+        assert '"consistencyScore": 90' in world.post(path, PROMPT).text
+    images = world.gallery().json()["images"]
+    master = features(world, images["masterReference"])
+    other = features(world, {"imageId": world.simulator.set_reference(world.db_id, "another")})
+    shown = [*images["coreReferenceSet"], *images["onDemandImages"]]
+    for image, score in zip(shown, (40, 90, 90), strict=True):
+        assert image["consistencyScore"] == score
+        assert cosine(features(world, image), master) == pytest.approx(score / 100, abs=0.001)
+        assert abs(cosine(features(world, image), other)) < 0.5
+
+
+def features(world: World, image: Any) -> list[float]:
+    found: list[float] = world.get(f"/api/media/{image['imageId']}").json()["dinoFeatures"]
+    return found
+
+
+def cosine(one: list[float], other: list[float]) -> float:
+    product = sum(map(operator.mul, one, other))
+    return product / math.sqrt(sum(each**2 for each in one) * sum(each**2 for each in other))
 
 
 def dead_result_urls(world: World) -> None:
@@ -436,6 +497,8 @@ PROOFS: dict[str, Callable[[World], None]] = {
         lost_shots,
         fail_jobs,
         strand_jobs,
+        quality_score,
+        consistency_score,
         dead_result_urls,
         gallery_lacks,
         gallery_errors_after,

@@ -8,14 +8,16 @@ only when it can be nobody else's: see `charimg._library.claims`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from attrs import frozen
 
-from .._library.claims import Claim, Drawing, given
+from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, LibraryMedia
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
+from .operation import DRAWN_BY
 from .parts import AsyncParts
 
 __all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "known_media", "look"]
@@ -87,7 +89,7 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
     if op.kind == OperationKind.PORTFOLIO:
         return await _find_set(parts, op, await _read(parts, op))
     lying = await look(parts, op)
-    own = given(lying.claims, lying.drawings.values()).get(op.id)
+    own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
     if image is None:
         return None
@@ -96,6 +98,21 @@ async def find(parts: AsyncParts, op: Operation) -> Found | None:
         # A reference is the master from then on; another one is not made that unasked.
         return None
     return Found(media_id=own, url=image.url, unread=unread)
+
+
+def _drawn_by(op: Operation, lying: Lying) -> str | None:
+    """Return the image of which the server said that it is there: the only one of that time."""
+    if op.posted_on_server is None or DRAWN_BY not in op.options:
+        return None
+    until = datetime.fromisoformat(str(op.options[DRAWN_BY]))
+    claim = Claim(
+        operation_id=op.id,
+        begun=op.posted_on_server,
+        ended=until,
+        known=frozenset(op.baseline),
+    )
+    of_that_time = [each.id for each in lying.drawings.values() if could_be(claim, each)]
+    return of_that_time[0] if len(of_that_time) == 1 else None
 
 
 async def look(parts: AsyncParts, op: Operation) -> Lying:

@@ -108,9 +108,9 @@ async def _draw_reference(run: AsyncRun, db_id: str, *, again: bool = False) -> 
         code = getattr(error, "code", None)
         if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
             return False
+        await run.call_failed(error)
         if code == ErrorCode.UPSTREAM_FEATURES and await _found_unread(run):
             return True
-        await run.call_failed(error)
         raise
     await received(run, url=answer.url, media_id=answer.media_id)
     return True

@@ -26,6 +26,8 @@ __all__ = ["LostSet", "lost_set"]
 _NO_ROUTE = 404
 _SLACK = timedelta(seconds=1)
 """By how much the moment in a file's name may be off: a name that is taken gets a later one."""
+_LONGEST = timedelta(hours=6)
+"""For how long a job may draw that has not ended: a restart of the server leaves it like that."""
 _JOBS = 50
 _MOST = 500
 """How many jobs of all characters are looked at, the newest first."""
@@ -68,7 +70,7 @@ async def lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet | None
         each
         for each in others
         if each.job_id != job.job_id
-        and _meet(parts, each, begun, job.completed_at)
+        and _meet(each, begun, job.completed_at)
         and await _who(parts, each.character_id) in (who, None)
     ]
     known = set(await known_media(parts, op))
@@ -104,7 +106,7 @@ async def _told(
     doubts = [
         f"Job {rival.job_id} drew for a character of the same name at that time, too."
         for rival in rivals
-        if any(_meet(parts, rival, file.moment, file.moment) for file, _ in files)
+        if any(_meet(rival, file.moment, file.moment) for file, _ in files)
     ]
     if told.too_many:
         doubts.append("There are more images than a set has: somebody else drew some of them.")
@@ -118,11 +120,10 @@ async def _told(
     )
 
 
-def _meet(parts: AsyncParts, other: Job, begun: datetime, ended: datetime | None) -> bool:
+def _meet(other: Job, begun: datetime, ended: datetime | None) -> bool:
     """Tell whether another job may have drawn something in that time."""
     since = other.created_at or begun
-    # One that a restart of the server left behind never ends.
-    until = other.completed_at or since + timedelta(seconds=parts.job_policy.deadline)
+    until = other.completed_at or since + _LONGEST
     return until + _SLACK >= begun and (ended is None or since <= ended + _SLACK)
 
 
@@ -135,7 +136,7 @@ async def _jobs(parts: AsyncParts, op: Operation) -> list[Job]:
         found += page.jobs
         oldest = page.jobs[-1].created_at if page.jobs else None
         asked = op.posted_on_server or op.created_at
-        early = asked - timedelta(seconds=2 * parts.job_policy.deadline)
+        early = asked - _LONGEST
         number, more = number + 1, page.has_next and (oldest is None or oldest > early)
     return found
 

@@ -291,8 +291,9 @@ class _Recovery:
                 return None
             return await self._job_ended(f"The Character Library no longer knows job {job_id}.")
         if is_unfinished(run.op):
-            await received_late(run, job)
-            return None
+            doubts = await received_late(run, job)
+            message = f"Job {job_id} has drawn more. {' '.join(doubts)} {Rescue.UNSURE}"
+            return outcome_of(run.op, "unknown", message=message) if doubts else None
         if job.status == "completed":
             await received_job(run, run.op.library_db_id or "", job)
             return None

@@ -21,6 +21,7 @@ __all__ = [
     "Rescue",
     "is_unfinished",
     "nothing_more",
+    "place_late",
     "received_forgotten",
     "received_gallery",
     "received_job",
@@ -228,38 +229,60 @@ async def received_shots(
     )
 
 
-async def received_late(run: AsyncRun, job: Job) -> None:
+async def received_late(run: AsyncRun, job: Job) -> tuple[str, ...]:
     """Write down what a job has drawn since it was taken over; nothing is there twice.
 
-    Each image takes the place of its shot that was missing, else of another one.
+    Returns:
+        Why some of it may be somebody else's: then a person settles it.
 
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
+    doubts: tuple[str, ...] = ()
     if job.status == "completed":
-        drawn = [(image.media_id, image.angle or "") for image in job.images]
+        drawn = [(image.media_id or "", image.angle or "") for image in job.images]
     else:
-        lost = await lost_set(run.parts, run.op, job)
-        sure = () if lost is None or lost.doubts else lost.images
-        drawn = [(media.id, shot.name) for media, shot in sure]
+        lost = await lost_set(run.parts, run.op, job) or LostSet()
+        drawn = [(media.id, shot.name) for media, shot in lost.images]
+        doubts = lost.doubts
+    known = {"", *(item.external_id for item in run.op.items)}
+    late = [each for each in drawn if each[0] not in known]
+    if late and doubts:
+        return doubts
+    await place_late(run, late, more=not job.finished)
+    return ()
+
+
+async def place_late(
+    run: AsyncRun, late: Sequence[tuple[str, str]], *, more: bool, **options: object
+) -> None:
+    """Put images in the places of their shots that were missing, else of other ones.
+
+    Args:
+        run: The operation.
+        late: Media ids, and the names of the shots.
+        more: Whether more may come.
+        options: More that the operation shall remember.
+    """
+    if not late and more:
+        return
     items = {item.external_id or item.key: item for item in run.op.items}
-    late = [(media_id, name) for media_id, name in drawn if media_id and media_id not in items]
     for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
         places = _missing(items, name) or _missing(items)
         key = places[0] if places else item_key(run.op.id, len(items))
-        item = OperationItem(key=key, index=len(items), prompt=run.op.prompt)
+        new = OperationItem(key=key, index=len(items), prompt=run.op.prompt)
         items[key] = evolve(
-            items.get(key, item),
+            items.get(key, new),
             state=ItemState.PENDING,
             external_id=media_id,
             shot=Shot(name=name),
             error=None,
         )
     await run.check_number(len(items))
-    if late:
-        await run.write(items=tuple(items.values()))
-    if job.finished:
-        await nothing_more(run)
+    await run.write(
+        items=tuple(items.values()),
+        options={**run.op.options, **options, _UNFINISHED: more},
+    )
     await resolve_set(run, run.op.library_db_id or "")
 
 

@@ -10,14 +10,14 @@ from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
 from ..errors import InvalidArgument
 from ..journal import Candidate, Operation, OperationKind, OperationState, Recovered
-from ..models import utcnow
+from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
 from .lost_sets import LostSet, lost_set
 from .operation import AsyncRun, leased
 from .parts import AsyncParts
 from .recovery import bring_in, outcome_of
-from .sets import is_unfinished, received_shots
+from .sets import is_unfinished, place_late, received_shots
 
 __all__ = ["candidates", "settle_by_hand"]
 
@@ -27,8 +27,9 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
     op = await _known(parts, operation_id)
-    if op.state in OPEN and op.job_id is not None:
-        return await _of_set(parts, op, op.job_id)
+    if _has_lost_set(op):
+        lost = await _lost_set(parts, op)
+        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = await look(parts, op)
@@ -39,16 +40,25 @@ async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, .
     return tuple(_candidate(image, own, lying) for image in possible)
 
 
-async def _of_set(parts: AsyncParts, op: Operation, job_id: str) -> tuple[Candidate, ...]:
-    lost = await lost_set(parts, op, await parts.library.get_job(job_id)) or LostSet()
-    return tuple(
-        Candidate(
-            media_id=media.id,
-            url=media.url,
-            drawn_at=media.created_at,
-            evidence=(f"It shows {shot.name}.", *lost.doubts),
-        )
-        for media, shot in lost.images[::-1]
+def _has_lost_set(op: Operation) -> bool:
+    return op.job_id is not None and (op.state in OPEN or is_unfinished(op))
+
+
+async def _lost_set(parts: AsyncParts, op: Operation) -> LostSet:
+    """Return what may be the operation's, and what it does not have yet."""
+    job = await parts.library.get_job(op.job_id or "")
+    lost = await lost_set(parts, op, job) or LostSet()
+    known = {item.external_id for item in op.items}
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in known))
+
+
+def _shot_of(image: tuple[LibraryMedia, Shot], lost: LostSet) -> Candidate:
+    media, shot = image
+    return Candidate(
+        media_id=media.id,
+        url=media.url,
+        drawn_at=media.created_at,
+        evidence=(f"It shows {shot.name}.", *lost.doubts),
     )
 
 
@@ -66,7 +76,7 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
     told = []
     if drawing.scene_type is not None and claim.scene_type is not None:
         told.append(f"It is of the type that was asked for, {drawing.scene_type}.")
-    if drawing.mood:
+    if drawing.mood and claim.mood:
         told.append("It has the mood that was asked for.")
     if drawing.moment is not None and claim.begun is not None:
         seconds = (drawing.moment - claim.begun).total_seconds()
@@ -107,13 +117,15 @@ async def settle_by_hand(
 
 
 async def _take_set(run: AsyncRun, media_ids: Sequence[str], settled: object) -> None:
-    op, lost = run.op, LostSet()
-    if op.state in OPEN and op.job_id is not None:
-        job = await run.parts.library.get_job(op.job_id)
-        lost = await lost_set(run.parts, op, job) or lost
+    op = run.op
+    lost = await _lost_set(run.parts, op) if _has_lost_set(op) else LostSet()
     chosen = tuple(each for each in lost.images if each[0].id in media_ids)
     if {media.id for media, _ in chosen} != set(media_ids):
         raise _not_its_own(op, media_ids)
+    if op.items:
+        late = [(media.id, shot.name) for media, shot in chosen]
+        await place_late(run, late, more=False, settled=settled)
+        return
     why = "The Character Library did not draw this shot, or a person has settled that it did not."
     await received_shots(run, evolve(lost, images=chosen), why, settled=settled)
 

@@ -17,6 +17,8 @@ __all__ = ["Claim", "Drawing", "could_be", "given"]
 
 _TICK = timedelta(seconds=1)
 """The server tells its clock in whole seconds (RFC 9110, 6.6.1)."""
+_NO_MOOD = "neutral"
+"""What the server writes down where none was asked for."""
 
 
 @frozen(kw_only=True)
@@ -65,7 +67,7 @@ def could_be(claim: Claim, drawing: Drawing) -> bool:
         claim.scene_type != drawing.scene_type
     ):
         return False
-    if drawing.mood is not None and drawing.mood != (claim.mood or ""):
+    if drawing.mood is not None and (drawing.mood or _NO_MOOD) != (claim.mood or _NO_MOOD):
         return False
     if drawing.moment is None:
         return True

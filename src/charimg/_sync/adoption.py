@@ -9,14 +9,16 @@ only when it can be nobody else's: see `charimg._library.claims`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from attrs import frozen
 
-from .._library.claims import Claim, Drawing, given
+from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, LibraryMedia
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
+from .operation import DRAWN_BY
 from .parts import Parts
 
 __all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "known_media", "look"]
@@ -88,7 +90,7 @@ def find(parts: Parts, op: Operation) -> Found | None:
     if op.kind == OperationKind.PORTFOLIO:
         return _find_set(parts, op, _read(parts, op))
     lying = look(parts, op)
-    own = given(lying.claims, lying.drawings.values()).get(op.id)
+    own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
     if image is None:
         return None
@@ -97,6 +99,21 @@ def find(parts: Parts, op: Operation) -> Found | None:
         # A reference is the master from then on; another one is not made that unasked.
         return None
     return Found(media_id=own, url=image.url, unread=unread)
+
+
+def _drawn_by(op: Operation, lying: Lying) -> str | None:
+    """Return the image of which the server said that it is there: the only one of that time."""
+    if op.posted_on_server is None or DRAWN_BY not in op.options:
+        return None
+    until = datetime.fromisoformat(str(op.options[DRAWN_BY]))
+    claim = Claim(
+        operation_id=op.id,
+        begun=op.posted_on_server,
+        ended=until,
+        known=frozenset(op.baseline),
+    )
+    of_that_time = [each.id for each in lying.drawings.values() if could_be(claim, each)]
+    return of_that_time[0] if len(of_that_time) == 1 else None
 
 
 def look(parts: Parts, op: Operation) -> Lying:

@@ -109,9 +109,9 @@ def _draw_reference(run: Run, db_id: str, *, again: bool = False) -> bool:
         code = getattr(error, "code", None)
         if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
             return False
+        run.call_failed(error)
         if code == ErrorCode.UPSTREAM_FEATURES and _found_unread(run):
             return True
-        run.call_failed(error)
         raise
     received(run, url=answer.url, media_id=answer.media_id)
     return True

@@ -40,10 +40,12 @@ from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import GenerationLedger, ProgressCallback
 from .parts import Parts, tell
 
-__all__ = ["Run", "give_up", "leased", "operation", "short"]
+__all__ = ["DRAWN_BY", "Run", "give_up", "leased", "operation", "short"]
 
 _log = logger("charimg.service")
 
+DRAWN_BY = "drawn_by"
+"""Option of an operation: when the server said that it had drawn the image, by its own clock."""
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""
 
@@ -189,7 +191,12 @@ class Run:
         stays ``posting`` for recovery.
         """
         drawn = getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
-        if drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
+        until = self.parts.library.server_time
+        if drawn and until is not None:
+            # It lies there, from between the request and this answer.
+            options = {**self.op.options, DRAWN_BY: until.isoformat()}
+            self.write(error=str(error), options=options)
+        elif drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
             self.write(error=str(error))
         else:
             self.write(state=OperationState.FAILED, error=str(error))

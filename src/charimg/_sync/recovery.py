@@ -292,8 +292,9 @@ class _Recovery:
                 return None
             return self._job_ended(f"The Character Library no longer knows job {job_id}.")
         if is_unfinished(run.op):
-            received_late(run, job)
-            return None
+            doubts = received_late(run, job)
+            message = f"Job {job_id} has drawn more. {' '.join(doubts)} {Rescue.UNSURE}"
+            return outcome_of(run.op, "unknown", message=message) if doubts else None
         if job.status == "completed":
             received_job(run, run.op.library_db_id or "", job)
             return None

@@ -11,14 +11,14 @@ from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
 from ..errors import InvalidArgument
 from ..journal import Candidate, Operation, OperationKind, OperationState, Recovered
-from ..models import utcnow
+from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
 from .lost_sets import LostSet, lost_set
 from .operation import Run, leased
 from .parts import Parts
 from .recovery import bring_in, outcome_of
-from .sets import is_unfinished, received_shots
+from .sets import is_unfinished, place_late, received_shots
 
 __all__ = ["candidates", "settle_by_hand"]
 
@@ -28,8 +28,9 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
     op = _known(parts, operation_id)
-    if op.state in OPEN and op.job_id is not None:
-        return _of_set(parts, op, op.job_id)
+    if _has_lost_set(op):
+        lost = _lost_set(parts, op)
+        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = look(parts, op)
@@ -40,16 +41,25 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     return tuple(_candidate(image, own, lying) for image in possible)
 
 
-def _of_set(parts: Parts, op: Operation, job_id: str) -> tuple[Candidate, ...]:
-    lost = lost_set(parts, op, parts.library.get_job(job_id)) or LostSet()
-    return tuple(
-        Candidate(
-            media_id=media.id,
-            url=media.url,
-            drawn_at=media.created_at,
-            evidence=(f"It shows {shot.name}.", *lost.doubts),
-        )
-        for media, shot in lost.images[::-1]
+def _has_lost_set(op: Operation) -> bool:
+    return op.job_id is not None and (op.state in OPEN or is_unfinished(op))
+
+
+def _lost_set(parts: Parts, op: Operation) -> LostSet:
+    """Return what may be the operation's, and what it does not have yet."""
+    job = parts.library.get_job(op.job_id or "")
+    lost = lost_set(parts, op, job) or LostSet()
+    known = {item.external_id for item in op.items}
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in known))
+
+
+def _shot_of(image: tuple[LibraryMedia, Shot], lost: LostSet) -> Candidate:
+    media, shot = image
+    return Candidate(
+        media_id=media.id,
+        url=media.url,
+        drawn_at=media.created_at,
+        evidence=(f"It shows {shot.name}.", *lost.doubts),
     )
 
 
@@ -67,7 +77,7 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
     told = []
     if drawing.scene_type is not None and claim.scene_type is not None:
         told.append(f"It is of the type that was asked for, {drawing.scene_type}.")
-    if drawing.mood:
+    if drawing.mood and claim.mood:
         told.append("It has the mood that was asked for.")
     if drawing.moment is not None and claim.begun is not None:
         seconds = (drawing.moment - claim.begun).total_seconds()
@@ -108,13 +118,15 @@ def settle_by_hand(
 
 
 def _take_set(run: Run, media_ids: Sequence[str], settled: object) -> None:
-    op, lost = run.op, LostSet()
-    if op.state in OPEN and op.job_id is not None:
-        job = run.parts.library.get_job(op.job_id)
-        lost = lost_set(run.parts, op, job) or lost
+    op = run.op
+    lost = _lost_set(run.parts, op) if _has_lost_set(op) else LostSet()
     chosen = tuple(each for each in lost.images if each[0].id in media_ids)
     if {media.id for media, _ in chosen} != set(media_ids):
         raise _not_its_own(op, media_ids)
+    if op.items:
+        late = [(media.id, shot.name) for media, shot in chosen]
+        place_late(run, late, more=False, settled=settled)
+        return
     why = "The Character Library did not draw this shot, or a person has settled that it did not."
     received_shots(run, evolve(lost, images=chosen), why, settled=settled)
 

@@ -10,7 +10,15 @@ from typing import Any
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .state import Character, MediaFile, State, now_text, slug_of
 
-__all__ = ["document", "make_character", "media_document", "parse_object", "pages", "respond"]
+__all__ = [
+    "document",
+    "make_character",
+    "media_document",
+    "parse_object",
+    "pages",
+    "payload_pages",
+    "respond",
+]
 
 _STATUSES = ("draft", "in_development", "ready", "in_production", "archived")
 _TEXTS = (
@@ -161,12 +169,13 @@ def media_document(base: str, media: MediaFile) -> dict[str, Any]:
     return {
         "id": media.id,
         "alt": media.alt,
-        "dinoAssetId": f"dino-{media.id}" if media.read else "" if failed else None,
+        "dinoAssetId": media.asset,
         "dinoMediaUrl": None,
         "dinoProcessingStatus": media.reading,
         "qualityScore": None,
         "consistencyScore": None,
         "validationNotes": "DINOv3 upload failed: 500 Internal Server Error" if failed else None,
+        "dinoFeatures": media.features if media.read else None,
         "dinoProcessedAt": media.created if media.read or failed else None,
         "prefix": "media",
         "updatedAt": media.created,
@@ -231,22 +240,21 @@ def _collection(state: State, base: str, request: SimulatedRequest) -> Simulated
             for character in found
             if name in (None, character.fields["name"]) and slug in (None, character.slug)
         ]
-    docs, paging = pages(found, request.query)
-    return json_response(
-        200,
-        {
-            "docs": [document(state, base, character) for character in docs],
-            "hasNextPage": paging["hasNextPage"],
-            "hasPrevPage": paging["hasPrevPage"],
-            "limit": paging["limit"],
-            "nextPage": paging["page"] + 1 if paging["hasNextPage"] else None,
-            "page": paging["page"],
-            "pagingCounter": (paging["page"] - 1) * paging["limit"] + 1,
-            "prevPage": paging["page"] - 1 if paging["hasPrevPage"] else None,
-            "totalDocs": paging["totalDocs"],
-            "totalPages": paging["totalPages"],
-        },
-    )
+    shown, paging = payload_pages(found, request.query)
+    docs = [document(state, base, character) for character in shown]
+    return json_response(200, {"docs": docs, **paging})
+
+
+def payload_pages(found: list[Any], query: Mapping[str, str]) -> tuple[list[Any], dict[str, Any]]:
+    """Return one page of a listing of Payload's own, and what it says of the paging."""
+    shown, paging = pages(found, query)
+    page = paging["page"]
+    return shown, {
+        **paging,
+        "nextPage": page + 1 if paging["hasNextPage"] else None,
+        "pagingCounter": (page - 1) * paging["limit"] + 1,
+        "prevPage": page - 1 if paging["hasPrevPage"] else None,
+    }
 
 
 def pages(found: list[Any], query: Mapping[str, str]) -> tuple[list[Any], dict[str, Any]]:

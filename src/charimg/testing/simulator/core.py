@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from . import characters, control, gallery, generation, sets
+from . import (
+    characters,
+    control,
+    core_set,
+    gallery,
+    generation,
+    on_demand,
+    quality,
+    references,
+    sets,
+)
 from .exchange import Counters, SimulatedRequest, SimulatedResponse, json_response
 from .state import State, now_text
 from .switches import Switches
@@ -29,11 +39,21 @@ _HTML = (
 )
 _ONE = re.compile(r"/api/v1/characters/([^/]+)(?:/([a-z0-9-]+))?")
 _JOB = re.compile(r"/api/v1/jobs/([^/]+)/status")
-_GENERATIONS = ("generate-initial-image", "generate-360-set", "generate-scene-image")
+_GENERATIONS = {
+    "generate-initial-image": generation.initial_image,
+    "generate-360-set": sets.portfolio_set,
+    "generate-scene-image": generation.scene_image,
+    "generate-image": on_demand.image,
+    "generate-smart-image": on_demand.smart_image,
+}
+_DRAWING = (*_GENERATIONS, "generate-core-set")
 _COUNTED = {
     ("POST", "generate-initial-image"): "initial_image_posts",
     ("POST", "generate-360-set"): "set360_posts",
     ("POST", "generate-scene-image"): "scene_posts",
+    ("POST", "generate-image"): "on_demand_posts",
+    ("POST", "generate-smart-image"): "smart_posts",
+    ("POST", "generate-core-set"): "core_set_posts",
     ("DELETE", "reference-image"): "reference_deletes",
 }
 
@@ -191,7 +211,7 @@ class Simulator:
         if response.is_file:
             self.counters.files += 1
             return response
-        generated = request.method == "POST" and endpoint in _GENERATIONS
+        generated = request.method == "POST" and endpoint in _DRAWING
         if generated and response.status < 300 and self.switches.take("lost_answers"):
             return evolve(response, broken="lost")
         seconds = response.seconds + self.switches.api_seconds
@@ -252,6 +272,8 @@ class Simulator:
             return gallery.media(state, switches, base, request, path.removeprefix("/api/media/"))
         if path == "/api/v1/jobs":
             return sets.list_jobs(state, switches, request, self._clock())
+        if path == "/api/v1/reference-shots":
+            return references.reference_shots(request)
         job = _JOB.fullmatch(path)
         if job is not None:
             return sets.job_status(state, switches, base, request, job[1], self._clock())
@@ -266,16 +288,22 @@ class Simulator:
         state, switches = self._state, self.switches
         if endpoint == "":
             return characters.respond(state, base, request, db_id)
-        if endpoint == "generate-initial-image":
-            return generation.initial_image(state, switches, base, request, db_id, self._clock())
-        if endpoint == "reference-image":
-            return generation.reference_image(state, switches, base, request, db_id)
-        if endpoint == "generate-scene-image":
-            return generation.scene_image(state, switches, base, request, db_id, self._clock())
-        if endpoint == "images":
-            return gallery.gallery(state, switches, base, request, db_id)
-        if endpoint == "generate-360-set":
-            return sets.portfolio_set(state, switches, base, request, db_id, self._clock())
+        generate = _GENERATIONS.get(endpoint)
+        if generate is not None:
+            return generate(state, switches, base, request, db_id, self._clock())
+        match endpoint:
+            case "generate-core-set":
+                return core_set.core_set(state, switches, request, db_id, self._clock())
+            case "reference-image":
+                return generation.reference_image(state, switches, base, request, db_id)
+            case "images":
+                return gallery.gallery(state, switches, base, request, db_id)
+            case "quality-metrics":
+                return quality.metrics(state, request, db_id)
+            case "validate-consistency":
+                return quality.consistency(state, request, db_id)
+            case "find-reference-for-scene":
+                return references.for_scene(state, base, request, db_id)
         return _no_route(request.path)
 
     def _health(self, request: SimulatedRequest) -> SimulatedResponse:

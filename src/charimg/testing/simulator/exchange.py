@@ -21,6 +21,9 @@ class Counters:
         reference_deletes: DELETEs of a reference image.
         set360_posts: POSTs for a 360° set.
         scene_posts: POSTs for a scene image.
+        on_demand_posts: POSTs for images on demand.
+        smart_posts: POSTs for a smart image.
+        core_set_posts: POSTs for a core set.
         files: Downloads of files.
         requests: All requests.
     """
@@ -29,6 +32,9 @@ class Counters:
     reference_deletes: int = 0
     set360_posts: int = 0
     scene_posts: int = 0
+    on_demand_posts: int = 0
+    smart_posts: int = 0
+    core_set_posts: int = 0
     files: int = 0
     requests: int = 0
 

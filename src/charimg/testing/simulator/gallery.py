@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
-from .characters import media_document, pages
+from .characters import media_document, payload_pages
 from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .state import Character, MediaFile, State
 from .switches import Switches
 
-__all__ = ["file", "gallery", "media", "media_list"]
+__all__ = ["average", "file", "gallery", "media", "media_list", "number"]
+
+_OTHER = ("scene", "relationship", "interaction")
+"""What the server does not count as drawn on demand, whatever its prompt."""
 
 
 def gallery(
@@ -21,9 +26,7 @@ def gallery(
         return SimulatedResponse(status=405)
     character = state.characters.get(db_id)
     if character is None:
-        return json_response(
-            500, {**_answer("", "", None, [], []), "success": False, "error": "Not Found"}
-        )
+        return json_response(500, {**_answer("", "", None), "success": False, "error": "Not Found"})
     if switches.gallery_errors_after is not None:
         if switches.gallery_errors_after == 0:
             return json_response(500, {"success": False, "error": "Internal server error"})
@@ -46,25 +49,35 @@ def _listing(
     def url(media: MediaFile) -> str:
         return f"{base}/media/{media.name}" if with_urls else ""
 
-    shown_here = [state.media[each] for each in character.gallery]
-    core: list[dict[str, Any]] = []
-    scenes: list[dict[str, Any]] = []
-    if category in (None, "core") and least <= 88.5:
-        shots = [each for each in shown_here if each.shot is not None]
-        core = [_core(each, url(each)) for each in shots[switches.gallery_lacks :]]
-    if category in (None, "scene") and least <= 85:
-        scenes = [_scene(each, url(each)) for each in shown_here if each.scene_type is not None]
+    def entries(wanted: str, shown: Sequence[MediaFile]) -> list[dict[str, Any]]:
+        if category not in (None, wanted):
+            return []
+        entry = _core if wanted == "core" else _entry
+        return [entry(each, url(each)) for each in shown if each.quality >= least]
+
+    images = [state.media[each] for each in character.gallery]
+    core = [each for each in images if each.shot is not None]
+    rest = [each for each in images if each.shot is None]
     master = state.media.get(character.reference or "")
     shown = None
     if master is not None:
         shown = {
             "imageId": master.id,
             "url": url(master),
-            "dinoAssetId": f"dino-{master.id}" if master.read else "",
+            "dinoAssetId": master.asset,
             "qualityScore": None,
             "isProcessed": master.read,
         }
-    return _answer(character.id, character.fields["name"], shown, core, scenes)
+    # What is drawn on demand under the name of a scene stands among both.
+    return _answer(
+        character.id,
+        character.fields["name"],
+        shown,
+        entries("core", core[switches.gallery_lacks :]),
+        entries("scene", [each for each in rest if "scene" in each.shot_type]),
+        entries("ondemand", [each for each in rest if each.told and each.shot_type not in _OTHER]),
+        entries("relationship", [each for each in rest if each.shot_type in _OTHER[1:]]),
+    )
 
 
 def _core(media: MediaFile, url: str) -> dict[str, Any]:
@@ -74,27 +87,27 @@ def _core(media: MediaFile, url: str) -> dict[str, Any]:
         "imageId": media.id,
         "url": url,
         "dinoAssetId": None,
-        "shotType": "core_reference",
+        "shotType": media.shot_type,
         "angle": shot.angle,
         "lens": f"{shot.lens_mm}mm",
-        "qualityScore": 88.5,
-        "consistencyScore": 93.2,
-        "isValid": False,
-        "referenceShot": shot.document(media.id[::-1], media.created),
+        "qualityScore": media.quality,
+        "consistencyScore": media.consistency,
+        "isValid": media.valid,
+        "referenceShot": shot.document(),
     }
 
 
-def _scene(media: MediaFile, url: str) -> dict[str, Any]:
+def _entry(media: MediaFile, url: str) -> dict[str, Any]:
     return {
         "imageId": media.id,
         "url": url,
-        "dinoAssetId": None,
-        "shotType": f"scene_{media.scene_type}",
-        "qualityScore": 85,
-        "consistencyScore": 90,
-        "isValid": False,
-        "generationPrompt": None,
-        **({"tags": f"scene,{media.scene_type},{media.mood}"} if media.mood else {}),
+        "dinoAssetId": media.asset if media.on_demand else None,
+        "shotType": media.shot_type,
+        "tags": media.tags,
+        "qualityScore": media.quality,
+        "consistencyScore": media.consistency,
+        "isValid": media.valid,
+        "generationPrompt": media.prompt if media.told else None,
     }
 
 
@@ -102,12 +115,11 @@ def _answer(
     db_id: str,
     name: str,
     master: dict[str, Any] | None,
-    core: list[dict[str, Any]],
-    scenes: list[dict[str, Any]],
+    *categories: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    scored = [*core, *scenes]
-    quality = [image["qualityScore"] for image in scored]
-    consistency = [image["consistencyScore"] for image in scored]
+    core, scenes, on_demand, relationships = categories or ([], [], [], [])
+    scored = [*core, *scenes, *on_demand, *relationships]
+    valid = sum(image["isValid"] for image in scored)
     return {
         "success": True,
         "characterId": db_id,
@@ -117,20 +129,35 @@ def _answer(
             **({} if master is None else {"masterReference": master}),
             "coreReferenceSet": core,
             "sceneImages": scenes,
-            "onDemandImages": [],
-            "relationshipImages": [],
+            "onDemandImages": on_demand,
+            "relationshipImages": relationships,
         },
         "summary": {
             "masterReferenceCount": int(master is not None),
             "coreReferenceCount": len(core),
             "sceneImageCount": len(scenes),
-            "onDemandImageCount": 0,
-            "relationshipImageCount": 0,
-            "totalValidImages": int(master is not None and master["isProcessed"]),
-            "averageQuality": round(sum(quality) / len(quality)) if quality else 0,
-            "averageConsistency": round(sum(consistency) / len(consistency)) if quality else 0,
+            "onDemandImageCount": len(on_demand),
+            "relationshipImageCount": len(relationships),
+            "totalValidImages": valid + (master is not None and master["isProcessed"]),
+            "averageQuality": _rounded([image["qualityScore"] for image in scored]),
+            "averageConsistency": _rounded([image["consistencyScore"] for image in scored]),
         },
     }
+
+
+def _rounded(scores: Sequence[float]) -> int:
+    """Return the mean as JavaScript rounds it: halves go up."""
+    return math.floor(average(scores) + 0.5)
+
+
+def average(scores: Sequence[float]) -> float:
+    """Return the mean, 0 of nothing."""
+    return number(sum(scores) / len(scores)) if scores else 0
+
+
+def number(value: float) -> float:
+    """Return a number as JavaScript writes it: ``85``, not ``85.0``."""
+    return int(value) if value == int(value) else value
 
 
 def media(
@@ -157,8 +184,8 @@ def media_list(
     part = request.query.get("where[filename][like]", "").lower()
     found = [each for each in reversed(state.media.values()) if part in each.name.lower()]
     found.sort(key=lambda each: each.created, reverse=True)
-    docs, paging = pages([media_document(base, each) for each in found], request.query)
-    return json_response(200, {"docs": docs, **paging})
+    shown, paging = payload_pages(found, request.query)
+    return json_response(200, {"docs": [media_document(base, each) for each in shown], **paging})
 
 
 def file(
@@ -167,7 +194,7 @@ def file(
     """``GET`` and ``HEAD`` of a file."""
     if request.method not in ("GET", "HEAD"):
         return SimulatedResponse(status=405)
-    found = state.media.get(state.files.get(name, ""))
+    found = state.media.get(state.files.get(unquote(name), ""))
     if found is None:
         return SimulatedResponse(
             status=404, headers={"content-type": "text/plain;charset=UTF-8"}, body=b"Not Found"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -13,7 +13,15 @@ from .exchange import SimulatedRequest, SimulatedResponse, json_response
 from .state import Character, MediaFile, State, milliseconds, now_text
 from .switches import Switches
 
-__all__ = ["draw_reference", "draw_scene", "initial_image", "reference_image", "scene_image"]
+__all__ = [
+    "draw_reference",
+    "draw_scene",
+    "drawn",
+    "initial_image",
+    "reference_image",
+    "scene_image",
+    "when_drawn",
+]
 
 SCENE_TYPES = ("dialogue", "action", "emotional", "establishing")
 _RESET_FIELDS = [
@@ -40,14 +48,37 @@ def _form(media_id: str, switches: Switches) -> str:
     return "WEBP" if switches.misnamed_files and int(media_id[-1], 16) % 3 == 0 else "JPEG"
 
 
-def draw_reference(
-    state: State, switches: Switches, character: Character, prompt: str
+def drawn(
+    state: State,
+    switches: Switches,
+    stem: str,
+    alt: str,
+    *,
+    prompt: str,
+    subject: str,
+    caption: str,
+    setting: str = "",
+    number: int = 1,
+    **fields: Any,
 ) -> MediaFile:
-    """Draw a master reference, which is none yet and lies nowhere yet."""
+    """Draw an image, which lies nowhere yet.
+
+    Args:
+        state: What the server holds.
+        switches: Its failures.
+        stem: The beginning of its file's name.
+        alt: The beginning of its alternative text.
+        prompt: What was asked for.
+        subject: The prompt that decides the looks of the figure.
+        caption: Written below.
+        setting: Decides the backdrop.
+        number: Which one of those that one request draws, from 1.
+        **fields: Further fields of the file.
+    """
     media_id = state.new_id()
-    drawing = draw(prompt, "Reference", None, _form(media_id, switches))
-    time = now_text(switches.clock_offset + switches.generation_seconds)
-    name = state.name(f"{character.id}_initial", time, ".jpg")
+    drawing = draw(subject, caption, None, _form(media_id, switches), setting)
+    created = now_text(switches.clock_offset + number * switches.generation_seconds)
+    name = state.name(stem, created, ".jpg")
     return MediaFile(
         id=media_id,
         name=name,
@@ -55,9 +86,27 @@ def draw_reference(
         mime_type="image/jpeg",
         width=drawing.width,
         height=drawing.height,
-        alt=f"Initial character reference image: {name}",
-        created=time,
+        alt=f"{alt}: {name}",
+        created=created,
         prompt=prompt,
+        subject=subject,
+        **fields,
+    )
+
+
+def draw_reference(
+    state: State, switches: Switches, character: Character, prompt: str
+) -> MediaFile:
+    """Draw a master reference, which is none yet and lies nowhere yet."""
+    return drawn(
+        state,
+        switches,
+        f"{character.id}_initial",
+        "Initial character reference image",
+        prompt=prompt,
+        subject=prompt,
+        caption="Reference",
+        consistency=100,
     )
 
 
@@ -70,48 +119,36 @@ def draw_scene(
     mood: str | None = None,
 ) -> MediaFile:
     """Draw a scene, which lies nowhere yet."""
-    media_id = state.new_id()
-    drawing = draw(
-        state.media[character.reference or ""].prompt,
-        f"Scene: {scene_type}",
-        None,
-        _form(media_id, switches),
-        context,
-    )
-    time = now_text(switches.clock_offset + switches.generation_seconds)
-    name = state.name(f"{character.id}_scene_{scene_type}", time, ".jpg")
-    return MediaFile(
-        id=media_id,
-        name=name,
-        data=drawing.data,
-        mime_type="image/jpeg",
-        width=drawing.width,
-        height=drawing.height,
-        alt=f"Generated scene image: {name}",
-        created=time,
+    return drawn(
+        state,
+        switches,
+        f"{character.id}_scene_{scene_type}",
+        "Generated scene image",
         prompt=context,
-        scene_type=scene_type,
-        mood=mood,
+        subject=state.media[character.reference or ""].subject,
+        caption=f"Scene: {scene_type}",
+        setting=context,
+        shot_type=f"scene_{scene_type}",
+        tags=f"scene,{scene_type},{mood or 'neutral'}",
+        quality=85,
+        consistency=90,
     )
 
 
-def _scenes(state: State, character: Character) -> int:
-    return sum(state.media[each].scene_type is not None for each in character.gallery)
-
-
-def _when_drawn(
+def when_drawn(
     state: State,
     switches: Switches,
     now: float,
-    effect: Callable[[], None],
+    effects: Sequence[Callable[[], object]],
     answer: SimulatedResponse,
 ) -> SimulatedResponse:
-    """Show an image once it is drawn, which a client that gave up does not see."""
-    if switches.generation_seconds == 0:
-        effect()
-        return answer
-    state.later(now + switches.generation_seconds, effect)
-    return evolve(answer, seconds=switches.generation_seconds)
+    """Show images once they are drawn, one by one, which a client that gave up does not see."""
+    for number, effect in enumerate(effects, 1):
+        if switches.generation_seconds == 0:
+            effect()
+        else:
+            state.later(now + number * switches.generation_seconds, effect)
+    return evolve(answer, seconds=len(effects) * switches.generation_seconds)
 
 
 def initial_image(
@@ -181,7 +218,7 @@ def initial_image(
         state.keep(media)
         character.reference = media.id
 
-    return _when_drawn(state, switches, now, effect, json_response(200, answer))
+    return when_drawn(state, switches, now, [effect], json_response(200, answer))
 
 
 def reference_image(
@@ -273,10 +310,12 @@ def scene_image(
     if scene_type not in SCENE_TYPES:
         # Drawn and paid for, and then refused.
         state.keep(media)
+        shown_before = [state.media[each] for each in character.gallery]
+        scenes = sum(each.shot_type.startswith("scene_") for each in shown_before)
         return _error(
             500,
             "The following field is invalid: Novel Movie Integration > Scene Contexts "
-            f"{_scenes(state, character) + 1} > Scene Type",
+            f"{scenes + 1} > Scene Type",
         )
     answer = {
         "success": True,
@@ -297,4 +336,4 @@ def scene_image(
         # The server writes back what it had read before it drew: the last to finish wins.
         character.gallery = [*shown, media.id]
 
-    return _when_drawn(state, switches, now, effect, json_response(200, answer))
+    return when_drawn(state, switches, now, [effect], json_response(200, answer))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -14,7 +16,7 @@ from .shots import SHOTS, ReferenceShot
 from .state import Job, MediaFile, State, now_text, stem_of
 from .switches import Switches
 
-__all__ = ["advance", "job_status", "list_jobs", "portfolio_set"]
+__all__ = ["advance", "draw_shot", "job_status", "list_jobs", "portfolio_set"]
 
 DEAD = "http://media.invalid/media"
 """Where job results point to; ``.invalid`` never resolves (RFC 2606)."""
@@ -50,6 +52,9 @@ def portfolio_set(
         created=now_text(switches.clock_offset),
         stem=stem_of(character.fields["name"]),
         prompt=reference.prompt,
+        subject=reference.subject,
+        quality=switches.quality_score,
+        consistency=switches.consistency_score,
         shots=shots,
         failing=failing,
         lost=tuple(shot for shot in rest if switches.take("lost_shots")),
@@ -140,7 +145,19 @@ def _draw_until(state: State, switches: Switches, job: Job, count: int, now: flo
             due = job.begun + switches.job_seconds * (index + 1) / len(job.shots)
             # By a clock that is moved, not before it was asked for.
             created = max(job.created, now_text(switches.clock_offset - max(0.0, now - due)))
-            job.images.append(_draw(state, switches, job, shot, created).id)
+            stem = shot.file_name(job.stem, 1)
+            media = draw_shot(
+                state,
+                switches,
+                shot,
+                partial(state.name, stem, created),
+                created=created,
+                prompt=job.prompt,
+                subject=job.subject,
+                quality=job.quality,
+                consistency=job.consistency,
+            )
+            job.images.append(state.keep(media).id)
     job.done = max(job.done, count)
 
 
@@ -167,29 +184,37 @@ def _finish(state: State, switches: Switches, job: Job, now: float) -> None:
     job.ended = "completed" if job.error is None else "failed"
 
 
-def _draw(
-    state: State, switches: Switches, job: Job, shot: ReferenceShot, created: str
+def draw_shot(
+    state: State,
+    switches: Switches,
+    shot: ReferenceShot,
+    named: Callable[[str], str],
+    **fields: Any,
 ) -> MediaFile:
+    """Draw a shot, which lies nowhere yet.
+
+    Args:
+        state: What the server holds.
+        switches: Its failures.
+        shot: The shot.
+        named: Makes the name of its file from an extension.
+        **fields: Further fields of the file; ``subject`` decides the looks.
+    """
     media_id = state.new_id()
     lying = switches.misnamed_files
     webp = lying and int(media_id[-1], 16) % 3 == 0
-    drawing = draw(job.prompt, shot.name, shot, "WEBP" if webp else "JPEG")
-    extension = ".png" if lying else drawing.extension
-    stem = f"{job.stem}_{shot.lens_mm}mm_{shot.angle}_{shot.crop}_{shot.expression}"
-    name = state.name(f"{stem}_v1", created, extension)
-    return state.keep(
-        MediaFile(
-            id=media_id,
-            name=name,
-            data=drawing.data,
-            mime_type="image/jpeg" if lying else drawing.mime_type,
-            width=drawing.width,
-            height=drawing.height,
-            alt=f"Generated reference image: {name}",
-            created=created,
-            prompt=job.prompt,
-            shot=shot,
-        )
+    drawing = draw(fields["subject"], shot.name, shot, "WEBP" if webp else "JPEG")
+    name = named(".png" if lying else drawing.extension)
+    return MediaFile(
+        id=media_id,
+        name=name,
+        data=drawing.data,
+        mime_type="image/jpeg" if lying else drawing.mime_type,
+        width=drawing.width,
+        height=drawing.height,
+        alt=f"Generated reference image: {name}",
+        shot=shot,
+        **fields,
     )
 
 
@@ -203,7 +228,7 @@ def _results(state: State, switches: Switches, base: str, job: Job) -> list[dict
                 "url": dead if switches.dead_result_urls else f"{base}/media/{media.name}",
                 "angle": "" if media.shot is None else media.shot.name,
                 "mediaId": media_id,
-                "quality": 88.5,
+                "quality": media.quality,
                 "dinoAssetId": "",
             }
         )
@@ -305,7 +330,7 @@ def _row(job: Job, switches: Switches, now: float) -> dict[str, Any]:
         task = f"Generating {job.shots[-1].name}"
     elif job.cancelled_once and not job.seen_cancelled:
         status = "cancelled"
-    elif job.stranded is None and now - job.begun < 0.02 * switches.job_seconds:
+    elif job.done == 0 and job.stranded is None and now - job.begun < 0.02 * switches.job_seconds:
         status, current, task = "pending", 0, "Initializing..."
     return {
         "status": status,

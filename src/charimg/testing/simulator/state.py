@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import operator
 import re
 import unicodedata
 import uuid
@@ -67,9 +69,16 @@ class MediaFile:
         alt: Alternative text.
         created: When.
         prompt: What was drawn.
+        subject: The prompt of the reference from which it was drawn; its looks are that one's.
         shot: The shot of a core image.
-        scene_type: The type of a scene image.
-        mood: The mood of a scene image.
+        shot_type: The ``shotType`` of its entry in the gallery.
+        tags: The ``tags`` of that.
+        told: Whether the gallery tells the prompt; so it does of what is drawn on demand.
+        on_demand: Whether its entry in the gallery has its ``dinoAssetId``.
+        valid: Whether it passed the server's own checks.
+        notes: What they say.
+        quality: Its ``qualityScore``, 0 to 100.
+        consistency: Its ``consistencyScore``, 0 to 100.
         reading: How the reading of its features went: ``validation_success``, ``error``, or
             ``processing`` while it lasts.
     """
@@ -82,16 +91,52 @@ class MediaFile:
     height: int
     alt: str
     created: str
-    prompt: str = ""
+    prompt: str
+    subject: str
     shot: ReferenceShot | None = None
-    scene_type: str | None = None
-    mood: str | None = None
+    shot_type: str = "core_reference"
+    tags: str | None = None
+    told: bool = False
+    on_demand: bool = False
+    valid: bool = False
+    notes: str = ""
+    quality: float = 88.5
+    consistency: float = 93.2
     reading: str = "validation_success"
 
     @property
     def read(self) -> bool:
         """Whether its features could be read."""
         return self.reading == "validation_success"
+
+    @property
+    def asset(self) -> str | None:
+        """Its ``dinoAssetId``: empty once reading failed, ``None`` while it lasts."""
+        return {"validation_success": f"dino-{self.id}", "error": ""}.get(self.reading)
+
+    @property
+    def features(self) -> list[float]:
+        """Its feature vector: the cosine to that of its reference is the consistency."""
+        likeness = self.consistency / 100
+        rest = math.sqrt(1 - likeness**2)
+        own = _direction(self.id)
+        looks = _direction(self.subject)
+        shared = sum(map(operator.mul, own, looks))
+        # What is its own stands at right angles to its looks.
+        apart = _unit([each - shared * look for each, look in zip(own, looks, strict=True)])
+        return [
+            round(likeness * look + rest * each, 5) for look, each in zip(looks, apart, strict=True)
+        ]
+
+
+def _direction(text: str) -> list[float]:
+    digest = hashlib.sha512(text.encode("utf-8", "surrogatepass")).digest()
+    return _unit([each - 127.5 for each in digest])
+
+
+def _unit(vector: list[float]) -> list[float]:
+    length = math.sqrt(sum(each**2 for each in vector))
+    return [each / length for each in vector]
 
 
 @define(kw_only=True)
@@ -117,6 +162,9 @@ class Job:
     created: str
     stem: str
     prompt: str
+    subject: str
+    quality: float
+    consistency: float
     shots: tuple[ReferenceShot, ...]
     failing: tuple[ReferenceShot, ...] = ()
     """What the model refuses."""
@@ -146,7 +194,7 @@ class State:
         self.files: dict[str, str] = {}
         self.jobs: dict[str, Job] = {}
         self._names: set[str] = set()
-        self._unfinished: list[tuple[float, Callable[[], None]]] = []
+        self._unfinished: list[tuple[float, Callable[[], object]]] = []
         self._seed = seed
         self._made = 0
 
@@ -170,6 +218,15 @@ class State:
         self._names.add(f"{stem}_{number}")
         return f"{stem}_{number}{extension}"
 
+    def numbered(self, stem: str, extension: str) -> str:
+        """Return a name as Payload tells files of one name apart: by ``-1``, ``-2``."""
+        name, number = stem, 0
+        while name in self._names:
+            number += 1
+            name = f"{stem}-{number}"
+        self._names.add(name)
+        return f"{name}{extension}"
+
     def keep(self, media: MediaFile) -> MediaFile:
         """Take a file in. Files stay for ever, as on the real server."""
         self.media[media.id] = media
@@ -177,7 +234,7 @@ class State:
         self.files[media.name.rpartition(".")[0]] = media.id
         return media
 
-    def later(self, due: float, effect: Callable[[], None]) -> None:
+    def later(self, due: float, effect: Callable[[], object]) -> None:
         """Have something happen at a time of the simulator's clock."""
         self._unfinished.append((due, effect))
 

@@ -14,6 +14,7 @@ __all__ = ["Switches"]
 _BOOL: Any = attrs.validators.instance_of(bool)
 _COUNT: Any = [attrs.validators.instance_of(int), attrs.validators.ge(0)]
 _SECONDS: Any = [attrs.validators.instance_of((int, float)), attrs.validators.ge(0)]
+_SCORE: Any = [*_SECONDS, attrs.validators.le(100)]
 _count: Any = lambda: field(default=0, validator=_COUNT)  # noqa: E731
 _seconds: Any = lambda: field(default=0.0, validator=_SECONDS)  # noqa: E731
 
@@ -33,12 +34,14 @@ class Switches:
         wrong_types: JSON answers in which every string that is an id or a URL is a number.
         missing_fields: JSON answers without any id or URL.
         api_seconds: How long every API answer takes.
-        generation_errors: Initial and scene images that the model refuses with a 500.
+        generation_errors: Initial images, scenes and images on demand that the model refuses.
         generation_error: The ``details`` of those answers.
         upload_errors: Initial and scene images that are drawn and cannot be kept.
-        processing_errors: Initial images of which the features cannot be read.
-        generation_seconds: How long an initial or scene image takes. Until then it is not there,
-            and another one is not refused; it comes even if the client has given up.
+        processing_errors: Initial images and images on demand of which the features cannot be
+            read.
+        generation_seconds: How long an initial image, a scene or an image on demand takes. Until
+            then it is not there, and another one is not refused; it comes even if the client has
+            given up.
         flat_initial_image: Answer an initial image flat instead of below ``data``.
         relative_urls: Give image URLs relative to the server's root.
         odd_public_urls: The ``publicUrl`` has no extension, and is another than the gallery's URL.
@@ -54,6 +57,8 @@ class Switches:
         strand_jobs: Every job that is not done stands still and says ``processing`` for ever, as
             after a restart; its shots so far stay as media documents. Without it they go on.
         dead_result_urls: The URLs of job results lead nowhere (as the real ones often do).
+        quality_score: What an image that is drawn scores in quality, 0 to 100; a scene always 85.
+        consistency_score: In likeness to its reference, 0 to 100; a scene always 90.
         gallery_lacks: How many images of each set the gallery leaves out.
         gallery_errors_after: After how many further gallery listings they fail with a 500; ``None``
             is never.
@@ -100,6 +105,8 @@ class Switches:
     fail_jobs: bool = field(default=False, validator=_BOOL)
     strand_jobs: bool = field(default=False, validator=_BOOL)
     dead_result_urls: bool = field(default=True, validator=_BOOL)
+    quality_score: float = field(default=88.5, validator=_SCORE)
+    consistency_score: float = field(default=93.2, validator=_SCORE)
     gallery_lacks: int = _count()
     gallery_errors_after: int | None = field(
         default=None, validator=attrs.validators.optional(_COUNT)
