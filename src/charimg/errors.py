@@ -108,7 +108,11 @@ def _rebuild(cls: type[CharimgError], args: tuple[object, ...], state: dict[str,
 
 
 class CharimgError(Exception):
-    """Root of every error that charimg raises. Its text is one line that steers no terminal."""
+    """Root of every error that charimg raises. Its text is one line that steers no terminal.
+
+    Args:
+        *args: The message.
+    """
 
     def __init__(self, *args: object) -> None:
         super().__init__(*(plain(each) if isinstance(each, str) else each for each in args))

@@ -7,8 +7,7 @@ import pytest
 from .tools import ROOT
 
 LIMITS = {"src": 450, "tests": 600}
-LONGER = {
-}
+LONGER = {}
 """Exceptions, none of which may grow."""
 
 
