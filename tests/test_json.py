@@ -22,6 +22,7 @@ from charimg.models import (
     ImageMetrics,
     ImageStatus,
     Media,
+    SceneDetails,
     Shot,
 )
 
@@ -85,6 +86,9 @@ media = every_field(
     url=optional_texts,
     thumbnail_url=optional_texts,
 )
+scenes = every_field(
+    SceneDetails, type=optional_texts, mood=optional_texts, lighting=optional_texts
+)
 metrics = every_field(
     ImageMetrics,
     generation_ms=optional_floats,
@@ -96,6 +100,7 @@ metrics = every_field(
     width=optional_counts,
     height=optional_counts,
     shot=st.none() | shots,
+    scene=st.none() | scenes,
     master_since=optional_times,
 )
 images = every_field(
@@ -213,6 +218,7 @@ def test_a_record_has_these_fields_and_no_others() -> None:
         "width",
         "height",
         "shot",
+        "scene",
         "masterSince",
     }
     assert set(written["metrics"]["shot"]) >= {

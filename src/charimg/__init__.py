@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from .models import PortfolioResult as PortfolioResult
     from .models import PromptSuggestion as PromptSuggestion
     from .models import ReferencePolicy as ReferencePolicy
+    from .models import SceneDetails as SceneDetails
     from .models import SceneType as SceneType
     from .models import Shot as Shot
     from .models import Upload as Upload
@@ -242,6 +243,7 @@ _NAMES = {
         "PortfolioResult",
         "PromptSuggestion",
         "ReferencePolicy",
+        "SceneDetails",
         "SceneType",
         "Shot",
         "Upload",
@@ -387,6 +389,7 @@ __all__ = [
     "RemoteDelete",
     "RetryPolicy",
     "SceneImage",
+    "SceneDetails",
     "SceneType",
     "SchemaError",
     "ServiceEvent",

@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .models import Shot, utcnow
+from .models import SceneDetails, Shot, utcnow
 
 __all__ = [
     "Candidate",
@@ -191,6 +191,23 @@ class Operation:
     received_at: datetime | None = None
     created_at: datetime = field(factory=utcnow)
     updated_at: datetime = field(factory=utcnow)
+
+    @property
+    def scene(self) -> SceneDetails | None:
+        """Type, mood and lighting of the scene that it draws, if it draws one."""
+        if self.kind != OperationKind.SCENE:
+            return None
+        asked = {
+            name: self.options.get(option)
+            for name, option in (
+                ("type", "scene_type"),
+                ("mood", "mood"),
+                ("lighting", "lighting_style"),
+            )
+        }
+        return SceneDetails(
+            **{name: None if value is None else str(value) for name, value in asked.items()}
+        )
 
     @property
     def finished(self) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "PortfolioResult",
     "PromptSuggestion",
     "ReferencePolicy",
+    "SceneDetails",
     "SceneType",
     "Shot",
     "Upload",
@@ -135,6 +136,21 @@ class Shot:
 
 
 @frozen(kw_only=True)
+class SceneDetails:
+    """What a scene was asked for with, beside its text.
+
+    Attributes:
+        type: A `SceneType`, or a newer string.
+        mood: For example ``tense``.
+        lighting: For example ``low key``.
+    """
+
+    type: str | None = None
+    mood: str | None = None
+    lighting: str | None = None
+
+
+@frozen(kw_only=True)
 class ImageMetrics:
     """How an image came in. Every field may be absent.
 
@@ -148,6 +164,7 @@ class ImageMetrics:
         width: Pixels.
         height: Pixels.
         shot: Lens and camera of a portfolio image.
+        scene: Type, mood and lighting of a scene.
         master_since: When this reference became the remote master. The current reference of a
             character is the one with the latest.
     """
@@ -161,6 +178,7 @@ class ImageMetrics:
     width: int | None = None
     height: int | None = None
     shot: Shot | None = None
+    scene: SceneDetails | None = None
     master_since: datetime | None = None
 
 

@@ -11,6 +11,7 @@ from charimg import (
     InvalidArgument,
     InvalidPrompt,
     OperationState,
+    SceneDetails,
 )
 
 from .world import LENA, AsyncWorld
@@ -38,9 +39,9 @@ async def test_the_scene_context_is_the_prompt() -> None:
     await world.check()
 
 
-async def test_all_options_reach_the_server() -> None:
+async def test_all_options_reach_the_server_and_the_record() -> None:
     world = await ready()
-    await world.service.generate_scene(
+    result = await world.service.generate_scene(
         LENA,
         "She waits.",
         scene_type="action",
@@ -58,6 +59,9 @@ async def test_all_options_reach_the_server() -> None:
         "environmentContext": "harbour",
         "additionalCharacters": ["Max"],
     }
+    scene = SceneDetails(type="action", mood="tense", lighting="low key")
+    assert result.image.metrics.scene == scene
+    assert (await world.images())[0].metrics.scene == scene
 
 
 async def test_what_the_server_would_be_paid_for_in_vain_is_refused_first() -> None:

@@ -273,5 +273,5 @@ async def test_a_job_that_failed_without_a_reason_is_over() -> None:
     simulator.answer(STATUS, lambda job: {"status": "failed", "jobId": answer.job_id})
     report = await world.service.recover()
     assert outcomes(report) == ["failed"]
-    assert f"Job {answer.job_id} failed: no reason given" in report.operations[0].message
+    assert f"Job {answer.job_id} failed at 0 of 0: no reason given." in report.operations[0].message
     await settled(world)

@@ -110,7 +110,7 @@ async def test_what_cannot_be_looked_for_now_recovery_looks_for(away: str) -> No
     simulator.unheard += [away] * (1 if away != "GET jobs" else 0)
     if away == "GET jobs":
         simulator.odd[STATUS] = lambda answer: simulator.unheard.append(away) or answer  # type: ignore[func-returns-value]
-    with pytest.raises(JobError, match="recover\\(\\) looks for") as caught:
+    with pytest.raises(JobError, match=r"recover\(\) looks for") as caught:
         await world.service.generate_portfolio(LENA)
     assert caught.value.code == ErrorCode.JOB_FAILED
     simulator.odd.clear()

@@ -12,6 +12,7 @@ from charimg import (
     InvalidArgument,
     InvalidPrompt,
     OperationState,
+    SceneDetails,
 )
 
 from .world import LENA, World
@@ -37,9 +38,9 @@ def test_the_scene_context_is_the_prompt() -> None:
     world.check()
 
 
-def test_all_options_reach_the_server() -> None:
+def test_all_options_reach_the_server_and_the_record() -> None:
     world = ready()
-    world.service.generate_scene(
+    result = world.service.generate_scene(
         LENA,
         "She waits.",
         scene_type="action",
@@ -57,6 +58,9 @@ def test_all_options_reach_the_server() -> None:
         "environmentContext": "harbour",
         "additionalCharacters": ["Max"],
     }
+    scene = SceneDetails(type="action", mood="tense", lighting="low key")
+    assert result.image.metrics.scene == scene
+    assert (world.images())[0].metrics.scene == scene
 
 
 def test_what_the_server_would_be_paid_for_in_vain_is_refused_first() -> None:

@@ -223,7 +223,8 @@ def test_a_job_that_failed_is_over() -> None:
     assert outcomes(report) == ["failed"]
     job = world.service.library.get_job(answer.job_id)
     assert job.error
-    assert report.operations[0].message.startswith(f"Job {answer.job_id} failed: {job.error} No ")
+    why = f"Job {answer.job_id} failed at {job.current} of {job.total}: {job.error}."
+    assert report.operations[0].message.startswith(f"{why} No media document")
     assert (world.service.recover()).operations == ()
 
 

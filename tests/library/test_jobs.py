@@ -212,5 +212,8 @@ def test_what_waiting_does_not_mend_is_not_waited_for() -> None:
 def test_a_failed_job_says_how_far_it_had_come() -> None:
     error = error_of(watching()[0], polled("failed", 26, error="Image File"))
     assert error.code == ErrorCode.JOB_FAILED
-    assert "failed at 26 of 27. What it had drawn by then is paid for" in str(error)
+    assert (
+        "failed at 26 of 27; server_message says why. What it had drawn by then is paid for"
+        in str(error)
+    )
     assert error.server_message == "Image File"

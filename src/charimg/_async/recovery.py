@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from .._library.errors import redacted
 from .._library.values import Job
 from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
@@ -38,6 +37,7 @@ from .sets import (
     received_late,
     received_lost,
     resolve_set,
+    why_missing,
 )
 from .unrecorded import unrecorded_image
 
@@ -298,19 +298,20 @@ class _Recovery:
             await received_job(run, run.op.library_db_id or "", job)
             return None
         if job.status == "failed":
-            why = f"Job {job_id} failed: {redacted(job.error or 'no reason given', run.op.prompt)}"
-            return await self._look_for_lost(job, why)
+            return await self._look_for_lost(job)
         await run.see(job)
         until = believed_until(run)
-        how_far = f"Job {job_id} is {job.status} ({job.current}/{job.total})"
         if utcnow() >= until:
-            return await self._look_for_lost(job, f"{how_far} and stands still.")
-        message = f"{how_far}; it is waited for until {until:%Y-%m-%d %H:%M} UTC. {_STRANDED}"
+            return await self._look_for_lost(job)
+        message = (
+            f"Job {job_id} is {job.status} ({job.current}/{job.total}); it is waited for until "
+            f"{until:%Y-%m-%d %H:%M} UTC. {_STRANDED}"
+        )
         return outcome_of(run.op, "waiting", message=message)
 
-    async def _look_for_lost(self, job: Job, why: str) -> Recovered | None:
-        rescue = await received_lost(self.run, job, why)
-        message = f"{why} {rescue}"
+    async def _look_for_lost(self, job: Job) -> Recovered | None:
+        rescue = await received_lost(self.run, job)
+        message = f"{why_missing(job, self.run.op.prompt)} {rescue}"
         if rescue == Rescue.FOUND:
             return None
         if rescue == Rescue.UNSURE:

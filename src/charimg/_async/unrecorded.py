@@ -180,6 +180,7 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
         error=item.error,
         metrics=ImageMetrics(
             shot=item.shot,
+            scene=op.scene,
             generation_ms=generation_ms,
             master_since=datetime.fromisoformat(str(since)) if since else None,
         ),

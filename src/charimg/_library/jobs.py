@@ -59,8 +59,8 @@ class JobWatch:
         if job.status == "failed":
             raise self._error(
                 ErrorCode.JOB_FAILED,
-                f"failed at {job.current} of {job.total}. What it had drawn by then is paid for, "
-                "and no gallery shows it. server_message says why.",
+                f"failed at {job.current} of {job.total}; server_message says why. What it had "
+                "drawn by then is paid for, and no gallery shows it.",
                 job,
             )
         self._note(job, now)

@@ -41,6 +41,7 @@ from .sets import (
     received_job,
     received_lost,
     received_set,
+    why_missing,
 )
 
 if TYPE_CHECKING:
@@ -345,21 +346,24 @@ def _rescued(run: Run, error: JobError) -> tuple[JobError, bool]:
     """
     if error.code == ErrorCode.NOT_FOUND:
         found = received_forgotten(run)
-        return (_told(error, Rescue.FOUND) if found else error), True
+        return (_told(error, f"{error} {Rescue.FOUND}") if found else error), True
     if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
         return error, False
     try:
         job = run.parts.library.get_job(error.job_id)
-        rescue = received_lost(run, job, str(error))
+        if job.status == "completed":
+            received_job(run, run.op.library_db_id or "", job)
+            return error, True
+        rescue = received_lost(run, job)
     except CharacterLibraryError:
-        return _told(error, "recover() looks for what it had drawn."), False
+        return _told(error, f"{error} recover() looks for it."), False
     over = error.code == ErrorCode.JOB_FAILED and rescue != Rescue.UNSURE
-    return _told(error, rescue), over
+    return _told(error, f"{why_missing(job, run.op.prompt)} {rescue}"), over
 
 
-def _told(error: JobError, more: str) -> JobError:
+def _told(error: JobError, message: str) -> JobError:
     return JobError(
-        f"{error} {more}",
+        message,
         job_id=error.job_id,
         code=error.code,
         server_message=error.server_message,

@@ -31,6 +31,7 @@ __all__ = [
     "received_set",
     "received_shots",
     "resolve_set",
+    "why_missing",
 ]
 
 _UNFINISHED = "unfinished"
@@ -153,6 +154,14 @@ def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
     )
 
 
+def why_missing(job: Job, prompt: str) -> str:
+    """Return why a job that failed, or stands still, has not drawn all of its shots."""
+    if job.status == "failed":
+        reason = redacted(job.error or "no reason given", prompt)
+        return f"Job {job.job_id} failed at {job.current} of {job.total}: {reason.rstrip('.')}."
+    return f"Job {job.job_id} is {job.status} ({job.current}/{job.total}) and stands still."
+
+
 def is_unfinished(op: Operation) -> bool:
     """Tell whether the images of a job were taken over that may still draw more."""
     return bool(op.options.get(_UNFINISHED))
@@ -163,7 +172,7 @@ def nothing_more(run: Run) -> None:
     run.write(options={**run.op.options, _UNFINISHED: False})
 
 
-def received_lost(run: Run, job: Job, why: str) -> Rescue:
+def received_lost(run: Run, job: Job) -> Rescue:
     """Write down what a job has drawn that failed, or stands still.
 
     The operation becomes ``unknown`` where the images may be somebody else's.
@@ -171,12 +180,12 @@ def received_lost(run: Run, job: Job, why: str) -> Rescue:
     Args:
         run: The operation; it has no images yet.
         job: The job, as it was polled last.
-        why: Why shots are missing, for their records.
 
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
     lost = lost_set(run.parts, run.op, job)
+    why = why_missing(job, run.op.prompt)
     if lost is None:
         return Rescue.CLOSED
     if not lost.images:
@@ -219,7 +228,7 @@ def received_shots(
             state=ItemState.FAILED,
             prompt=run.op.prompt,
             shot=shot,
-            error=redacted(why, run.op.prompt),
+            error=why,
         )
         for index, shot in enumerate(lost.missing, start=len(items))
     ]

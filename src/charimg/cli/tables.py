@@ -90,6 +90,7 @@ def details(image: CharacterImage) -> Table:
         ("status", image.status),
         ("error", image.error),
         ("shot", _shot(image)),
+        ("scene", _scene(image)),
         ("size", _size(image)),
         ("type", None if media is None else media.mime_type),
         ("sha256", None if media is None else media.sha256),
@@ -105,6 +106,13 @@ def details(image: CharacterImage) -> Table:
         ("prompt", image.prompt),
     ]
     return table(("field", "value"), [row for row in rows if row[1]])
+
+
+def _scene(image: CharacterImage) -> str | None:
+    scene = image.metrics.scene
+    if scene is None:
+        return None
+    return ", ".join(filter(None, (scene.type, scene.mood, scene.lighting)))
 
 
 def _milliseconds(value: float | None) -> str | None:

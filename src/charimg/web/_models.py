@@ -69,6 +69,14 @@ class CameraShot(_Json):
     sort_order: int | None
 
 
+class SceneDetails(_Json):
+    """What a scene was asked for with, beside its text."""
+
+    type: str | None
+    mood: str | None
+    lighting: str | None
+
+
 class ImageMetrics(_Json):
     """How long an image took, and what came of it."""
 
@@ -81,6 +89,7 @@ class ImageMetrics(_Json):
     width: int | None
     height: int | None
     shot: CameraShot | None
+    scene: SceneDetails | None
     master_since: datetime | None = Field(
         description="Since when it is a reference; the latest is the current one."
     )
@@ -125,6 +134,7 @@ class CharacterImage(_Json):
                     "width": 384,
                     "height": 512,
                     "shot": None,
+                    "scene": None,
                     "masterSince": _TIME,
                 },
                 "createdBy": "ada",

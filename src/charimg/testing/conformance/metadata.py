@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from attrs import evolve
 
 from ...errors import ImageNotFound, InvalidArgument
-from ...models import CharacterImage, ImageMetrics, Media, Shot
+from ...models import CharacterImage, ImageMetrics, Media, SceneDetails, Shot
 from .base import Contract, expect, expect_equal, expect_raises
 
 __all__ = ["MetadataRepositoryContract", "RecordHooks", "make_image", "same"]
@@ -55,6 +55,7 @@ def make_image(key: str, character_id: str, *, minute: int = 0, **changes: Any) 
             width=640,
             height=480,
             shot=Shot(name="50mm 25° RIGHT MCU", lens_mm=50.0, camera_azimuth_deg=-25.5),
+            scene=SceneDetails(type="action", mood="tense", lighting="low key"),
             master_since=_BEGIN,
         ),
         "created_by": "user-7",
