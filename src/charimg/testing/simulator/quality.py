@@ -144,7 +144,9 @@ def _issues(
         ),
     ]
     names = ("type", "severity", "description", "suggestedFix")
-    issues = [dict(zip(names, issue, strict=True)) for amiss, issue, _ in found if amiss]
+    issues: list[dict[str, Any]] = [
+        dict(zip(names, issue, strict=True)) for amiss, issue, _ in found if amiss
+    ]
     return issues, [advice for amiss, _, advice in found if amiss and advice is not None]
 
 
