@@ -146,8 +146,8 @@ class SceneDetails:
     """
 
     type: str | None = None
-    mood: str | None = None
-    lighting: str | None = None
+    mood: str | None = field(default=None, repr=False)
+    lighting: str | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
