@@ -10,13 +10,12 @@ import secrets
 import sys
 import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 import django
 from django.conf import settings
 from django.core.management import call_command
 from django.shortcuts import render
-from django.urls import include, path
+from django.urls import include, path, reverse_lazy
 from sign_in import USERS
 
 from charimg import CharacterImageService, CharacterReference
@@ -34,7 +33,8 @@ settings.configure(
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{DIRECTORY}/db"}},
     INSTALLED_APPS=[f"django.contrib.{app}" for app in ("auth", "contenttypes", "sessions")],
-    LOGIN_REDIRECT_URL="/characters/mara",
+    LOGIN_REDIRECT_URL=reverse_lazy("character", args=["mara"]),
+    LOGIN_URL="login",
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
@@ -61,17 +61,16 @@ character = login_required(lambda request, key: render(request, "character.html"
 urlpatterns = [
     path("studio/", include(pages)),
     path("media/<path:path>", login_required(files)),
-    path("characters/<str:key>", character),
+    path("characters/<str:key>", character, name="character"),
     path("accounts/", include("django.contrib.auth.urls")),
 ]
 
 if __name__ == "__main__":
     with owned, images:
-        Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
+        images.recover()  # what an earlier process left; also makes the directory
         call_command("migrate", verbosity=0)
         if not User.objects.exists():
             User.objects.create_user(username="ada", password=USERS["ada"])
-        images.recover()  # what an earlier process left
         if images.directory.get("mara") is None:
             remote = images.library.create_character("Mara Voss")
             mara = CharacterReference(id="mara", name="Mara Voss", library_db_id=remote.id)

@@ -177,8 +177,8 @@ class CharacterLibraryError(CharimgError):
         code: One of `ErrorCode`, or a newer string.
         status_code: The HTTP status, or ``None`` when no answer came.
         request_id: The ``X-Request-Id`` that was sent with the request.
-        retryable: Whether the same call may succeed later without any change. Says nothing about
-            cost: a generation that timed out may have been paid for.
+        retryable: Whether the same call may succeed later without any change. Never of a generation
+            that may have been paid for: see ``outcome_unknown``.
         server_message: The server's own words, or ``None``.
         field: For ``INVALID_RESPONSE``, the path of the offending field, e.g. ``$.data.imageId``.
         outcome_unknown: The request may have taken effect on the server although no usable answer
@@ -208,6 +208,16 @@ class CharacterLibraryError(CharimgError):
         self.field = field
         self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
+
+    @property
+    def may_arrive(self) -> bool:
+        """Whether what was asked for may be on the server, or come there still.
+
+        That is what ``outcome_unknown`` means, but for a model or a bucket that failed: what those
+        may have drawn is lost.
+        """
+        lost = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+        return self.outcome_unknown and self.code not in lost
 
 
 class JobError(CharacterLibraryError):

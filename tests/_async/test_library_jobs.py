@@ -33,7 +33,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("charimg._async.library.asleep", note)
+    monkeypatch.setattr("charimg._async.library_sets.asleep", note)
     return waits
 
 

@@ -464,3 +464,18 @@ async def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
         await world.service.retry_ingestion(LENA, lost.id)
     assert caught.value.code == ErrorCode.NO_SOURCE
     assert (await world.service.get_image(LENA, lost.id)).error == str(caught.value)
+
+
+async def test_the_journal_tells_who_restored_and_deleted() -> None:
+    world = await ready()
+    keep = ReferencePolicy.KEEP_HISTORY
+    await world.service.generate_reference(LENA, prompt="two", policy=keep)
+    (second, first) = await world.images()
+    await world.service.restore_reference(LENA, first.id, created_by="ada")
+    await world.service.delete_image(LENA, second.id, created_by="otto")
+    await world.service.delete_all_images(LENA, created_by="eve")
+    assert [(op.kind, op.created_by) for op in await world.operations()][:3] == [
+        ("delete", "eve"),
+        ("delete", "otto"),
+        ("restore", "ada"),
+    ]

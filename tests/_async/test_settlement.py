@@ -6,6 +6,7 @@ import pytest
 
 from charimg import (
     CharacterLibraryError,
+    IngestionError,
     InvalidArgument,
     Operation,
     OperationItem,
@@ -189,3 +190,17 @@ async def test_what_never_arrived_has_no_candidates() -> None:
         await world.service.generate_reference(LENA, prompt="one")
     (op,) = await world.operations()
     assert await world.service.candidates(op.id) == ()
+
+
+async def test_a_candidate_is_looked_at_before_it_is_chosen() -> None:
+    world, simulator, op = await two_scenes()
+    (_, own) = await world.service.candidates(op.id)
+    download = await world.service.fetch_candidate(op.id, own.media_id)
+    with download.file as file:
+        assert len(file.read()) == download.size > 0
+    assert len(await world.images()) == 1
+    with pytest.raises(InvalidArgument, match="nothing that operation"):
+        await world.service.fetch_candidate(op.id, simulator.reference_of(world.db_id) or "")
+    simulator.switches.html_files = 1
+    with pytest.raises(IngestionError):
+        await world.service.fetch_candidate(op.id, own.media_id)

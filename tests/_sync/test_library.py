@@ -98,7 +98,7 @@ def test_a_character_without_an_id_gets_a_unique_one() -> None:
 def test_codes(name: str, status: int, text: str, code: str) -> None:
     error = error_of(WRITES[name][0], reply({"error": text}, status=status))
     assert (error.code, error.status_code, error.server_message) == (code, status, text)
-    assert not error.outcome_unknown
+    assert not error.may_arrive
     assert isinstance(error, JobError) == (name == "cancel_job")
 
 

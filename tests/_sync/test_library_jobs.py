@@ -32,7 +32,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     def note(seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("charimg._sync.library.sleep", note)
+    monkeypatch.setattr("charimg._sync.library_sets.sleep", note)
     return waits
 
 

@@ -463,3 +463,18 @@ def test_a_media_id_that_the_library_does_not_know_fails_again() -> None:
         world.service.retry_ingestion(LENA, lost.id)
     assert caught.value.code == ErrorCode.NO_SOURCE
     assert (world.service.get_image(LENA, lost.id)).error == str(caught.value)
+
+
+def test_the_journal_tells_who_restored_and_deleted() -> None:
+    world = ready()
+    keep = ReferencePolicy.KEEP_HISTORY
+    world.service.generate_reference(LENA, prompt="two", policy=keep)
+    (second, first) = world.images()
+    world.service.restore_reference(LENA, first.id, created_by="ada")
+    world.service.delete_image(LENA, second.id, created_by="otto")
+    world.service.delete_all_images(LENA, created_by="eve")
+    assert [(op.kind, op.created_by) for op in world.operations()][:3] == [
+        ("delete", "eve"),
+        ("delete", "otto"),
+        ("restore", "ada"),
+    ]

@@ -7,6 +7,7 @@ import pytest
 
 from charimg import (
     CharacterLibraryError,
+    IngestionError,
     InvalidArgument,
     Operation,
     OperationItem,
@@ -186,3 +187,17 @@ def test_what_never_arrived_has_no_candidates() -> None:
         world.service.generate_reference(LENA, prompt="one")
     (op,) = world.operations()
     assert world.service.candidates(op.id) == ()
+
+
+def test_a_candidate_is_looked_at_before_it_is_chosen() -> None:
+    world, simulator, op = two_scenes()
+    (_, own) = world.service.candidates(op.id)
+    download = world.service.fetch_candidate(op.id, own.media_id)
+    with download.file as file:
+        assert len(file.read()) == download.size > 0
+    assert len(world.images()) == 1
+    with pytest.raises(InvalidArgument, match="nothing that operation"):
+        world.service.fetch_candidate(op.id, simulator.reference_of(world.db_id) or "")
+    simulator.switches.html_files = 1
+    with pytest.raises(IngestionError):
+        world.service.fetch_candidate(op.id, own.media_id)

@@ -156,7 +156,10 @@ def test_the_demo_ends_on_the_page(tmp_path: Path) -> None:
     assert finish(process).code == 0
 
 
-def test_stopped_in_the_middle_of_a_stream_it_ends_without_a_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_of_a_stream_it_ends_without_a_word(
+    tmp_path: Path, number: int
+) -> None:
     process = start("serve", "--demo", "--port", "0", "--json", "--directory", tmp_path / "new")
     try:
         character = f"{url_of(process)}/v1/characters/mara-voss"
@@ -166,14 +169,14 @@ def test_stopped_in_the_middle_of_a_stream_it_ends_without_a_traceback(tmp_path:
         )
         with urllib.request.urlopen(asked, timeout=30) as stream:
             assert stream.readline().startswith(b"id: ")
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             with suppress(http.client.IncompleteRead):
                 stream.read()
     finally:
         process.send_signal(signal.SIGINT)
     ended = finish(process)
-    assert ended.code == 0
-    assert "Traceback" not in ended.err
+    assert ended.code == (0 if number == signal.SIGINT else -number)
+    assert ended.err.splitlines()[-1] == "Ctrl-C ends it."
 
 
 def test_what_the_client_is_not_told_is_on_stderr(

@@ -76,8 +76,8 @@ def fetch(mode: str, server: Scripted) -> int:
         (401, ErrorCode.UNAUTHORIZED, False, False),
         (404, ErrorCode.NOT_FOUND, False, False),
         (429, ErrorCode.RATE_LIMITED, True, False),
-        (500, ErrorCode.INVALID_RESPONSE, True, True),
-        (503, ErrorCode.UNAVAILABLE, True, True),
+        (500, ErrorCode.INVALID_RESPONSE, False, True),
+        (503, ErrorCode.UNAVAILABLE, False, True),
     ],
 )
 def test_a_refusal_by_a_hook_is_told_by_its_status(

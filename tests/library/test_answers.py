@@ -110,7 +110,7 @@ def test_success_false_with_200_is_an_error_of_the_server() -> None:
     )
     assert error.code == ErrorCode.UPSTREAM_MODEL
     assert error.status_code == 200
-    assert not error.outcome_unknown
+    assert (error.outcome_unknown, error.may_arrive, error.retryable) == (True, False, False)
 
 
 def test_success_must_be_a_boolean() -> None:
@@ -142,8 +142,10 @@ def test_a_body_that_is_no_json_object(
     error = broken(reader, None, body=body, request=POST)
     assert error.code == ErrorCode.INVALID_RESPONSE
     assert error.field == "$"
-    assert error.retryable == retryable
+    # It may have been paid for.
     assert error.outcome_unknown
+    assert not error.retryable
+    assert broken(reader, None, body=body).retryable == retryable
 
 
 def test_a_read_has_no_unknown_outcome() -> None:

@@ -18,6 +18,16 @@ from charimg.errors import CharacterLibraryError, ErrorCode, JobError
 from .helpers import DB_ID, GET, JOB_ID, POST
 
 DELETE = requests.delete_reference(DB_ID)
+SCENE = requests.scene_image(
+    DB_ID,
+    "a bar",
+    scene_type="action",
+    mood=None,
+    lighting_style=None,
+    environment_context=None,
+    additional_characters=(),
+    reference_image_asset_id=None,
+)
 POLL = requests.get_job(JOB_ID)
 
 
@@ -65,16 +75,16 @@ ALREADY = "Character already has a master reference image. Use the generate-imag
         (500, {"error": "Prompt is required"}, "SERVER_ERROR", True, False),
         (500, {"error": 7, "details": "Not Found"}, "NOT_FOUND", False, False),
         (500, {"error": "File not found on disk"}, "SERVER_ERROR", True, False),
-        (500, {"error": "Image generation failed"}, "UPSTREAM_MODEL", True, True),
-        (500, {"error": "Failed to upload generated image"}, "UPSTREAM_STORAGE", True, True),
+        (500, {"error": "Image generation failed"}, "UPSTREAM_MODEL", False, False),
+        (500, {"error": "Failed to upload generated image"}, "UPSTREAM_STORAGE", True, False),
         (500, {"error": "Failed to process image with DINOv3"}, "UPSTREAM_FEATURES", False, False),
         (500, {"error": "boom"}, "SERVER_ERROR", True, False),
         (500, {}, "SERVER_ERROR", True, False),
-        (500, None, "INVALID_RESPONSE", True, True),
-        (502, None, "UNAVAILABLE", True, True),
-        (503, {"error": "Not Found"}, "UNAVAILABLE", True, True),
-        (504, None, "UNAVAILABLE", True, True),
-        (524, None, "UNAVAILABLE", True, True),
+        (500, None, "INVALID_RESPONSE", True, False),
+        (502, None, "UNAVAILABLE", True, False),
+        (503, {"error": "Not Found"}, "UNAVAILABLE", True, False),
+        (504, None, "UNAVAILABLE", True, False),
+        (524, None, "UNAVAILABLE", True, False),
         (200, {"success": False, "error": "boom"}, "SERVER_ERROR", False, False),
         (200, {"success": False, "error": ALREADY}, "ALREADY_HAS_REFERENCE", False, False),
     ],
@@ -240,16 +250,42 @@ def test_an_answer_that_cannot_be_read_leaves_a_write_unknown(retryable: bool) -
         error = undecodable(request, "it is odd.", retryable=retryable, **said)
         assert error.code == ErrorCode.INVALID_RESPONSE
         assert (error.status_code, error.request_id, error.field) == (200, "r", "$")
-        assert error.retryable == retryable
+        assert error.retryable == (retryable and not unknown)
         assert error.outcome_unknown == unknown
     assert not undecodable(GET, "it is odd.", **said).retryable
     assert undecodable(GET, "it is odd.", field="$.id", **said).field == "$.id"
 
 
-def test_the_models_silence_is_worth_a_repetition() -> None:
-    document = {"errors": [{"message": "Image generation failed"}]}
-    error = refused(500, document, request=POST)
-    assert (error.code, error.retryable) == (ErrorCode.UPSTREAM_MODEL, True)
+def test_a_deletion_of_unknown_outcome_may_be_repeated() -> None:
+    error = refused(502, None, request=DELETE)
+    assert (error.outcome_unknown, error.retryable) == (True, True)
+
+
+@pytest.mark.parametrize("request_", [POST, SCENE], ids=["reference", "scene"])
+@pytest.mark.parametrize(
+    ("said", "code", "paid", "retryable"),
+    [
+        ("Fal.ai API error: 429 - slow down", "UPSTREAM_MODEL", False, True),
+        ("Fal.ai API error: 503 - away", "UPSTREAM_MODEL", False, True),
+        ("Fal.ai API error: 422 - flagged", "UPSTREAM_MODEL", False, False),
+        ("No images returned from Fal.ai", "UPSTREAM_MODEL", True, False),
+        ("fetch failed", "UPSTREAM_MODEL", True, False),
+        ("Failed to download image: 404", "UPSTREAM_MODEL", True, False),
+        ("Failed to upload generated image", "UPSTREAM_STORAGE", True, False),
+    ],
+)
+def test_a_failure_of_the_model_is_told_alike_and_says_whether_it_may_be_paid_for(
+    request_: LibraryRequest, said: str, code: str, paid: bool, retryable: bool
+) -> None:
+    # An initial image says so itself; a scene has the model's words alone (contract page).
+    document = {"error": said}
+    if request_ is POST and code == "UPSTREAM_MODEL":
+        document = {"error": "Image generation failed", "details": said}
+    error = refused(500, document, request=request_)
+    assert (error.code, error.outcome_unknown, error.retryable) == (code, paid, retryable)
+    assert ("may have been paid for" in str(error)) == paid
+    # The server says that it has nothing: there is nothing to wait for.
+    assert not error.may_arrive
 
 
 def test_every_error_pickles() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from charimg._library.filenames import ShotFile, shot_file, words
-from charimg._library.lost_sets import tell_shots
+from charimg._library.lost_sets import is_retried, tell_shots
 from charimg._library.values import ReferenceShot
 from charimg.models import Shot
 from charimg.testing.simulator.shots import SHOTS
@@ -32,6 +33,7 @@ def files(*places: int) -> list[ShotFile]:
             who="lena",
             lens_mm=int(SET[place].shot.lens_mm or 0),
             look=f"{SET[place].angle}_{SET[place].shot.crop}_{SET[place].shot.expression}",
+            attempt=1,
             moment=BEGIN + timedelta(seconds=number),
         )
         for number, place in enumerate(places)
@@ -80,6 +82,15 @@ def test_more_files_than_shots_are_somebody_elses_too() -> None:
     assert tell_shots(files(2, 3, 3), SET).too_many
 
 
+def test_another_try_at_a_shot_is_told_from_another_shot() -> None:
+    first, other = files(2, 3)
+    assert not is_retried(first, other)
+    assert not is_retried(first, None)
+    assert is_retried(first, evolve(other, attempt=2))
+    assert not is_retried(first, evolve(other, attempt=3))
+    assert not is_retried(first, evolve(files(0)[0], attempt=2))
+
+
 def test_without_the_servers_list_the_files_names_are_what_is_known() -> None:
     told = tell_shots(files(0, 2), ())
     assert [each.name for each in told.shots] == [
@@ -97,6 +108,7 @@ def test_the_name_of_a_shots_file_is_read() -> None:
         who="lori_set",
         lens_mm=35,
         look="front_full_neutral",
+        attempt=1,
         moment=datetime(2026, 11, 29, 20, 32, 40, 550000, tzinfo=UTC),
     )
 

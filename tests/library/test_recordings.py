@@ -180,7 +180,7 @@ def test_recording(recorded: dict[str, Any]) -> None:
     error = caught.value
     assert error.status_code == response["status"]
     assert error.request_id == "request-1"
-    assert not error.outcome_unknown  # the server itself said no
+    assert not error.may_arrive  # the server itself said no
     if "json" in response:
         check_error(error, response["json"], request)
 

@@ -122,6 +122,7 @@ ADAPTERS = {
     "charimg.web.flask": {"flask", "werkzeug"},
     # They say for FastAPI alone what the routes take and answer.
     "charimg.web._models": {"pydantic"},
+    "charimg.web._orders": {"pydantic"},
     "charimg.web._openapi": {"pydantic"},
 }
 

@@ -43,6 +43,10 @@ def test_each_route_asks_for_its_action(stage: Stage) -> None:
         ("POST", f"{MARA}/generate-scene-image", Action.GENERATE),
         ("POST", f"{at}/retry", Action.RETRY),
         ("POST", f"{at}/restore", Action.RESTORE),
+        ("POST", f"{MARA}/operations/x/recover", Action.RETRY),
+        ("GET", f"{MARA}/operations/x/candidates", Action.VIEW),
+        ("GET", f"{MARA}/operations/x/candidates/y", Action.VIEW),
+        ("POST", f"{MARA}/operations/x/settle", Action.SETTLE),
         ("DELETE", at, Action.DELETE),
         ("DELETE", f"{MARA}/images", Action.DELETE),
     ):

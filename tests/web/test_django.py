@@ -109,7 +109,7 @@ def test_who_is_not_is_sent_to_the_login(hall: Stage) -> None:
         page = client.get(f"{PAGE}?a=1", SCRIPT_NAME="/team")
     assert page.status_code == 303
     assert page["Location"] == (
-        "/accounts/login/?next=%2Fteam%2Fstudio%2Fscreenplay%2Fcharacters%2Fmara%2Fimages%3Fa%3D1"
+        "/team/accounts/login/?next=%2Fteam%2Fstudio%2Fscreenplay%2Fcharacters%2Fmara%2Fimages%3Fa%3D1"
     )
     with project(hall, authorize=signed_in(sign_in_url="/in?from=images")) as client:
         assert client.get(PAGE)["Location"].startswith("/in?from=images&next=%2Fstudio")
@@ -304,3 +304,10 @@ def test_files_behind_a_sign_in(hall: Stage, tmp_path: Path) -> None:
 def test_without_authorize_there_are_no_patterns(hall: Stage) -> None:
     with pytest.raises(ConfigurationError, match="authorize"):
         urlpatterns(hall.service, authorize=None)  # type: ignore[arg-type]
+
+
+def test_back_follows_the_prefix_of_a_proxy(hall: Stage) -> None:
+    with project(hall, character_url="/cast/{id}") as client:
+        assert b'href="/cast/mara"' in client.get(PAGE, headers=ADA).content
+        behind = client.get(PAGE, headers=ADA, SCRIPT_NAME="/team")
+        assert b'href="/team/cast/mara"' in behind.content

@@ -13,7 +13,8 @@ from fastapi.security import HTTPBearer, OAuth2PasswordBearer
 
 from charimg import ConfigurationError
 from charimg.stores import AsyncDiskMediaStore, DiskMediaStore
-from charimg.web import Action, MediaApp
+from charimg.web import AccessDenied, Action, MediaApp
+from charimg.web._openapi import DOCUMENTS
 from charimg.web.fastapi import asgi_app, from_dependency, images_url, media_view, router
 
 from .stages import Stage
@@ -104,6 +105,7 @@ async def test_the_page_leads_to_the_sign_in_and_back(hall: Stage) -> None:
     app.include_router(router(hall.service, authorize=authorize), prefix="/studio")
     answer = await ask(app, "GET", f"/studio{PAGE}?a=1&b=%2F", root_path="/team")
     assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/team/login?next=")
     next_page = httpx.URL(answer.headers["location"]).params["next"]
     assert next_page == f"/team/studio{PAGE}?a=1&b=%2F"
     # The routes do not redirect, and neither does who is signed in and may not.
@@ -225,7 +227,7 @@ async def test_several_in_one_application(hall: Stage) -> None:
         assert (await ask(app, "GET", f"{prefix}{IMAGES}")).json()["count"] == count
     assert (hall.posts, other.posts) == (0, 1)
     ids = [op["operationId"] for path in app.openapi()["paths"].values() for op in path.values()]
-    assert len(ids) == len(set(ids)) == 26
+    assert len(ids) == len(set(ids)) == 2 * len(DOCUMENTS)
 
 
 async def test_a_link_on_the_hosts_page(hall: Stage) -> None:
@@ -291,3 +293,23 @@ def test_without_authorize_there_is_no_router(hall: Stage) -> None:
         router(hall.service, authorize=None)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="no option colour"):
         router(hall.service, authorize=lambda *_: True, colour="red")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("mounted", [False, True])
+async def test_back_and_sign_in_follow_the_prefix_of_a_proxy(hall: Stage, mounted: bool) -> None:
+    def authorize(request: Any, action: Action, character_id: str) -> bool:
+        if "stranger" in (request if mounted else request.scope)["query_string"].decode():
+            raise AccessDenied(status=401, sign_in_url="/login")
+        return True
+
+    app, options = FastAPI(), {"authorize": authorize, "character_url": "/cast/{id}"}
+    if mounted:
+        app.mount("/studio", asgi_app(hall.service, **options))
+    else:
+        app.include_router(router(hall.service, **options), prefix="/studio")
+    for root, path in (("/team", f"/team/studio{PAGE}"), ("", f"/studio{PAGE}")):
+        page = await ask(app, "GET", path, root_path=root)
+        assert f'href="{root}/cast/mara"' in page.text
+        assert f'"root": "{root}"' in page.text
+        sent = await ask(app, "GET", f"{path}?stranger", root_path=root)
+        assert sent.headers["location"] == f"{root}/login"

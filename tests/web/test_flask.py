@@ -232,3 +232,15 @@ def test_files_behind_a_sign_in(hall: Stage, tmp_path: Path) -> None:
 def test_without_authorize_there_is_no_blueprint(hall: Stage) -> None:
     with pytest.raises(ConfigurationError, match="authorize"):
         blueprint(hall.service, authorize=None)  # type: ignore[arg-type]
+
+
+def test_back_and_sign_in_follow_the_prefix_of_a_proxy(hall: Stage) -> None:
+    for options in ({"SCRIPT_NAME": "/team"}, {}):
+        root = options.get("SCRIPT_NAME", "")
+        app = studio(hall, authorize=lambda *_: True, character_url="/cast/{id}")
+        page = app.test_client().get(f"/studio{PAGE}", environ_overrides=options)
+        assert f'href="{root}/cast/mara"' in page.text
+        signed = signed_in(sign_in_url="/in", current_user=lambda: None)
+        app = studio(hall, authorize=signed)
+        page = app.test_client().get(f"/studio{PAGE}", environ_overrides=options)
+        assert page.location == f"{root}/in"

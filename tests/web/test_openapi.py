@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from charimg import CharacterReference
 from charimg.web import _models as models
+from charimg.web import _orders as orders
 from charimg.web._openapi import DOCUMENTS
 from charimg.web.fastapi import router
 from charimg.web.routing import ROUTES
@@ -43,6 +44,12 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "422"]
 include-path-regex = "/generate-(initial|scene)-image$"
 include-method = "POST"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404", "409"]
+
+# What is settled already, or by an image that is none of the candidates, is refused.
+[[operations]]
+include-path-regex = "/settle$"
+include-method = "POST"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
 
 # Answer 404 for the images that the body names, not for the character that was just made.
 [[operations]]
@@ -177,8 +184,10 @@ def test_what_is_told_of_each_route(openapi: dict[str, Any]) -> None:
 
 
 def test_the_examples_are_true_to_the_models() -> None:
-    for name in models.__all__:
-        model = getattr(models, name)
+    for name in (*models.__all__, *orders.__all__):
+        model = getattr(models, name, None) or getattr(orders, name)
+        if isinstance(model, str):
+            continue
         example = model.model_json_schema().get("example")
         if example is not None:
             model.model_validate(example, extra="forbid")
@@ -200,7 +209,11 @@ def test_answers_hold_what_the_models_tell_and_nothing_else(stage: Stage) -> Non
     strictly(models.PortfolioAnswer, ok(stage("POST", f"{MARA}/generate-360-set", json={})))
     strictly(models.ImagesAnswer, ok(stage("GET", f"{MARA}/images")))
     strictly(models.ImageAnswer, ok(stage("GET", f"{MARA}/images/{image['id']}")))
-    strictly(models.OperationsAnswer, ok(stage("GET", f"{MARA}/operations")))
+    listed = ok(stage("GET", f"{MARA}/operations"))
+    strictly(models.OperationsAnswer, listed)
+    at = f"{MARA}/operations/{listed['operations'][0]['id']}"
+    strictly(models.CandidatesAnswer, ok(stage("GET", f"{at}/candidates")))
+    strictly(models.SettledAnswer, ok(stage("POST", f"{at}/recover")))
     strictly(models.ImageAnswer, ok(stage("POST", f"{MARA}/images/{image['id']}/restore")))
     strictly(models.DeleteAnswer, ok(stage("DELETE", f"{MARA}/images/{image['id']}")))
     listed = ok(stage("GET", f"{MARA}/images"))["images"]

@@ -13,6 +13,7 @@ import charimg.web
 from charimg import ConfigurationError, Media, MediaNotFound
 from charimg.stores import MemoryMediaStore
 from charimg.web import Csrf, WebRequest, WebResponse, Workspace
+from charimg.web.exchange import below
 
 from .stages import Stage
 
@@ -213,3 +214,24 @@ def test_what_would_silently_change_nothing_is_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
         workspace(hall, **options)
+
+
+@pytest.mark.parametrize(
+    ("root", "url", "to"),
+    [
+        ("", "/login", "/login"),
+        ("/team", "/login?next=1", "/team/login?next=1"),
+        # What the host has put there itself stays.
+        ("/team", "/team", "/team"),
+        ("/team", "/team/login", "/team/login"),
+        ("/team", "/team?next=1", "/team?next=1"),
+        ("/team", "/teams", "/team/teams"),
+        ("/tëam", "/login", "/t%C3%ABam/login"),
+        # And what is no path of this server.
+        ("/team", "https://login.example/team", "https://login.example/team"),
+        ("/team", "//login.example", "//login.example"),
+        ("/team", "login", "login"),
+    ],
+)
+def test_a_path_of_the_hosts_follows_the_prefix_of_a_proxy(root: str, url: str, to: str) -> None:
+    assert below(root, url) == to

@@ -248,6 +248,22 @@ def test_a_kept_reference_is_restored(stage: Stage) -> None:
     assert answer["image"]["metrics"]["masterSince"] > second["metrics"]["masterSince"]
 
 
+def test_who_deleted_restored_and_retried_is_written_down(stage: Stage) -> None:
+    first, second = keep(stage), keep(stage)
+    ok(stage("POST", f"{MARA}/images/{first['id']}/restore"))
+    ok(stage("DELETE", f"{MARA}/images/{second['id']}"))
+    ok(stage("DELETE", f"{MARA}/images", json={"ids": [first["id"]]}))
+    stage.simulator.switches.file_errors = 1
+    failed = stage("POST", f"{MARA}/generate-initial-image", json={}).json()["imageId"]
+    stage.answer = "otto"
+    ok(stage("POST", f"{MARA}/images/{failed}/retry"))
+    told = ok(stage("GET", f"{MARA}/operations?limit=5"))["operations"]
+    assert [(each["kind"], each["createdBy"]) for each in told] == [
+        *(("retry", "otto"), ("reference", "ada"), ("delete", "ada"), ("delete", "ada")),
+        ("restore", "ada"),
+    ]
+
+
 def test_an_archive_holds_the_files(stage: Stage) -> None:
     images = [keep(stage), keep(stage)]
     stage.simulator.switches.file_errors = 1
@@ -288,7 +304,7 @@ def test_operations_are_listed_and_paged(stage: Stage) -> None:
     (newest,) = page["operations"]
     assert (newest["kind"], newest["state"], newest["running"]) == ("portfolio", "done", False)
     assert (newest["stored"], newest["failed"]) == (3, 0)
-    assert newest["progress"] == {"current": 3, "total": 3, "task": None, "shot": None}
+    assert (newest["progress"]["current"], newest["progress"]["total"]) == (3, 3)
     assert len(newest["items"]) == 3
     rest = ok(stage("GET", f"{MARA}/operations", params={"cursor": page["nextCursor"]}))
     assert [each["kind"] for each in rest["operations"]] == ["reference"]

@@ -6,21 +6,14 @@ import threading
 from typing import Any
 
 import anyio
-import attrs
 import pytest
 
-from charimg import CharacterImage, ImageFailed, ImageStored, JobProgressed, OperationStarted, Shot
-from charimg.web._runs import AsyncRuns, Run, Runs
+from charimg import OperationStarted
+from charimg.web._runs import AsyncRuns, Runs
 from charimg.web._sync.streams import follow_run
 
 TAG = {"operation_id": "01a2", "character_id": "mara"}
 STARTED = OperationStarted(kind="portfolio", **TAG)
-
-
-def image(shot: Shot | None) -> CharacterImage:
-    made = CharacterImage(key="k", character_id="mara", kind="portfolioItem", status="failed")
-
-    return attrs.evolve(made, metrics=attrs.evolve(made.metrics, shot=shot))
 
 
 def started(number: int) -> Any:
@@ -29,20 +22,6 @@ def started(number: int) -> Any:
         return {"number": number}
 
     return work
-
-
-def test_how_far_it_has_come() -> None:
-    run = Run("mara", lambda run: None)
-    run.progress(STARTED)
-    assert run.state() is None
-    run.progress(JobProgressed(job_id="j", status="processing", current=3, total=27, **TAG))
-    assert run.state() == {"current": 3, "total": 27, "task": None, "shot": None}
-    run.progress(
-        ImageStored(image=image(Shot(name="50mm FRONT")), done=1, total=27, operation_id="01a2")
-    )
-    assert run.state() == {"current": 1, "total": 27, "task": None, "shot": "50mm FRONT"}
-    run.progress(ImageFailed(image=image(None), done=2, total=27, operation_id="01a2"))
-    assert run.state() == {"current": 2, "total": 27, "task": None, "shot": None}
 
 
 def test_only_so_many_that_have_ended_are_remembered() -> None:
@@ -67,7 +46,7 @@ def test_only_so_many_that_have_ended_are_remembered() -> None:
     # One that still runs is never forgotten.
     assert runs.get("slow") is slow_run
     go_on.set()
-    assert b"event: done" in b"".join(follow_run(slow_run, 0, 60))
+    assert b"event: done" in b"".join(follow_run(runs, slow_run, 0, 60))
 
 
 def test_an_end_by_force_is_told_and_goes_on() -> None:

@@ -336,13 +336,15 @@ async def test_who_watches_is_told_on_although_it_cannot_be_taken_up(
             raise StorageError("The disk is full.")
 
     service: Any = Service()
-    told = [chunk async for chunk in follow_ledger(service, operation, 5.0, 3600.0)]
+    told = [chunk async for chunk in follow_ledger(service, operation, 0, 5.0, 3600.0)]
     assert b"event: done" in told[-1]
     assert set(calls) == {"mara"}
     assert "web.not_taken_up" in caplog.messages
 
 
-async def test_a_stream_that_breaks_off_with_the_server_is_no_error(tmp_path: Path) -> None:
+async def test_a_stream_that_breaks_off_with_the_server_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house = House(tmp_path)
 
     async def cancelled(*_: Any) -> None:
@@ -354,7 +356,7 @@ async def test_a_stream_that_breaks_off_with_the_server_is_no_error(tmp_path: Pa
     }  # fmt: skip
     with pytest.raises(anyio.get_cancelled_exc_class()):
         await house.app(scope, cancelled, cancelled)
-    house.app.end()
+    monkeypatch.setattr("charimg.web.standalone.server_ends", lambda: True)
     await house.app(scope, cancelled, cancelled)
 
 

@@ -7,7 +7,9 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
+from .._ingest.values import Download
 from .._library.ids import check_object_id
 from ..errors import (
     CharacterNotFound,
@@ -24,7 +26,7 @@ from ..journal import (
     Recovered,
     RecoveryReport,
 )
-from ..models import CharacterImage, CharacterReference
+from ..models import CharacterImage, CharacterReference, PromptSuggestion
 from ..policies import JobPolicy
 from ..prompts import TemplatePromptSuggester
 from ..protocols import (
@@ -33,6 +35,7 @@ from ..protocols import (
     AsyncMediaStore,
     AsyncMetadataRepository,
     AsyncPromptSuggester,
+    AsyncWritableCharacterDirectory,
     OperationHook,
     ProgressCallback,
 )
@@ -41,7 +44,7 @@ from .library import AsyncCharacterLibrary
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
-from .settlement import candidates, settle_by_hand
+from .settlement import candidates, fetch_candidate, settle_by_hand
 from .sources import shown_image, shown_operations
 
 __all__ = ["AsyncServiceBase"]
@@ -234,6 +237,30 @@ class AsyncServiceBase:
         """The generation ledger."""
         return self._assembled.ledger
 
+    async def put_character(self, character: CharacterReference) -> None:
+        """Add a character to the directory, or replace the one with its id.
+
+        For the embedded default, and every other directory that takes characters in.
+
+        Raises:
+            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
+        """
+        directory = self._parts.directory
+        if not isinstance(directory, AsyncWritableCharacterDirectory):
+            raise ConfigurationError(
+                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
+                "written. Add it where the host keeps its characters."
+            )
+        await directory.put(character)
+
+    async def suggest_prompt(self, character_id: str) -> PromptSuggestion:
+        """Suggest the prompt of a master reference from the character's existing data.
+
+        Raises:
+            CharacterNotFound: No such character.
+        """
+        return await asuggest(self._parts.suggester, await self._character(character_id))
+
     async def recover(self, character_id: str | None = None) -> RecoveryReport:
         """Finish what crashes, cancellations and outages left behind, of one or all characters.
 
@@ -263,6 +290,18 @@ class AsyncServiceBase:
             CharacterLibraryError: The Library could not be asked.
         """
         return await candidates(self._parts, operation_id)
+
+    async def fetch_candidate(self, operation_id: str, media_id: str) -> Download:
+        """Download one of the candidates to look at it. The caller closes the result.
+
+        It is fetched and checked like an image that is brought in; nothing is stored.
+
+        Raises:
+            InvalidArgument: There is no such operation, or the image is none of its candidates.
+            CharacterLibraryError: The Library could not be asked.
+            IngestionError: The image did not arrive, or is none.
+        """
+        return await fetch_candidate(self._parts, operation_id, media_id)
 
     async def settle(
         self,

@@ -195,7 +195,7 @@ class AsyncRun:
             # It lies there, from between the request and this answer.
             options = {**self.op.options, DRAWN_BY: until.isoformat()}
             await self.write(error=str(error), options=options)
-        elif drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
+        elif drawn or (isinstance(error, CharacterLibraryError) and error.may_arrive):
             await self.write(error=str(error))
         else:
             await self.write(state=OperationState.FAILED, error=str(error))

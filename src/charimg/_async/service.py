@@ -7,22 +7,20 @@ from typing import Any
 
 from .._concurrency import asuggest
 from .._library import requests
-from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
+from ..errors import ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind
 from ..models import (
     CharacterImage,
-    CharacterReference,
     DeleteResult,
     GenerationResult,
     ImagePage,
     ImageStatus,
     PortfolioResult,
-    PromptSuggestion,
     ReferencePolicy,
     SceneType,
 )
 from ..prompts import check_prompt
-from ..protocols import AsyncWritableCharacterDirectory, ProgressCallback
+from ..protocols import ProgressCallback
 from .base import AsyncServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
@@ -38,7 +36,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
     Every operation holds the character's lease: a second one on the same character raises
     `GenerationInProgress` and sends nothing; different characters do not wait for each other.
     Operations that pay for an image are written to the ledger before each step that cannot be
-    undone, so `recover` can finish what a crash left behind.
+    undone, so `recover` can finish what a crash left behind, with the host's user as `created_by`.
 
     Args:
         library: The client of the Character Library. Closed by the caller.
@@ -56,30 +54,6 @@ class AsyncCharacterImageService(AsyncServiceBase):
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
     """
-
-    async def put_character(self, character: CharacterReference) -> None:
-        """Add a character to the directory, or replace the one with its id.
-
-        For the embedded default, and every other directory that takes characters in.
-
-        Raises:
-            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
-        """
-        directory = self._parts.directory
-        if not isinstance(directory, AsyncWritableCharacterDirectory):
-            raise ConfigurationError(
-                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
-                "written. Add it where the host keeps its characters."
-            )
-        await directory.put(character)
-
-    async def suggest_prompt(self, character_id: str) -> PromptSuggestion:
-        """Suggest the prompt of a master reference from the character's existing data.
-
-        Raises:
-            CharacterNotFound: No such character.
-        """
-        return await asuggest(self._parts.suggester, await self._character(character_id))
 
     # Generations
 
@@ -333,7 +307,12 @@ class AsyncCharacterImageService(AsyncServiceBase):
     # Deleting, restoring, retrying
 
     async def delete_image(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> DeleteResult:
         """Delete one image: its record, then its media.
 
@@ -357,11 +336,16 @@ class AsyncCharacterImageService(AsyncServiceBase):
             work,
             db_id=await self._db_id(character_id),
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     async def delete_all_images(
-        self, character_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> DeleteResult:
         """Delete every image of the character, and the remote reference if there was one.
 
@@ -379,11 +363,17 @@ class AsyncCharacterImageService(AsyncServiceBase):
             character_id,
             work,
             db_id=await self._db_id(character_id),
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     async def restore_reference(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> CharacterImage:
         """Make a kept earlier reference the remote master again.
 
@@ -405,11 +395,17 @@ class AsyncCharacterImageService(AsyncServiceBase):
             work,
             db_id=db_id,
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     async def retry_ingestion(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> GenerationResult:
         """Repeat the download of a ``failed`` image from its source URL; never the generation.
 
@@ -432,6 +428,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
             db_id=await self._db_id(character_id),
             prompt=image.prompt,
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 

@@ -6,10 +6,18 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
+from .._ingest.values import Download
 from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
 from ..errors import InvalidArgument
-from ..journal import Candidate, Operation, OperationKind, OperationState, Recovered
+from ..journal import (
+    Candidate,
+    Operation,
+    OperationItem,
+    OperationKind,
+    OperationState,
+    Recovered,
+)
 from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
@@ -18,8 +26,9 @@ from .operation import AsyncRun, leased
 from .parts import AsyncParts
 from .recovery import bring_in, outcome_of
 from .sets import is_unfinished, place_late, received_shots
+from .sources import source_of
 
-__all__ = ["candidates", "settle_by_hand"]
+__all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
 
 _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
@@ -90,6 +99,17 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
     ]
     told += [f"Operation {each} may have drawn it, too." for each in others]
     return told
+
+
+async def fetch_candidate(parts: AsyncParts, operation_id: str, media_id: str) -> Download:
+    """Download one of the candidates, as guarded and checked as what is brought in."""
+    op = await _known(parts, operation_id)
+    for each in await candidates(parts, operation_id):
+        if each.media_id == media_id:
+            item = OperationItem(key=media_id, index=0, source_url=each.url, external_id=media_id)
+            url = await source_of(parts, item)
+            return await parts.downloader.fetch(url, library_url=parts.library.base_url)
+    raise _not_its_own(op, [media_id])
 
 
 async def settle_by_hand(

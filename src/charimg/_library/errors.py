@@ -10,7 +10,7 @@ from typing import Any
 
 from .._plain import plain
 from ..errors import CharacterLibraryError, ErrorCode, JobError
-from .requests import LibraryAnswer, LibraryRequest
+from .requests import CallKind, LibraryAnswer, LibraryRequest
 from .retry import parse_retry_after
 
 __all__ = ["failure", "redacted", "refusal", "server_text", "undecodable"]
@@ -39,7 +39,11 @@ _BY_TEXT: tuple[tuple[str, ErrorCode], ...] = (
 _BY_TEXT_500: tuple[tuple[str, ErrorCode], ...] = (
     # The model first: its text may quote a prompt, and so hold any other fragment.
     ("image generation failed", ErrorCode.UPSTREAM_MODEL),
+    # A scene's failure has the model's words alone.
     ("fal.ai", ErrorCode.UPSTREAM_MODEL),
+    ("no images returned", ErrorCode.UPSTREAM_MODEL),
+    ("fetch failed", ErrorCode.UPSTREAM_MODEL),
+    ("failed to download image", ErrorCode.UPSTREAM_MODEL),
     ("failed to upload", ErrorCode.UPSTREAM_STORAGE),
     ("dino", ErrorCode.UPSTREAM_FEATURES),
 )
@@ -58,14 +62,17 @@ _HINTS: dict[str, str] = {
     ErrorCode.RATE_LIMITED: "Try again later.",
     ErrorCode.UNAVAILABLE: "Try again later.",
     ErrorCode.TIMEOUT: "Try again later, or allow more time.",
-    ErrorCode.UPSTREAM_MODEL: "Nothing was stored; the image model refused or failed.",
-    ErrorCode.UPSTREAM_STORAGE: "Nothing was stored; try again later.",
+    ErrorCode.UPSTREAM_MODEL: "The image model refused or failed; nothing was stored there.",
+    ErrorCode.UPSTREAM_STORAGE: "The image was drawn, but not stored there: it is lost.",
     ErrorCode.UPSTREAM_FEATURES: "The image was drawn and is kept there; recover() looks for it.",
     ErrorCode.INVALID_RESPONSE: "Check that the base URL is that of the Character Library.",
     ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
 }
 
 _UNKNOWN = "It may have taken effect: look at the remote state before repeating it."
+_PAID = "It may have been paid for; asking again may pay again."
+_LOST = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+"""The server says that it has no image; whether the model drew one is another question."""
 _MODEL_STATUS = re.compile(r"fal\.ai api error: (\d{3})", re.IGNORECASE)
 _SHOWN = 200
 _KEPT = 2000
@@ -104,11 +111,15 @@ def failure(
         retry_after: Seconds that the server asks to wait.
     """
     unknown = may_have_happened and not request.idempotent
+    if unknown and request.kind == CallKind.GENERATION:
+        retryable = False
     label = str(code) if status is None else f"{code}, HTTP {status}"
-    hint = _UNKNOWN if unknown else _HINTS.get(code)
+    hint = _UNKNOWN if unknown and code not in _LOST else _HINTS.get(code)
     sentences = [f"{request.action} failed ({label}): {problem}"]
     if hint:
         sentences.append(hint)
+    if unknown and code in _LOST:
+        sentences.append(_PAID)
     message = f"{' '.join(sentences)} Request {request_id}."
     details: dict[str, Any] = {
         "code": code,
@@ -171,7 +182,7 @@ def refusal(
         request_id=request_id,
         status=status,
         retryable=_retryable(request, status, code, said),
-        may_have_happened=status >= 500 and not definite,
+        may_have_happened=(status >= 500 and not definite) or _may_have_drawn(code, said),
         server_message=said,
         field="$" if code == ErrorCode.INVALID_RESPONSE else None,
         retry_after=parse_retry_after(answer.headers.get("retry-after"), now=datetime.now(UTC)),
@@ -231,10 +242,19 @@ def _means_not_found(document: dict[str, Any]) -> bool:
     )
 
 
+def _may_have_drawn(code: ErrorCode, said: str | None) -> bool:
+    """Tell whether the model may have drawn what the server has lost.
+
+    It has not where it answered with a status of its own: that is what the server quotes then.
+    """
+    refused = code == ErrorCode.UPSTREAM_MODEL and _MODEL_STATUS.search(said or "") is not None
+    return code in _LOST and not refused
+
+
 def _retryable(request: LibraryRequest, status: int, code: ErrorCode, said: str | None) -> bool:
     if code == ErrorCode.UPSTREAM_MODEL:
         told = _MODEL_STATUS.search(said or "")
-        return told is None or told[1] == "429" or told[1] >= "500"
+        return told is not None and (told[1] == "429" or told[1] >= "500")
     if code == ErrorCode.SERVER_ERROR:
         # The server answers 500 to malformed input too, so only a read is worth repeating.
         return request.idempotent and status >= 500

@@ -21,7 +21,7 @@ _NAME = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SHOT = re.compile(
-    r"(?P<who>.*)_(?P<lens>\d{1,4})mm_(?P<look>\w+)_v\d+_(?P<ms>\d{12,14})(?:\.\w+)?",
+    r"(?P<who>.*)_(?P<lens>\d{1,4})mm_(?P<look>\w+)_v(?P<attempt>\d{1,3})_(?P<ms>\d{12,14})(?:\.\w+)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -51,12 +51,14 @@ class ShotFile:
         who: The character's name as words (see `words`).
         lens_mm: Focal length in millimetres.
         look: Angle, crop and expression, e.g. ``3q_left_mcu_neutral``.
+        attempt: Which try at the shot it is, from 1.
         moment: When it was uploaded, by the server's clock.
     """
 
     who: str
     lens_mm: int
     look: str
+    attempt: int
     moment: datetime
 
 
@@ -92,6 +94,7 @@ def shot_file(name: str | None) -> ShotFile | None:
         who=words(found["who"]),
         lens_mm=int(found["lens"]),
         look=found["look"].lower(),
+        attempt=int(found["attempt"]),
         moment=_moment(found),
     )
 

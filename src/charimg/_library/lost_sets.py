@@ -17,7 +17,7 @@ from ..models import Shot
 from .filenames import ShotFile
 from .values import ReferenceShot
 
-__all__ = ["Told", "tell_shots"]
+__all__ = ["Told", "is_retried", "tell_shots"]
 
 
 @frozen(kw_only=True)
@@ -33,6 +33,18 @@ class Told:
     shots: tuple[Shot, ...]
     missing: tuple[Shot, ...]
     too_many: bool
+
+
+def is_retried(file: ShotFile, following: ShotFile | None) -> bool:
+    """Tell whether the next file is another try at the same shot, which the server goes on with."""
+    if following is None:
+        return False
+    same = (file.who, file.lens_mm, file.look) == (
+        following.who,
+        following.lens_mm,
+        following.look,
+    )
+    return same and following.attempt == file.attempt + 1
 
 
 def tell_shots(files: Sequence[ShotFile], reference: Sequence[ReferenceShot]) -> Told:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from attrs import frozen
 
 from .._library.filenames import ShotFile, shot_file, words
-from .._library.lost_sets import tell_shots
+from .._library.lost_sets import is_retried, tell_shots
 from .._library.values import Job, LibraryMedia, ReferenceShot
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation
@@ -91,6 +91,8 @@ def lost_set(parts: Parts, op: Operation, job: Job) -> LostSet | None:
         ),
         key=lambda each: (each[0].moment, each[1].id),
     )
+    names = [*(file for file, _ in files), None]
+    files = [each for index, each in enumerate(files) if not is_retried(each[0], names[index + 1])]
     return _told(parts, job, files, [each for each in rivals if each.status != "completed"])
 
 

@@ -196,7 +196,7 @@ class Run:
             # It lies there, from between the request and this answer.
             options = {**self.op.options, DRAWN_BY: until.isoformat()}
             self.write(error=str(error), options=options)
-        elif drawn or (isinstance(error, CharacterLibraryError) and error.outcome_unknown):
+        elif drawn or (isinstance(error, CharacterLibraryError) and error.may_arrive):
             self.write(error=str(error))
         else:
             self.write(state=OperationState.FAILED, error=str(error))

@@ -8,22 +8,20 @@ from typing import Any
 
 from .._concurrency import suggest
 from .._library import requests
-from ..errors import ConfigurationError, ImageMismatch, ImageNotFound, InvalidArgument
+from ..errors import ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationKind
 from ..models import (
     CharacterImage,
-    CharacterReference,
     DeleteResult,
     GenerationResult,
     ImagePage,
     ImageStatus,
     PortfolioResult,
-    PromptSuggestion,
     ReferencePolicy,
     SceneType,
 )
 from ..prompts import check_prompt
-from ..protocols import ProgressCallback, WritableCharacterDirectory
+from ..protocols import ProgressCallback
 from .base import ServiceBase
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
@@ -39,7 +37,7 @@ class CharacterImageService(ServiceBase):
     Every operation holds the character's lease: a second one on the same character raises
     `GenerationInProgress` and sends nothing; different characters do not wait for each other.
     Operations that pay for an image are written to the ledger before each step that cannot be
-    undone, so `recover` can finish what a crash left behind.
+    undone, so `recover` can finish what a crash left behind, with the host's user as `created_by`.
 
     Args:
         library: The client of the Character Library. Closed by the caller.
@@ -57,30 +55,6 @@ class CharacterImageService(ServiceBase):
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
     """
-
-    def put_character(self, character: CharacterReference) -> None:
-        """Add a character to the directory, or replace the one with its id.
-
-        For the embedded default, and every other directory that takes characters in.
-
-        Raises:
-            ConfigurationError: The directory is read-only: its characters live in the host's CMS.
-        """
-        directory = self._parts.directory
-        if not isinstance(directory, WritableCharacterDirectory):
-            raise ConfigurationError(
-                f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
-                "written. Add it where the host keeps its characters."
-            )
-        directory.put(character)
-
-    def suggest_prompt(self, character_id: str) -> PromptSuggestion:
-        """Suggest the prompt of a master reference from the character's existing data.
-
-        Raises:
-            CharacterNotFound: No such character.
-        """
-        return suggest(self._parts.suggester, self._character(character_id))
 
     # Generations
 
@@ -332,7 +306,12 @@ class CharacterImageService(ServiceBase):
     # Deleting, restoring, retrying
 
     def delete_image(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> DeleteResult:
         """Delete one image: its record, then its media.
 
@@ -356,11 +335,16 @@ class CharacterImageService(ServiceBase):
             work,
             db_id=self._db_id(character_id),
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     def delete_all_images(
-        self, character_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> DeleteResult:
         """Delete every image of the character, and the remote reference if there was one.
 
@@ -378,11 +362,17 @@ class CharacterImageService(ServiceBase):
             character_id,
             work,
             db_id=self._db_id(character_id),
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     def restore_reference(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> CharacterImage:
         """Make a kept earlier reference the remote master again.
 
@@ -404,11 +394,17 @@ class CharacterImageService(ServiceBase):
             work,
             db_id=db_id,
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 
     def retry_ingestion(
-        self, character_id: str, image_id: str, *, on_progress: ProgressCallback | None = None
+        self,
+        character_id: str,
+        image_id: str,
+        *,
+        created_by: str | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> GenerationResult:
         """Repeat the download of a ``failed`` image from its source URL; never the generation.
 
@@ -431,6 +427,7 @@ class CharacterImageService(ServiceBase):
             db_id=self._db_id(character_id),
             prompt=image.prompt,
             options={"image_id": image_id},
+            created_by=created_by,
             on_progress=on_progress,
         )
 

@@ -103,7 +103,7 @@ def _failed(result: BulkResult, error: Exception) -> BulkResult:
     outcome = BulkOutcome.FAILED
     if isinstance(error, GenerationInProgress):
         outcome = BulkOutcome.IN_PROGRESS
-    elif isinstance(error, CharacterLibraryError) and error.outcome_unknown:
+    elif isinstance(error, CharacterLibraryError) and error.may_arrive:
         outcome = BulkOutcome.UNKNOWN
     # Foreign exceptions may quote anything, a prompt or a key included.
     message = str(error) if isinstance(error, CharimgError) else type(error).__name__

@@ -51,7 +51,7 @@ def next_step(error: BaseException) -> str | None:
             "not generate it again before."
         )
     if isinstance(error, CharacterLibraryError):
-        if error.outcome_unknown:
+        if error.may_arrive:
             return "`charimg recover` finds out whether it was drawn; nothing is paid for anew."
         return next((step for code, step in _BY_CODE.items() if error.code == code), None)
     return None

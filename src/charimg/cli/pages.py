@@ -7,7 +7,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from types import FrameType
 
 import typer
 from attrs import evolve
@@ -71,11 +70,6 @@ def serve_pages(
         site_url=None if demo else site_url(),
     )
 
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            app.end()
-            super().handle_exit(sig, frame)
-
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -105,7 +99,7 @@ def serve_pages(
         )
         log.addHandler(shown_log)
         try:
-            Server(config).run(sockets=[listening])
+            uvicorn.Server(config).run(sockets=[listening])
         finally:
             log.removeHandler(shown_log)
 

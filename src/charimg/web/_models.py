@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 __all__ = [
+    "IMAGE",
+    "PROMPT",
+    "CandidatesAnswer",
     "DeleteAnswer",
     "DeleteManyAnswer",
     "Failure",
     "GenerationAnswer",
-    "IdsBody",
     "ImageAnswer",
     "ImagesAnswer",
+    "Json",
     "OperationAnswer",
     "OperationsAnswer",
     "PortfolioAnswer",
-    "PortfolioBody",
-    "ReferenceBody",
-    "SceneBody",
+    "SettledAnswer",
     "SuggestionAnswer",
 ]
 
 _OPERATION = "01a212394ef375cd53c037737ec25db3"
-_IMAGE = f"{_OPERATION}-000"
+IMAGE = f"{_OPERATION}-000"
 _TIME = "2026-11-25T10:21:15.513Z"
-_PROMPT = "Photorealistic master reference photograph of Mara Voss. Age: 34. Hair: auburn."
+PROMPT = "Photorealistic master reference photograph of Mara Voss. Age: 34. Hair: auburn."
 
 
-_Filled = Annotated[str, Field(min_length=1)]
-"""And not blank, which no pattern says that every engine reads alike: answered with 400."""
-
-
-class _Json(BaseModel):
+class Json(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
-class CharacterMedia(_Json):
+class CharacterMedia(Json):
     """A stored file."""
 
     id: str
@@ -55,7 +52,7 @@ class CharacterMedia(_Json):
     thumbnail_url: str | None = Field(alias="thumbnailURL")
 
 
-class CameraShot(_Json):
+class CameraShot(Json):
     """The view that an image of a 360° set shows; what is not known is null."""
 
     name: str
@@ -69,7 +66,7 @@ class CameraShot(_Json):
     sort_order: int | None
 
 
-class SceneDetails(_Json):
+class SceneDetails(Json):
     """What a scene was asked for with, beside its text."""
 
     type: str | None
@@ -77,7 +74,7 @@ class SceneDetails(_Json):
     lighting: str | None
 
 
-class ImageMetrics(_Json):
+class ImageMetrics(Json):
     """How long an image took, and what came of it."""
 
     generation_ms: float | None
@@ -95,32 +92,32 @@ class ImageMetrics(_Json):
     )
 
 
-class CharacterImage(_Json):
+class CharacterImage(Json):
     """One image."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "id": _IMAGE,
-                "key": _IMAGE,
+                "id": IMAGE,
+                "key": IMAGE,
                 "characterReference": "mara",
                 "kind": "reference",
                 "status": "succeeded",
                 "media": {
-                    "id": _IMAGE,
-                    "key": _IMAGE,
-                    "filename": f"reference-{_IMAGE}.jpg",
+                    "id": IMAGE,
+                    "key": IMAGE,
+                    "filename": f"reference-{IMAGE}.jpg",
                     "mimeType": "image/jpeg",
                     "filesize": 10671,
                     "width": 384,
                     "height": 512,
                     "sha256": "cdd174a2c227b5be32f0abda52dfb65d027dcd331130eb8b0bfe68b11888f8f6",
                     "alt": "Reference image of Mara Voss",
-                    "url": f"/media/db/{_IMAGE}/reference-{_IMAGE}.jpg",
-                    "thumbnailURL": f"/media/db/{_IMAGE}/thumbnail.webp",
+                    "url": f"/media/db/{IMAGE}/reference-{IMAGE}.jpg",
+                    "thumbnailURL": f"/media/db/{IMAGE}/thumbnail.webp",
                 },
                 "provider": "character-library",
-                "prompt": _PROMPT,
+                "prompt": PROMPT,
                 "sourceUrl": "https://library.example/media/mara_initial_0.jpg",
                 "externalId": "9328a9dc66caf8eb870451eb",
                 "error": None,
@@ -161,14 +158,14 @@ class CharacterImage(_Json):
     updated_at: datetime
 
 
-class OperationWarning(_Json):
+class OperationWarning(Json):
     """Something that did not stop the operation."""
 
     code: str
     message: str
 
 
-class ImageCharacter(_Json):
+class ImageCharacter(Json):
     """Whose images they are."""
 
     id: str
@@ -177,7 +174,7 @@ class ImageCharacter(_Json):
     library_character_id: str | None
 
 
-class GenerationData(_Json):
+class GenerationData(Json):
     """What was done for one image."""
 
     operation_id: str
@@ -187,7 +184,7 @@ class GenerationData(_Json):
     duration_ms: float
 
 
-class PortfolioData(_Json):
+class PortfolioData(Json):
     """What was done for a 360° set."""
 
     operation_id: str
@@ -196,7 +193,7 @@ class PortfolioData(_Json):
     duration_ms: float
 
 
-class DeleteData(_Json):
+class DeleteData(Json):
     """What was deleted."""
 
     operation_id: str
@@ -205,7 +202,7 @@ class DeleteData(_Json):
     duration_ms: float
 
 
-class _Answer(_Json):
+class _Answer(Json):
     success: Literal[True]
 
 
@@ -248,7 +245,7 @@ class DeleteAnswer(_Answer):
     warnings: list[OperationWarning]
 
 
-class DeleteFailure(_Json):
+class DeleteFailure(Json):
     """An image that is still there."""
 
     id: str
@@ -271,7 +268,7 @@ class SuggestionAnswer(_Answer):
         json_schema_extra={
             "example": {
                 "success": True,
-                "prompt": _PROMPT,
+                "prompt": PROMPT,
                 "template": "photoreal-master/1",
                 "facts": {"name": "Mara Voss", "age": "34", "hair": "auburn"},
                 "reason": None,
@@ -285,7 +282,7 @@ class SuggestionAnswer(_Answer):
     reason: str | None = Field(description="Why the template was taken instead of a model's text.")
 
 
-class OperationProgress(_Json):
+class OperationProgress(Json):
     """How far an operation has come."""
 
     current: int
@@ -294,7 +291,7 @@ class OperationProgress(_Json):
     shot: str | None
 
 
-class OperationItem(_Json):
+class OperationItem(Json):
     """One image of an operation."""
 
     key: str
@@ -306,7 +303,7 @@ class OperationItem(_Json):
     image_id: str | None
 
 
-class ImageOperation(_Json):
+class ImageOperation(Json):
     """A running or a past operation."""
 
     id: str
@@ -332,6 +329,7 @@ class OperationsAnswer(_Answer):
     """One page of operations, newest first."""
 
     operations: list[ImageOperation]
+    open: list[ImageOperation] = Field(description="All that are not finished, the oldest first.")
     next_cursor: str | None
 
 
@@ -341,7 +339,34 @@ class OperationAnswer(_Answer):
     operation: ImageOperation
 
 
-class Failure(_Json):
+class Candidate(Json):
+    """An image that an operation of unknown outcome may have drawn."""
+
+    media_id: str
+    drawn_at: datetime | None = Field(description="By the Character Library's clock.")
+    evidence: list[str] = Field(description="What speaks for it and against it.")
+
+
+class CandidatesAnswer(_Answer):
+    """What an operation may have drawn, the newest first."""
+
+    candidates: list[Candidate]
+
+
+class SettledAnswer(_Answer):
+    """How an operation stands now, and what has just become of it."""
+
+    outcome: str = Field(
+        description="completed, adopted, unknown, waiting, stranded, cleaned, failed, in-progress "
+        "or error; "
+        "the operation's state when nothing was open."
+    )
+    message: str
+    images: list[CharacterImage]
+    operation: ImageOperation
+
+
+class Failure(Json):
     """What went wrong."""
 
     success: Literal[False]
@@ -358,58 +383,3 @@ class Failure(_Json):
     recoverable: bool | None = Field(
         default=None, description="Whether recovery brings in what was paid for."
     )
-
-
-class ReferenceBody(_Json):
-    """What to draw."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"prompt": _PROMPT}})
-
-    prompt: _Filled | None = Field(
-        default=None, description="Without one, the suggestion is taken."
-    )
-    policy: Literal["delete-all", "delete-after-success", "keep-history"] | None = Field(
-        default=None, description="What becomes of earlier images; delete-all by default."
-    )
-
-
-class PortfolioBody(_Json):
-    """From which reference."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {}})
-
-    reference_id: str | None = Field(
-        default=None, description="An image's id; by default the current reference."
-    )
-
-
-class SceneBody(_Json):
-    """What happens in the scene."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "sceneContext": "At the window of a night train, watching the rain.",
-                "sceneType": "emotional",
-                "mood": "wistful",
-                "lighting": "passing street lamps",
-            }
-        }
-    )
-
-    scene_context: _Filled = Field(
-        description="What happens. The older name of this field, prompt, is taken as well."
-    )
-    scene_type: Literal["dialogue", "action", "emotional", "establishing"] | None = None
-    mood: str | None = None
-    lighting: str | None = None
-    environment: str | None = None
-    additional_characters: list[str] | None = None
-
-
-class IdsBody(_Json):
-    """Which images."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"ids": [_IMAGE]}})
-
-    ids: list[Annotated[str, Field(min_length=1)]] = Field(min_length=1, max_length=500)

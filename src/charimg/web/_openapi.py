@@ -9,13 +9,14 @@ from attrs import frozen
 from pydantic import BaseModel
 
 from . import _models as models
+from . import _orders as orders
 from .exchange import EVENT_STREAM
 
 __all__ = ["DOCUMENTS", "documented"]
 
 _READ = (401, 403, 404, 500, 503)
+_OUTWARD = (*_READ, 502, 504)
 _WRITE = (400, 401, 403, 404, 409, 413, 415, 422, 500, 502, 503, 504)
-_ZIP = "application/zip"
 
 _FAILURES: dict[int, tuple[str, str, str]] = {
     400: (
@@ -52,21 +53,25 @@ class Document:
     Attributes:
         summary: In a few words.
         description: What it does and costs.
-        answer: The answer's model; ``None`` for a ZIP file.
+        answer: The answer's model; ``None`` for a file.
+        file: The type of the file.
         body: The request body's model, if it takes one.
         statuses: Of failures that can occur.
         events: Whether it also answers with an event stream.
         query: Its parameters: name, schema, description.
+        parts: Further parameters of its path.
         links: By the name of the route that an answer leads to: what leads there.
     """
 
     summary: str
     description: str = ""
     answer: type[BaseModel] | None = None
+    file: str = "application/zip"
     body: type[BaseModel] | None = None
     statuses: tuple[int, ...] = _READ
     events: bool = False
     query: tuple[tuple[str, dict[str, Any], str], ...] = ()
+    parts: tuple[str, ...] = ()
     links: Mapping[str, str] = {}
 
 
@@ -85,7 +90,7 @@ DOCUMENTS: dict[str, Document] = {
         "deleted, here and on the Character Library. With Accept: text/event-stream it answers "
         "with events as they happen.",
         answer=models.GenerationAnswer,
-        body=models.ReferenceBody,
+        body=orders.ReferenceBody,
         statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
@@ -94,7 +99,7 @@ DOCUMENTS: dict[str, Document] = {
         summary="Draw the 360° set",
         description="Costs money: up to 27 images. Single shots that fail are told as failures.",
         answer=models.PortfolioAnswer,
-        body=models.PortfolioBody,
+        body=orders.PortfolioBody,
         statuses=_WRITE,
         events=True,
         links={"operation": "data.operationId"},
@@ -103,7 +108,7 @@ DOCUMENTS: dict[str, Document] = {
         summary="Draw the character in a scene",
         description="Costs money.",
         answer=models.GenerationAnswer,
-        body=models.SceneBody,
+        body=orders.SceneBody,
         statuses=_WRITE,
         events=True,
         links={"image": "image.id", "operation": "data.operationId", "remove": "image.id"},
@@ -126,13 +131,13 @@ DOCUMENTS: dict[str, Document] = {
         summary="Delete several images",
         description="Fails as a whole only when none could be deleted.",
         answer=models.DeleteManyAnswer,
-        body=models.IdsBody,
+        body=orders.IdsBody,
         statuses=_WRITE,
     ),
     "archive": Document(
         summary="Download several images as a ZIP file",
         description="Images without a file are named in NOT-INCLUDED.txt.",
-        body=models.IdsBody,
+        body=orders.IdsBody,
         statuses=(400, 401, 403, 404, 413, 415, 422, 500, 503),
     ),
     "image": Document(summary="Get one image", answer=models.ImageAnswer),
@@ -167,6 +172,32 @@ DOCUMENTS: dict[str, Document] = {
         answer=models.OperationAnswer,
         events=True,
     ),
+    "recover": Document(
+        summary="Look again what became of an operation, and finish it",
+        description="Draws nothing, costs nothing. Other open operations of the character are "
+        "finished, too.",
+        answer=models.SettledAnswer,
+        statuses=_WRITE,
+    ),
+    "candidates": Document(
+        summary="List the images that an operation of unknown outcome may have drawn",
+        answer=models.CandidatesAnswer,
+        statuses=_OUTWARD,
+    ),
+    "candidate": Document(
+        summary="Look at one of them",
+        description="Fetched from the Character Library, and checked like what is brought in.",
+        file="image/*",
+        parts=("media_id",),
+        statuses=(*_OUTWARD, 422),
+    ),
+    "settle": Document(
+        summary="Say which image an operation has drawn, or that there is none",
+        description="Draws nothing, deletes nothing. Who said so is written down.",
+        answer=models.SettledAnswer,
+        body=orders.SettleBody,
+        statuses=_WRITE,
+    ),
 }
 """By the route's name."""
 
@@ -183,15 +214,17 @@ def documented(name: str, item: str | None, prefix: str) -> dict[str, Any]:
     parameters = [
         _parameter("path", "character_id", {"type": "string"}, "The host's id of the character.")
     ]
-    if item is not None:
-        parameters.append(_parameter("path", item, {"type": "string"}, "As the lists tell it."))
+    named = () if item is None else (item, *document.parts)
+    parameters += [
+        _parameter("path", each, {"type": "string"}, "As the lists tell it.") for each in named
+    ]
     parameters += [_parameter("query", *each) for each in document.query]
     extra: dict[str, Any] = {"parameters": parameters}
     if document.body is not None:
         schema = document.body.model_json_schema()
         extra["requestBody"] = {
             "content": {"application/json": {"schema": schema, "example": schema.pop("example")}},
-            "required": bool(schema.get("required")),
+            "required": bool(schema.keys() & {"required", "oneOf"}),
         }
     responses: dict[int | str, dict[str, Any]] = {200: _success(document, prefix)}
     for status in sorted(document.statuses):
@@ -214,7 +247,7 @@ def documented(name: str, item: str | None, prefix: str) -> dict[str, Any]:
 def _success(document: Document, prefix: str) -> dict[str, Any]:
     told: dict[str, Any] = {"description": "Done"}
     if document.answer is None:
-        told["content"] = {_ZIP: {"schema": {"type": "string", "format": "binary"}}}
+        told["content"] = {document.file: {"schema": {"type": "string", "format": "binary"}}}
         return told
     told["model"] = document.answer
     if document.events:

@@ -14,10 +14,13 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..events import OperationStarted, ProgressEvent
+from attrs import evolve
+
+from ..events import JobProgressed, OperationStarted, ProgressEvent
 from ..protocols import ProgressCallback
+from ._ending import LOOK, ServerEnds, server_ends
 from .failures import failure_body
-from .sse import Told, told
+from .sse import Told, number_after, told
 
 if TYPE_CHECKING:
     import anyio
@@ -34,7 +37,7 @@ class _Run:
     Attributes:
         character_id: Whose images it makes.
         operation_id: Known once the service has written it down.
-        events: Everything told, in order; its place in the list is the number in the event's id.
+        events: Everything told, in order and numbered.
         ended: Whether nothing more will come.
         answer: The route's answer, if it ended well.
         error: What it raised, if not.
@@ -68,25 +71,13 @@ class _Run:
         self.error = error
         self._end(Told(name="error", data=failure_body(error, self.operation_id)))
 
-    def state(self) -> dict[str, Any] | None:
-        """Return how far it has come, or ``None`` while there is nothing to count."""
-        for event in reversed(self.events):
-            data = event.data
-            if event.name in ("image", "failure"):
-                camera = data["image"]["metrics"]["shot"]
-                shot = None if camera is None else camera["name"]
-                return {"current": data["done"], "total": data["total"], "task": None, "shot": shot}
-            if event.name == "progress":
-                named = ("current", "total", "task")
-                return {**{name: data[name] for name in named}, "shot": None}
-        return None
-
     def _tell(self, event: Told) -> None:
-        self.events.append(event)
+        last = self.events[-1].number if self.events else 0
+        self.events.append(evolve(event, number=number_after(last)))
         self._notify()
 
     def _end(self, event: Told) -> None:
-        self.events.append(event)
+        self._tell(event)
         self.ended = True
         self._notify()
 
@@ -100,6 +91,12 @@ class Run(_Run):
     def __init__(self, character_id: str, register: Callable[[Any], None]) -> None:
         super().__init__(character_id, register)
         self._changed = threading.Condition()
+
+    def progress(self, event: ProgressEvent) -> None:
+        """See `_Run.progress`. A job of half an hour keeps no server that ends from it."""
+        super().progress(event)
+        if isinstance(event, JobProgressed) and server_ends():
+            raise ServerEnds
 
     def wait(self, seen: int, seconds: float) -> bool:
         """Wait until more than ``seen`` events are there or it has ended; false when time is up."""
@@ -196,6 +193,10 @@ class Runs:
             pass
         return run
 
+    def ends(self) -> bool:
+        """Return whether the server ends: nobody may listen any longer."""
+        return server_ends()
+
     def close(self) -> None:
         """Do nothing: threads end by themselves, and the interpreter waits for them."""
 
@@ -219,7 +220,8 @@ class AsyncRuns:
         """Let a task do the work and wait for it. When the waiting is cancelled, it goes on."""
         run = await self.begin(character_id, work)
         while not run.ended:
-            await run.wait(len(run.events), 3600)
+            await run.wait(len(run.events), LOOK)
+            await self.ends()
         return run
 
     async def begin(
@@ -229,8 +231,16 @@ class AsyncRuns:
         run = AsyncRun(character_id, self._registry.register)
         self._spawn(_awork(run, work))
         while not run.events:
-            await run.wait(0, 3600)
+            await run.wait(0, LOOK)
+            await self.ends()
         return run
+
+    async def ends(self) -> bool:
+        """Return whether the server ends; what runs is broken off then, before its stores close."""
+        if not server_ends():
+            return False
+        await self.aclose()
+        return True
 
     async def aclose(self) -> None:
         """Cancel what still runs, and wait for its end. Trio does so itself when it ends."""
@@ -261,7 +271,7 @@ class AsyncRuns:
 def _work(run: Run, work: Callable[[ProgressCallback], dict[str, Any]]) -> None:
     try:
         answer = work(run.progress)
-    except Exception as error:  # noqa: BLE001 - told to whoever listens
+    except (Exception, ServerEnds) as error:  # noqa: BLE001 - told to whoever listens
         run.fail(error)
     except BaseException as error:
         run.fail(error)

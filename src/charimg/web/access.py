@@ -31,6 +31,8 @@ class Action(StrEnum):
     """Fetch an image again that was drawn."""
     RESTORE = "restore"
     """Make a kept reference current."""
+    SETTLE = "settle"
+    """Say which image an operation of unknown outcome has drawn, or that there is none."""
     DELETE = "delete"
 
 
@@ -40,7 +42,8 @@ class AccessDenied(Exception):
     Args:
         message: For the user.
         status: 403, or 401 when a sign-in would help.
-        sign_in_url: Where the page sends a browser that is not signed in, as it stands.
+        sign_in_url: Where the page sends a browser that is not signed in. A path of the host's
+            follows the prefix of a proxy.
         headers: For example ``WWW-Authenticate``.
     """
 

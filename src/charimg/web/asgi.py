@@ -62,6 +62,8 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
             headers=headers,
             base=base,
             scheme=scope.get("scheme", "http"),
+            # Starlette and FastAPI tell it apart from where we are mounted; nobody else does.
+            root=scope.get("app_root_path", ""),
             native=scope,
         )
         left = False

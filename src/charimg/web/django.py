@@ -149,6 +149,7 @@ def _view(workspace: Workspace, pattern: str) -> Callable[..., HttpResponseBase]
             headers=headers,
             base=base,
             scheme=request.scheme,
+            root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
             native=request,
         )
         return _sent(request, workspace.handle(asked, read=lambda: _body(request, headers)))

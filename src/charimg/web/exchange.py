@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from attrs import field, frozen
 
-__all__ = ["EVENT_STREAM", "WebRequest", "WebResponse", "json_response"]
+__all__ = ["EVENT_STREAM", "PATH", "WebRequest", "WebResponse", "below", "json_response"]
 
 EVENT_STREAM = "text/event-stream"
+PATH = "/~!$&'()*+,;=:@"
+"""What stands in a path as it is, besides letters, digits and ``-._``."""
 
 _ALWAYS = (
     # Answers are one user's own, and change; a browser takes them for what they say they are.
@@ -34,6 +37,8 @@ class WebRequest:
             ``SCRIPT_NAME`` included.
         scheme: ``http`` or ``https``, as browsers see it: behind a proxy, as the host's server or
             framework makes it out from what the proxy forwards.
+        root: What a proxy has put before every path of the host's: ``""`` or ``/team``. `base`
+            begins with it.
         native: The framework's own request; ``authorize`` gets it.
     """
 
@@ -44,12 +49,26 @@ class WebRequest:
     body: bytes = b""
     base: str = ""
     scheme: str = "http"
+    root: str = ""
     native: Any = None
 
     def wants_events(self) -> bool:
         """Return whether the client asks for an event stream."""
         kinds = self.headers.get("accept", "").split(",")
         return any(kind.split(";")[0].strip().lower() == EVENT_STREAM for kind in kinds)
+
+
+def below(root: str, url: str) -> str:
+    """Return a URL that the host has set; a path that lacks the prefix of a proxy gets it.
+
+    Args:
+        root: See `WebRequest`.
+        url: Such as ``/login`` or ``https://login.example``.
+    """
+    prefix = quote(root, safe=PATH)
+    is_path = url.startswith("/") and not url.startswith(("//", "/\\"))
+    has_it = url.startswith(prefix) and url[len(prefix) : len(prefix) + 1] in ("", "/", "?", "#")
+    return prefix + url if is_path and not has_it else url
 
 
 @frozen(kw_only=True)

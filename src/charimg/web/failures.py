@@ -123,10 +123,10 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
     if isinstance(error, IngestionError) and error.image_id is not None:
         body["imageId"] = error.image_id
     if isinstance(error, CharacterLibraryError):
-        body["outcomeUnknown"] = error.outcome_unknown
+        body["outcomeUnknown"] = error.may_arrive
         body["requestId"] = error.request_id
-    if isinstance(error, StorageError):
-        body["recoverable"] = error.recoverable
+    if isinstance(error, StorageError) or code == "INTERRUPTED":
+        body["recoverable"] = getattr(error, "recoverable", True)
     seconds = _retry_after(error)
     if seconds is not None:
         body["retryAfter"] = seconds

@@ -6,7 +6,8 @@ prefix, behind the host's own dependencies, and into the host's OpenAPI.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from inspect import isawaitable
 from typing import Any, Unpack
@@ -63,7 +64,14 @@ def router(
     """
     workspace = AsyncWorkspace(service, authorize=authorize, **options)
     signed_in = [authorize.dependency] if isinstance(authorize, _FromDependency) else []
-    result = APIRouter(route_class=_Route)
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        yield
+        # Before the host closes its stores.
+        await workspace.aclose()
+
+    result = APIRouter(route_class=_Route, lifespan=lifespan)
     heads = [evolve(route, method="HEAD") for route in ROUTES if route.method == "GET"]
     for route in (*ROUTES, *heads):
         item = _ITEMS.get(route.name, "image_id") if "{item_id}" in route.path else None
@@ -83,7 +91,10 @@ def router(
     return result
 
 
-_ITEMS = {"operation": "operation_id", "static": "file"}
+_ITEMS = {
+    **dict.fromkeys(("operation", "recover", "candidates", "candidate", "settle"), "operation_id"),
+    "static": "file",
+}
 
 
 def images_url(request: Request, character_id: str, *, name: str = "charimg") -> str:
@@ -229,6 +240,7 @@ def _endpoint(
             headers=dict(request.headers),
             base=base,
             scheme=request.url.scheme,
+            root=_root(request),
             native=request,
         )
         read = partial(_body, request, workspace.max_body)
@@ -240,11 +252,19 @@ def _endpoint(
             denied = sign_in_first(sign_in_url, _address(request, route), error.detail, headers)
         else:
             denied = AccessDenied(error.detail, headers=headers)
-        return _Answer(sign_in(denied) if route.name == "page" else failure_response(denied))
+        return _Answer(
+            sign_in(denied, _root(request)) if route.name == "page" else failure_response(denied)
+        )
 
     # For `_Route`: what FastAPI makes of its own path differs between its versions.
     endpoint.refuse, endpoint.pattern = refuse, route.path  # type: ignore[attr-defined]
     return endpoint
+
+
+def _root(request: Request) -> str:
+    scope = request.scope
+    root: str = scope.get("app_root_path", scope.get("root_path", ""))
+    return root
 
 
 def _place(request: Request, route: Route) -> tuple[str, str]:

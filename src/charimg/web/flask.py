@@ -152,6 +152,7 @@ def _view(workspace: Workspace, pattern: str | None) -> Callable[..., Response]:
             headers=headers,
             base=base,
             scheme=request.scheme,
+            root=request.root_path.rstrip("/"),
             native=request,
         )
         return _sent(workspace.handle(asked, lambda: _body(headers, workspace.max_body)))

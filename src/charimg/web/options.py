@@ -42,7 +42,8 @@ class WorkspaceOptions(TypedDict, total=False):
             links are relative.
         trusted_origins: Other origins whose pages may write.
         character_url: The host's own page of a character, ``{id}`` standing for the character's
-            id: ``/characters/{id}``. The page's "Back" leads there.
+            id: ``/characters/{id}``. The page's "Back" leads there. Where a proxy has put a prefix
+            before all of the host's paths, it follows it.
         templates: A directory of the host's own templates; ``images.html`` in it overrides or
             extends (``{% extends "charimg/images.html" %}``) the page's.
         texts: The page's texts in another language, by key (see ``charimg.web.texts.TEXTS``), or a

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from ..errors import CharimgError, ConfigurationError
 from ..models import CharacterReference, Media
 from .access import AccessDenied
-from .exchange import WebRequest, WebResponse
+from .exchange import PATH, WebRequest, WebResponse, below
 from .failures import BadRequest, failure_body
 from .options import Settings
 from .routing import PAGE, STATIC
@@ -62,9 +62,11 @@ class Page:
         back = None
         if settings.character_url is not None:
             back = settings.character_url.replace("{id}", quote(character.id, safe=""))
-        base = quote(request.base, safe="/~!$&'()*+,;=:@")
+            back = below(request.root, back)
+        base = quote(request.base, safe=PATH)
         config = {
             "base": base,
+            "root": quote(request.root, safe=PATH),
             "characterId": character.id,
             "backUrl": back,
             "csrf": None if csrf is None else {"header": csrf.header, "token": csrf.token},
@@ -191,10 +193,15 @@ def static_file(name: str, if_none_match: str | None) -> WebResponse:
     return WebResponse(status=200, headers=headers, body=data)
 
 
-def sign_in(error: AccessDenied) -> WebResponse:
-    """Answer a browser that may not see the page: to the host's sign-in, or with a plain no."""
+def sign_in(error: AccessDenied, root: str) -> WebResponse:
+    """Answer a browser that may not see the page: to the host's sign-in, or with a plain no.
+
+    Args:
+        error: The refusal.
+        root: The request's.
+    """
     if error.sign_in_url is not None:
-        to = (("Location", error.sign_in_url), ("Cache-Control", "no-store"))
+        to = (("Location", below(root, error.sign_in_url)), ("Cache-Control", "no-store"))
         return WebResponse(status=303, headers=to)
     return page_failure(error)
 

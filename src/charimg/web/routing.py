@@ -28,8 +28,8 @@ class Route:
 
     @property
     def reads(self) -> bool:
-        """Whether it changes and costs nothing. A suggestion may be a call of a model."""
-        return self.method == "GET" and self.name != "suggest"
+        """Whether it changes nothing and calls nobody else: a model, or the Character Library."""
+        return self.method == "GET" and self.name not in ("suggest", "candidates", "candidate")
 
 
 @frozen(kw_only=True)
@@ -39,9 +39,11 @@ class Found:
     route: Route
     character_id: str = ""
     item_id: str = ""
+    media_id: str = ""
 
 
 _CHARACTER = "/v1/characters/{character_id}"
+_OPERATION = f"{_CHARACTER}/operations/{{item_id}}"
 PAGE = "/screenplay/characters/{character_id}/images"
 STATIC = "/screenplay/static/{item_id}"
 
@@ -63,7 +65,11 @@ ROUTES = (
     _route("POST", f"{_CHARACTER}/images/{{item_id}}/retry", "retry", Action.RETRY),
     _route("POST", f"{_CHARACTER}/images/{{item_id}}/restore", "restore", Action.RESTORE),
     _route("GET", f"{_CHARACTER}/operations", "operations", Action.VIEW),
-    _route("GET", f"{_CHARACTER}/operations/{{item_id}}", "operation", Action.VIEW),
+    _route("GET", _OPERATION, "operation", Action.VIEW),
+    _route("POST", f"{_OPERATION}/recover", "recover", Action.RETRY),
+    _route("GET", f"{_OPERATION}/candidates", "candidates", Action.VIEW),
+    _route("GET", f"{_OPERATION}/candidates/{{media_id}}", "candidate", Action.VIEW),
+    _route("POST", f"{_OPERATION}/settle", "settle", Action.SETTLE),
     _route("GET", PAGE, "page", Action.VIEW),
     _route("GET", STATIC, "static", None),
 )

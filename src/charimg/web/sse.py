@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
@@ -20,9 +22,20 @@ from .exchange import WebRequest
 from .failures import BadRequest
 from .wire import image_json
 
-__all__ = ["HEARTBEAT", "STREAM_HEADERS", "Told", "encode", "last_event", "told"]
+__all__ = [
+    "ENDS",
+    "HEARTBEAT",
+    "STREAM_HEADERS",
+    "Told",
+    "encode",
+    "last_event",
+    "number_after",
+    "told",
+]
 
 HEARTBEAT = b": still here\n\n"
+ENDS = ("done", "error")
+"""The names of what comes last."""
 STREAM_HEADERS = (
     ("Content-Type", "text/event-stream; charset=utf-8"),
     ("Cache-Control", "no-store"),
@@ -34,10 +47,25 @@ STREAM_HEADERS = (
 
 @frozen(kw_only=True)
 class Told:
-    """One event: its name and its JSON."""
+    """One event: its name, its JSON, and its number."""
 
     name: str
     data: dict[str, Any]
+    number: int = 0
+
+
+def number_after(last: int, when: datetime | None = None) -> int:
+    """Return an event's number: the microsecond in which it happened, and more than the last one's.
+
+    All that tell of an operation, on whichever worker and after whichever restart, so number alike;
+    whoever goes from one to the other misses nothing.
+
+    Args:
+        last: The number of the event before, or 0.
+        when: When it happened; by default now.
+    """
+    seconds = time.time() if when is None else when.timestamp()
+    return max(last + 1, int(seconds * 1_000_000))
 
 
 def told(event: ProgressEvent) -> Told | None:
@@ -77,10 +105,12 @@ def told(event: ProgressEvent) -> Told | None:
     return None
 
 
-def encode(event: Told, event_id: str) -> bytes:
+def encode(event: Told, operation_id: str) -> bytes:
     """Return an event as it is sent. Its JSON is one line of ASCII."""
     data = json.dumps(event.data, separators=(",", ":"))
-    return f"id: {event_id}\nevent: {event.name}\ndata: {data}\n\n".encode("ascii")
+    return f"id: {operation_id}.{event.number}\nevent: {event.name}\ndata: {data}\n\n".encode(
+        "ascii"
+    )
 
 
 def last_event(request: WebRequest) -> tuple[str, int] | None:
@@ -94,7 +124,7 @@ def last_event(request: WebRequest) -> tuple[str, int] | None:
     if not given:
         return None
     operation_id, _, number = given.rpartition(".")
-    if not operation_id or not (number.isascii() and number.isdigit()) or len(number) > 9:
+    if not operation_id or not (number.isascii() and number.isdigit()) or len(number) > 18:
         raise BadRequest(
             400, "BAD_EVENT_ID", "Last-Event-ID must be the id of an event of one of our streams."
         )

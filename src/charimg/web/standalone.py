@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from os import PathLike
 from typing import Any, Unpack
 from urllib.parse import parse_qsl
@@ -14,6 +14,7 @@ from ..models import CharacterReference
 from ..protocols import AsyncListableCharacterDirectory
 from ._async.workspace import AsyncWorkspace
 from ._door import SIGN_OUT, Door
+from ._ending import server_ends
 from .access import Action
 from .asgi import Receive, Scope, Send, send_response, workspace_app
 from .exchange import WebResponse
@@ -47,7 +48,6 @@ class Standalone:
         self._opening = service
         self._service: AsyncCharacterImageService | None = None
         self._door = Door(token)
-        self._ending = False
         self._media = None if media_directory is None else MediaApp(media_directory)
         options.setdefault("character_url", "/#{id}")
         self._workspace = AsyncWorkspace(self._running, authorize=_everything, **options)
@@ -73,12 +73,8 @@ class Standalone:
                 await self._routes(scope, receive, send)
             except anyio.get_cancelled_exc_class():
                 # The server ends in the middle of a stream, and cancels a task that is ours alone.
-                if not self._ending:
+                if not server_ends():
                     raise
-
-    def end(self) -> None:
-        """Take note that the server is about to end: streams that break off are no error."""
-        self._ending = True
 
     def images_url(self, character_id: str, base: str) -> str:
         """Return the address of a character's page below the server's own."""
@@ -99,7 +95,9 @@ class Standalone:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.startup.complete"})
-        await receive()
+        with suppress(anyio.get_cancelled_exc_class()):
+            # Told twice, a server does not ask but breaks off; what is open is closed all the same.
+            await receive()
         # Ended before their stores are: the ledger keeps what recover() needs.
         await self._workspace.aclose()
         await self._opening.__aexit__(None, None, None)

@@ -113,7 +113,59 @@ TEXTS: dict[str, str] = {
     "portfolio_failures_other": "The portfolio is here, but {count} shots could not be stored. "
     "Retry them from their slots.",
     "job_ended_failed": "The generation failed.",
+    "job_ended_not_stored": "The image was drawn, but could not be brought in.",
+    "job_ended_open": "What became of the generation is not known yet.",
     "job_ended_unknown": "Nobody can tell whether the image was drawn.",
+    # What is open of earlier generations
+    "open": "Generations whose end is not known",
+    "open_title_image": "An image may exist",
+    "open_title_set": "A portfolio may exist",
+    "open_title_job": "A portfolio has not ended",
+    "open_title_drawn": "What was drawn is not stored yet",
+    "open_unknown": "Nobody can tell what became of the {kind} that was asked for on {date}: it "
+    "may have been drawn, and paid for.",
+    "open_job": "Nothing waits any more for the {kind} that was asked for on {date}. Its job may "
+    "still go on at the Character Library.",
+    "open_drawn": "The Character Library has drawn the {kind} that was asked for on {date}, but it "
+    "did not come in whole.",
+    "open_kind_reference": "reference",
+    "open_kind_portfolio": "portfolio",
+    "open_kind_scene": "scene",
+    "open_seen": "Last seen: {current}/{total} shots.",
+    "open_looking": "Looking what it may be…",
+    "open_choose": "Is it one of these?",
+    "open_choose_set": "Choose those that belong to it.",
+    "open_belongs": "Image {number} belongs to it",
+    "open_take": "Bring these in",
+    "open_take_title": "Bring these in?",
+    "open_take_lead_one": "{count} image is brought in as a shot of the set.",
+    "open_take_lead_other": "{count} images are brought in as shots of the set.",
+    "open_take_rest": "The other shots are kept as failed ones. That cannot be undone.",
+    "open_none": "No further image on the Character Library fits now.",
+    "open_candidate": "Image {number}",
+    "open_whole": "Open the whole image",
+    "open_evidence": "What speaks for it, and against it",
+    "open_this": "This is it",
+    "open_this_title": "Is this the image?",
+    "open_this_lead": "It is brought in as the one that was asked for. That cannot be undone.",
+    "open_this_master": "It becomes the reference on the Character Library, too.",
+    "open_no": "None of them",
+    "open_no_title": "Is it none of them?",
+    "open_nothing": "There is none",
+    "open_nothing_title": "Is there none?",
+    "open_no_lead": "The generation is closed as one that has brought nothing, and is not looked "
+    "for again. No image is deleted.",
+    "open_give_up": "Give up waiting",
+    "open_give_up_title": "Give up waiting?",
+    "open_give_up_lead": "What the job still draws is not brought in. No image is deleted.",
+    "open_again": "Look again",
+    "open_bring_in": "Bring it in",
+    "open_working": "Asking the Character Library…",
+    "open_stored_one": "{count} image is stored now.",
+    "open_stored_other": "{count} images are stored now.",
+    "open_not_stored": "The image is known now, but could not be fetched. Retry it from its card.",
+    "open_not_brought_in": "It could not be brought in now.",
+    "open_closed": "The generation is closed.",
     # The portfolio panel
     "portfolio": "360° Portfolio",
     "pick_reference": "Reference to draw from",
@@ -131,6 +183,12 @@ TEXTS: dict[str, str] = {
     "retry_all_one": "Retry {count} failed",
     "retry_all_other": "Retry {count} failed",
     "turntable": "Turntable",
+    "another_set_title": "Draw another set?",
+    "another_set_one": "{count} shot is here already. A whole new set is drawn, and paid for; "
+    "nothing is deleted.",
+    "another_set_other": "{count} shots are here already. A whole new set is drawn, and paid for; "
+    "nothing is deleted.",
+    "another_set_yes": "Draw another set",
     # The scene panel
     "scene": "Scene",
     "scene_needs_reference": "A scene is drawn from the reference: generate one first.",
@@ -202,7 +260,7 @@ TEXTS: dict[str, str] = {
     "retried": "The image is stored now.",
     "retried_all_one": "{count} image is stored now.",
     "retried_all_other": "{count} images are stored now.",
-    "retry_failed": "The image could not be stored.",
+    "retry_failed": "The image could not be fetched and stored.",
     "restore": "Make current",
     "restored": "This reference is the current one now.",
     "restore_failed": "The reference could not be made current.",
@@ -242,11 +300,17 @@ TEXTS: dict[str, str] = {
     "error_code": "Code {code}",
     "hint_in_progress": "Another tab or person is at work on this character. Its progress is shown "
     "here; start again when it is done.",
-    "hint_unknown": "The image may have been drawn, and paid for. Look at the list before you try "
-    "again.",
-    "hint_library": "The Character Library failed. Nothing was sent a second time.",
-    "hint_recoverable": "An image was drawn and is written down: it can be recovered without "
-    "drawing it again.",
+    "hint_unknown": "The image may have been drawn, and paid for. Look at what may exist, above, "
+    "before you try again.",
+    "hint_library": "Nothing was sent a second time.",
+    "hint_not_fetched": "The image was drawn. Try again fetches it; nothing is drawn anew.",
+    "hint_recoverable": "What was drawn is written down. Try again brings it in; nothing is drawn "
+    "anew.",
+    "unconfirmed": "Whether it was done is not known.",
+    "draw_again_title": "Draw it again?",
+    "draw_again": "The image of the first request may exist already. Another one is drawn, and "
+    "paid for.",
+    "draw_again_yes": "Draw again",
     # Keys
     "scope_page": "Page",
     "scope_form": "Prompt and scene",

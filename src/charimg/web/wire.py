@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from .._json import to_json
-from ..journal import ItemState, Operation
+from ..journal import Candidate, ItemState, Operation
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -19,6 +19,7 @@ from ..models import (
 )
 
 __all__ = [
+    "candidates_json",
     "character_json",
     "delete_json",
     "generation_json",
@@ -125,15 +126,22 @@ def suggestion_json(suggestion: PromptSuggestion) -> dict[str, Any]:
     }
 
 
-def operation_json(
-    operation: Operation, *, running: bool, progress: Mapping[str, Any] | None
-) -> dict[str, Any]:
+def candidates_json(candidates: Iterable[Candidate]) -> dict[str, Any]:
+    """Return what an operation may have drawn; a route of the host shows it, not its URL."""
+    names = ("mediaId", "drawnAt", "evidence")
+    told = [to_json(each) for each in candidates]
+    return {
+        "success": True,
+        "candidates": [{name: each[name] for name in names} for each in told],
+    }
+
+
+def operation_json(operation: Operation, *, running: bool) -> dict[str, Any]:
     """Return an operation as the ledger has it.
 
     Args:
         operation: The journal's entry.
         running: Whether somebody works on it.
-        progress: How far it has come, when this process works on it.
     """
     whole: dict[str, Any] = to_json(operation)
     names = (
@@ -142,8 +150,6 @@ def operation_json(
     )
     states = [item.state for item in operation.items]
     stored, failed = states.count(ItemState.STORED), states.count(ItemState.FAILED)
-    if progress is None and states:
-        progress = {"current": stored + failed, "total": len(states), "task": None, "shot": None}
     items = [
         {
             name: item[name]
@@ -156,6 +162,22 @@ def operation_json(
         "running": running,
         "stored": stored,
         "failed": failed,
-        "progress": None if progress is None else dict(progress),
+        "progress": _progress(operation, stored + failed),
         "items": items,
     }
+
+
+def _progress(operation: Operation, settled: int) -> dict[str, Any] | None:
+    """Return how far an operation has come, or ``None`` while there is nothing to count."""
+    if operation.items:
+        shots = [
+            item.shot
+            for item in operation.items
+            if item.state != ItemState.PENDING and item.shot is not None
+        ]
+        name = shots[-1].name if shots else None
+        return {"current": settled, "total": len(operation.items), "task": None, "shot": name}
+    seen = operation.job_seen
+    if seen is None or not seen.total:
+        return None
+    return {"current": seen.current, "total": seen.total, "task": None, "shot": None}

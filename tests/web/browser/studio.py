@@ -32,13 +32,18 @@ from charimg import (
     ImageMetrics,
     ImageStatus,
     JobPolicy,
+    JobSeen,
     Media,
+    Operation,
+    OperationKind,
+    OperationState,
     RetryPolicy,
     Shot,
     Upload,
 )
 from charimg._assembly.embedded import EmbeddedStores, async_embedded, embedded
 from charimg._http.defaults import usual_tls
+from charimg._ingest.naming import new_operation_id
 from charimg.testing import SimulatedResponse, Simulator, serve
 from charimg.testing.server import _application as simulated
 from charimg.testing.simulator.drawing import Drawing, draw
@@ -128,6 +133,25 @@ class Studio:
         answer = self.client.request(method, url, **options)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def stranded(self) -> str:
+        """Leave a portfolio behind whose job does not end, and that nobody waits for."""
+        mara = self.stores.directory.get(MARA)
+        assert mara is not None
+        operation = Operation(
+            id=new_operation_id(),
+            kind=OperationKind.PORTFOLIO,
+            character_id=MARA,
+            library_db_id=mara.library_db_id,
+            state=OperationState.RECEIVED,
+            job_id="job_1",
+            job_seen=JobSeen(status="processing", current=5, total=27),
+            updated_at=datetime.now(UTC) - timedelta(hours=2),
+        )
+        lease = self.stores.ledger.acquire(MARA, owner="gone", ttl=60)
+        self.stores.ledger.write(operation, lease=lease)
+        self.stores.ledger.release(lease)
+        return operation.id
 
     def images(self, **query: Any) -> list[Any]:
         """Return the images that the routes list."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import expect
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
+from charimg import AsyncCharacterImageService
+from charimg.web import MediaApp, asgi_app
 from charimg.web.texts import TEXTS
 
-from .pages import Pages
-from .parts import cards, generate
-from .studio import in_this_process
+from ...servers.http import serve_asgi
+from .pages import Pages, becomes
+from .parts import cards, generate, starting
+from .studio import MARA, in_this_process
 
 _TEMPLATE = """{% extends "charimg/images.html" %}
 {% block title %}Studio | {{ super() }}{% endblock %}
@@ -46,3 +53,37 @@ def test_a_host_extends_the_page_and_translates_it(pages: Pages, tmp_path: Path)
         # What is the host's own keeps its look.
         look = "(element) => getComputedStyle(element).borderTopWidth"
         assert page.locator("#mine kbd").evaluate(look) == "0px"
+
+
+def test_behind_the_prefix_of_a_proxy(pages: Pages, tmp_path: Path) -> None:
+    """Pictures, the way back and the routes are found there; nothing is asked for beside it."""
+    with in_this_process(tmp_path / "studio") as studio:
+        studio.fill(3)
+
+    async def behind(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["path"].startswith("/team/"), scope["path"]
+        await app({**scope, "root_path": "/team"}, receive, send)
+
+    images = AsyncCharacterImageService.local(
+        tmp_path / "studio", library="http://127.0.0.1:1", media_url="/media"
+    )
+    mounted = asgi_app(images, authorize=lambda *_: True, character_url="/cast/{id}")
+    app = Starlette(
+        routes=[
+            Mount("/studio", mounted),
+            Mount("/media", MediaApp(tmp_path / "studio" / "media")),
+            Route("/cast/{id}", lambda request: PlainTextResponse(request.path_params["id"])),
+        ]
+    )
+    with serve_asgi(behind) as url:
+        page = pages.open(f"{url}/team/studio/screenplay/characters/{MARA}/images")
+        expect(cards(page)).to_have_count(3)
+        for picture in cards(page).get_by_role("img").all():
+            expect(picture).to_have_attribute("src", starting("/team/media/"))
+        becomes(
+            page,
+            "() => [...document.querySelectorAll('.ci-card img')].every((img) => img.naturalWidth)",
+        )
+        page.get_by_role("link", name="Back to character").click()
+        expect(page.get_by_text(MARA)).to_be_visible()
+        assert page.url == f"{url}/team/cast/{MARA}"

@@ -97,7 +97,7 @@ def test_a_shot_that_fails_again_says_why_on_its_card(drawn: Page, studio: Studi
     expect(failed).to_have_count(1)
     studio.switch(file_errors=1)
     failed.get_by_role("button", name="Retry").click()
-    expect(notice(drawn, "The image could not be stored.")).to_be_visible()
+    expect(notice(drawn, "The image could not be fetched and stored.")).to_be_visible()
     expect(failed).to_have_count(1)
     expect(failed.get_by_role("button", name="Retry")).to_be_enabled()
 

@@ -135,3 +135,19 @@ def test_the_contact_sheet_holds_what_the_filter_shows(
     text = (tmp_path / "sheet.html").read_text("utf-8")
     assert text.count("data:image/") == 23
     accessible(page)
+
+
+def test_the_details_of_a_scene_tell_how_it_was_asked_for(studio: Studio, page: Page) -> None:
+    given = {"sceneType": "action", "mood": "tense", "lighting": "neon"}
+    studio.ask("POST", "generate-scene-image", json={"sceneContext": "She runs.", **given})
+    page.reload()
+    expect(count(page)).to_have_text("30")
+    cards(page).first.focus()
+    page.keyboard.press("Enter")
+    details = page.get_by_role("complementary", name="Details")
+    for text in ("Action", "tense", "neon"):
+        expect(details.get_by_text(text, exact=True)).to_be_visible()
+    # What was asked for with nothing, or is no scene, has no such rows.
+    page.keyboard.press("End")
+    expect(details.get_by_text("Status", exact=True)).to_be_visible()
+    expect(details.get_by_text("Mood", exact=True)).to_have_count(0)

@@ -31,7 +31,7 @@ from ..wire import (
 from .archive import zipped
 from .streams import follow_ledger, follow_run, is_running
 
-__all__ = ["AsyncCall", "HANDLERS"]
+__all__ = ["HANDLERS", "AsyncCall", "ended"]
 
 
 @frozen(kw_only=True)
@@ -45,6 +45,7 @@ class AsyncCall:
         request: What was asked.
         character_id: From the path.
         item_id: The image or the operation, from the path.
+        media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
         foreign: Whether another site's page asks: it may read, and sets nothing off.
     """
@@ -55,6 +56,7 @@ class AsyncCall:
     request: WebRequest
     character_id: str
     item_id: str
+    media_id: str
     user: str | None
     foreign: bool
 
@@ -95,34 +97,35 @@ class AsyncCall:
             return await self.follow(operation.id)
         if not self.request.wants_events():
             run = await self.runs.complete(self.character_id, work)
-            return _ended(run)
+            return ended(run)
         run = await self.runs.begin(self.character_id, work)
         if run.operation_id is None:
-            return _ended(run)
+            return ended(run)
         return self.stream(run, 0)
 
     def stream(self, run: AsyncRun, after: int) -> WebResponse:
-        """Answer with a run's events from number ``after`` on."""
-        chunks = follow_run(run, after, self.settings.heartbeat)
+        """Answer with a run's events after number ``after``."""
+        chunks = follow_run(self.runs, run, after, self.settings.heartbeat)
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     async def follow(self, operation_id: str) -> WebResponse:
         """Answer with the events of an operation, those after ``Last-Event-ID``."""
         operation = await self.operation(operation_id)
-        run = self.runs.get(operation_id)
-        if run is None:
-            chunks = follow_ledger(
-                self.service,
-                operation,
-                self.settings.heartbeat,
-                self.settings.stale_after,
-                take_up=not self.foreign,
-            )
-            return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)
         after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
-        # Another process, which followed the ledger, numbers otherwise: all is told again.
-        return self.stream(run, after if after <= len(run.events) else 0)
+        run = self.runs.get(operation_id)
+        if run is not None:
+            return self.stream(run, after)
+        settings = self.settings
+        chunks = follow_ledger(
+            self.service,
+            operation,
+            after,
+            settings.heartbeat,
+            settings.stale_after,
+            take_up=not self.foreign,
+        )
+        return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     async def operation(self, operation_id: str) -> Operation:
         """Return an operation of this character."""
@@ -134,15 +137,14 @@ class AsyncCall:
         return operation
 
     def told(self, operation: Operation) -> dict[str, Any]:
-        """Return an operation's JSON, with what this process knows of its progress."""
+        """Return an operation's JSON: as the ledger has it, the same on every worker."""
         run = self.runs.get(operation.id)
-        if run is None or run.ended:
-            running = run is None and is_running(operation, self.settings.stale_after)
-            return operation_json(operation, running=running, progress=None)
-        return operation_json(operation, running=True, progress=run.state())
+        alive = run is None and is_running(operation, self.settings.stale_after)
+        return operation_json(operation, running=alive or (run is not None and not run.ended))
 
 
-def _ended(run: AsyncRun) -> WebResponse:
+def ended(run: AsyncRun) -> WebResponse:
+    """Return the answer of an operation that has ended."""
     if run.error is not None:
         return failure_response(run.error, run.operation_id)
     return json_response(200, run.answer)
@@ -251,7 +253,7 @@ async def _remove(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = await call.service.delete_image(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return delete_json(result)
 
@@ -271,7 +273,7 @@ async def _remove_many(call: AsyncCall) -> WebResponse:
             try:
                 await call.image(image_id)
                 result = await call.service.delete_image(
-                    call.character_id, image_id, on_progress=on_progress
+                    call.character_id, image_id, created_by=call.user, on_progress=on_progress
                 )
             except CharimgError as error:
                 first = error if first is None else first
@@ -284,7 +286,7 @@ async def _remove_many(call: AsyncCall) -> WebResponse:
             raise first
         return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
 
-    return _ended(await call.runs.complete(call.character_id, work))
+    return ended(await call.runs.complete(call.character_id, work))
 
 
 async def _retry(call: AsyncCall) -> WebResponse:
@@ -293,7 +295,7 @@ async def _retry(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = await call.service.retry_ingestion(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return generation_json(result)
 
@@ -306,7 +308,7 @@ async def _restore(call: AsyncCall) -> WebResponse:
 
     async def work(on_progress: ProgressCallback) -> dict[str, Any]:
         image = await call.service.restore_reference(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return {"success": True, "image": image_json(image)}
 
@@ -327,13 +329,15 @@ async def _archive(call: AsyncCall) -> WebResponse:
 async def _operations(call: AsyncCall) -> WebResponse:
     query = call.request.query
     limit = integer(query, "limit", 20, 200)
-    await call.character()
+    character_id = (await call.character()).id
     page = await call.service.list_operations(
-        call.character_id, limit=limit, cursor=query.get("cursor") or None
+        character_id, limit=limit, cursor=query.get("cursor") or None
     )
     body = {
         "success": True,
         "operations": [call.told(each) for each in page.operations],
+        # However old they are: nothing that may have been paid for is out of sight.
+        "open": [call.told(each) for each in await call.service.ledger.unfinished(character_id)],
         "nextCursor": page.next_cursor,
     }
     return json_response(200, body)

@@ -6,13 +6,17 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from attrs import evolve
+
 from ..._async.service import AsyncCharacterImageService
+from ..._async.sets import is_unfinished
 from ..._concurrency import asleep
 from ..._plain import logger
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
-from .._runs import AsyncRun
-from ..sse import HEARTBEAT, Told, encode
+from .._ending import LOOK, server_ends
+from .._runs import AsyncRun, AsyncRuns
+from ..sse import ENDS, HEARTBEAT, Told, encode, number_after
 from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
@@ -25,25 +29,38 @@ _ADOPT = 5.0
 """Seconds without any news after which the operation may be nobody's: its process has ended."""
 
 
-async def follow_run(run: AsyncRun, after: int, heartbeat: float) -> AsyncIterator[bytes]:
-    """Yield a run's events from number ``after`` on, with heartbeats, until it has ended."""
-    sent = after
-    while True:
+async def follow_run(
+    runs: AsyncRuns, run: AsyncRun, after: int, heartbeat: float
+) -> AsyncIterator[bytes]:
+    """Yield a run's events after number ``after``, with heartbeats, until it has ended.
+
+    When the server ends, the stream breaks off: its client asks the next one for the rest.
+    """
+    seen = 0
+    quiet_since = time.monotonic()
+    while not await runs.ends():
         # Asked first: what is told until then, the end itself, is among the events.
         ended = run.ended
-        while sent < len(run.events):
-            event = run.events[sent]
-            sent += 1
-            yield encode(event, f"{run.operation_id or ''}.{sent}")
+        while seen < len(run.events):
+            event = run.events[seen]
+            seen += 1
+            # Whoever asks again after the end has to hear it, or would never stop.
+            if event.number > after or event.name in ENDS:
+                after = max(after + 1, event.number)
+                yield encode(evolve(event, number=after), run.operation_id or "")
         if ended:
             return
-        if not await run.wait(sent, heartbeat):
+        if await run.wait(seen, min(heartbeat, LOOK)):
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since >= heartbeat:
+            quiet_since = time.monotonic()
             yield HEARTBEAT
 
 
 async def follow_ledger(
     service: AsyncCharacterImageService,
     operation: Operation,
+    after: int,
     heartbeat: float,
     stale_after: float,
     *,
@@ -51,25 +68,25 @@ async def follow_ledger(
 ) -> AsyncIterator[bytes]:
     """Yield what the ledger says of an operation each time that it changes, until it has ended.
 
+    The numbers are those of the moments at which it was written, and more than ``after``.
+
     One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
     as somebody holds the character's lease, and never posts a generation again. Whom another
     site's page sent only looks on (``take_up``).
     """
-    number = 0
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
-    while True:
+    while not server_ends():
         running = is_running(operation, stale_after)
-        body = operation_json(operation, running=running, progress=None)
+        body = operation_json(operation, running=running)
         if body != shown:
             shown = body
-            number += 1
+            after = number_after(after, operation.updated_at)
             quiet_since = looked_at = time.monotonic()
-            yield encode(
-                Told(name="operation", data={"operation": body}), f"{operation.id}.{number}"
-            )
+            data = {"operation": body}
+            yield encode(Told(name="operation", data=data, number=after), operation.id)
         if not running:
-            yield encode(_end(operation, body), f"{operation.id}.{number + 1}")
+            yield encode(evolve(_end(operation, body), number=after + 1), operation.id)
             return
         if time.monotonic() - quiet_since >= heartbeat:
             quiet_since = time.monotonic()
@@ -91,7 +108,8 @@ async def _take_up(service: AsyncCharacterImageService, operation: Operation) ->
 
 def is_running(operation: Operation, stale_after: float) -> bool:
     """Return whether somebody seems to work on an operation: unfinished, and written lately."""
-    if operation.finished or operation.state == OperationState.UNKNOWN:
+    # What a job that stands still had drawn is in; nobody waits for the rest.
+    if operation.finished or operation.state == OperationState.UNKNOWN or is_unfinished(operation):
         return False
     return time.time() - operation.updated_at.timestamp() < stale_after
 
@@ -105,4 +123,6 @@ def _end(operation: Operation, body: dict[str, Any]) -> Told:
         reason = "Nobody works on this operation any more; recover() finishes what can be finished."
         code = "INTERRUPTED"
     failure = {"success": False, "error": reason, "code": code, "operationId": operation.id}
+    if code == "INTERRUPTED":
+        failure["recoverable"] = True
     return Told(name="error", data={**failure, "operation": body})

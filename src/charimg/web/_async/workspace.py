@@ -19,8 +19,11 @@ from ..options import WorkspaceOptions, settings
 from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
 from .routes import HANDLERS, AsyncCall
+from .settling import SETTLING
 
 __all__ = ["AsyncWorkspace"]
+
+_HANDLERS = {**HANDLERS, **SETTLING}
 
 
 class AsyncWorkspace:
@@ -129,7 +132,7 @@ class AsyncWorkspace:
                 )
             except AccessDenied as error:
                 if found.route.name == "page":
-                    return sign_in(error)
+                    return sign_in(error, request.root)
                 raise
             if read is not None and found.route.method != "GET":
                 request = evolve(request, body=await read())
@@ -147,6 +150,7 @@ class AsyncWorkspace:
             request=request,
             character_id=found.character_id,
             item_id=found.item_id,
+            media_id=found.media_id,
             user=user,
             foreign=elsewhere,
         )
@@ -156,4 +160,4 @@ class AsyncWorkspace:
             except CharimgError as error:
                 return page_failure(error)
             return self._page.render(request, character, self.service.media.locate)
-        return await HANDLERS[found.route.name](call)
+        return await _HANDLERS[found.route.name](call)

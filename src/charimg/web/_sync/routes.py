@@ -32,7 +32,7 @@ from ..wire import (
 from .archive import zipped
 from .streams import follow_ledger, follow_run, is_running
 
-__all__ = ["Call", "HANDLERS"]
+__all__ = ["HANDLERS", "Call", "ended"]
 
 
 @frozen(kw_only=True)
@@ -46,6 +46,7 @@ class Call:
         request: What was asked.
         character_id: From the path.
         item_id: The image or the operation, from the path.
+        media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
         foreign: Whether another site's page asks: it may read, and sets nothing off.
     """
@@ -56,6 +57,7 @@ class Call:
     request: WebRequest
     character_id: str
     item_id: str
+    media_id: str
     user: str | None
     foreign: bool
 
@@ -96,34 +98,35 @@ class Call:
             return self.follow(operation.id)
         if not self.request.wants_events():
             run = self.runs.complete(self.character_id, work)
-            return _ended(run)
+            return ended(run)
         run = self.runs.begin(self.character_id, work)
         if run.operation_id is None:
-            return _ended(run)
+            return ended(run)
         return self.stream(run, 0)
 
     def stream(self, run: Run, after: int) -> WebResponse:
-        """Answer with a run's events from number ``after`` on."""
-        chunks = follow_run(run, after, self.settings.heartbeat)
+        """Answer with a run's events after number ``after``."""
+        chunks = follow_run(self.runs, run, after, self.settings.heartbeat)
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     def follow(self, operation_id: str) -> WebResponse:
         """Answer with the events of an operation, those after ``Last-Event-ID``."""
         operation = self.operation(operation_id)
-        run = self.runs.get(operation_id)
-        if run is None:
-            chunks = follow_ledger(
-                self.service,
-                operation,
-                self.settings.heartbeat,
-                self.settings.stale_after,
-                take_up=not self.foreign,
-            )
-            return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
         resumed = last_event(self.request)
         after = resumed[1] if resumed is not None and resumed[0] == operation_id else 0
-        # Another process, which followed the ledger, numbers otherwise: all is told again.
-        return self.stream(run, after if after <= len(run.events) else 0)
+        run = self.runs.get(operation_id)
+        if run is not None:
+            return self.stream(run, after)
+        settings = self.settings
+        chunks = follow_ledger(
+            self.service,
+            operation,
+            after,
+            settings.heartbeat,
+            settings.stale_after,
+            take_up=not self.foreign,
+        )
+        return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 
     def operation(self, operation_id: str) -> Operation:
         """Return an operation of this character."""
@@ -135,15 +138,14 @@ class Call:
         return operation
 
     def told(self, operation: Operation) -> dict[str, Any]:
-        """Return an operation's JSON, with what this process knows of its progress."""
+        """Return an operation's JSON: as the ledger has it, the same on every worker."""
         run = self.runs.get(operation.id)
-        if run is None or run.ended:
-            running = run is None and is_running(operation, self.settings.stale_after)
-            return operation_json(operation, running=running, progress=None)
-        return operation_json(operation, running=True, progress=run.state())
+        alive = run is None and is_running(operation, self.settings.stale_after)
+        return operation_json(operation, running=alive or (run is not None and not run.ended))
 
 
-def _ended(run: Run) -> WebResponse:
+def ended(run: Run) -> WebResponse:
+    """Return the answer of an operation that has ended."""
     if run.error is not None:
         return failure_response(run.error, run.operation_id)
     return json_response(200, run.answer)
@@ -249,7 +251,9 @@ def _remove(call: Call) -> WebResponse:
     call.image(call.item_id)
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
-        result = call.service.delete_image(call.character_id, call.item_id, on_progress=on_progress)
+        result = call.service.delete_image(
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
+        )
         return delete_json(result)
 
     return call.run(OperationKind.DELETE, work)
@@ -268,7 +272,7 @@ def _remove_many(call: Call) -> WebResponse:
             try:
                 call.image(image_id)
                 result = call.service.delete_image(
-                    call.character_id, image_id, on_progress=on_progress
+                    call.character_id, image_id, created_by=call.user, on_progress=on_progress
                 )
             except CharimgError as error:
                 first = error if first is None else first
@@ -281,7 +285,7 @@ def _remove_many(call: Call) -> WebResponse:
             raise first
         return {"success": True, "removed": removed, "failures": failures, "warnings": warnings}
 
-    return _ended(call.runs.complete(call.character_id, work))
+    return ended(call.runs.complete(call.character_id, work))
 
 
 def _retry(call: Call) -> WebResponse:
@@ -290,7 +294,7 @@ def _retry(call: Call) -> WebResponse:
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
         result = call.service.retry_ingestion(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return generation_json(result)
 
@@ -303,7 +307,7 @@ def _restore(call: Call) -> WebResponse:
 
     def work(on_progress: ProgressCallback) -> dict[str, Any]:
         image = call.service.restore_reference(
-            call.character_id, call.item_id, on_progress=on_progress
+            call.character_id, call.item_id, created_by=call.user, on_progress=on_progress
         )
         return {"success": True, "image": image_json(image)}
 
@@ -324,13 +328,15 @@ def _archive(call: Call) -> WebResponse:
 def _operations(call: Call) -> WebResponse:
     query = call.request.query
     limit = integer(query, "limit", 20, 200)
-    call.character()
+    character_id = (call.character()).id
     page = call.service.list_operations(
-        call.character_id, limit=limit, cursor=query.get("cursor") or None
+        character_id, limit=limit, cursor=query.get("cursor") or None
     )
     body = {
         "success": True,
         "operations": [call.told(each) for each in page.operations],
+        # However old they are: nothing that may have been paid for is out of sight.
+        "open": [call.told(each) for each in call.service.ledger.unfinished(character_id)],
         "nextCursor": page.next_cursor,
     }
     return json_response(200, body)

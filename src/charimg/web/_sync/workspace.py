@@ -20,8 +20,11 @@ from ..options import WorkspaceOptions, settings
 from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
 from .routes import HANDLERS, Call
+from .settling import SETTLING
 
 __all__ = ["Workspace"]
+
+_HANDLERS = {**HANDLERS, **SETTLING}
 
 
 class Workspace:
@@ -128,7 +131,7 @@ class Workspace:
                 )
             except AccessDenied as error:
                 if found.route.name == "page":
-                    return sign_in(error)
+                    return sign_in(error, request.root)
                 raise
             if read is not None and found.route.method != "GET":
                 request = evolve(request, body=read())
@@ -146,6 +149,7 @@ class Workspace:
             request=request,
             character_id=found.character_id,
             item_id=found.item_id,
+            media_id=found.media_id,
             user=user,
             foreign=elsewhere,
         )
@@ -155,4 +159,4 @@ class Workspace:
             except CharimgError as error:
                 return page_failure(error)
             return self._page.render(request, character, self.service.media.locate)
-        return HANDLERS[found.route.name](call)
+        return _HANDLERS[found.route.name](call)

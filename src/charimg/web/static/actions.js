@@ -21,7 +21,7 @@ async function during(image, what, work) {
     return true;
   } catch (error) {
     store.troubles.set(image.id, error.message);
-    failed(t(`${what}_failed`), error);
+    failed(error.unconfirmed ? t("unconfirmed") : t(`${what}_failed`), error);
     return false;
   } finally {
     store.busy.delete(image.id);

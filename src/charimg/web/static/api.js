@@ -21,6 +21,9 @@ export class ApiError extends Error {
     this.imageId = said.imageId ?? null;
     this.operationId = said.operationId ?? null;
     this.retryAfter = said.retryAfter ?? null;
+    /** Whether the request came through is not known: the connection or a proxy failed. */
+    this.unconfirmed = this.code === "OFFLINE" || (this.code === "NOT_JSON" && this.status >= 500);
+    this.fromLibrary = said.outcomeUnknown !== undefined;
     this.outcomeUnknown = said.outcomeUnknown ?? false;
     this.recoverable = said.recoverable ?? false;
   }
@@ -184,11 +187,18 @@ export const api = {
    * off is taken up again; the request itself is never sent a second time.
    */
   async generate(kind, body, onEvent = () => {}) {
-    const response = await send("POST", `/${PATHS[kind]}`, {
-      body,
-      accept: "text/event-stream, application/json;q=0.5",
-    });
-    if (!isStream(response)) return read(response);
+    let response = null;
+    try {
+      response = await send("POST", `/${PATHS[kind]}`, {
+        body,
+        accept: "text/event-stream, application/json;q=0.5",
+      });
+      if (!isStream(response)) return await read(response);
+    } catch (error) {
+      // It may have come through all the same.
+      error.outcomeUnknown ||= error.unconfirmed;
+      throw error;
+    }
     let operationId = null;
     const { end, lastId } = await consume(response, (name, data) => {
       operationId ??= data.operationId ?? data.operation?.id;
@@ -205,6 +215,13 @@ export const api = {
   operation: (id) => json("GET", `/operations/${part(id)}`),
   retry: (id) => json("POST", `/images/${part(id)}/retry`),
   restore: (id) => json("POST", `/images/${part(id)}/restore`),
+
+  /** Look again what became of an operation; nothing is drawn. */
+  recover: (id) => json("POST", `/operations/${part(id)}/recover`),
+  candidates: (id) => json("GET", `/operations/${part(id)}/candidates`),
+  candidateUrl: (id, mediaId) => `${place}/operations/${part(id)}/candidates/${part(mediaId)}`,
+  /** Say what an operation has drawn: `{mediaIds}`, or `{nothing: true}`. */
+  settle: (id, body) => json("POST", `/operations/${part(id)}/settle`, { body }),
 
   /** Delete one image. `keepalive` lets the request outlive the page. */
   remove: (id, { keepalive = false } = {}) => json("DELETE", `/images/${part(id)}`, { keepalive }),

@@ -96,17 +96,19 @@ async function deliver(ids) {
         toast({ text: warning.message, kind: "warn", seconds: 0 });
       }
     } catch (error) {
-      failures.push(...some.map((id) => ({ id, error: error.message })));
+      const { message, unconfirmed } = error;
+      failures.push(...some.map((id) => ({ id, error: message, unconfirmed })));
     }
   }
-  for (const { id, error } of failures) {
+  for (const { id, error, unconfirmed } of failures) {
     store.hidden.delete(id);
-    store.troubles.set(id, t("not_deleted", { reason: error }));
+    store.troubles.set(id, unconfirmed ? error : t("not_deleted", { reason: error }));
   }
   store.drop(gone);
   if (failures.length) {
     const again = failures.map(({ id }) => id);
-    failed(t("delete_failed", { count: failures.length }), new Error(failures[0].error), {
+    const key = failures.some(({ unconfirmed }) => unconfirmed) ? "unconfirmed" : "delete_failed";
+    failed(t(key, { count: failures.length }), new Error(failures[0].error), {
       text: t("try_again"),
       run: () => remove(again),
     });

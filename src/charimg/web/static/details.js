@@ -14,6 +14,7 @@ export function details(image) {
     promptOf(image),
     section("viewer_image", facts(imageFacts(image))),
     section("viewer_camera", facts(cameraFacts(image))),
+    section("scene", facts(sceneFacts(image.metrics?.scene ?? {}))),
     section("viewer_timing", facts(timingFacts(image.metrics ?? {}))),
     section("viewer_origin", facts(originFacts(image))),
   ].filter(Boolean);
@@ -81,6 +82,17 @@ function cameraFacts(image) {
       camera?.cameraDistanceM && t("viewer_metres", { metres: camera.cameraDistanceM }),
     ],
     ["viewer_pose", camera && poseText(camera)],
+  ];
+}
+
+const SCENE_TYPES = ["dialogue", "action", "emotional", "establishing"];
+
+/** What was asked for beside what happens; types are open, a newer one is shown as it is. */
+function sceneFacts({ type, mood, lighting }) {
+  return [
+    ["scene_type", SCENE_TYPES.includes(type) ? t(`scene_type_${type}`) : type],
+    ["scene_mood", mood],
+    ["scene_lighting", lighting],
   ];
 }
 

@@ -20,10 +20,10 @@ let posting = 0;
 export const jobs = new Map();
 
 /**
- * The latest portfolio operation, for its slots; and the latest generation, if its end is open: it
- * may have been drawn and paid for, and nothing is at work on it.
+ * The latest portfolio operation, for its slots; and the generations whose end is open: they may
+ * have been drawn and paid for, and nothing is at work on them.
  */
-export const latest = { portfolio: null, open: null };
+export const latest = { portfolio: null, open: [] };
 const OPEN = ["posting", "received", "unknown"];
 
 /** What is done before a generation is asked for: the server does one thing at a time. */
@@ -175,8 +175,14 @@ async function watch(operation) {
       else toast({ text: t(`done_${operation.kind}`), kind: "ok" });
     }
   } catch (error) {
-    if (told)
-      toast({ text: t("job_ended_failed"), detail: error.message, kind: "error", seconds: 0 });
+    if (told) {
+      const key = error.imageId
+        ? "job_ended_not_stored"
+        : error.operationId && !error.outcomeUnknown && !error.recoverable
+          ? "job_ended_failed"
+          : "job_ended_open";
+      toast({ text: t(key), detail: error.message, kind: "error", seconds: 0 });
+    }
   }
   await settle(operation.id);
 }
@@ -184,15 +190,17 @@ async function watch(operation) {
 /** Ask what runs, and follow it. What changed elsewhere is read anew. */
 export async function discover({ refetch = false } = {}) {
   let operations;
+  let open = [];
   try {
-    ({ operations } = await api.operations({ limit: 20 }));
+    ({ operations, open = [] } = await api.operations({ limit: 20 }));
   } catch {
     // The list of images tells what is wrong; this is asked again later.
     return;
   }
   // What may have been paid for must not be forgotten with the page that asked for it.
-  const [newest] = operations.filter(({ kind }) => GENERATIONS.includes(kind));
-  latest.open = newest && !newest.running && OPEN.includes(newest.state) ? newest : null;
+  latest.open = open.filter(
+    ({ kind, running: runs, state }) => GENERATIONS.includes(kind) && !runs && OPEN.includes(state),
+  );
   latest.portfolio = operations.find(({ kind }) => kind === "portfolio") ?? latest.portfolio;
   const state = operations.map(({ id, state: at, updatedAt }) => `${id}${at}${updatedAt}`).join();
   const news = seen !== null && seen !== state;

@@ -1,11 +1,12 @@
 // The images page of a character: puts the parts together.
 
+import { opened } from "./actions.js";
 import { t } from "./config.js";
 import { undo } from "./deletes.js";
 import { $, copy, h, icon } from "./dom.js";
 import { mountGrid } from "./grid.js";
 import { jobs, keepLooking, latest, running, subscribe } from "./operations.js";
-import { folding, showError } from "./panel.js";
+import { folding } from "./panel.js";
 import { mountPortfolio } from "./portfolio.js";
 import { mountReference } from "./reference.js";
 import { mountScene } from "./scene.js";
@@ -88,23 +89,13 @@ function panels() {
   });
 }
 
-/** Tell of a generation whose end is open, in its panel, also after a reload. */
-function openEnd() {
-  const told = new Set();
+/** Show what is open of earlier generations; most characters have nothing of that. */
+function openEnds() {
+  let loading = null;
   subscribe(() => {
-    const operation = latest.open;
-    if (!operation || told.has(operation.id)) return;
-    told.add(operation.id);
-    folds[operation.kind](true);
-    const place = $(`ci-${operation.kind}-error`);
-    // The answer of this page's own request tells more.
-    if (!place.hidden) return;
-    showError(place, {
-      message: operation.error ?? t("job_ended_unknown"),
-      code: operation.state.toUpperCase(),
-      outcomeUnknown: operation.state !== "received",
-      recoverable: operation.state === "received",
-    });
+    if (!loading && !latest.open.length) return;
+    loading ??= opened("./open.js", (module) => module);
+    loading.then(({ showOpen }) => showOpen?.());
   });
 }
 
@@ -134,7 +125,7 @@ header();
 tabTitle();
 panels();
 notices();
-openEnd();
+openEnds();
 mountToolbar();
 mountGrid();
 mountReference((open) => folds.reference(open));

@@ -1,7 +1,9 @@
 // What the three panels share: progress, errors, folding.
 
+import { opened } from "./actions.js";
 import { fmt, t } from "./config.js";
 import { announce, button, h, icon } from "./dom.js";
+import { latest } from "./operations.js";
 
 const spoken = new WeakMap();
 
@@ -67,15 +69,30 @@ function tick(place, job) {
   show();
 }
 
-/** Show in a panel why its work failed. Nothing is tried again but by the user's own hand. */
+/**
+ * Show in a panel why its generation failed. "Try again" draws only where nothing is known to be
+ * drawn; what it does instead is loaded when it is wanted.
+ */
+export function showFailure(place, error, draw) {
+  showError(place, error, () =>
+    opened("./again.js", ({ tryAgain }) => tryAgain(place, error, draw)),
+  );
+}
+
+/** Whether something may have been drawn that is not known to be here. */
+export const mayExist = ({ outcomeUnknown, operationId }) =>
+  outcomeUnknown || latest.open.some(({ id }) => id === operationId);
+
+/** Show in a place why something failed. Nothing is tried again but by the user's own hand. */
 export function showError(place, error, again = null) {
   place.replaceChildren();
   place.hidden = !error;
   if (!error) return;
   const hints = [];
-  if (error.status === 409) hints.push(t("hint_in_progress"));
-  else if (error.outcomeUnknown) hints.push(t("hint_unknown"));
-  else if (error.status === 502 || error.status === 504) hints.push(t("hint_library"));
+  if (error.code === "IN_PROGRESS") hints.push(t("hint_in_progress"));
+  else if (error.imageId) hints.push(t("hint_not_fetched"));
+  else if (mayExist(error) && !error.recoverable) hints.push(t("hint_unknown"));
+  else if (error.fromLibrary && error.status >= 500) hints.push(t("hint_library"));
   if (error.recoverable) hints.push(t("hint_recoverable"));
   place.append(
     icon("error"),

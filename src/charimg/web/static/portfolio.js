@@ -2,9 +2,9 @@
 
 import { actions, can, isCurrent } from "./actions.js";
 import { fmt, t } from "./config.js";
-import { $, button, h, icon, isOff, roving, setOff } from "./dom.js";
+import { $, button, dialog, h, icon, isOff, roving, setOff } from "./dom.js";
 import { jobs, latest, run, running, subscribe } from "./operations.js";
-import { progressOf, showError } from "./panel.js";
+import { progressOf, showError, showFailure } from "./panel.js";
 import { isUnlinked } from "./reference.js";
 import { store } from "./state.js";
 import { toast } from "./toast.js";
@@ -223,8 +223,9 @@ async function start(event) {
   if (isOff($("ci-start"))) return;
   sending = true;
   check();
-  showError($("ci-portfolio-error"), null);
   try {
+    if (!(await isWanted())) return;
+    showError($("ci-portfolio-error"), null);
     const said = await run("portfolio", { referenceId: picked });
     for (const { message } of said.warnings ?? [])
       toast({ text: message, kind: "warn", seconds: 0 });
@@ -233,11 +234,22 @@ async function start(event) {
       toast({ text: t("portfolio_failures", { count: failures }), kind: "warn", seconds: 12 });
     else toast({ text: t("done_portfolio"), kind: "ok" });
   } catch (error) {
-    showError($("ci-portfolio-error"), error, () => start());
+    showFailure($("ci-portfolio-error"), error, () => start());
   } finally {
     sending = false;
     check();
   }
+}
+
+/** A set that is here already is paid for once more only when that is meant. */
+async function isWanted() {
+  const here = slots().filter(({ image }) => image?.status === "succeeded").length;
+  if (!here) return true;
+  return dialog.confirm({
+    title: t("another_set_title"),
+    body: h("p", { text: t("another_set", { count: here }) }),
+    yes: t("another_set_yes"),
+  });
 }
 
 function show() {

@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { config, fmt, t } from "./config.js";
 import { $, announce, button, dialog, h, icon, isOff, setOff } from "./dom.js";
 import { jobs, run, running, subscribe } from "./operations.js";
-import { progressOf, showError } from "./panel.js";
+import { progressOf, showError, showFailure } from "./panel.js";
 import { store } from "./state.js";
 import { toast } from "./toast.js";
 
@@ -155,7 +155,7 @@ async function generate(event) {
       kind: "ok",
     });
   } catch (error) {
-    showError($("ci-reference-error"), error, () => generate());
+    showFailure($("ci-reference-error"), error, () => generate());
   } finally {
     sending = false;
     check();

@@ -3,7 +3,7 @@
 import { t } from "./config.js";
 import { $, announce, isOff, setOff } from "./dom.js";
 import { jobs, run, running, subscribe } from "./operations.js";
-import { progressOf, showError } from "./panel.js";
+import { progressOf, showError, showFailure } from "./panel.js";
 import { isUnlinked } from "./reference.js";
 import { store } from "./state.js";
 import { toast } from "./toast.js";
@@ -54,7 +54,7 @@ async function generate(event) {
       toast({ text: message, kind: "warn", seconds: 0 });
     toast({ text: t("done_scene"), kind: "ok" });
   } catch (error) {
-    showError($("ci-scene-error"), error, () => generate());
+    showFailure($("ci-scene-error"), error, () => generate());
   } finally {
     sending = false;
     check();

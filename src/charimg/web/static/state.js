@@ -30,6 +30,17 @@ const SORTS = {
 
 const EMPTY = { kind: "", status: "", search: "", sort: "newest" };
 
+/** Give the files of the host's own server the prefix that a proxy has put before its paths. */
+function placed(image) {
+  const { root } = config;
+  for (const name of root && image.media ? ["url", "thumbnailURL"] : []) {
+    const url = image.media[name];
+    if (url?.startsWith("/") && !url.startsWith("//") && !url.startsWith(`${root}/`))
+      image.media[name] = root + url;
+  }
+  return image;
+}
+
 class Store {
   /** Every image that was read, by id. */
   images = new Map();
@@ -151,7 +162,7 @@ class Store {
   }
 
   #keep(images) {
-    for (const image of images) this.images.set(image.id, image);
+    for (const image of images) this.images.set(image.id, placed(image));
   }
 
   /**
@@ -307,7 +318,7 @@ class Store {
   /** Take in an image that landed or changed, without asking for the list. */
   upsert(image) {
     const isNew = !this.images.has(image.id);
-    this.images.set(image.id, image);
+    this.images.set(image.id, placed(image));
     this.troubles.delete(image.id);
     const { kind, status } = this.query;
     const fits = (!kind || image.kind === kind) && (!status || image.status === status);
