@@ -7,11 +7,13 @@ import secrets
 import socket
 from pathlib import Path
 
-__all__ = ["new_owner", "owner_is_dead"]
+__all__ = ["abandon", "forget", "new_owner", "owner_is_dead"]
 
 # On Windows, signal 0 is no question but Ctrl+C.
 _CAN_ASK = os.name == "posix"
 _UNKNOWN = "-"
+_abandoned: set[str] = set()
+"""Names that nobody in this process works under any more, though a lease may still have them."""
 
 
 def _machine() -> str:
@@ -44,11 +46,25 @@ def new_owner() -> str:
     return f"{_machine()}:{pid}:{_started(pid)}:{secrets.token_hex(4)}"
 
 
+def abandon(owner: str) -> None:
+    """Note that this process works no more under a name that it has given."""
+    _abandoned.add(owner)
+
+
+def forget(owner: str) -> None:
+    """Take a name back that no lease has any more."""
+    _abandoned.discard(owner)
+
+
 def owner_is_dead(owner: str) -> bool:
     """Tell whether an owner is a process of this very machine that no longer lives.
 
+    So is one of this process itself whose work has ended without giving its lease up.
+
     ``False`` whenever that is not certain, for example for another host's process.
     """
+    if owner in _abandoned:
+        return True
     parts = owner.split(":")
     if not _CAN_ASK or len(parts) != 4 or parts[0] != _machine() or not parts[1].isdecimal():
         return False

@@ -115,7 +115,10 @@ _FORMATS = ("avif", "gif", "jpeg", "png", "webp")
 
 
 def _formats(names: Iterable[str]) -> frozenset[str]:
-    found = frozenset([names] if isinstance(names, str) else names)
+    try:
+        found: frozenset[str] = frozenset([names] if isinstance(names, str) else names)
+    except TypeError as error:
+        raise InvalidArgument("DownloadLimits.formats must be a collection of names.") from error
     if not found or not found <= set(_FORMATS):
         raise InvalidArgument(
             f"DownloadLimits.formats must be some of {', '.join(_FORMATS)}, not "

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .errors import InvalidPrompt
+from .errors import InvalidArgument, InvalidPrompt
 from .models import CharacterReference, PromptSuggestion
 
 __all__ = [
     "DESCRIBED",
+    "MOST_BYTES",
     "TEMPLATE",
     "RefusedDescription",
     "TemplatePromptSuggester",
@@ -31,6 +32,8 @@ TEMPLATE = "photoreal-master/1"
 DESCRIBED = "photoreal-master-described/1"
 """The same photograph, of a person whom a model has described."""
 
+MOST_BYTES = 64 * 1024
+"""What a prompt may have, in UTF-8, unless the service says otherwise."""
 _FACT_LIMIT = 1200
 """Characters per fact; a longer text is cut at a sentence or word."""
 
@@ -137,12 +140,18 @@ _BODY = (
 )
 
 
-def check_prompt(prompt: object) -> str:
+def check_prompt(prompt: object, *, most: int = MOST_BYTES, beside: Iterable[object] = ()) -> str:
     """Return the prompt unchanged, byte for byte.
+
+    Args:
+        prompt: The prompt.
+        most: Bytes of UTF-8 that it may have.
+        beside: What is sent with it: texts count towards its size.
 
     Raises:
         InvalidPrompt: It is no text, is empty, or holds nothing but white space and invisible
             characters.
+        InvalidArgument: It is too long.
     """
     if not isinstance(prompt, str):
         raise InvalidPrompt(
@@ -150,7 +159,7 @@ def check_prompt(prompt: object) -> str:
             "sent and nothing was deleted."
         )
     try:
-        prompt.encode()
+        size = len(prompt.encode())
     except UnicodeEncodeError as error:
         raise InvalidPrompt(
             f"The prompt holds half a character (a lone surrogate) at position {error.start}, so "
@@ -160,6 +169,12 @@ def check_prompt(prompt: object) -> str:
         raise InvalidPrompt(
             "The prompt is empty or blank. Write one, or take the suggestion. Nothing was sent and "
             "nothing was deleted."
+        )
+    size += sum(len(text.encode("utf-8", "replace")) for text in beside if isinstance(text, str))
+    if size > most:
+        raise InvalidArgument(
+            f"The prompt has {size:,} bytes, and at most {most:,} are sent (max_prompt_bytes). "
+            "Shorten it. Nothing was sent and nothing was deleted."
         )
     return prompt
 

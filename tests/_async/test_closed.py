@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from charimg import AsyncCharacterImageService, AsyncDownloader, ConfigurationError
+from charimg import (
+    AsyncCharacterImageService,
+    AsyncDownloader,
+    CharacterReference,
+    ConfigurationError,
+    StorageError,
+)
 from charimg.testing import serve
 
 from .mishaps import prompts, ready
@@ -17,7 +24,9 @@ from .world import LENA
 pytestmark = pytest.mark.anyio
 
 CALLS: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
-    "put_character": lambda service, _: service.put_character(None),
+    "put_character": lambda service, _: service.put_character(
+        CharacterReference(id=LENA, name="Lena")
+    ),
     "suggest_prompt": lambda service, _: service.suggest_prompt(LENA),
     "reference": lambda service, _: service.generate_reference(LENA, prompt="two"),
     "portfolio": lambda service, _: service.generate_portfolio(LENA),
@@ -74,3 +83,72 @@ async def test_with_stores_of_its_own(tmp_path: Path) -> None:
                 await CALLS[name](service, "")
         assert server.simulator.counters.requests == 0
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_what_is_under_way_ends_well_and_closes_what_is_owned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve() as server:
+        db_id = server.simulator.add_character(name="Lena")
+        service = AsyncCharacterImageService.local(tmp_path, library=server.url)
+        await service.put_character(CharacterReference(id=LENA, name="Lena", library_db_id=db_id))
+        save, seen = service.media.save, []
+
+        async def closed_meanwhile(upload: Any, /) -> Any:
+            await service.aclose()
+            seen.append(upload.key)
+            with pytest.raises(ConfigurationError, match="service is closed"):
+                await service.recover()
+            return await save(upload)
+
+        monkeypatch.setattr(service.media, "save", closed_meanwhile)
+        result = await service.generate_reference(LENA, prompt="one")
+        assert seen == [result.image.key]
+        said = [each for each in caplog.records if each.message == "service.closing"]
+        assert [each.__dict__["character_ids"] for each in said] == [(LENA,)]
+        with pytest.raises(StorageError, match="is closed"):
+            await service.ledger.get("f" * 32)
+        after = AsyncCharacterImageService.local(tmp_path, library=server.url)
+        await after.generate_scene(LENA, "A scene.")
+        assert (await after.list_images(LENA)).total == 2
+        await after.aclose()
+
+
+async def test_what_cannot_be_closed_takes_no_image_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = await ready()
+    service, save = world.assemble(), world.media.save
+
+    async def fail() -> None:
+        raise StorageError("It cannot be closed.")
+
+    async def closed_meanwhile(upload: Any, /) -> Any:
+        await service.aclose()
+        return await save(upload)
+
+    service._underway.owned.push_async_callback(fail)
+    monkeypatch.setattr(world.media, "save", closed_meanwhile)
+    await service.generate_reference(LENA, prompt="one")
+    assert "service.unclosed" in caplog.messages
+    assert await prompts(world) == ["one"]
+
+
+async def test_a_forked_child_waits_for_nobody_in_the_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await ready()
+    ended: list[str] = []
+
+    async def end() -> None:
+        ended.append("closed")
+
+    world.service._underway.owned.push_async_callback(end)
+    async with world.service._underway.working(LENA):
+        parent = os.getpid()
+        with monkeypatch.context() as forked:
+            forked.setattr(os, "getpid", lambda: parent + 1)
+            await world.service.recover()
+            assert ended == []
+            await world.service.aclose()
+            assert ended == ["closed"]

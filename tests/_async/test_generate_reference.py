@@ -14,6 +14,7 @@ from charimg import (
     ErrorCode,
     ImageStored,
     IngestionError,
+    InvalidArgument,
     InvalidPrompt,
     OperationFailed,
     OperationFinished,
@@ -114,6 +115,25 @@ async def test_a_blank_prompt_is_refused_before_anything_is_deleted(prompt: str)
         await world.service.generate_reference(LENA, prompt=prompt)
     assert await world.images() == before
     assert len(world.simulator.requests) == sent
+
+
+async def test_a_prompt_that_is_too_long_is_refused_before_anything_is_deleted() -> None:
+    world = AsyncWorld()
+    await world.link()
+    # In bytes of UTF-8: 64 KiB exactly still goes.
+    await world.service.generate_reference(LENA, prompt="é" * (32 * 1024))
+    before, sent = await world.images(), len(world.simulator.requests)
+    with pytest.raises(InvalidArgument, match="has 65,537 bytes, and at most 65,536"):
+        await world.service.generate_reference(LENA, prompt="é" * (32 * 1024) + "!")
+    shorter = world.assemble(max_prompt_bytes=20)
+    with pytest.raises(InvalidArgument, match="has 21 bytes, and at most 20"):
+        await shorter.generate_scene(
+            LENA, "A scene.", mood="tense", additional_characters=["Maximus!"]
+        )
+    assert await world.images() == before
+    assert len(world.simulator.requests) == sent
+    with pytest.raises(InvalidArgument, match="max_prompt_bytes must be at least 1"):
+        world.assemble(max_prompt_bytes=0)
 
 
 @pytest.mark.parametrize("db_id", [None, "lena-marlow", "0" * 23])
@@ -309,7 +329,10 @@ async def test_a_failed_download_leaves_a_failed_record_that_can_be_retried() ->
     (failed,) = await world.images()
     assert caught.value.image_id == failed.id
     assert failed.status == "failed"
-    assert failed.error == str(caught.value)
+    assert str(caught.value) == (
+        f"{failed.error} It is paid for, and kept as the failed image {failed.id}: "
+        "retry_ingestion() repeats its download and draws nothing."
+    )
     assert failed.source_url
     assert failed.prompt == PROMPT
     result = await world.service.retry_ingestion(LENA, failed.id)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+from contextlib import AsyncExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from charimg import CharacterLibraryError, GenerationInProgress, InvalidArgument, Timeouts
+from charimg import (
+    CharacterLibraryError,
+    GenerationInProgress,
+    InvalidArgument,
+    StorageError,
+    Timeouts,
+    _owner,
+)
 
+from .mishaps import prompts
 from .world import LENA, MAX, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -40,7 +50,7 @@ async def test_the_lease_names_the_process_that_works(monkeypatch: pytest.Monkey
     await world.service.generate_reference(LENA, prompt="one")
     parent = os.getpid()
     with monkeypatch.context() as forked:
-        forked.setattr(os, "getpid", lambda: parent + 1)
+        forked.setattr(_owner, "os", SimpleNamespace(**{**vars(os), "getpid": lambda: parent + 1}))
         await world.service.generate_reference(LENA, prompt="one")
     assert [owner.split(":")[1] for owner in owners] == [str(parent), str(parent + 1)]
 
@@ -69,3 +79,84 @@ async def test_the_lease_outlives_the_longest_generation() -> None:
     with pytest.raises(InvalidArgument, match="concurrency"):
         AsyncWorld(concurrency=0)
     assert AsyncWorld(lease_seconds=Timeouts().generation + 1)
+
+
+class _FullDisk:
+    """A ledger whose disk is full from a step on: it can still be read."""
+
+    def __init__(self, ledger: Any, state: str) -> None:
+        self._ledger = ledger
+        self._state = state
+        self.full = False
+        self.releases: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    async def release(self, lease: Any, /) -> None:
+        self.releases.append(lease.character_id)
+        if self.full:
+            raise StorageError("The disk is full.")
+        await self._ledger.release(lease)
+
+    async def write(self, op: Any, /, *, lease: Any) -> None:
+        self.full = self.full or op.state == self._state
+        if self.full:
+            raise StorageError("The disk is full.")
+        await self._ledger.write(op, lease=lease)
+
+
+@pytest.mark.parametrize("state", ["started", "posting", "received", "done"])
+async def test_a_full_disk_locks_no_character(state: str) -> None:
+    world = AsyncWorld()
+    await world.link()
+    disk = _FullDisk(world.ledger, state)
+    with pytest.raises(StorageError, match="full"):
+        await world.assemble(ledger=disk).generate_reference(LENA, prompt="one")
+    assert disk.releases == [LENA] * 3
+    # The lease stands, and this process knows that nobody works under it.
+    paid = world.counts[0]
+    report = await world.service.recover(LENA)
+    assert len(report.operations) == (state != "started")
+    assert await prompts(world) == (["one"] if paid else [])
+    await world.service.generate_scene(LENA, "A scene.") if paid else None
+    assert world.counts[0] == paid
+    await world.check()
+
+
+async def test_a_lease_that_could_not_be_given_up_is_with_the_next_work_or_the_end() -> None:
+    """Other processes and machines do not know that nobody works under it."""
+    world = AsyncWorld()
+    await world.link(MAX, library_db_id=world.simulator.add_character(name="Max"))
+    await world.link()
+    disk = _FullDisk(world.ledger, "done")
+    service = world.assemble(ledger=disk)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(service.aclose)
+        with pytest.raises(StorageError):
+            await service.generate_reference(LENA, prompt="one")
+        with pytest.raises(StorageError):
+            await service.generate_reference(MAX, prompt="one")
+        assert disk.releases == [*[LENA] * 3, LENA, *[MAX] * 3]
+        disk.full = False
+    assert disk.releases[7:] == [LENA, MAX]
+    await world.service.recover()
+    assert disk.releases[9:] == []
+
+
+async def test_a_lease_that_was_taken_all_the_same_locks_no_character(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = AsyncWorld()
+    await world.link()
+    acquire = world.ledger.acquire
+
+    async def unheard(character_id: str, /, **options: Any) -> Any:
+        await acquire(character_id, **options)
+        raise StorageError("The connection broke.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.ledger, "acquire", unheard)
+        with pytest.raises(StorageError):
+            await world.service.generate_reference(LENA, prompt="one")
+    await world.service.generate_reference(LENA, prompt="one")

@@ -51,7 +51,7 @@ async def test_a_portfolio_that_cannot_be_sent_is_not_written_down(options: Any)
 async def test_one_name_in_place_of_several_is_refused() -> None:
     world, _ = await rigged()
     await world.service.generate_reference(LENA, prompt="one")
-    with pytest.raises(InvalidArgument, match="sequence of names"):
+    with pytest.raises(InvalidArgument, match="additional_characters must be Sequence"):
         await world.service.generate_scene(LENA, "two", additional_characters="Bob")
     assert len(await world.operations()) == 1
     assert world.counts == (1, 0, 0, 0)

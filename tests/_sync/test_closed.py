@@ -3,20 +3,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from charimg import CharacterImageService, ConfigurationError, Downloader
+from charimg import (
+    CharacterImageService,
+    CharacterReference,
+    ConfigurationError,
+    Downloader,
+    StorageError,
+)
 from charimg.testing import serve
 
 from .mishaps import prompts, ready
 from .world import LENA
 
 CALLS: dict[str, Callable[[Any, str], Any]] = {
-    "put_character": lambda service, _: service.put_character(None),
+    "put_character": lambda service, _: service.put_character(
+        CharacterReference(id=LENA, name="Lena")
+    ),
     "suggest_prompt": lambda service, _: service.suggest_prompt(LENA),
     "reference": lambda service, _: service.generate_reference(LENA, prompt="two"),
     "portfolio": lambda service, _: service.generate_portfolio(LENA),
@@ -73,3 +82,72 @@ def test_with_stores_of_its_own(tmp_path: Path) -> None:
                 CALLS[name](service, "")
         assert server.simulator.counters.requests == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_under_way_ends_well_and_closes_what_is_owned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serve() as server:
+        db_id = server.simulator.add_character(name="Lena")
+        service = CharacterImageService.local(tmp_path, library=server.url)
+        service.put_character(CharacterReference(id=LENA, name="Lena", library_db_id=db_id))
+        save, seen = service.media.save, []
+
+        def closed_meanwhile(upload: Any, /) -> Any:
+            service.close()
+            seen.append(upload.key)
+            with pytest.raises(ConfigurationError, match="service is closed"):
+                service.recover()
+            return save(upload)
+
+        monkeypatch.setattr(service.media, "save", closed_meanwhile)
+        result = service.generate_reference(LENA, prompt="one")
+        assert seen == [result.image.key]
+        said = [each for each in caplog.records if each.message == "service.closing"]
+        assert [each.__dict__["character_ids"] for each in said] == [(LENA,)]
+        with pytest.raises(StorageError, match="is closed"):
+            service.ledger.get("f" * 32)
+        after = CharacterImageService.local(tmp_path, library=server.url)
+        after.generate_scene(LENA, "A scene.")
+        assert (after.list_images(LENA)).total == 2
+        after.close()
+
+
+def test_what_cannot_be_closed_takes_no_image_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = ready()
+    service, save = world.assemble(), world.media.save
+
+    def fail() -> None:
+        raise StorageError("It cannot be closed.")
+
+    def closed_meanwhile(upload: Any, /) -> Any:
+        service.close()
+        return save(upload)
+
+    service._underway.owned.callback(fail)
+    monkeypatch.setattr(world.media, "save", closed_meanwhile)
+    service.generate_reference(LENA, prompt="one")
+    assert "service.unclosed" in caplog.messages
+    assert prompts(world) == ["one"]
+
+
+def test_a_forked_child_waits_for_nobody_in_the_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = ready()
+    ended: list[str] = []
+
+    def end() -> None:
+        ended.append("closed")
+
+    world.service._underway.owned.callback(end)
+    with world.service._underway.working(LENA):
+        parent = os.getpid()
+        with monkeypatch.context() as forked:
+            forked.setattr(os, "getpid", lambda: parent + 1)
+            world.service.recover()
+            assert ended == []
+            world.service.close()
+            assert ended == ["closed"]

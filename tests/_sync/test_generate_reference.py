@@ -15,6 +15,7 @@ from charimg import (
     ErrorCode,
     ImageStored,
     IngestionError,
+    InvalidArgument,
     InvalidPrompt,
     OperationFailed,
     OperationFinished,
@@ -113,6 +114,23 @@ def test_a_blank_prompt_is_refused_before_anything_is_deleted(prompt: str) -> No
         world.service.generate_reference(LENA, prompt=prompt)
     assert world.images() == before
     assert len(world.simulator.requests) == sent
+
+
+def test_a_prompt_that_is_too_long_is_refused_before_anything_is_deleted() -> None:
+    world = World()
+    world.link()
+    # In bytes of UTF-8: 64 KiB exactly still goes.
+    world.service.generate_reference(LENA, prompt="é" * (32 * 1024))
+    before, sent = world.images(), len(world.simulator.requests)
+    with pytest.raises(InvalidArgument, match="has 65,537 bytes, and at most 65,536"):
+        world.service.generate_reference(LENA, prompt="é" * (32 * 1024) + "!")
+    shorter = world.assemble(max_prompt_bytes=20)
+    with pytest.raises(InvalidArgument, match="has 21 bytes, and at most 20"):
+        shorter.generate_scene(LENA, "A scene.", mood="tense", additional_characters=["Maximus!"])
+    assert world.images() == before
+    assert len(world.simulator.requests) == sent
+    with pytest.raises(InvalidArgument, match="max_prompt_bytes must be at least 1"):
+        world.assemble(max_prompt_bytes=0)
 
 
 @pytest.mark.parametrize("db_id", [None, "lena-marlow", "0" * 23])
@@ -308,7 +326,10 @@ def test_a_failed_download_leaves_a_failed_record_that_can_be_retried() -> None:
     (failed,) = world.images()
     assert caught.value.image_id == failed.id
     assert failed.status == "failed"
-    assert failed.error == str(caught.value)
+    assert str(caught.value) == (
+        f"{failed.error} It is paid for, and kept as the failed image {failed.id}: "
+        "retry_ingestion() repeats its download and draws nothing."
+    )
     assert failed.source_url
     assert failed.prompt == PROMPT
     result = world.service.retry_ingestion(LENA, failed.id)

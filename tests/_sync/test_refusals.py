@@ -50,7 +50,7 @@ def test_a_portfolio_that_cannot_be_sent_is_not_written_down(options: Any) -> No
 def test_one_name_in_place_of_several_is_refused() -> None:
     world, _ = rigged()
     world.service.generate_reference(LENA, prompt="one")
-    with pytest.raises(InvalidArgument, match="sequence of names"):
+    with pytest.raises(InvalidArgument, match="additional_characters must be Sequence"):
         world.service.generate_scene(LENA, "two", additional_characters="Bob")
     assert len(world.operations()) == 1
     assert world.counts == (1, 0, 0, 0)

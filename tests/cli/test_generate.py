@@ -46,6 +46,7 @@ def test_a_prompt_is_used_byte_for_byte(world: Any, tmp_path: Path, by: str) -> 
         (("--prompt", "a", "--prompt-file", "b"), "not both"),
         (("--prompt-file", "missing.txt"), "cannot be read"),
         (("--prompt", " \n"), "empty"),
+        (("--prompt", "x" * 70_000), "at most 65,536"),
     ],
 )
 def test_bad_prompts_are_refused_before_anything_is_sent(

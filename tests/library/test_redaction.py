@@ -89,6 +89,39 @@ def test_words_without_a_prompt_are_one_short_line() -> None:
     assert shown.endswith("…")
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("GET http://u:SECRET@h/x?sig=SECRET#SECRET 500", "GET http://[…]@h/x?[…] 500"),
+        ('at "https://SECRET@h.example:9000/p", twice', 'at "https://[…]@h.example:9000/p", twice'),
+        (
+            r"{\"at\": \"https:\/\/u:SECRET@h\/x?s=SECRET\"}",
+            (r"{\"at\": \"https:\/\/[…]@h\/x?[…]" '"}'),
+        ),
+        ("https://h/x?SECRET", "https://h/x?[…]"),
+        ("https://h/x#SECRET.", "https://h/x#[…]"),
+        ("'/media/x.png?token=SECRET' is gone", "'/media/x.png?[…]' is gone"),
+        ("postgresql://u:SEC/RET@SECRET@h:5432/db", "postgresql://[…]@h:5432/db"),
+        ("no route to u:SECRET@h:5432", "no route to […]@h:5432"),
+        ("X-Amz-Signature=SECRET and on", "X-Amz-Signature=[…] and on"),
+        # Nothing to hide.
+        ("http://h:80/x@2x.png", "http://h:80/x@2x.png"),
+        ("Is it there? a=b, ask ops@h.example", "Is it there? a=b, ask ops@h.example"),
+    ],
+)
+def test_credentials_in_urls_are_left_out(said: str, shown: str) -> None:
+    assert redacted(said) == shown
+    document = {"error": said}
+    answer = LibraryAnswer(status=500, headers={}, body=json.dumps(document).encode())
+    error = refusal(requests.initial_image(DB_ID, PROMPT), answer, document, request_id="r")
+    assert "SECRET" not in f"{error} {error!r} {error.server_message}"
+
+
+def test_a_prompt_with_a_url_is_left_out_whole() -> None:
+    prompt = "A poster that says https://u:p@h/x?sig=1 in red letters"
+    assert redacted(f"422 <{prompt}>", prompt) == "422 <[…]>"
+
+
 @given(
     prompt=st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=16, max_size=300),
     data=st.data(),

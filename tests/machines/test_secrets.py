@@ -90,6 +90,7 @@ class Telling(Simulator):
         if self.angry and "/media" not in url:
             given = {name.lower(): value for name, value in headers.items()}
             words = f"Key {given.get('x-api-key')} may not ask for {body.decode()}"
+            words = f"http://{USER}:{USER}@store.test/x?sig={QUERY} failed. {words}"
             return SimulatedResponse(
                 status=403,
                 headers={"content-type": "application/json"},

@@ -22,8 +22,11 @@ FLOORS = {
     "errors": 1,
     "models": 1,
     "_owner": 1,
+    "_masks": 1,
     "_quick": 1,
     "policies": 2,
+    "_home": 2,
+    "_arguments": 2,
     "events": 2,
     "journal": 2,
     "migration": 2,
@@ -81,7 +84,7 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"web", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"web", "_home", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},

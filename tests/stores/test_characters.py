@@ -44,3 +44,25 @@ def test_a_field_of_a_wrong_type_is_refused(directory: Any, field: str, value: A
     with pytest.raises(InvalidArgument, match=f"The {field} of character "):
         directory.put(evolve(GOOD, **{field: value}))
     assert directory.list_all() == (GOOD,)
+
+
+@pytest.mark.parametrize(
+    "character_id",
+    [
+        *("a/b", "/", ".", "..", "a\0b", "a\nb", "a\rb", "a\tb", "a\x7fb", "a\x9bb", "a\u2028b"),
+        *("\ud800", "x" * 201),
+    ],
+)
+def test_an_id_that_could_not_be_reached_everywhere_is_refused(
+    directory: Any, character_id: str
+) -> None:
+    with pytest.raises(InvalidArgument, match="cannot be the id of a character"):
+        directory.put(evolve(GOOD, id=character_id))
+    assert directory.list_all() == ()
+
+
+@pytest.mark.parametrize("character_id", ["Zoë Q.", "a b?c#d%2F&e=f", "a\\b", "…", "x" * 200, "-x"])
+def test_every_other_id_is_taken(directory: Any, character_id: str) -> None:
+    character = evolve(GOOD, id=character_id)
+    directory.put(character)
+    assert directory.get(character_id) == character

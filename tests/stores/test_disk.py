@@ -118,7 +118,7 @@ def test_names_that_could_lead_elsewhere_are_refused(tmp_path: Path, name: Any) 
         lambda: store.path(evolve(media, filename=name)),
     ]
     for call in calls:
-        with pytest.raises(InvalidArgument, match="of the disk store: use 1 to 128 letters"):
+        with pytest.raises(InvalidArgument, match=r"use 1 to 128 letters|must be str"):
             call()
     assert not (tmp_path / "store").exists()
 

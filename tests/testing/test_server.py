@@ -106,8 +106,11 @@ def test_a_broken_connection_breaks(switch: str) -> None:
         db_id = server.simulator.add_character("Lena")
         path = f"/api/v1/characters/{db_id}/generate-initial-image"
         setattr(server.simulator.switches, switch, 1 if switch != "down" else True)
-        with pytest.raises(httpx.TransportError):
-            client.post(path, json={"prompt": "x"})
+        with (
+            pytest.raises(httpx.TransportError),
+            client.stream("POST", path, json={"prompt": "x"}) as answer,
+        ):
+            raise AssertionError(f"no status comes, and not {answer.status_code}")
         drawn = server.simulator.reference_of(db_id) is not None
         assert drawn == (switch == "lost_answers")
         server.simulator.switches.down = False

@@ -64,6 +64,18 @@ def test_400_blank_prompt(stage: Stage, prompt: str) -> None:
     nothing_paid(stage)
 
 
+def test_400_a_prompt_that_is_too_long(stage: Stage) -> None:
+    stage.change(max_prompt_bytes=20)
+    long = "x" * 21
+    for path, body in (
+        ("generate-initial-image", {"prompt": long}),
+        ("generate-scene-image", {"sceneContext": long}),
+    ):
+        answer = refused(stage("POST", f"{MARA}/{path}", json=body), 422, "INVALID_ARGUMENT")
+        assert "has 21 bytes, and at most 20" in answer["error"]
+    nothing_paid(stage)
+
+
 @pytest.mark.parametrize(
     "body", [b"{", b"{'prompt': 1}", b'{"prompt": NaN}', b"[" * 5000, b"\xff\xfe", b'{"a":1}}']
 )

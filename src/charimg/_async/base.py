@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
+from .._arguments import Unpicklable, checked
 from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
-from .._library.ids import check_object_id
+from .._library.ids import check_character_id, check_object_id
 from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
@@ -26,9 +27,9 @@ from ..journal import (
     Recovered,
     RecoveryReport,
 )
-from ..models import CharacterImage, CharacterReference, PromptSuggestion
+from ..models import CharacterImage, CharacterReference, PromptSuggestion, ReferencePolicy
 from ..policies import JobPolicy
-from ..prompts import TemplatePromptSuggester
+from ..prompts import MOST_BYTES, TemplatePromptSuggester
 from ..protocols import (
     AsyncCharacterDirectory,
     AsyncGenerationLedger,
@@ -46,8 +47,9 @@ from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, fetch_candidate, settle_by_hand
 from .sources import shown_image, shown_operations
+from .underway import AsyncUnderway
 
-__all__ = ["AsyncServiceBase"]
+__all__ = ["AsyncServiceBase", "chosen_policy"]
 
 _Result = TypeVar("_Result")
 
@@ -57,7 +59,8 @@ _REMOTE = (*_REPLACING, OperationKind.SCENE, OperationKind.RESTORE)
 """They change the Library's side, and with it the traces of what an earlier one has drawn."""
 
 
-class AsyncServiceBase:
+@checked
+class AsyncServiceBase(Unpicklable):
     """Assembles, closes, runs operations, and finishes them; see `AsyncCharacterImageService`."""
 
     def __init__(
@@ -74,10 +77,13 @@ class AsyncServiceBase:
         job_policy: JobPolicy | None = None,
         concurrency: int = CONCURRENCY,
         lease_seconds: float | None = None,
+        max_prompt_bytes: int = MOST_BYTES,
         media_documents: bool = True,
     ) -> None:
         if concurrency < 1:
             raise InvalidArgument(f"concurrency must be at least 1, not {concurrency}.")
+        if max_prompt_bytes < 1:
+            raise InvalidArgument(f"max_prompt_bytes must be at least 1, not {max_prompt_bytes}.")
         longest = library.timeouts.generation
         if lease_seconds is None:
             lease_seconds = longest + 300
@@ -86,11 +92,14 @@ class AsyncServiceBase:
                 f"lease_seconds must exceed the generation timeout of {longest:g} s, "
                 "or a lease could end while its generation still runs."
             )
-        self._owned = AsyncExitStack()
-        if downloader is None:
-            downloader = AsyncDownloader()
-            self._owned.push_async_callback(downloader.aclose)
-        self._closed = False
+        owned = downloader is None
+        downloader = downloader or AsyncDownloader()
+        self._underway = AsyncUnderway(
+            # Fakes belong to none.
+            in_one_loop=any(getattr(each, "_in_one_loop", False) for each in (library, downloader))
+        )
+        if owned:
+            self._underway.owned.push_async_callback(downloader.aclose)
         self._assembled = AsyncParts(
             library=library,
             directory=directory,
@@ -99,10 +108,12 @@ class AsyncServiceBase:
             ledger=ledger,
             downloader=downloader,
             suggester=TemplatePromptSuggester() if suggester is None else suggester,
+            underway=self._underway,
             hooks=tuple(hooks),
             job_policy=JobPolicy() if job_policy is None else job_policy,
             lease_seconds=lease_seconds,
             concurrency=concurrency,
+            max_prompt_bytes=max_prompt_bytes,
             media_documents=media_documents,
         )
 
@@ -141,7 +152,7 @@ class AsyncServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.push_async_callback(owned.aclose)
+        service._underway.owned.push_async_callback(owned.aclose)
         return service
 
     @classmethod
@@ -186,16 +197,18 @@ class AsyncServiceBase:
             ledger=stores.ledger,
             **options,
         )
-        service._owned.push_async_callback(owned.aclose)
+        service._underway.owned.push_async_callback(owned.aclose)
         return service
 
     async def aclose(self) -> None:
-        """Close what this service made itself; what was handed in stays open. Idempotent.
+        """Let nothing begin any more, and close what this service made itself. Idempotent.
 
-        Every later call raises `ConfigurationError`.
+        Every later call raises `ConfigurationError`. An operation that is under way in another
+        thread or task goes on to its end, and what the service made is closed then, by the last
+        one; the log says of which characters (``service.closing``). What was handed in stays open:
+        before its owner closes it, operations must have ended.
         """
-        self._closed = True
-        await self._owned.aclose()
+        await self._underway.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,11 +218,8 @@ class AsyncServiceBase:
 
     @property
     def _parts(self) -> AsyncParts:
-        """What every call of an open service works with."""
-        if self._closed:
-            raise ConfigurationError(
-                "This service is closed. Nothing was sent and nothing was changed; make a new one."
-            )
+        """What every call works with, of an open service in its own event loop."""
+        self._underway.check()
         return self._assembled
 
     @property
@@ -243,9 +253,11 @@ class AsyncServiceBase:
         For the embedded default, and every other directory that takes characters in.
 
         Raises:
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
+        check_character_id(character.id)
         if not isinstance(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
@@ -343,8 +355,9 @@ class AsyncServiceBase:
         created_by: str | None = None,
         on_progress: ProgressCallback | None,
     ) -> _Result:
-        async with leased(self._parts, character_id) as lease:
-            settled = await settle(self._parts, character_id, lease)
+        parts = self._parts
+        async with leased(parts, character_id) as lease:
+            settled = await settle(parts, character_id, lease)
             _check_settled(kind, settled)
             # Only now: what was settled is older than this operation.
             op = Operation(
@@ -356,7 +369,7 @@ class AsyncServiceBase:
                 options=options or {},
                 created_by=created_by,
             )
-            async with operation(self._parts, op, lease, on_progress, settled.unseen) as run:
+            async with operation(parts, op, lease, on_progress, settled.unseen) as run:
                 return await work(run)
 
     async def _known(self, character_id: str) -> CharacterReference | None:
@@ -391,7 +404,7 @@ class AsyncServiceBase:
         image = shown_image(image)
         if image.media is None:
             return image
-        return image.with_media(self._parts.media.locate(image.media))
+        return image.with_media(self._assembled.media.locate(image.media))
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:
@@ -407,3 +420,12 @@ def _check_settled(kind: OperationKind, settled: Settled) -> None:
             f"{settled.drawing[0].message} It belongs to operation "
             f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
         )
+
+
+def chosen_policy(value: str) -> ReferencePolicy:
+    """Return a policy, or raise `InvalidArgument`."""
+    try:
+        return ReferencePolicy(value)
+    except ValueError as error:
+        known = ", ".join(ReferencePolicy)
+        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

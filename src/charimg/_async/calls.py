@@ -119,6 +119,11 @@ class AsyncCalls:
         """What the server's clock says, never ahead of it; ``None`` before any answer told it."""
         return self._clock.now()
 
+    @property
+    def in_one_loop(self) -> bool:
+        """Whether its connections belong to an event loop."""
+        return self._transport.in_one_loop
+
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         await self._transport.aclose()

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Self
 from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
+from .._arguments import Unpicklable, checked
 from .._concurrency import AsyncDeadline
 from .._decoding import AsyncDecoder
 from .._http.stream import AsyncDownloadAnswer, AsyncDownloadClient
@@ -45,7 +46,8 @@ _log = logger("charimg.download")
 _CONNECTIONS = 16
 
 
-class AsyncDownloader:
+@checked
+class AsyncDownloader(Unpicklable):
     """Fetches image files and checks them before anyone else sees them.
 
     It connects to public addresses only: whatever a URL or the name of a host leads to is checked
@@ -128,6 +130,10 @@ class AsyncDownloader:
             wait_jitter=self._retries.wait_jitter,
         )
         return await call(fetching.wait_after, self._attempt, fetching)
+
+    @property
+    def _in_one_loop(self) -> bool:
+        return self._client.in_one_loop
 
     def check(self) -> None:
         """Raise `ConfigurationError` if the downloader is closed, before anything is paid for."""

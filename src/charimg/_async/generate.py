@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from .._ingest.naming import item_key
+from .._masks import masked
 from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
@@ -158,8 +159,8 @@ async def check_health(library: AsyncCharacterLibrary) -> None:
     health = await library.health()
     if not health.well:
         raise CharacterLibraryError(
-            f"The Character Library says that it is {ascii(health.status)[:40]}. Nothing was sent "
-            "and nothing was deleted; try again later.",
+            f"The Character Library says that it is {ascii(masked(health.status))[:40]}. Nothing "
+            "was sent and nothing was deleted; try again later.",
             code=ErrorCode.UNAVAILABLE,
             status_code=200,
             retryable=True,
@@ -322,7 +323,7 @@ async def _watch(run: AsyncRun, db_id: str, job_id: str) -> None:
                         status=job.status,
                         current=job.current,
                         total=job.total,
-                        task=job.task,
+                        task=None if job.task is None else masked(job.task),
                     )
                 )
                 if job.status == "completed":

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from .._arguments import Unpicklable, checked
 from .._library import answers, requests
 from .._library.urls import ENVIRONMENT_VARIABLE, check_base_url, resolve
 from .._library.values import (
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["AsyncCharacterLibrary"]
 
 
-class AsyncCharacterLibrary(AsyncLibrarySets):
+@checked
+class AsyncCharacterLibrary(AsyncLibrarySets, Unpicklable):
     """A client of one Character Library server.
 
     Reads are repeated as ``retries`` says. Everything that changes something (generations, the
@@ -120,6 +122,10 @@ class AsyncCharacterLibrary(AsyncLibrarySets):
     def base_url(self) -> str:
         """The base URL, without a trailing slash."""
         return self._base_url
+
+    @property
+    def _in_one_loop(self) -> bool:
+        return self._calls.in_one_loop
 
     @property
     def timeouts(self) -> Timeouts:

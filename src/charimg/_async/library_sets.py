@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
+from .._arguments import checked
 from .._concurrency import asleep
 from .._library import answers, requests
 from .._library.jobs import JobWatch
@@ -16,6 +17,7 @@ from .calls import AsyncCalls
 __all__ = ["AsyncLibrarySets"]
 
 
+@checked
 class AsyncLibrarySets:
     """See `AsyncCharacterLibrary`."""
 

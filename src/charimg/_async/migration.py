@@ -5,13 +5,10 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
-from .._concurrency import asurely
-from .._owner import new_owner
 from .._plain import logger
 from ..errors import (
     CharacterNotFound,
@@ -32,7 +29,7 @@ from ..protocols import (
     AsyncMetadataRepository,
     AsyncWritableCharacterDirectory,
 )
-from .operation import give_up
+from .operation import held
 
 __all__ = ["AsyncMigration", "AsyncStoreSet"]
 
@@ -105,7 +102,6 @@ class AsyncMigration:
         self._target = target
         self._copy_ledger = copy_ledger and source.ledger is not target.ledger
         self._copy_characters = copy_characters and source.directory is not target.directory
-        self._owner = new_owner()
 
     async def character_ids(self) -> tuple[str, ...]:
         """Return the id of every character that the source has records of.
@@ -149,7 +145,7 @@ class AsyncMigration:
         images: list[MigratedImage] = []
         operations = extra = 0
         for character_id in ids:
-            async with self._leased(self._source.ledger, character_id) as lease:
+            async with held(self._source.ledger, character_id, _TTL) as lease:
                 if await self._source.ledger.unfinished(character_id):
                     raise PreconditionError(
                         f"Character {character_id!r} has unfinished operations. "
@@ -199,21 +195,11 @@ class AsyncMigration:
             if character is not None and await target.get(character.id) is None:
                 await target.put(character)
 
-    @asynccontextmanager
-    async def _leased(
-        self, ledger: AsyncGenerationLedger, character_id: str
-    ) -> AsyncIterator[Lease]:
-        lease = await ledger.acquire(character_id, owner=self._owner, ttl=_TTL)
-        try:
-            yield lease
-        finally:
-            await asurely(lambda: give_up(ledger, lease))
-
     async def _operations(self, character_id: str) -> int:
         source, target = self._source.ledger, self._target.ledger
         copied = 0
         cursor: str | None = None
-        async with self._leased(target, character_id) as lease:
+        async with held(target, character_id, _TTL) as lease:
             while True:
                 page = await source.list(character_id, limit=_PAGE, cursor=cursor)
                 for operation in page.operations:

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from .._concurrency import asleep, asurely
 from .._library.values import Job
-from .._owner import new_owner
+from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
 from ..errors import (
@@ -20,6 +20,7 @@ from ..errors import (
     ErrorCode,
     JobError,
     LeaseLost,
+    PreconditionError,
     StorageError,
 )
 from ..events import (
@@ -38,8 +39,9 @@ from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, Opera
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
+from .underway import AsyncUnderway
 
-__all__ = ["DRAWN_BY", "AsyncRun", "give_up", "leased", "operation", "short"]
+__all__ = ["DRAWN_BY", "AsyncRun", "held", "leased", "operation", "short"]
 
 _log = logger("charimg.service")
 
@@ -279,21 +281,59 @@ class AsyncRun:
 
 @asynccontextmanager
 async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
-    """Hold the character's lease; it is given up even when the caller is cancelled."""
+    """Work on a character under its lease; what is needed for it stays open for so long.
+
+    Raises:
+        ConfigurationError: The service is closed, or belongs to another event loop.
+    """
+    async with parts.underway.working(character_id):
+        ledger = parts.ledger
+        async with held(ledger, character_id, parts.lease_seconds, parts.underway) as lease:
+            yield lease
+
+
+@asynccontextmanager
+async def held(
+    ledger: AsyncGenerationLedger,
+    character_id: str,
+    ttl: float,
+    underway: AsyncUnderway | None = None,
+) -> AsyncIterator[Lease]:
+    """Hold a character's lease; it is given up even when the caller is cancelled.
+
+    Args:
+        ledger: Whose lease.
+        character_id: The character.
+        ttl: Seconds.
+        underway: Takes a lease over that could not be given up.
+    """
     # Named now: the process may have forked since the service was made, and its parent may be gone.
-    lease = await parts.ledger.acquire(character_id, owner=new_owner(), ttl=parts.lease_seconds)
+    owner = new_owner()
+    try:
+        lease = await ledger.acquire(character_id, owner=owner, ttl=ttl)
+    except BaseException as error:
+        if not isinstance(error, PreconditionError):
+            # It may stand in the ledger all the same.
+            abandon(owner)
+        raise
     try:
         yield lease
     finally:
+        # Nobody works under it any more, whether the ledger hears of it or not.
+        abandon(owner)
         try:
-            await asurely(lambda: give_up(parts.ledger, lease))
+            await asurely(lambda: give_up(ledger, lease))
         except Exception:  # noqa: BLE001
-            # It ends on its own; what was done under it stands, and must not seem to fail.
+            # What was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
+            if underway is not None:
+                underway.unreleased(ledger, lease)
+        else:
+            forget(owner)
 
 
 async def give_up(ledger: AsyncGenerationLedger, lease: Lease) -> None:
-    """Give the lease up; a moment's trouble must not lock its character for the rest of its life.
+    """Give the lease up; a moment's trouble must not lock its character.
 
     Raises:
         StorageError: The ledger failed each time.

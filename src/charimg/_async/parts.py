@@ -23,6 +23,7 @@ from ..protocols import (
 if TYPE_CHECKING:
     from .download import AsyncDownloader
     from .library import AsyncCharacterLibrary
+    from .underway import AsyncUnderway
 
 __all__ = ["CONCURRENCY", "AsyncParts", "AsyncServiceOptions", "tell"]
 
@@ -43,9 +44,11 @@ class AsyncParts:
     ledger: AsyncGenerationLedger
     downloader: AsyncDownloader
     suggester: AsyncPromptSuggester
+    underway: AsyncUnderway
     job_policy: JobPolicy
     lease_seconds: float
     concurrency: int
+    max_prompt_bytes: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
     media_documents: bool = True
 
@@ -59,6 +62,7 @@ class AsyncServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    max_prompt_bytes: int
     media_documents: bool
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from .._arguments import checked
 from .._concurrency import asuggest
 from .._library import requests
-from ..errors import ImageMismatch, ImageNotFound, InvalidArgument
+from ..errors import ImageMismatch, ImageNotFound
 from ..journal import OperationKind
 from ..models import (
     CharacterImage,
@@ -21,7 +22,7 @@ from ..models import (
 )
 from ..prompts import check_prompt
 from ..protocols import ProgressCallback
-from .base import AsyncServiceBase
+from .base import AsyncServiceBase, chosen_policy
 from .generate import generate_portfolio, generate_reference, generate_scene
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import AsyncRun
@@ -30,6 +31,7 @@ from .unrecorded import find_image, list_unrecorded
 __all__ = ["AsyncCharacterImageService"]
 
 
+@checked
 class AsyncCharacterImageService(AsyncServiceBase):
     """Generates, ingests, lists and deletes the images of characters.
 
@@ -53,6 +55,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
         media_documents: Whether the Library's media documents (``/api/media``) may be looked at.
         lease_seconds: How long a lease lives without renewal. By default five minutes more than the
             longest generation may take.
+        max_prompt_bytes: How long a prompt may be, in UTF-8; a scene's with all that is said of it.
     """
 
     # Generations
@@ -85,7 +88,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
             CharacterNotFound: No such character.
             CharacterNotLinked: It has no valid ``library_db_id``.
             InvalidPrompt: The prompt is empty or blank.
-            InvalidArgument: There is no such policy.
+            InvalidArgument: The prompt is too long, or there is no such policy.
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The generation failed; no record was written. When its
                 ``outcome_unknown`` is true the image may exist: `recover` looks for it.
@@ -96,8 +99,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
         character, db_id = await self._linked(character_id)
         if prompt is None:
             prompt = (await asuggest(self._parts.suggester, character)).prompt
-        check_prompt(prompt)
-        policy = _policy(policy)
+        check_prompt(prompt, most=self._parts.max_prompt_bytes)
+        policy = chosen_policy(policy)
 
         async def work(run: AsyncRun) -> GenerationResult:
             return await generate_reference(run, character, db_id, policy)
@@ -204,7 +207,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
             CharimgError: As `generate_reference`.
         """
         character, db_id = await self._linked(character_id)
-        check_prompt(scene_context)
+        beside = (mood, lighting, environment, *additional_characters)
+        check_prompt(scene_context, most=self._parts.max_prompt_bytes, beside=beside)
         options: dict[str, Any] = {
             "scene_type": str(scene_type),
             "mood": mood,
@@ -419,7 +423,8 @@ class AsyncCharacterImageService(AsyncServiceBase):
         image = await self.get_image(character_id, image_id)
 
         async def work(run: AsyncRun) -> GenerationResult:
-            return await retry_ingestion(run, image_id, await self._known(character_id))
+            character = await run.parts.directory.get(character_id)
+            return await retry_ingestion(run, image_id, character)
 
         return await self._operate(
             OperationKind.RETRY,
@@ -431,11 +436,3 @@ class AsyncCharacterImageService(AsyncServiceBase):
             created_by=created_by,
             on_progress=on_progress,
         )
-
-
-def _policy(value: str) -> ReferencePolicy:
-    try:
-        return ReferencePolicy(value)
-    except ValueError as error:
-        known = ", ".join(ReferencePolicy)
-        raise InvalidArgument(f"There is no policy {value!r}; choose one of: {known}.") from error

@@ -17,6 +17,7 @@ from .._library.errors import failure, refusal
 from .._library.requests import CallKind, LibraryAnswer, LibraryRequest, is_request_id
 from ..errors import CharacterLibraryError, ConfigurationError, ErrorCode
 from ..policies import Timeouts
+from .clients import AsyncClients, Clients
 from .defaults import client_options
 from .quiet import quiet
 
@@ -171,10 +172,7 @@ class _Reading:
         )
 
 
-def _closed() -> ConfigurationError:
-    return ConfigurationError(
-        "The HTTP client of this Character Library client is closed. Make a new client."
-    )
+_CLIENT = "Character Library client"
 
 
 class ApiTransport:
@@ -193,8 +191,12 @@ class ApiTransport:
         client: httpx.Client | None = None,
     ) -> None:
         self._settings = _Settings.checked(base_url, headers, timeouts)
-        self._owned = client is None
-        self._client = client if client is not None else httpx.Client(**client_options())
+        self._clients = Clients(lambda: (httpx.Client(**client_options()),), client, _CLIENT)
+
+    @property
+    def in_one_loop(self) -> bool:
+        """Whether its connections belong to an event loop."""
+        return self._clients.in_one_loop
 
     def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """Send one request, once, and read its answer whole.
@@ -203,12 +205,11 @@ class ApiTransport:
             CharacterLibraryError: No whole answer came.
             ConfigurationError: The client is closed.
         """
-        if self._client.is_closed:
-            raise _closed()
+        (client,) = self._clients.get()
         reading = _Reading(request, request_id, self._settings.seconds[request.kind])
         arguments = self._settings.arguments(request, request_id)
         try:
-            with quiet(), self._client.stream(**arguments) as response:
+            with quiet(), client.stream(**arguments) as response:
                 reading.head(response)
                 for chunk in response.iter_bytes():
                     reading.add(chunk)
@@ -218,8 +219,7 @@ class ApiTransport:
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
-        if self._owned:
-            self._client.close()
+        self._clients.close()
 
 
 class AsyncApiTransport:
@@ -234,18 +234,23 @@ class AsyncApiTransport:
         client: httpx.AsyncClient | None = None,
     ) -> None:
         self._settings = _Settings.checked(base_url, headers, timeouts)
-        self._owned = client is None
-        self._client = client if client is not None else httpx.AsyncClient(**client_options())
+        self._clients = AsyncClients(
+            lambda: (httpx.AsyncClient(**client_options()),), client, _CLIENT
+        )
+
+    @property
+    def in_one_loop(self) -> bool:
+        """See `ApiTransport.in_one_loop`."""
+        return self._clients.in_one_loop
 
     async def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """See `ApiTransport.send`."""
-        if self._client.is_closed:
-            raise _closed()
+        (client,) = self._clients.get()
         reading = _Reading(request, request_id, self._settings.seconds[request.kind])
         arguments = self._settings.arguments(request, request_id)
         try:
             with quiet():
-                async with self._client.stream(**arguments) as response:
+                async with client.stream(**arguments) as response:
                     reading.head(response)
                     async for chunk in response.aiter_bytes():
                         reading.add(chunk)
@@ -255,5 +260,4 @@ class AsyncApiTransport:
 
     async def aclose(self) -> None:
         """See `ApiTransport.close`."""
-        if self._owned:
-            await self._client.aclose()
+        await self._clients.aclose()

@@ -25,8 +25,9 @@ from urllib.parse import urlencode
 import httpx
 from attrs import Factory, field, frozen
 
-from ..errors import ConfigurationError, StorageError
+from ..errors import StorageError
 from ..models import Upload
+from .clients import AsyncClients, Clients
 from .defaults import client_options
 from .quiet import quiet
 
@@ -184,8 +185,7 @@ def _again(request: CmsRequest, error: Exception, attempt: int) -> bool:
     return request.reads and attempt == 0 and broken
 
 
-def _closed() -> ConfigurationError:
-    return ConfigurationError("The HTTP client of this CMS client is closed. Make a new one.")
+_CLIENT = "CMS client"
 
 
 class CmsTransport:
@@ -198,8 +198,7 @@ class CmsTransport:
 
     def __init__(self, *, timeout: float, client: httpx.Client | None = None) -> None:
         self._timeout = httpx.Timeout(timeout)
-        self._owned = client is None
-        self._client = client if client is not None else httpx.Client(**client_options())
+        self._clients = Clients(lambda: (httpx.Client(**client_options()),), client, _CLIENT)
 
     def send(self, request: CmsRequest, headers: dict[str, str]) -> CmsAnswer:
         """Send one request, and read its answer whole.
@@ -210,14 +209,13 @@ class CmsTransport:
         """
         attempt = 0
         while True:
-            if self._client.is_closed:
-                raise _closed()
+            (client,) = self._clients.get()
             reading = _Reading(request)
             arguments = request.arguments(headers)
             if request.upload is not None:
                 arguments["content"] = request.parts(request.upload)
             try:
-                with quiet(), self._client.stream(**arguments, timeout=self._timeout) as response:
+                with quiet(), client.stream(**arguments, timeout=self._timeout) as response:
                     for chunk in response.iter_bytes():
                         reading.add(chunk)
                     return reading.answer(response.status_code)
@@ -235,15 +233,14 @@ class CmsTransport:
         Raises:
             StorageError: The connection broke, now or while reading.
         """
-        if self._client.is_closed:
-            raise _closed()
+        (client,) = self._clients.get()
         arguments = request.arguments(headers)
         with ExitStack() as stack:
             # The connection's own errors only: those of the caller's block pass through.
             try:
                 with quiet():
                     response = stack.enter_context(
-                        self._client.stream(**arguments, timeout=self._timeout)
+                        client.stream(**arguments, timeout=self._timeout)
                     )
             except _ERRORS as error:
                 raise _broken(request.what, error) from error
@@ -251,8 +248,7 @@ class CmsTransport:
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
-        if self._owned:
-            self._client.close()
+        self._clients.close()
 
 
 def _chunks(request: CmsRequest, response: httpx.Response) -> Generator[bytes, None, None]:
@@ -267,22 +263,22 @@ class AsyncCmsTransport:
 
     def __init__(self, *, timeout: float, client: httpx.AsyncClient | None = None) -> None:
         self._timeout = httpx.Timeout(timeout)
-        self._owned = client is None
-        self._client = client if client is not None else httpx.AsyncClient(**client_options())
+        self._clients = AsyncClients(
+            lambda: (httpx.AsyncClient(**client_options()),), client, _CLIENT
+        )
 
     async def send(self, request: CmsRequest, headers: dict[str, str]) -> CmsAnswer:
         """See `CmsTransport.send`."""
         attempt = 0
         while True:
-            if self._client.is_closed:
-                raise _closed()
+            (client,) = self._clients.get()
             reading = _Reading(request)
             arguments = request.arguments(headers)
             if request.upload is not None:
                 arguments["content"] = _aparts(request.parts(request.upload))
             try:
                 with quiet():
-                    async with self._client.stream(**arguments, timeout=self._timeout) as response:
+                    async with client.stream(**arguments, timeout=self._timeout) as response:
                         async for chunk in response.aiter_bytes():
                             reading.add(chunk)
                         return reading.answer(response.status_code)
@@ -296,14 +292,13 @@ class AsyncCmsTransport:
         self, request: CmsRequest, headers: dict[str, str]
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
         """See `CmsTransport.open`."""
-        if self._client.is_closed:
-            raise _closed()
+        (client,) = self._clients.get()
         arguments = request.arguments(headers)
         async with AsyncExitStack() as stack:
             try:
                 with quiet():
                     response = await stack.enter_async_context(
-                        self._client.stream(**arguments, timeout=self._timeout)
+                        client.stream(**arguments, timeout=self._timeout)
                     )
             except _ERRORS as error:
                 raise _broken(request.what, error) from error
@@ -312,8 +307,7 @@ class AsyncCmsTransport:
 
     async def aclose(self) -> None:
         """See `CmsTransport.close`."""
-        if self._owned:
-            await self._client.aclose()
+        await self._clients.aclose()
 
 
 async def _aparts(parts: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -17,7 +17,8 @@ import httpx
 from attrs import frozen
 
 from .._ingest.urls import redact
-from ..errors import ConfigurationError, DownloadError, ErrorCode
+from ..errors import DownloadError, ErrorCode
+from .clients import AsyncClients, Clients
 from .deadline import within
 from .quiet import quiet
 
@@ -78,21 +79,24 @@ class DownloadClient:
         ssl_context: ssl.SSLContext | None = None,
         network: httpcore.NetworkBackend | None = None,
     ) -> None:
-        self._owned: tuple[httpx.Client, ...] = ()
-        if client is None:
+        def make() -> tuple[httpx.Client, ...]:
             # Together with httpcore, which an injected client may do without.
             from .guard import guarded_clients
 
-            self._public, self._exempt = self._owned = guarded_clients(
+            return guarded_clients(
                 connections=connections, ssl_context=ssl_context, network=network
             )
-        else:
-            self._public = self._exempt = client
+
+        self._clients = Clients(make, client, "downloader")
+
+    @property
+    def in_one_loop(self) -> bool:
+        """Whether its connections belong to an event loop."""
+        return self._clients.in_one_loop
 
     def check(self) -> None:
-        """Raise `ConfigurationError` if the client is closed."""
-        if self._public.is_closed or self._exempt.is_closed:
-            raise _closed()
+        """Raise `ConfigurationError` if the client is closed, or in another event loop."""
+        self._clients.get()
 
     @contextmanager
     def stream(
@@ -110,8 +114,8 @@ class DownloadClient:
             ConfigurationError: The client is closed.
             DownloadError: No answer came.
         """
-        self.check()
-        client = self._exempt if exempt else self._public
+        public, *others = self._clients.get()
+        client = others[0] if exempt and others else public
         with within(timeout):
             with _translated(url, "before it answered"), quiet():
                 request = _request(url, timeout, connect_timeout)
@@ -126,8 +130,7 @@ class DownloadClient:
 
     def close(self) -> None:
         """Close the client, unless it was injected. Idempotent."""
-        for client in self._owned:
-            client.close()
+        self._clients.close()
 
 
 class AsyncDownloadClient:
@@ -141,28 +144,31 @@ class AsyncDownloadClient:
         ssl_context: ssl.SSLContext | None = None,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._owned: tuple[httpx.AsyncClient, ...] = ()
-        if client is None:
+        def make() -> tuple[httpx.AsyncClient, ...]:
             from .guard import async_guarded_clients
 
-            self._public, self._exempt = self._owned = async_guarded_clients(
+            return async_guarded_clients(
                 connections=connections, ssl_context=ssl_context, network=network
             )
-        else:
-            self._public = self._exempt = client
+
+        self._clients = AsyncClients(make, client, "downloader")
+
+    @property
+    def in_one_loop(self) -> bool:
+        """Whether its connections belong to an event loop."""
+        return self._clients.in_one_loop
 
     def check(self) -> None:
         """See `DownloadClient.check`."""
-        if self._public.is_closed or self._exempt.is_closed:
-            raise _closed()
+        self._clients.get()
 
     @asynccontextmanager
     async def stream(
         self, url: str, *, timeout: float, connect_timeout: float, exempt: bool = False
     ) -> AsyncIterator[AsyncDownloadAnswer]:
         """See `DownloadClient.stream`."""
-        self.check()
-        client = self._exempt if exempt else self._public
+        public, *others = self._clients.get()
+        client = others[0] if exempt and others else public
         with _translated(url, "before it answered"), quiet():
             request = _request(url, timeout, connect_timeout)
             response = await client.send(request, stream=True, auth=None, follow_redirects=False)
@@ -176,8 +182,7 @@ class AsyncDownloadClient:
 
     async def aclose(self) -> None:
         """See `DownloadClient.close`."""
-        for client in self._owned:
-            await client.aclose()
+        await self._clients.aclose()
 
 
 def _chunks(url: str, response: httpx.Response) -> Generator[bytes, None, None]:
@@ -201,10 +206,6 @@ def _request(url: str, timeout: float, connect_timeout: float) -> httpx.Request:
 
 def _lower(response: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("The HTTP client of this downloader is closed. Make a new one.")
 
 
 @contextmanager

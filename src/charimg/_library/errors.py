@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
+from .._masks import masked
 from .._plain import plain
 from ..errors import CharacterLibraryError, ErrorCode, JobError
 from .requests import CallKind, LibraryAnswer, LibraryRequest
@@ -138,9 +139,12 @@ def failure(
 
 
 def server_text(document: object) -> str | None:
-    """Return the server's own words: ``error`` and ``details``, else ``message``, bounded."""
+    """Return the server's own words: ``error`` and ``details``, else ``message``, bounded.
+
+    What its URLs hold of credentials is left out.
+    """
     text = _said(document)
-    return text if text is None else text[:_KEPT] or None
+    return text if text is None else masked(text[:_READ])[:_KEPT] or None
 
 
 def _said(document: object) -> str | None:
@@ -292,6 +296,8 @@ def describe_body(answer: LibraryAnswer) -> str:
 def redacted(text: str, *private: str) -> str:
     """Return somebody else's words for a message: without our prompts and keys, in one line, short.
 
+    URLs lose their user info and query, too.
+
     Args:
         text: The words. They may quote a prompt, whole or in part, also as JSON writes it.
         private: The prompts and keys. One of up to 3 characters is left alone: it would only shred
@@ -311,7 +317,8 @@ def redacted(text: str, *private: str) -> str:
     # The longest first: a shorter one may be a part of it.
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, _GAP)
-    line = plain(" ".join(_without_quotes(text, spellings).split()))
+    # Masked last: a prompt may hold a URL, too.
+    line = plain(" ".join(masked(_without_quotes(text, spellings)).split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

@@ -10,6 +10,7 @@ from ..errors import InvalidArgument, InvalidPrompt
 from ..models import SceneType
 
 __all__ = [
+    "check_character_id",
     "check_object_id",
     "check_job_id",
     "check_media_id",
@@ -27,6 +28,23 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 def _shown(value: object) -> str:
     """Return a short, safe form of a bad value for a message."""
     return ascii(value)[:80]
+
+
+def check_character_id(value: str) -> str:
+    """Return the host's id of a character, or raise `InvalidArgument`.
+
+    It stands in the paths of URLs, in lines of files and in logs: 1 to 200 characters, without a
+    slash, control characters or line breaks, and neither ``.`` nor ``..``.
+    """
+    unfit = any(
+        each == "/" or unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in value
+    )
+    if 0 < len(value) <= 200 and value not in (".", "..") and not unfit:
+        return value
+    raise InvalidArgument(
+        f"{_shown(value)} cannot be the id of a character: that has 1 to 200 characters, without a "
+        "slash, a line break or another control character, and is neither . nor .. itself."
+    )
 
 
 def check_object_id(value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from attrs import evolve
 
+from .._masks import masked
 from ..errors import CharacterLibraryError, ErrorCode, JobError
 from ..policies import JobPolicy
 from .values import Job
@@ -126,7 +127,7 @@ class JobWatch:
             f"Job {self._job_id} {what}",
             job_id=self._job_id,
             code=code,
-            server_message=job.error or job.message,
+            server_message=masked(job.error or job.message or "") or None,
             # A job that is given up may still end well on the server.
             outcome_unknown=code == ErrorCode.JOB_STRANDED,
         )

@@ -118,6 +118,11 @@ class Calls:
         """What the server's clock says, never ahead of it; ``None`` before any answer told it."""
         return self._clock.now()
 
+    @property
+    def in_one_loop(self) -> bool:
+        """Whether its connections belong to an event loop."""
+        return self._transport.in_one_loop
+
     def close(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         self._transport.close()

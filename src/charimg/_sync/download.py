@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Self
 from attrs import define, field, frozen
 from stamina import RetryingCaller
 
+from .._arguments import Unpicklable, checked
 from .._concurrency import Deadline
 from .._decoding import Decoder
 from .._http.stream import DownloadAnswer, DownloadClient
@@ -46,7 +47,8 @@ _log = logger("charimg.download")
 _CONNECTIONS = 16
 
 
-class Downloader:
+@checked
+class Downloader(Unpicklable):
     """Fetches image files and checks them before anyone else sees them.
 
     It connects to public addresses only: whatever a URL or the name of a host leads to is checked
@@ -129,6 +131,10 @@ class Downloader:
             wait_jitter=self._retries.wait_jitter,
         )
         return call(fetching.wait_after, self._attempt, fetching)
+
+    @property
+    def _in_one_loop(self) -> bool:
+        return self._client.in_one_loop
 
     def check(self) -> None:
         """Raise `ConfigurationError` if the downloader is closed, before anything is paid for."""

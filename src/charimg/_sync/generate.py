@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from .._ingest.naming import item_key
+from .._masks import masked
 from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
@@ -159,8 +160,8 @@ def check_health(library: CharacterLibrary) -> None:
     health = library.health()
     if not health.well:
         raise CharacterLibraryError(
-            f"The Character Library says that it is {ascii(health.status)[:40]}. Nothing was sent "
-            "and nothing was deleted; try again later.",
+            f"The Character Library says that it is {ascii(masked(health.status))[:40]}. Nothing "
+            "was sent and nothing was deleted; try again later.",
             code=ErrorCode.UNAVAILABLE,
             status_code=200,
             retryable=True,
@@ -323,7 +324,7 @@ def _watch(run: Run, db_id: str, job_id: str) -> None:
                         status=job.status,
                         current=job.current,
                         total=job.total,
-                        task=job.task,
+                        task=None if job.task is None else masked(job.task),
                     )
                 )
                 if job.status == "completed":

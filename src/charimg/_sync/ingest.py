@@ -279,6 +279,9 @@ class _Ingestion:
         image = self._record(failed, media=None, metrics=ImageMetrics())
         # Where no record can be written, the key stands for one: the ledger knows it.
         error.image_id = image.id
+        if item.source_url or item.external_id:
+            said = f"{error} It is paid for, and kept as the failed image {image.id}:"
+            error.args = (f"{said} retry_ingestion() repeats its download and draws nothing.",)
 
     def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         shot = None if item.shot is None else item.shot.name

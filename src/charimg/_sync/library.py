@@ -9,6 +9,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from .._arguments import Unpicklable, checked
 from .._library import answers, requests
 from .._library.urls import ENVIRONMENT_VARIABLE, check_base_url, resolve
 from .._library.values import (
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["CharacterLibrary"]
 
 
-class CharacterLibrary(LibrarySets):
+@checked
+class CharacterLibrary(LibrarySets, Unpicklable):
     """A client of one Character Library server.
 
     Reads are repeated as ``retries`` says. Everything that changes something (generations, the
@@ -121,6 +123,10 @@ class CharacterLibrary(LibrarySets):
     def base_url(self) -> str:
         """The base URL, without a trailing slash."""
         return self._base_url
+
+    @property
+    def _in_one_loop(self) -> bool:
+        return self._calls.in_one_loop
 
     @property
     def timeouts(self) -> Timeouts:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import cast
 
+from .._arguments import checked
 from .._concurrency import sleep
 from .._library import answers, requests
 from .._library.jobs import JobWatch
@@ -17,6 +18,7 @@ from .calls import Calls
 __all__ = ["LibrarySets"]
 
 
+@checked
 class LibrarySets:
     """See `CharacterLibrary`."""
 

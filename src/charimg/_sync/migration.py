@@ -6,13 +6,10 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
-from .._concurrency import surely
-from .._owner import new_owner
 from .._plain import logger
 from ..errors import (
     CharacterNotFound,
@@ -33,7 +30,7 @@ from ..protocols import (
     MetadataRepository,
     WritableCharacterDirectory,
 )
-from .operation import give_up
+from .operation import held
 
 __all__ = ["Migration", "StoreSet"]
 
@@ -106,7 +103,6 @@ class Migration:
         self._target = target
         self._copy_ledger = copy_ledger and source.ledger is not target.ledger
         self._copy_characters = copy_characters and source.directory is not target.directory
-        self._owner = new_owner()
 
     def character_ids(self) -> tuple[str, ...]:
         """Return the id of every character that the source has records of.
@@ -150,7 +146,7 @@ class Migration:
         images: list[MigratedImage] = []
         operations = extra = 0
         for character_id in ids:
-            with self._leased(self._source.ledger, character_id) as lease:
+            with held(self._source.ledger, character_id, _TTL) as lease:
                 if self._source.ledger.unfinished(character_id):
                     raise PreconditionError(
                         f"Character {character_id!r} has unfinished operations. "
@@ -200,19 +196,11 @@ class Migration:
             if character is not None and target.get(character.id) is None:
                 target.put(character)
 
-    @contextmanager
-    def _leased(self, ledger: GenerationLedger, character_id: str) -> Iterator[Lease]:
-        lease = ledger.acquire(character_id, owner=self._owner, ttl=_TTL)
-        try:
-            yield lease
-        finally:
-            surely(lambda: give_up(ledger, lease))
-
     def _operations(self, character_id: str) -> int:
         source, target = self._source.ledger, self._target.ledger
         copied = 0
         cursor: str | None = None
-        with self._leased(target, character_id) as lease:
+        with held(target, character_id, _TTL) as lease:
             while True:
                 page = source.list(character_id, limit=_PAGE, cursor=cursor)
                 for operation in page.operations:

@@ -12,7 +12,7 @@ from attrs import evolve
 
 from .._concurrency import sleep, surely
 from .._library.values import Job
-from .._owner import new_owner
+from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
 from ..errors import (
@@ -21,6 +21,7 @@ from ..errors import (
     ErrorCode,
     JobError,
     LeaseLost,
+    PreconditionError,
     StorageError,
 )
 from ..events import (
@@ -39,8 +40,9 @@ from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, Opera
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import GenerationLedger, ProgressCallback
 from .parts import Parts, tell
+from .underway import Underway
 
-__all__ = ["DRAWN_BY", "Run", "give_up", "leased", "operation", "short"]
+__all__ = ["DRAWN_BY", "Run", "held", "leased", "operation", "short"]
 
 _log = logger("charimg.service")
 
@@ -280,21 +282,59 @@ class Run:
 
 @contextmanager
 def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
-    """Hold the character's lease; it is given up even when the caller is cancelled."""
+    """Work on a character under its lease; what is needed for it stays open for so long.
+
+    Raises:
+        ConfigurationError: The service is closed, or belongs to another event loop.
+    """
+    with parts.underway.working(character_id):
+        ledger = parts.ledger
+        with held(ledger, character_id, parts.lease_seconds, parts.underway) as lease:
+            yield lease
+
+
+@contextmanager
+def held(
+    ledger: GenerationLedger,
+    character_id: str,
+    ttl: float,
+    underway: Underway | None = None,
+) -> Iterator[Lease]:
+    """Hold a character's lease; it is given up even when the caller is cancelled.
+
+    Args:
+        ledger: Whose lease.
+        character_id: The character.
+        ttl: Seconds.
+        underway: Takes a lease over that could not be given up.
+    """
     # Named now: the process may have forked since the service was made, and its parent may be gone.
-    lease = parts.ledger.acquire(character_id, owner=new_owner(), ttl=parts.lease_seconds)
+    owner = new_owner()
+    try:
+        lease = ledger.acquire(character_id, owner=owner, ttl=ttl)
+    except BaseException as error:
+        if not isinstance(error, PreconditionError):
+            # It may stand in the ledger all the same.
+            abandon(owner)
+        raise
     try:
         yield lease
     finally:
+        # Nobody works under it any more, whether the ledger hears of it or not.
+        abandon(owner)
         try:
-            surely(lambda: give_up(parts.ledger, lease))
+            surely(lambda: give_up(ledger, lease))
         except Exception:  # noqa: BLE001
-            # It ends on its own; what was done under it stands, and must not seem to fail.
+            # What was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
+            if underway is not None:
+                underway.unreleased(ledger, lease)
+        else:
+            forget(owner)
 
 
 def give_up(ledger: GenerationLedger, lease: Lease) -> None:
-    """Give the lease up; a moment's trouble must not lock its character for the rest of its life.
+    """Give the lease up; a moment's trouble must not lock its character.
 
     Raises:
         StorageError: The ledger failed each time.

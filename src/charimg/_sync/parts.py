@@ -24,6 +24,7 @@ from ..protocols import (
 if TYPE_CHECKING:
     from .download import Downloader
     from .library import CharacterLibrary
+    from .underway import Underway
 
 __all__ = ["CONCURRENCY", "Parts", "ServiceOptions", "tell"]
 
@@ -44,9 +45,11 @@ class Parts:
     ledger: GenerationLedger
     downloader: Downloader
     suggester: PromptSuggester
+    underway: Underway
     job_policy: JobPolicy
     lease_seconds: float
     concurrency: int
+    max_prompt_bytes: int
     hooks: Sequence[OperationHook] = field(factory=tuple)
     media_documents: bool = True
 
@@ -60,6 +63,7 @@ class ServiceOptions(TypedDict, total=False):
     job_policy: JobPolicy
     concurrency: int
     lease_seconds: float
+    max_prompt_bytes: int
     media_documents: bool
 
 

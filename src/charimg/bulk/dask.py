@@ -35,19 +35,23 @@ class ClusterLost(CharimgError, BrokenExecutor):
 class _Call(Future[_T]):
     """A call of which the scheduler knows who has it."""
 
-    def __init__(self, has_begun: Callable[[str], bool | None]) -> None:
+    def __init__(self, working: Callable[[], dict[str, Any] | None]) -> None:
         super().__init__()
-        self._has_begun = has_begun
-        self._begun: bool | None = None
+        self._working = working
+        self._worker: str | None = None
         # A key of its own: a call never gets the result of an equal one.
         self.key: str = f"charimg-{uuid4().hex}"
 
     def cancel(self) -> bool:
-        if not self.done() and self._begun is None:
-            # Once: what a worker had before is no longer told of when it has done it.
-            self._begun = self._has_begun(self.key)
-        if self.done() or self._begun is not False:
+        working = None if self.done() else self._working()
+        if working is None:
             return self.cancelled()
+        at_work = next((worker for worker, keys in working.items() if self.key in keys), None)
+        self._worker = at_work or self._worker
+        # A worker that has done it is no longer told to have it, but it is still there. One that
+        # was lost has lost the call, too.
+        if self._worker in working:
+            return False
         return super().cancel()
 
 
@@ -57,8 +61,9 @@ class DaskExecutor(Executor):
     A call whose worker is lost, or whose result is lost with it, is run again by another one. One
     that has lost more workers than the scheduler's ``allowed-failures`` ends with ``KilledWorker``.
     When the scheduler is lost, or no worker works on anything for a while, all calls end with
-    `concurrent.futures.BrokenExecutor`. A call can be cancelled until a worker has it;
-    when the scheduler does not say whether one has, it is not, and can be asked to again.
+    `concurrent.futures.BrokenExecutor`. A call can be cancelled until a worker has it, and when
+    that one is lost; when the scheduler does not say who has it, it is not, and can be asked to
+    again.
 
     Args:
         client: A client that is connected, and that is not asynchronous. The caller closes it.
@@ -127,7 +132,7 @@ class DaskExecutor(Executor):
             self._lost = self._lost or _GONE
         if self._lost is not None:
             raise ClusterLost(self._lost)
-        future = _Call[_T](self._has_begun)
+        future = _Call[_T](self._at_work)
         self._calls[future] = None
         self._client.loop.add_callback(self._follow, future, partial(fn, *args, **kwargs))
         return future
@@ -150,17 +155,14 @@ class DaskExecutor(Executor):
                 with suppress(OSError):
                     self._client.close()
 
-    def _has_begun(self, key: str) -> bool | None:
-        """Tell whether a worker has the call; nothing if the scheduler does not say."""
+    def _at_work(self) -> dict[str, Any] | None:
+        """Return which worker has which calls; nothing if the scheduler does not say."""
         asked = self._client.loop.asyncio_loop
         try:
-            working = asyncio.run_coroutine_threadsafe(self._working(), asked).result(
-                2 * _ANSWERING
-            )
+            return asyncio.run_coroutine_threadsafe(self._working(), asked).result(2 * _ANSWERING)
         except (OSError, RuntimeError, CancelledError):
             # The client's loop has ended, or ends.
             return None
-        return None if working is None else any(key in keys for keys in working.values())
 
     async def _follow(self, future: _Call[Any], call: Callable[[], Any]) -> None:
         """Hand a call to the scheduler and wait for its end, in the client's loop."""

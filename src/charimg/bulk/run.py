@@ -90,7 +90,7 @@ _LATER = (BulkOutcome.IN_PROGRESS, BulkOutcome.WAITING)
 """Nothing was sent, and somebody is at it: by the end of a long run that may be over, and the lease
 of a worker that was lost on another machine, too."""
 
-_AGAIN = 5.0
+_AGAIN = 1.0
 """Seconds between two attempts to cancel what has not begun."""
 
 
@@ -161,7 +161,8 @@ class _Run:
         self.ending = True
         told = 0
         while self.running:
-            # Again and again: it may not have been known whether a call had begun.
+            # Again and again: it may not have been known whether a call had begun, and whoever had
+            # begun it may be lost. Ctrl-C on a terminal ends the workers that belong to it, too.
             self.running = {
                 future: job
                 for future, job in self.running.items()

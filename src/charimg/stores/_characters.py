@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .._library.ids import check_character_id
 from ..errors import InvalidArgument
 from ..models import CharacterReference
 
@@ -17,6 +18,7 @@ def check_character(character: CharacterReference) -> CharacterReference:
     shown = f"character {given.id!a:.80}"
     if not isinstance(given.id, str) or not given.id:
         raise InvalidArgument(f"The id of {shown} must be a text that is not empty.")
+    check_character_id(given.id)
     if not isinstance(given.name, str):
         raise InvalidArgument(f"The name of {shown} must be a text.")
     for name in ("library_db_id", "library_character_id"):

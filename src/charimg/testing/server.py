@@ -163,7 +163,12 @@ def _application(simulator: Simulator) -> Callable[..., Awaitable[None]]:
         )
         with simulator.delivering(response):
             await asyncio.sleep(response.seconds)
-            await _send(response, send)
+            if response.broken in ("lost", "refused"):
+                # Not a byte: uvicorn's own cycle, whose method this is, knows the connection.
+                send.__self__.transport.abort()  # type: ignore[attr-defined]
+                await receive()
+            else:
+                await _send(response, send)
 
     return application
 
@@ -171,10 +176,10 @@ def _application(simulator: Simulator) -> Callable[..., Awaitable[None]]:
 async def _send(response: SimulatedResponse, send: Callable[[_Message], Awaitable[None]]) -> None:
     headers = dict(response.headers)
     body = response.body
-    if response.broken is not None:
+    if response.broken == "cut":
         # A length that is never reached makes the server cut the connection.
         headers["content-length"] = str(len(body) + 1)
-        body = body[: len(body) // 2] if response.broken == "cut" else b""
+        body = body[: len(body) // 2]
     elif "content-length" not in headers:
         headers["content-length"] = str(len(body))
     await send(

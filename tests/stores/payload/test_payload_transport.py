@@ -148,8 +148,10 @@ async def test_a_cancelled_write_ends_before_its_caller_goes_on(anyio_backend: s
 async def test_closed_clients() -> None:
     sync, aio = clients(lambda request: httpx.Response(200, json=FOUND))
     request = cms.CmsRequest(method="GET", url=URL, what="read")
-    sync.transport._client.close()
-    await aio.transport._client.aclose()
+    for client in sync.transport._clients.get():
+        client.close()
+    for other in aio.transport._clients.get():
+        await other.aclose()
     with pytest.raises(ConfigurationError, match="closed"), sync.transport.open(request, {}):
         pass
     with pytest.raises(ConfigurationError, match="closed"):

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from charimg._http.cms import CmsAnswer
 from charimg.errors import ConfigurationError, StorageError
 from charimg.models import CharacterImage
 from charimg.stores import PayloadOptions
-from charimg.stores.payload import wire
+from charimg.stores.payload import answers, wire
 
 from .pictures import upload
 
@@ -158,3 +159,9 @@ def test_a_character_of_a_flat_collection(traits: object) -> None:
 def test_traits_that_are_none(traits: object) -> None:
     document = {"id": 1, "generationMetadata": {"bamlData": traits}}
     assert wire.read_character(document, OPTIONS).traits == {}
+
+
+def test_credentials_in_the_words_of_a_server_are_left_out() -> None:
+    body = b'{"errors": [{"path": "https://u:SECRET@h/x?sig=SECRET"}]}'
+    error = answers.refused(CmsAnswer(status=400, body=body), "store media 'k'")
+    assert "refused the fields https://[…]@h/x?[…]. Do" in str(error)

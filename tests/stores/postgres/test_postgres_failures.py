@@ -27,3 +27,9 @@ def test_the_next_step_is_told(error: type[psycopg.Error], told: str) -> None:
     assert str(caught.value).endswith(told)
     cause: Any = caught.value.__cause__
     assert isinstance(cause, error)
+
+
+def test_credentials_in_the_words_of_a_server_are_left_out() -> None:
+    with pytest.raises(StorageError) as caught, translated("studio on db"):
+        raise psycopg.OperationalError("no host in postgresql://u:SECRET@h/db?password=SECRET")
+    assert "no host in postgresql://[…]@h/db?[…]. Is the server up" in str(caught.value)

@@ -34,7 +34,7 @@ def in_memory(store: Any) -> Any:
     """Put a bucket in memory under a store; only a real one signs."""
     bucket = store._bucket
     signing = bucket._store
-    bucket._store = MemoryStore()
+    bucket._opened.get().store = MemoryStore()
 
     def sign(path: str, key: str, seconds: float) -> str:
         with bucket.failing("sign a URL of", key):

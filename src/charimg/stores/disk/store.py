@@ -12,6 +12,7 @@ from typing import IO
 
 from attrs import evolve
 
+from ..._arguments import checked
 from ..._json import from_json, to_json
 from ..._plain import logger
 from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
@@ -38,6 +39,7 @@ __all__ = ["DiskMediaStore", "open_file", "read_chunk"]
 _log = logger("charimg.stores.disk")
 
 
+@checked
 class DiskMediaStore:
     """A `MediaStore` of files below one directory.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
 from ...errors import CharacterNotFound
 from ...models import CharacterReference
 from .._characters import check_character
@@ -15,7 +16,8 @@ from .copies import copy_of
 __all__ = ["AsyncMemoryCharacterDirectory", "MemoryCharacterDirectory"]
 
 
-class MemoryCharacterDirectory:
+@checked
+class MemoryCharacterDirectory(Unpicklable):
     """A `CharacterDirectory` that also takes characters in.
 
     Args:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
+from ..._owner import owner_is_dead
 from ...errors import GenerationInProgress, InvalidArgument, LeaseLost
 from ...journal import Lease, Operation, OperationPage
 from .._pages import check_limit, decode_cursor, encode_cursor
@@ -17,7 +19,8 @@ from .copies import copy_of
 __all__ = ["AsyncMemoryGenerationLedger", "MemoryGenerationLedger"]
 
 
-class MemoryGenerationLedger:
+@checked
+class MemoryGenerationLedger(Unpicklable):
     """A `GenerationLedger` in dictionaries.
 
     Args:
@@ -37,7 +40,8 @@ class MemoryGenerationLedger:
         with self._lock:
             now = self._now()
             held = self._leases.get(character_id)
-            if held is not None and held.expires_at > now:
+            free = held is None or held.expires_at <= now or owner_is_dead(held.owner)
+            if held is not None and not free:
                 left = (held.expires_at - now).total_seconds()
                 raise GenerationInProgress(
                     f"Another operation on character {character_id!r} is running. Wait for it, or "

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
 from ...errors import MediaNotFound, StorageError
 from ...models import Media, Upload
 
@@ -19,7 +20,8 @@ __all__ = ["AsyncMemoryMediaStore", "MemoryMediaStore"]
 _CHUNK = 64 * 1024
 
 
-class MemoryMediaStore:
+@checked
+class MemoryMediaStore(Unpicklable):
     """A `MediaStore` whose files are byte strings. URLs are ``memory:<key>``."""
 
     concurrent_safe = True

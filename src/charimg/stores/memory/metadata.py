@@ -7,6 +7,7 @@ from datetime import UTC
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
 from ...errors import ImageNotFound
 from ...models import CharacterImage, ImagePage
 from .._pages import check_limit, decode_cursor, encode_cursor
@@ -14,7 +15,8 @@ from .._pages import check_limit, decode_cursor, encode_cursor
 __all__ = ["AsyncMemoryMetadataRepository", "MemoryMetadataRepository"]
 
 
-class MemoryMetadataRepository:
+@checked
+class MemoryMetadataRepository(Unpicklable):
     """A `MetadataRepository` in a dictionary; a record's id is its key."""
 
     requires_media = False

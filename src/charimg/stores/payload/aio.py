@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
+from ..._arguments import checked
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records
 from .answers import check_file
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 
+@checked
 class _Store:
     def __init__(self, client: AsyncPayloadClient) -> None:
         self._client = client
@@ -41,6 +43,7 @@ class _Store:
         return f"{type(self).__name__}({self._client!r})"
 
 
+@checked
 class AsyncPayloadMediaStore(_Store):
     """The async twin of `PayloadMediaStore`."""
 
@@ -81,6 +84,7 @@ class AsyncPayloadMediaStore(_Store):
         return located(self._site, media)
 
 
+@checked
 class AsyncPayloadMetadataRepository(_Store):
     """The async twin of `PayloadMetadataRepository`."""
 
@@ -125,6 +129,7 @@ class AsyncPayloadMetadataRepository(_Store):
         return await self._client.run(records.character_ids(self._site))
 
 
+@checked
 class AsyncPayloadCharacterDirectory(_Store):
     """The async twin of `PayloadCharacterDirectory`."""
 

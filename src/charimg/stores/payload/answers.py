@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..._http.cms import CmsAnswer
+from ..._masks import masked
 from ...errors import MediaNotFound, StorageError
 
 __all__ = [
@@ -135,7 +136,7 @@ def _paths(body: bytes) -> list[str]:
         if isinstance(value, dict):
             path = value.get("path")
             if isinstance(path, str) and path not in found and path.isprintable():
-                found.append(path[:100])
+                found.append(masked(path)[:100])
             for each in value.values():
                 look(each)
         elif isinstance(value, list):

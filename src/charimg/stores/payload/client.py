@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from ..._arguments import Unpicklable, checked
 from ..._http.cms import AsyncCmsTransport, CmsTransport
 from ..._library.urls import check_base_url
 from ...errors import ConfigurationError
@@ -23,7 +24,8 @@ HttpClient = TypeVar("HttpClient")
 Transport = TypeVar("Transport")
 
 
-class _Client(ABC, Generic[HttpClient, Transport]):
+@checked
+class _Client(Unpicklable, ABC, Generic[HttpClient, Transport]):
     """What `PayloadClient` and its async twin share; see there."""
 
     def __init__(

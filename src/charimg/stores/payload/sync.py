@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from attrs import evolve
 
+from ..._arguments import checked
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records, wire
 from .answers import check_file
@@ -17,6 +18,7 @@ from .steps import Site
 __all__ = ["PayloadCharacterDirectory", "PayloadMediaStore", "PayloadMetadataRepository", "located"]
 
 
+@checked
 class _Store:
     def __init__(self, client: PayloadClient) -> None:
         self._client = client
@@ -38,6 +40,7 @@ class _Store:
         return f"{type(self).__name__}({self._client!r})"
 
 
+@checked
 class PayloadMediaStore(_Store):
     """A `MediaStore` in an upload collection of Payload.
 
@@ -90,6 +93,7 @@ def located(site: Site, media: Media) -> Media:
     return evolve(media, url=wire.file_url(media.filename, site.options, site.base_url))
 
 
+@checked
 class PayloadMetadataRepository(_Store):
     """A `MetadataRepository` in a collection of Payload; media are joined in when read.
 
@@ -138,6 +142,7 @@ class PayloadMetadataRepository(_Store):
         return self._client.run(records.character_ids(self._site))
 
 
+@checked
 class PayloadCharacterDirectory(_Store):
     """A `CharacterDirectory` over the host's own collection of characters; it only reads.
 

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, field
 
+from ..._home import AsyncHome
 from ...errors import ConfigurationError
 from .._tasks import unbroken
 from .failures import driver, translated
@@ -51,6 +52,7 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
 
     def _reset(self) -> None:
         self._lanes: WeakKeyDictionary[asyncio.AbstractEventLoop, _Lane] = WeakKeyDictionary()
+        self._home = AsyncHome("host's connection or pool")
 
     async def run(self, program: Program[T], *, atomic: bool = True, commits: bool = False) -> T:
         """See `PostgresDatabase.run`.
@@ -93,6 +95,8 @@ class AsyncPostgresDatabase(Source["AsyncConnectionPool[Any]", "AsyncConnection[
     async def _lent(self) -> AsyncIterator[AsyncConnection[Any]]:
         self._check_open()
         async with AsyncExitStack() as stack:
+            if self._conninfo is None:
+                self._home.check()
             if self._host_connection is not None:
                 yield self._host_connection
             elif self._host_pool is not None:

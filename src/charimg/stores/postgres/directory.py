@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..._arguments import checked
 from ..._json import from_json
 from ...errors import CharacterNotFound, InvalidArgument
 from ...models import CharacterReference
@@ -15,6 +16,7 @@ __all__ = ["PostgresCharacterDirectory"]
 _SELECT = "SELECT id, name, library_db_id, library_character_id, traits FROM {s}.characters "
 
 
+@checked
 class PostgresCharacterDirectory:
     """A `CharacterDirectory` that also takes characters in.
 

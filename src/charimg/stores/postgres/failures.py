@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+from ..._masks import masked
 from ...errors import ConfigurationError, InvalidArgument, StorageError
 
 __all__ = ["driver", "translated"]
@@ -75,4 +76,4 @@ def _told(error: Exception) -> str:
     refused = "28" if "FATAL:" in message else "08"
     state = getattr(error, "sqlstate", None) or refused
     advice = next((text for code, text in _ADVICE.items() if state.startswith(code)), "")
-    return f"{message.rstrip('.')}. {advice}".rstrip()
+    return f"{masked(message).rstrip('.')}. {advice}".rstrip()

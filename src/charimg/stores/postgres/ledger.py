@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from ..._arguments import checked
 from ..._owner import owner_is_dead
 from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
 from ...journal import Lease, Operation, OperationPage
@@ -23,6 +24,7 @@ _PATIENTLY = "FROM (SELECT set_config('lock_timeout', '10s', true)) AS patience"
 only while the server works, however slow the machine of the client is."""
 
 
+@checked
 class PostgresGenerationLedger:
     """A `GenerationLedger` for several processes on several machines.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ..._arguments import checked
 from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
@@ -20,6 +21,7 @@ _MAX_INTEGER = 2**63 - 1
 _TRIES = 3
 
 
+@checked
 class PostgresMetadataRepository:
     """A `MetadataRepository`; a record's id is its key, and times are kept to the millisecond.
 

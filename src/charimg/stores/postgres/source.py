@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import Any, Generic, Self, TypeVar
 
+from ..._arguments import Unpicklable, checked
 from ...errors import ConfigurationError, InvalidArgument, StorageError
 from .failures import driver
 from .settings import DEFAULT_SCHEMA, check_schema, conninfo_of, place_of, split_url
@@ -21,7 +22,8 @@ Pool = TypeVar("Pool")
 Connection = TypeVar("Connection")
 
 
-class Source(ABC, Generic[Pool, Connection]):
+@checked
+class Source(Unpicklable, ABC, Generic[Pool, Connection]):
     """What `PostgresDatabase` and its async twin share; see there."""
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from ..._arguments import checked
 from ...errors import InvalidArgument
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
@@ -29,6 +30,7 @@ async def _found(database: AsyncPostgresDatabase, program: Program[T | None]) ->
         return None
 
 
+@checked
 class AsyncPostgresCharacterDirectory:
     """The async twin of `PostgresCharacterDirectory`."""
 
@@ -64,6 +66,7 @@ class AsyncPostgresCharacterDirectory:
         return await self._database.run(program, atomic=False)
 
 
+@checked
 class AsyncPostgresMetadataRepository:
     """The async twin of `PostgresMetadataRepository`."""
 
@@ -107,6 +110,7 @@ class AsyncPostgresMetadataRepository:
         return await self._database.run(metadata.character_ids(), atomic=False)
 
 
+@checked
 class AsyncPostgresGenerationLedger:
     """The async twin of `PostgresGenerationLedger`."""
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Self
 
+from ..._arguments import checked
 from ...models import Media, Upload
 from .._threads import in_thread
 from .objects import S3Objects
@@ -18,6 +19,7 @@ from .objects import S3Objects
 __all__ = ["AsyncS3MediaStore"]
 
 
+@checked
 class AsyncS3MediaStore(S3Objects):
     """The async twin of `S3MediaStore`, for asyncio and trio. See there for everything."""
 

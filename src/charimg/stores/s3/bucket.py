@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..._home import Reopened
 from ...errors import ConfigurationError
+from .driver import driver
 from .failures import bucket_is_missing, failure, unconditional
 from .profile import profile_keys
 
@@ -60,6 +62,32 @@ class Body:
         return self._digest.hexdigest()
 
 
+class _Opened:
+    """A bucket as one process has it: obstore keeps connections and threads.
+
+    Attributes:
+        obstore: The module.
+        store: Its store.
+        foreign: What it raises.
+    """
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        self.obstore = driver()
+        errors = self.obstore.exceptions
+        try:
+            self.store: S3Store = self.obstore.store.S3Store(name, **settings)
+        except (errors.BaseError, ValueError) as error:
+            kind = OSError(type(error).__name__)
+            refused = ConfigurationError(
+                f"The settings of bucket {name!r} are refused by obstore. Check the endpoint and "
+                "the AWS_… variables."
+            )
+        else:
+            self.foreign = (errors.BaseError, FileNotFoundError, NotImplementedError)
+            return
+        raise refused from kind
+
+
 class Bucket:
     """One bucket. Every call raises `StorageError`, which names the bucket and the media's key.
 
@@ -88,13 +116,6 @@ class Bucket:
         retries: int,
         credential_provider: Any,
     ) -> None:
-        try:
-            import obstore
-            from obstore.store import S3Store
-        except ImportError as error:
-            raise ConfigurationError(
-                "The S3 media store needs the package obstore: pip install 'charimg[s3]'."
-            ) from error
         settings: dict[str, Any] = {"disable_bulk_delete": True}
         if endpoint is not None:
             settings["endpoint"] = endpoint
@@ -114,35 +135,29 @@ class Bucket:
             # Of an endpoint that is an http URL, the argument's or AWS_ENDPOINT_URL's.
             "allow_http": not (endpoint or "").startswith("https:"),
         }
-        try:
-            self._store: S3Store = S3Store(
-                name,
-                client_options=client,
-                retry_config={
-                    "max_retries": retries,
-                    "retry_timeout": timedelta(seconds=10 * timeout * (retries + 1)),
-                },
-                **settings,
-            )
-        except (obstore.exceptions.BaseError, ValueError) as error:
-            kind = OSError(type(error).__name__)
-            refused = ConfigurationError(
-                f"The settings of bucket {name!r} are refused by obstore. Check the endpoint and "
-                "the AWS_… variables."
-            )
-        else:
-            self.name = name
-            self._obstore = obstore
-            self._foreign = (obstore.exceptions.BaseError, FileNotFoundError, NotImplementedError)
-            return
-        raise refused from kind
+        retry = {
+            "max_retries": retries,
+            "retry_timeout": timedelta(seconds=10 * timeout * (retries + 1)),
+        }
+        self.name = name
+        self._opened = Reopened(
+            lambda: _Opened(name, client_options=client, retry_config=retry, **settings)
+        )
+
+    @property
+    def _obstore(self) -> Any:
+        return self._opened.get().obstore
+
+    @property
+    def _store(self) -> S3Store:
+        return self._opened.get().store
 
     @contextmanager
     def failing(self, doing: str, key: str) -> Iterator[None]:
         """Turn obstore's errors into ours. Others, as those of a file that is sent, pass."""
         try:
             yield
-        except self._foreign as error:
+        except self._opened.get().foreign as error:
             failed = failure(doing, key, self.name, error)
         except BaseException as error:
             # A bug of obstore's; its class is no Exception, and cannot be imported.
@@ -175,11 +190,14 @@ class Bucket:
     def _get(self, path: str, key: str, *, head: bool = False) -> GetResult | None:
         with self.failing("read", key):
             try:
-                return self._obstore.get(self._store, path, options={"head": head})
+                found: GetResult | None = self._obstore.get(
+                    self._store, path, options={"head": head}
+                )
             except FileNotFoundError as error:
                 if bucket_is_missing(error):
                     raise
-                return None
+                found = None
+        return found
 
     def put(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> None:
         """Write a small object, whatever is there."""
@@ -242,4 +260,5 @@ class Bucket:
     def sign(self, path: str, key: str, seconds: float) -> str:
         """Return a URL to read the object, valid for so long."""
         with self.failing("sign a URL of", key):
-            return self._obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))
+            url: str = self._obstore.sign(self._store, "GET", path, timedelta(seconds=seconds))
+            return url

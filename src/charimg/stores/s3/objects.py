@@ -7,11 +7,12 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from attrs import evolve
 
+from ..._arguments import Unpicklable, checked
 from ..._json import from_json, to_json
 from ..._plain import logger
 from ...errors import ConfigurationError, InvalidArgument, MediaNotFound, StorageError
@@ -42,7 +43,8 @@ _TRIES = 5
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 
 
-class S3Objects:
+@checked
+class S3Objects(Unpicklable):
     """The constructor and the work of `S3MediaStore` and of its async twin; see there."""
 
     concurrent_safe = True
@@ -61,7 +63,7 @@ class S3Objects:
         checksum: str = "sha256",
         timeout: float = 60.0,
         retries: int = 3,
-        credential_provider: Any = None,
+        credential_provider: Callable[..., Any] | None = None,
     ) -> None:
         check_number(thumbnail_px, "thumbnail_px", 0, 10_000)
         check_number(url_ttl, "url_ttl", 1, WEEK)

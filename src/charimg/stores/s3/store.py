@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..._arguments import checked
 from ...models import Media, Upload
 from .objects import S3Objects
 
 __all__ = ["S3MediaStore"]
 
 
+@checked
 class S3MediaStore(S3Objects):
     """A `MediaStore` of objects in an S3 bucket: of Amazon, Cloudflare R2 or a compatible server.
 

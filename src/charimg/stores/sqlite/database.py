@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ..._arguments import Unpicklable, checked
 from ..._concurrency import ashielded
 from ...errors import InvalidArgument, StorageError
 from .._advice import advice
@@ -26,7 +27,8 @@ __all__ = ["SqliteDatabase"]
 _PAUSE = 0.01
 
 
-class SqliteDatabase:
+@checked
+class SqliteDatabase(Unpicklable):
     """One SQLite file, shared by the SQLite stores of any number of threads and processes.
 
     Nothing is opened before the first use; then the parent directory and the file are made if they

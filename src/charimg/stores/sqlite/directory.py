@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._arguments import checked
 from ..._json import from_json
 from ...errors import CharacterNotFound
 from ...models import CharacterReference
@@ -16,6 +17,7 @@ __all__ = ["SqliteCharacterDirectory"]
 _SELECT = "SELECT id, name, library_db_id, library_character_id, traits FROM characters "
 
 
+@checked
 class SqliteCharacterDirectory:
     """A `CharacterDirectory` that also takes characters in.
 

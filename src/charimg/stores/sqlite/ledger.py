@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..._arguments import checked
 from ..._owner import owner_is_dead
 from ...errors import (
     GenerationInProgress,
@@ -25,6 +26,7 @@ __all__ = ["SqliteGenerationLedger"]
 _MAX_TTL = 366 * 86_400
 
 
+@checked
 class SqliteGenerationLedger:
     """A `GenerationLedger` for several processes.
 

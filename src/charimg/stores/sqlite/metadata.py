@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
+from ..._arguments import checked
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
@@ -27,6 +28,7 @@ _INDEXES = {
 }
 
 
+@checked
 class SqliteMetadataRepository:
     """A `MetadataRepository`; a record's id is its key, and times are kept to the millisecond.
 

@@ -1,0 +1,111 @@
+# Generated from src/charimg/_async/underway.py by tools/unasync.py. Do not edit.
+"""What a service works on: closing takes nothing away from it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from .._concurrency import surely
+from .._home import Home
+from .._plain import logger
+from ..errors import ConfigurationError
+from ..journal import Lease
+from ..protocols import GenerationLedger
+
+__all__ = ["Underway"]
+
+_log = logger("charimg.service")
+
+
+class Underway:
+    """The work of one service under way, and the end of the service.
+
+    Args:
+        in_one_loop: Whether the service belongs to the event loop of its first call.
+
+    Attributes:
+        owned: Closes what the service made itself, when nobody works with it any more.
+    """
+
+    def __init__(self, *, in_one_loop: bool) -> None:
+        self._in_one_loop = in_one_loop
+        self.owned = ExitStack()
+        self._closed = False
+        self._home = Home("async service")
+        self._unreleased: list[tuple[GenerationLedger, Lease]] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._working: dict[object, str] = {}
+
+    def check(self) -> None:
+        """Refuse what is asked for too late, or in the wrong place.
+
+        Raises:
+            ConfigurationError: The service is closed, or belongs to another event loop.
+        """
+        if self._closed:
+            raise ConfigurationError(
+                "This service is closed. Nothing was sent and nothing was changed; make a new one."
+            )
+        if self._in_one_loop:
+            self._home.check()
+
+    @contextmanager
+    def working(self, character_id: str) -> Iterator[None]:
+        """Keep what the service owns open for so long.
+
+        Raises:
+            ConfigurationError: See `check`.
+        """
+        if self._process != os.getpid():
+            # After a fork the work, and the lock if it was held, are the parent's.
+            self._begin()
+        work = object()
+        with self._lock:
+            self.check()
+            self._working[work] = character_id
+        try:
+            self._release()
+            yield
+        finally:
+            with self._lock:
+                del self._working[work]
+                last = self._closed and not self._working
+            if last:
+                try:
+                    surely(self._end)
+                except Exception:  # noqa: BLE001 - what was done before stands
+                    _log.exception("service.unclosed")
+
+    def unreleased(self, ledger: GenerationLedger, lease: Lease) -> None:
+        """Remember a lease that could not be given up: it is tried again with the next work."""
+        self._unreleased.append((ledger, lease))
+
+    def close(self) -> None:
+        """Let nothing begin any more; whoever is the last to end closes what is owned."""
+        with self._lock:
+            self._closed = True
+            working = tuple(self._working.values()) if self._process == os.getpid() else ()
+        if working:
+            _log.warning("service.closing", extra={"character_ids": working})
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        self._release()
+        self.owned.close()
+
+    def _release(self) -> None:
+        """Give up what could not be given up before; other processes wait for it."""
+        left, self._unreleased = self._unreleased, []
+        for ledger, lease in left:
+            try:
+                ledger.release(lease)
+            except Exception:  # noqa: BLE001 - it was told when it failed first
+                self._unreleased.append((ledger, lease))
