@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from ._sync.library import CharacterLibrary as CharacterLibrary
     from ._sync.migration import Migration as Migration
     from ._sync.service import CharacterImageService as CharacterImageService
+    from .capabilities import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
+    from .capabilities import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
+    from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
+    from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .errors import CharacterLibraryError as CharacterLibraryError
     from .errors import CharacterNotFound as CharacterNotFound
     from .errors import CharacterNotLinked as CharacterNotLinked
@@ -168,6 +172,12 @@ _NAMES = {
     "_sync.library": ("CharacterLibrary",),
     "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
+    "capabilities": (
+        "AsyncCheckingMetadataRepository",
+        "AsyncLinkableCharacterDirectory",
+        "CheckingMetadataRepository",
+        "LinkableCharacterDirectory",
+    ),
     "errors": (
         "CharacterLibraryError",
         "CharacterNotFound",
@@ -284,8 +294,10 @@ __all__ = [
     "AsyncCharacterDirectory",
     "AsyncCharacterImageService",
     "AsyncCharacterLibrary",
+    "AsyncCheckingMetadataRepository",
     "AsyncDownloader",
     "AsyncGenerationLedger",
+    "AsyncLinkableCharacterDirectory",
     "AsyncListableCharacterDirectory",
     "AsyncListableMetadataRepository",
     "AsyncMediaStore",
@@ -305,6 +317,7 @@ __all__ = [
     "CharacterPage",
     "CharacterReference",
     "CharimgError",
+    "CheckingMetadataRepository",
     "ConfigurationError",
     "DeleteResult",
     "DetailedHook",
@@ -346,6 +359,7 @@ __all__ = [
     "LibraryCharacter",
     "LibraryMedia",
     "LibraryMediaPage",
+    "LinkableCharacterDirectory",
     "ListableCharacterDirectory",
     "ListableMetadataRepository",
     "Media",

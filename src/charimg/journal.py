@@ -87,7 +87,7 @@ class Doomed:
     """An image that this operation removes: its record first, then its media (a tombstone).
 
     Attributes:
-        image_id: The record's id.
+        image_id: The record's id; empty when the record is gone.
         media_key: The media's key; there need not be media under it.
     """
 

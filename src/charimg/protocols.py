@@ -186,6 +186,9 @@ class MetadataRepository(Protocol):
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """Write a new record, atomically, and return it as stored (with the repository's id).
 
+        An image must not be lost for who made it: a ``created_by`` that the backend refuses, such
+        as a user that it does not know, is left out.
+
         Idempotent by ``image.key``: a key that is already there returns the first record unchanged.
         The URLs of ``image.media`` are not kept: they are derived when read (`MediaStore.locate`).
         """

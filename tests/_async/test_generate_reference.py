@@ -391,7 +391,7 @@ async def test_a_listener_that_raises_disturbs_nothing(caplog: pytest.LogCapture
     assert "listener.failed" in caplog.text
 
 
-async def test_a_store_that_fails_before_the_post_ends_the_operation() -> None:
+async def test_a_store_that_fails_in_the_middle_of_the_removal_leaves_it_open() -> None:
     world = AsyncWorld()
     await world.link()
     await world.service.generate_reference(LENA, prompt=PROMPT)
@@ -403,7 +403,7 @@ async def test_a_store_that_fails_before_the_post_ends_the_operation() -> None:
     with pytest.raises(OSError, match="secret detail"):
         await world.service.generate_reference(LENA, prompt="two")
     (operation, _) = await world.operations()
-    assert operation.state == OperationState.FAILED
+    assert operation.state == OperationState.STARTED
     assert operation.error == "OSError"
     assert operation.doomed, "what was half removed is still written down"
     assert world.told[-1].error == "OSError"

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from charimg import (
+    AsyncCharacterImageService,
+    CharacterLibraryError,
     ErrorCode,
     IngestionError,
+    OperationItem,
     OperationState,
     RemoteDelete,
+    StorageError,
 )
+from charimg.models import utcnow
 
 from .mishaps import (
     PATIENT,
     REFERENCE,
     Crash,
+    Stubborn,
     abandoned,
     break_once,
     left_behind,
@@ -232,3 +241,140 @@ async def test_a_deleted_image_is_not_brought_back() -> None:
     assert await world.images() == []
     assert world.stores.keys() == set()
     await settled(world)
+
+
+async def everything(service: AsyncCharacterImageService) -> object:
+    return await service.delete_all_images(LENA)
+
+
+async def for_a_new_reference(service: AsyncCharacterImageService) -> object:
+    return await service.generate_reference(LENA, prompt="three")
+
+
+@pytest.mark.parametrize("remove", [everything, for_a_new_reference])
+@pytest.mark.parametrize(
+    ("port", "method", "nth"),
+    [("metadata", "delete", 2), ("media", "delete", 2), ("ledger", "write", 4)],
+)
+async def test_what_a_store_broke_off_is_finished_with_its_remote_delete(
+    port: str, method: str, nth: int, remove: Any
+) -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    await world.service.generate_scene(LENA, "two")
+    break_once(getattr(world, port), method, nth, error=StorageError)
+    with pytest.raises(StorageError):
+        await remove(world.service)
+    assert world.counts == (1, 0, 0, 1)
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert await world.images() == []
+    assert world.counts == (1, 1, 0, 1)
+    # Nothing is drawn from what was deleted.
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    assert simulator.reference_of(world.db_id) is None
+    await settled(world)
+
+
+async def test_a_removal_that_removed_nothing_is_over() -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    break_once(world.metadata, "list", 2, error=StorageError)
+    with pytest.raises(StorageError):
+        await world.service.delete_all_images(LENA)
+    assert (await world.service.recover()).operations == ()
+    assert await prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+
+
+async def test_the_remote_reference_stays_while_its_record_does() -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    await world.service.generate_scene(LENA, "two")
+    refusal = Stubborn(world.metadata, "delete", refuses=lambda given: given == image.id)
+    with pytest.raises(StorageError):
+        await world.service.generate_reference(LENA, prompt="three")
+    assert outcomes(await world.service.recover()) == ["error"]
+    assert await prompts(world) == ["one"]
+    assert simulator.reference_of(world.db_id) == image.external_id
+    refusal.relent()
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert await world.images() == []
+    assert world.counts == (1, 1, 0, 1)
+    await settled(world)
+
+
+async def test_a_remote_delete_that_is_due_is_sent_though_a_store_refuses_the_rest() -> None:
+    world, simulator = await rigged()
+    image = (await world.service.generate_reference(LENA, prompt="one")).image
+    scene = (await world.service.generate_scene(LENA, "two")).image
+    refusal = Stubborn(world.media, "delete", refuses=lambda given: given == scene.key)
+    with pytest.raises(StorageError):
+        await world.service.delete_all_images(LENA)
+    assert simulator.reference_of(world.db_id) == image.external_id
+    result = await world.service.generate_reference(LENA, prompt="three", policy="keep-history")
+    assert {warning.code for warning in result.warnings} == {ErrorCode.UNFINISHED}
+    assert world.counts == (2, 1, 0, 1)
+    refusal.relent()
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    # It was sent once, and what came after the removal stays.
+    assert world.counts == (2, 1, 0, 1)
+    assert await prompts(world) == ["three"]
+    assert simulator.reference_of(world.db_id) == result.image.external_id
+    await settled(world)
+
+
+async def test_a_later_master_is_not_what_a_resumed_removal_was_to_delete() -> None:
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    break_once(world.media, "delete")
+    with pytest.raises(Crash):
+        await world.service.delete_all_images(LENA)
+    other = simulator.set_reference(world.db_id)
+    report = await world.service.recover()
+    assert "another master reference" in report.operations[0].message
+    assert simulator.reference_of(world.db_id) == other
+    assert world.counts == (1, 0, 0, 0)
+    await settled(world)
+
+
+async def test_one_that_is_refused_does_not_keep_everything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, _ = await rigged()
+    monkeypatch.setattr("charimg._async.removal._PAGE", 2)
+    await world.service.generate_reference(LENA, prompt="one")
+    for number in range(4):
+        await world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
+    newest = (await world.images())[0]
+    refusal = Stubborn(world.metadata, "delete", refuses=lambda given: given == newest.id)
+    with pytest.raises(StorageError):
+        await world.service.delete_all_images(LENA)
+    assert [image.key for image in await world.images()] == [newest.key]
+    refusal.relent()
+    assert outcomes(await world.service.recover()) == ["cleaned"]
+    assert world.stores.keys() == set()
+    assert world.counts == (1, 1, 0, 0)
+    await settled(world)
+
+
+async def test_what_was_received_after_a_removal_is_not_given_up_by_it() -> None:
+    world, _ = await rigged()
+    await world.service.generate_reference(LENA, prompt="one")
+    await left_behind(world, kind="delete", options={"all": True})
+    item = OperationItem(key="later", index=0, prompt="later")
+    await left_behind(
+        world,
+        id="f" * 32,
+        kind="scene",
+        state=OperationState.RECEIVED,
+        items=(item,),
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    # The newest is looked at first, so a store keeps it open while the removal ends.
+    refusal = Stubborn(world.media, "get")
+    assert outcomes(await world.service.recover()) == ["cleaned", "error"]
+    refusal.relent()
+    assert outcomes(await world.service.recover()) == ["completed"]
+    assert [image.key for image in await world.images()] == ["later"]

@@ -361,7 +361,7 @@ async def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> No
     world.simulator.switches.file_errors = 2
     result = await world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert (await world.service.list_images(LENA)).total == world.shots - 1
+    assert (await world.service.list_images(LENA)).total == world.shots + 1
     (operation, _) = await world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2

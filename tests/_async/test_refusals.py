@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import (
     AsyncCharacterLibrary,
     AsyncDownloader,
+    CharacterImage,
     CharacterLibraryError,
     ConfigurationError,
     ErrorCode,
@@ -21,7 +23,17 @@ from charimg import (
     StorageError,
 )
 
-from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    STATUS,
+    break_once,
+    outcomes,
+    prompts,
+    ready,
+    rigged,
+    settled,
+)
 from .world import LENA, URL, AsyncWorld
 
 pytestmark = pytest.mark.anyio
@@ -236,16 +248,70 @@ async def test_a_client_whose_hook_raises_is_no_stranger_to_our_errors(broken: s
     await client.aclose()
 
 
-async def test_a_media_store_out_of_reach_costs_nothing() -> None:
+class Checking:
+    """A repository that knows beforehand what it would refuse."""
+
+    def __init__(self, repository: Any) -> None:
+        self._repository = repository
+        self.checked: list[CharacterImage] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._repository, name)
+
+    async def check(self, image: CharacterImage, /) -> None:
+        self.checked.append(image)
+        raise StorageError("It would be refused.")
+
+
+async def test_what_a_repository_would_refuse_is_not_paid_for() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA)
+    before = (await world.images(), world.counts)
+    checking = Checking(world.metadata)
+    service = world.assemble(metadata=checking)
+    for call in (
+        lambda: service.generate_reference(LENA, prompt="two", created_by="ann"),
+        lambda: service.generate_portfolio(LENA, created_by="ann"),
+        lambda: service.generate_scene(LENA, "three", created_by="ann"),
+    ):
+        with pytest.raises(StorageError, match="would be refused"):
+            await call()
+    assert (await world.images(), world.counts) == before
+    assert [(each.kind, each.character_id, each.created_by) for each in checking.checked] == [
+        ("reference", LENA, "ann"),
+        ("portfolioItem", LENA, "ann"),
+        ("scene", LENA, "ann"),
+    ]
+    assert await world.ledger.unfinished() == ()
+
+
+async def test_a_created_by_that_is_left_out_is_told_once() -> None:
+    world = await ready()
+    add = world.metadata.add
+
+    async def strict(image: CharacterImage, /) -> CharacterImage:
+        return await add(evolve(image, created_by=None))
+
+    world.metadata.add = strict
+    await world.service.generate_reference(LENA, prompt="one")
+    result = await world.service.generate_portfolio(LENA, created_by="ann")
+    assert len(result.images) > 1
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.CREATED_BY_REFUSED
+    await settled(world)
+
+
+@pytest.mark.parametrize("port", ["media", "metadata"])
+async def test_a_store_out_of_reach_costs_nothing(port: str) -> None:
     world = AsyncWorld()
     await world.link()
     await world.service.generate_reference(LENA)
     before = (await world.images(), world.counts)
 
     async def gone(key: str) -> None:
-        raise StorageError("The bucket cannot be reached.")
+        raise StorageError("The store cannot be reached.")
 
-    world.media.get = gone  # type: ignore[method-assign, assignment]
+    getattr(world, port).get = gone
     service = world.service
     for call in (
         lambda: service.generate_reference(LENA),

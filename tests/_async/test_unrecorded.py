@@ -18,6 +18,7 @@ from charimg import (
     OperationPage,
     OperationState,
     ReferencePolicy,
+    StorageError,
 )
 from charimg.models import utcnow
 from charimg.stores import AsyncMemoryMetadataRepository
@@ -58,7 +59,7 @@ async def test_failed_shots_are_listed_and_retried() -> None:
     assert listed.error
     assert listed.metrics.shot == failed.metrics.shot
     assert await world.service.get_image(LENA, failed.id) == listed
-    assert failed.id not in {image.id async for image in world.service.iter_images(LENA)}
+    assert listed in [image async for image in world.service.iter_images(LENA)]
 
     image = (await world.service.retry_ingestion(LENA, failed.id)).image
     assert (image.key, image.status, image.kind) == (failed.key, "succeeded", "portfolioItem")
@@ -100,9 +101,69 @@ async def test_pages_and_kinds() -> None:
         whole = await world.service.list_images(LENA, status="failed", limit=limit)
         assert ([image.id for image in whole.images], whole.next_cursor) == (expected, None)
     wrong = [{"limit": limit} for limit in (0, 1_001, True, 1.0, "5")]
-    for options in (*wrong, {"cursor": "foreign"}):
-        with pytest.raises(InvalidArgument):
-            await world.service.list_images(LENA, status="failed", **options)  # type: ignore[arg-type]
+    cursors = [
+        {"cursor": each} for each in ("foreign", "_k_over_", "2026_k_over_", "2026-01-01_k_")
+    ]
+    for options in (*wrong, *cursors, {"cursor": "2026-01-01_k_over_"}, {"cursor": 5}):
+        for status in ("failed", None):
+            with pytest.raises(InvalidArgument):
+                await world.service.list_images(LENA, status=status, **options)  # type: ignore[arg-type]
+
+
+async def paged(world: AsyncWorld, limit: int, **options: Any) -> list[CharacterImage]:
+    """Return the images page by page, checked against what each page says."""
+    images: list[CharacterImage] = []
+    cursor, total = None, None
+    while True:
+        page = await world.service.list_images(LENA, limit=limit, cursor=cursor, **options)
+        assert total in (None, page.total)
+        cursor, total = page.next_cursor, page.total
+        assert len(page.images) == limit or cursor is None
+        images += page.images
+        if cursor is None:
+            assert len(images) == total
+            return images
+
+
+async def test_failed_images_are_among_the_others_on_pages_of_any_size() -> None:
+    world, simulator = await picky()
+    simulator.switches.shots = 3
+    for count in (3, 0, 2):
+        await lost(world, simulator, count)
+        simulator.switches.file_errors = 1
+        with pytest.raises(IngestionError):
+            await world.service.generate_scene(LENA, "On a roof.")
+        await world.service.generate_scene(LENA, "In a cellar.")
+    whole = await paged(world, 1_000)
+    assert len(whole) == 1 + 3 * (3 + 2)
+    assert [image.status for image in whole].count("failed") == 5 + 3
+    assert whole == sorted(whole, key=lambda image: image.created_at, reverse=True)
+    for kind in (None, "scene", "portfolioItem", "reference"):
+        expected = [image for image in whole if kind in (None, image.kind)]
+        for limit in range(1, len(expected) + 2):
+            assert await paged(world, limit, kind=kind) == expected
+    stored = [image for image in whole if image.status == "succeeded"]
+    assert await paged(world, 2, status="succeeded") == stored
+    assert await paged(world, 3, status="failed") == [i for i in whole if i not in stored]
+    assert [image async for image in world.service.iter_images(LENA, page_size=4)] == whole
+
+
+async def test_what_comes_and_goes_between_two_pages_hides_nothing() -> None:
+    world, simulator = await picky()
+    simulator.switches.shots = 4
+    await lost(world, simulator, 2)
+    whole = await paged(world, 1_000)
+    for limit in range(1, 5):
+        page = await world.service.list_images(LENA, limit=limit)
+        await world.service.delete_image(LENA, page.images[-1].id)
+        await world.service.generate_scene(LENA, "In a cellar.")
+        rest, cursor = [], page.next_cursor
+        while cursor is not None:
+            following = await world.service.list_images(LENA, limit=limit, cursor=cursor)
+            rest += following.images
+            cursor = following.next_cursor
+        assert [*page.images, *rest] == whole
+        whole = await paged(world, 1_000)
 
 
 async def test_what_nobody_knows_is_not_found() -> None:
@@ -160,15 +221,28 @@ async def test_the_whole_ledger_is_looked_through(monkeypatch: pytest.MonkeyPatc
     assert (await world.service.list_images("nobody", status="failed")).total == 0
 
 
-async def test_removing_everything_removes_them() -> None:
+async def test_removing_everything_removes_them_and_counts_them() -> None:
     world, simulator = await picky()
     await lost(world, simulator)
-    await world.service.delete_all_images(LENA)
+    total = len(await world.images())
+    assert (await world.service.delete_all_images(LENA)).removed == total
+    assert (await world.operations())[0].removed == total
     assert await failures(world) == []
     await world.service.generate_reference(LENA, prompt="two")
     await lost(world, simulator)
-    await world.service.generate_reference(LENA, prompt="three")
+    result = await world.service.generate_reference(LENA, prompt="three")
+    assert result.removed == total
     assert await failures(world) == []
+
+
+async def test_a_removal_that_failed_hides_nothing() -> None:
+    world, simulator = await picky()
+    await lost(world, simulator)
+    images = await world.images()
+    break_once(world.metadata, "list", 2, error=StorageError)
+    with pytest.raises(StorageError):
+        await world.service.delete_all_images(LENA)
+    assert await world.images() == images
 
 
 async def test_a_kept_history_keeps_them() -> None:

@@ -183,13 +183,7 @@ class AsyncWorld:
 
     async def images(self, character_id: str = LENA) -> list[CharacterImage]:
         """Return every image of the character, newest first, as a fresh reader sees them."""
-        images = [image async for image in self.service.iter_images(character_id)]
-        if self.metadata.requires_media:
-            # The failed ones have no record; the ledger lists them.
-            failed = self.service.iter_images(character_id, status="failed")
-            images += [image async for image in failed]
-            images.sort(key=lambda image: image.created_at, reverse=True)
-        return images
+        return [image async for image in self.service.iter_images(character_id)]
 
     async def bytes_of(self, image: CharacterImage) -> bytes:
         """Return the stored file of an image."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import evolve
 
-from charimg import JobPolicy, Operation, RecoveryReport
+from charimg import JobPolicy, Operation, RecoveryReport, StorageError
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse
 
@@ -103,6 +103,40 @@ def break_once(
         return result
 
     setattr(port, name, fragile)
+
+
+class Stubborn:
+    """Calls of a port that are refused, for ever or until it relents.
+
+    Args:
+        port: The port.
+        names: Its methods that refuse.
+        refuses: Whether a call with this argument is refused; by default any.
+        error: What is raised; a host's own store raises what it likes.
+    """
+
+    def __init__(
+        self,
+        port: object,
+        *names: str,
+        refuses: Callable[[Any], bool] = lambda _: True,
+        error: type[BaseException] = StorageError,
+    ) -> None:
+        self.over = False
+        self.asked = 0
+        for name in names:
+            real = getattr(port, name)
+
+            def refuse(given: Any, /, *, real: Any = real) -> Any:
+                if refuses(given) and not self.over:
+                    self.asked += 1
+                    raise error("It is refused.")
+                return real(given)
+
+            setattr(port, name, refuse)
+
+    def relent(self) -> None:
+        self.over = True
 
 
 def ready(**options: Any) -> World:

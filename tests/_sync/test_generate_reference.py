@@ -388,7 +388,7 @@ def test_a_listener_that_raises_disturbs_nothing(caplog: pytest.LogCaptureFixtur
     assert "listener.failed" in caplog.text
 
 
-def test_a_store_that_fails_before_the_post_ends_the_operation() -> None:
+def test_a_store_that_fails_in_the_middle_of_the_removal_leaves_it_open() -> None:
     world = World()
     world.link()
     world.service.generate_reference(LENA, prompt=PROMPT)
@@ -400,7 +400,7 @@ def test_a_store_that_fails_before_the_post_ends_the_operation() -> None:
     with pytest.raises(OSError, match="secret detail"):
         world.service.generate_reference(LENA, prompt="two")
     (operation, _) = world.operations()
-    assert operation.state == OperationState.FAILED
+    assert operation.state == OperationState.STARTED
     assert operation.error == "OSError"
     assert operation.doomed, "what was half removed is still written down"
     assert world.told[-1].error == "OSError"

@@ -3,19 +3,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 
 from charimg import (
+    CharacterImageService,
+    CharacterLibraryError,
     ErrorCode,
     IngestionError,
+    OperationItem,
     OperationState,
     RemoteDelete,
+    StorageError,
 )
+from charimg.models import utcnow
 
 from .mishaps import (
     PATIENT,
     REFERENCE,
     Crash,
+    Stubborn,
     abandoned,
     break_once,
     left_behind,
@@ -231,3 +240,140 @@ def test_a_deleted_image_is_not_brought_back() -> None:
     assert world.images() == []
     assert world.stores.keys() == set()
     settled(world)
+
+
+def everything(service: CharacterImageService) -> object:
+    return service.delete_all_images(LENA)
+
+
+def for_a_new_reference(service: CharacterImageService) -> object:
+    return service.generate_reference(LENA, prompt="three")
+
+
+@pytest.mark.parametrize("remove", [everything, for_a_new_reference])
+@pytest.mark.parametrize(
+    ("port", "method", "nth"),
+    [("metadata", "delete", 2), ("media", "delete", 2), ("ledger", "write", 4)],
+)
+def test_what_a_store_broke_off_is_finished_with_its_remote_delete(
+    port: str, method: str, nth: int, remove: Any
+) -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    world.service.generate_scene(LENA, "two")
+    break_once(getattr(world, port), method, nth, error=StorageError)
+    with pytest.raises(StorageError):
+        remove(world.service)
+    assert world.counts == (1, 0, 0, 1)
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert world.images() == []
+    assert world.counts == (1, 1, 0, 1)
+    # Nothing is drawn from what was deleted.
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.code == ErrorCode.NO_REFERENCE
+    assert simulator.reference_of(world.db_id) is None
+    settled(world)
+
+
+def test_a_removal_that_removed_nothing_is_over() -> None:
+    world, _ = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    break_once(world.metadata, "list", 2, error=StorageError)
+    with pytest.raises(StorageError):
+        world.service.delete_all_images(LENA)
+    assert (world.service.recover()).operations == ()
+    assert prompts(world) == ["one"]
+    assert world.counts == (1, 0, 0, 0)
+
+
+def test_the_remote_reference_stays_while_its_record_does() -> None:
+    world, simulator = rigged()
+    image = (world.service.generate_reference(LENA, prompt="one")).image
+    world.service.generate_scene(LENA, "two")
+    refusal = Stubborn(world.metadata, "delete", refuses=lambda given: given == image.id)
+    with pytest.raises(StorageError):
+        world.service.generate_reference(LENA, prompt="three")
+    assert outcomes(world.service.recover()) == ["error"]
+    assert prompts(world) == ["one"]
+    assert simulator.reference_of(world.db_id) == image.external_id
+    refusal.relent()
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert world.images() == []
+    assert world.counts == (1, 1, 0, 1)
+    settled(world)
+
+
+def test_a_remote_delete_that_is_due_is_sent_though_a_store_refuses_the_rest() -> None:
+    world, simulator = rigged()
+    image = (world.service.generate_reference(LENA, prompt="one")).image
+    scene = (world.service.generate_scene(LENA, "two")).image
+    refusal = Stubborn(world.media, "delete", refuses=lambda given: given == scene.key)
+    with pytest.raises(StorageError):
+        world.service.delete_all_images(LENA)
+    assert simulator.reference_of(world.db_id) == image.external_id
+    result = world.service.generate_reference(LENA, prompt="three", policy="keep-history")
+    assert {warning.code for warning in result.warnings} == {ErrorCode.UNFINISHED}
+    assert world.counts == (2, 1, 0, 1)
+    refusal.relent()
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    # It was sent once, and what came after the removal stays.
+    assert world.counts == (2, 1, 0, 1)
+    assert prompts(world) == ["three"]
+    assert simulator.reference_of(world.db_id) == result.image.external_id
+    settled(world)
+
+
+def test_a_later_master_is_not_what_a_resumed_removal_was_to_delete() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    break_once(world.media, "delete")
+    with pytest.raises(Crash):
+        world.service.delete_all_images(LENA)
+    other = simulator.set_reference(world.db_id)
+    report = world.service.recover()
+    assert "another master reference" in report.operations[0].message
+    assert simulator.reference_of(world.db_id) == other
+    assert world.counts == (1, 0, 0, 0)
+    settled(world)
+
+
+def test_one_that_is_refused_does_not_keep_everything_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, _ = rigged()
+    monkeypatch.setattr("charimg._sync.removal._PAGE", 2)
+    world.service.generate_reference(LENA, prompt="one")
+    for number in range(4):
+        world.record(key=f"k{number:04d}", kind="scene", status="failed", error="-")
+    newest = (world.images())[0]
+    refusal = Stubborn(world.metadata, "delete", refuses=lambda given: given == newest.id)
+    with pytest.raises(StorageError):
+        world.service.delete_all_images(LENA)
+    assert [image.key for image in world.images()] == [newest.key]
+    refusal.relent()
+    assert outcomes(world.service.recover()) == ["cleaned"]
+    assert world.stores.keys() == set()
+    assert world.counts == (1, 1, 0, 0)
+    settled(world)
+
+
+def test_what_was_received_after_a_removal_is_not_given_up_by_it() -> None:
+    world, _ = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    left_behind(world, kind="delete", options={"all": True})
+    item = OperationItem(key="later", index=0, prompt="later")
+    left_behind(
+        world,
+        id="f" * 32,
+        kind="scene",
+        state=OperationState.RECEIVED,
+        items=(item,),
+        created_at=utcnow() + timedelta(seconds=1),
+    )
+    # The newest is looked at first, so a store keeps it open while the removal ends.
+    refusal = Stubborn(world.media, "get")
+    assert outcomes(world.service.recover()) == ["cleaned", "error"]
+    refusal.relent()
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert [image.key for image in world.images()] == ["later"]

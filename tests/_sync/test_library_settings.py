@@ -20,6 +20,7 @@ from charimg import (
 
 from ..http.scripted import Scripted, failing, html, reply
 from ..library.helpers import BASE, DB_ID
+from ..servers.http import serve_wsgi
 from .canned import (
     FAST,
     GENERATIONS,
@@ -243,3 +244,26 @@ def test_errors_pickle() -> None:
         copy = pickle.loads(pickle.dumps(error))
         assert type(copy) is type(error)
         assert (str(copy), vars(copy)) == (str(error), vars(error))
+
+
+def closed(environ: Any, start: Any) -> list[bytes]:
+    """Answer as a server does that wants a key which it was not given, or another one."""
+    start("401 Unauthorized", [("Content-Type", "application/json")])
+    return [b'{"error": "who are you"}']
+
+
+def test_a_missing_key_is_not_told_as_a_wrong_one() -> None:
+    wrong = "Check the headers that the client was given."
+    with serve_wsgi(closed) as url:
+        for options, told in (
+            ({}, "No key was sent: give the client the header"),
+            ({"headers": {"X-Key": SECRET}}, wrong),
+        ):
+            with CharacterLibrary(url, retries=RetryPolicy.off(), **options) as library:
+                with pytest.raises(CharacterLibraryError, match=told) as caught:
+                    library.health()
+            assert (wrong in str(caught.value)) == (told == wrong)
+    # What an injected client brings along nobody knows here.
+    client = client_of(Scripted(reply({"error": "no"}, status=403)))
+    with pytest.raises(CharacterLibraryError, match=wrong):
+        client.health()

@@ -356,7 +356,7 @@ def test_ledger_only_failures_when_the_repository_cannot_hold_them() -> None:
     world.simulator.switches.file_errors = 2
     result = world.service.generate_portfolio(LENA)
     assert len(result.failures) == 2
-    assert (world.service.list_images(LENA)).total == world.shots - 1
+    assert (world.service.list_images(LENA)).total == world.shots + 1
     (operation, _) = world.operations()
     failed = [item for item in operation.items if item.state == "failed"]
     assert len(failed) == 2

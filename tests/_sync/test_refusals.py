@@ -7,8 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import (
+    CharacterImage,
     CharacterLibrary,
     CharacterLibraryError,
     ConfigurationError,
@@ -22,7 +24,17 @@ from charimg import (
     StorageError,
 )
 
-from .mishaps import HASTY, INITIAL, STATUS, break_once, outcomes, prompts, rigged, settled
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    STATUS,
+    break_once,
+    outcomes,
+    prompts,
+    ready,
+    rigged,
+    settled,
+)
 from .world import LENA, URL, World
 
 
@@ -235,16 +247,70 @@ def test_a_client_whose_hook_raises_is_no_stranger_to_our_errors(broken: str) ->
     client.close()
 
 
-def test_a_media_store_out_of_reach_costs_nothing() -> None:
+class Checking:
+    """A repository that knows beforehand what it would refuse."""
+
+    def __init__(self, repository: Any) -> None:
+        self._repository = repository
+        self.checked: list[CharacterImage] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._repository, name)
+
+    def check(self, image: CharacterImage, /) -> None:
+        self.checked.append(image)
+        raise StorageError("It would be refused.")
+
+
+def test_what_a_repository_would_refuse_is_not_paid_for() -> None:
+    world = ready()
+    world.service.generate_reference(LENA)
+    before = (world.images(), world.counts)
+    checking = Checking(world.metadata)
+    service = world.assemble(metadata=checking)
+    for call in (
+        lambda: service.generate_reference(LENA, prompt="two", created_by="ann"),
+        lambda: service.generate_portfolio(LENA, created_by="ann"),
+        lambda: service.generate_scene(LENA, "three", created_by="ann"),
+    ):
+        with pytest.raises(StorageError, match="would be refused"):
+            call()
+    assert (world.images(), world.counts) == before
+    assert [(each.kind, each.character_id, each.created_by) for each in checking.checked] == [
+        ("reference", LENA, "ann"),
+        ("portfolioItem", LENA, "ann"),
+        ("scene", LENA, "ann"),
+    ]
+    assert world.ledger.unfinished() == ()
+
+
+def test_a_created_by_that_is_left_out_is_told_once() -> None:
+    world = ready()
+    add = world.metadata.add
+
+    def strict(image: CharacterImage, /) -> CharacterImage:
+        return add(evolve(image, created_by=None))
+
+    world.metadata.add = strict
+    world.service.generate_reference(LENA, prompt="one")
+    result = world.service.generate_portfolio(LENA, created_by="ann")
+    assert len(result.images) > 1
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.CREATED_BY_REFUSED
+    settled(world)
+
+
+@pytest.mark.parametrize("port", ["media", "metadata"])
+def test_a_store_out_of_reach_costs_nothing(port: str) -> None:
     world = World()
     world.link()
     world.service.generate_reference(LENA)
     before = (world.images(), world.counts)
 
     def gone(key: str) -> None:
-        raise StorageError("The bucket cannot be reached.")
+        raise StorageError("The store cannot be reached.")
 
-    world.media.get = gone  # type: ignore[method-assign, assignment]
+    getattr(world, port).get = gone
     service = world.service
     for call in (
         lambda: service.generate_reference(LENA),

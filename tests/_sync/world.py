@@ -184,13 +184,7 @@ class World:
 
     def images(self, character_id: str = LENA) -> list[CharacterImage]:
         """Return every image of the character, newest first, as a fresh reader sees them."""
-        images = [image for image in self.service.iter_images(character_id)]
-        if self.metadata.requires_media:
-            # The failed ones have no record; the ledger lists them.
-            failed = self.service.iter_images(character_id, status="failed")
-            images += [image for image in failed]
-            images.sort(key=lambda image: image.created_at, reverse=True)
-        return images
+        return [image for image in self.service.iter_images(character_id)]
 
     def bytes_of(self, image: CharacterImage) -> bytes:
         """Return the stored file of an image."""

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
+
+from charimg import CharacterReference
+from charimg._assembly.settings import StoreSettings
+from charimg._assembly.stores import Stores, open_stores
+
+from ..servers.payload import PayloadServer
 
 DB_ID = "0123456789abcdef01234567"
 
@@ -206,3 +214,56 @@ def test_finding_none_is_not_found(world: Any) -> None:
     answer = world.run("characters", "link", "bo", "--find", "--library-character-id", "b-1")
     assert answer.code == 3
     assert "'b-1'" in answer.err
+
+
+class ReadOnly:
+    """A host's directory: it gives its characters, and takes nothing."""
+
+    def get(self, character_id: str) -> CharacterReference | None:
+        return CharacterReference(id=character_id, name="Mara") if character_id == "mara" else None
+
+
+@pytest.mark.parametrize("how", [("--create",), ("--find",), ("--library-db-id", DB_ID)])
+def test_a_directory_that_keeps_no_links_is_told_of_before_anything_is_sent(
+    world: Any, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...]
+) -> None:
+    def opened(settings: StoreSettings) -> Stores:
+        return evolve(open_stores(settings), directory=ReadOnly())
+
+    monkeypatch.setattr("charimg.cli.session.open_stores", opened)
+    before = len(world.server.simulator.requests)
+    answer = world.run("characters", "link", "mara", *how)
+    assert answer.code == 2
+    assert "ReadOnly keeps no links, so nothing was sent" in answer.err
+    assert len(world.server.simulator.requests) == before
+    # Advice that would not work here is not given.
+    unknown = world.run("characters", "link", "tom", *how)
+    assert unknown.code == 3
+    assert "where the host keeps its characters" in unknown.err
+    assert "characters add" not in unknown.err
+
+
+def test_payload_keeps_the_link(
+    run: Any,
+    server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    payload_of: Callable[[str], PayloadServer],
+) -> None:
+    cms = payload_of("sqlite")
+    monkeypatch.setenv("CHARIMG_METADATA", f"payload+{cms.url}")
+    monkeypatch.setenv("PAYLOAD_API_KEY", cms.api_key)
+    where = ("--directory", tmp_path / "data", "--library-url", server.url)
+    mira = cms.character("Mira", generationMetadata={"bamlData": {"hair": "red"}})
+    refused = run("generate", "reference", mira, "--prompt", "A face.", *where)
+    assert refused.code == 3
+    assert "characters link CHARACTER" in refused.err
+    linked = run("characters", "link", mira, "--create", "--json", *where)
+    assert linked.code == 0, linked.err
+    assert linked.json["character"]["traits"] == {"hair": "red"}
+    document = cms.ask("GET", f"/character-references/{mira}")["libraryIntegration"]
+    assert document["libraryDbId"] == linked.json["character"]["libraryDbId"]
+    assert run("generate", "reference", mira, "--prompt", "A face.", *where).code == 0
+    again = run("characters", "link", mira, "--create", *where)
+    assert again.code == 3
+    assert "--replace" in again.err

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +19,14 @@ from charimg._ingest.sniff import HEAD, sniff
 from charimg._ingest.urls import next_url, redact
 from charimg._library import answers
 from charimg._library.answers import Exchange
-from charimg.errors import CharacterLibraryError, DownloadError, ImageRejected, InvalidPrompt
-from charimg.prompts import check_prompt, facts_of, suggest_prompt, unsupported_terms
+from charimg.errors import (
+    CharacterLibraryError,
+    DownloadError,
+    ImageRejected,
+    InvalidArgument,
+    InvalidPrompt,
+)
+from charimg.prompts import MOST_BYTES, check_prompt, facts_of, suggest_prompt, unsupported_terms
 from charimg.testing import Simulator
 
 from ..guard.vectors import direct
@@ -150,7 +155,11 @@ def character_has_prompt(name: str, traits: Mapping[str, Any]) -> str:
 
 def prompt_passes(text: str) -> bool:
     """A prompt is sent as it is, or refused."""
-    with suppress(InvalidPrompt):
+    try:
         assert check_prompt(text) == text
-        return True
-    return False
+    except InvalidPrompt:
+        return False
+    except InvalidArgument:
+        assert len(text.encode()) > MOST_BYTES
+        return False
+    return True

@@ -30,6 +30,7 @@ FLOORS = {
     "events": 2,
     "journal": 2,
     "migration": 2,
+    "capabilities": 2,
     "protocols": 2,
     "prompts": 2,
     "_json": 2,
@@ -55,6 +56,8 @@ SIDEWAYS = {
     # The ports name the values of the journal and the events.
     ("protocols", "events"),
     ("protocols", "journal"),
+    # What a store may be able to do besides its port.
+    ("capabilities", "protocols"),
     # What is retried, and how jobs are watched, is decided by policy.
     ("_library", "policies"),
     # ``local()`` and ``from_env()`` put the embedded stores together.
@@ -72,6 +75,7 @@ than ``__version__``."""
 
 PURE = {"errors", "models", "policies", "events", "journal", "protocols", "prompts", "_json"} | {
     "migration",
+    "capabilities",
     "_library",
     "_ingest",
 }

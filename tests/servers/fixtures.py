@@ -28,6 +28,11 @@ PAYLOAD_KINDS: dict[str, dict[str, Any]] = {
     "postgres-uuid": {"database": "postgres", "id_type": "uuid"},
     "mongo": {"database": "mongo"},
     "mongo-keyed": {"database": "mongo", "keyed": True, "loose": True},
+    "sqlite-owned": {"database": "sqlite", "owned": True},
+    "sqlite-uuid-owned": {"database": "sqlite", "id_type": "uuid", "owned": True},
+    "postgres-owned": {"database": "postgres", "owned": True},
+    "postgres-uuid-owned": {"database": "postgres", "id_type": "uuid", "owned": True},
+    "mongo-owned": {"database": "mongo", "owned": True},
 }
 
 

@@ -66,6 +66,7 @@ class PayloadServer:
         id_type: ``integer`` or ``uuid``; MongoDB has ObjectIds.
         keyed: Whether the collections have the optional operation key.
         loose: Whether a record stands without media, and takes any kind and status.
+        owned: Whether ``createdBy`` is a relation to the users, instead of text.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class PayloadServer:
         id_type: str = "integer",
         keyed: bool = False,
         loose: bool = False,
+        owned: bool = False,
     ) -> None:
         self.api_key = API_KEY
         self.files = work / "media"
@@ -88,6 +90,7 @@ class PayloadServer:
             "idType": id_type if id_type == "uuid" else "serial",
             "keyed": keyed,
             "loose": loose,
+            "owned": owned,
             "work": str(work),
             "files": str(self.files),
             "port": self._port,

@@ -46,6 +46,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_settlement",
             "test_settling",
             "test_signed_sources",
+            "test_stubborn_stores",
             "test_too_many",
         ),
         *("test_unrecorded", "test_watching"),

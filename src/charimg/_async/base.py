@@ -16,6 +16,7 @@ from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
+    ErrorCode,
     GenerationInProgress,
     InvalidArgument,
 )
@@ -370,6 +371,8 @@ class AsyncServiceBase(Unpicklable):
                 created_by=created_by,
             )
             async with operation(parts, op, lease, on_progress, settled.unseen) as run:
+                for each in settled.refused:
+                    run.warn(ErrorCode.UNFINISHED, _unfinished(each))
                 return await work(run)
 
     async def _known(self, character_id: str) -> CharacterReference | None:
@@ -405,6 +408,13 @@ class AsyncServiceBase(Unpicklable):
         if image.media is None:
             return image
         return image.with_media(self._assembled.media.locate(image.media))
+
+
+def _unfinished(refused: Recovered) -> str:
+    return (
+        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
+        f"{refused.message} It stays written down, and recover() tries it again."
+    )
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:

@@ -25,14 +25,14 @@ from ..models import (
     utcnow,
 )
 from .adoption import Found, find
+from .checks import check_stores
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import AsyncRun
 from .removal import (
     delete_remote_reference,
-    remove_all,
+    remove_everything,
     remove_replaced,
-    supersede,
 )
 from .sets import (
     Rescue,
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_health",
-    "check_media",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
@@ -69,13 +68,15 @@ async def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     await check_health(library)
-    await check_media(run)
+    await check_stores(run, ImageKind.REFERENCE)
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = await current_reference(run.parts, character.id)
+    if previous is not None:
+        # Written down with the first step of the removal, which may be broken off.
+        run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
-        await remove_all(run)
-        await supersede(run)
+        await remove_everything(run)
     if previous is not None:
         await delete_remote_reference(run)
     await run.renew()
@@ -167,18 +168,12 @@ async def check_health(library: AsyncCharacterLibrary) -> None:
         )
 
 
-async def check_media(run: AsyncRun) -> None:
-    """Raise if an image could not come in: what is drawn now would have nowhere to go."""
-    run.parts.downloader.check()
-    await run.parts.media.get(item_key(run.op.id, 0))
-
-
 async def generate_scene(
     run: AsyncRun, character: CharacterReference, db_id: str, options: Mapping[str, Any]
 ) -> GenerationResult:
     """Draw one scene with the current remote master."""
     library = run.parts.library
-    await check_media(run)
+    await check_stores(run, ImageKind.SCENE)
     gallery = await library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     await run.renew()
@@ -254,7 +249,7 @@ async def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
-    await check_media(run)
+    await check_stores(run, ImageKind.PORTFOLIO_ITEM)
     reference = await choose_master(run, character, db_id, reference_id)
     jobs = await library.list_jobs(character_id=db_id)
     gallery = await library.list_images(db_id, category="core", include_urls=False)

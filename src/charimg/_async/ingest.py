@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from attrs import evolve, field, frozen
 
@@ -33,6 +34,7 @@ from ..models import (
 from .master import next_mastery
 from .operation import AsyncRun
 from .sources import shown_image, source_by_id, source_of
+from .sparing import AsyncSparing
 
 __all__ = ["Ingested", "ingest"]
 
@@ -83,7 +85,8 @@ async def ingest(
         resume: Whether media may already be stored under the keys (after a crash).
 
     Raises:
-        StorageError: A store failed; unsettled items stay pending for recovery.
+        StorageError: A store refused at least one; those stay pending for recovery, the others are
+            settled.
     """
     work = _Ingestion(run, kind=kind, character=character, replaced=replaced)
     if kind == ImageKind.REFERENCE and replaced is None:
@@ -92,12 +95,16 @@ async def ingest(
     for item in run.op.items:
         if item.state == ItemState.FAILED and item.image_id is None:
             # The server itself could not draw it: there is nothing to download.
-            await work.settle_failed(
-                item, IngestionError(item.error or "", code=ErrorCode.NOT_DRAWN)
-            )
+            undrawn = IngestionError(item.error or "", code=ErrorCode.NOT_DRAWN)
+            await work.sparing.run(partial(work.settle_failed, item, undrawn))
     pending = [item for item in run.op.items if item.state == ItemState.PENDING]
     if resume:
-        pending = [item for item in pending if not await work.settle_stored(item)]
+        # What cannot even be looked at is neither stored nor fetched anew.
+        pending = [
+            item
+            for item in pending
+            if await work.sparing.run(partial(work.settle_stored, item)) is False
+        ]
     try:
         await arun_bounded(
             work.fetch,
@@ -112,6 +119,7 @@ async def ingest(
         raise
     finally:
         work.close()
+    work.sparing.end()
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -140,6 +148,8 @@ class _Ingestion:
         self.added: dict[str, str] = {}
         self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
+        self.sparing = AsyncSparing()
+        self.anonymous = False
         self.stages = Stages(run.op, run.observe)
 
     async def fetch(self, item: OperationItem) -> _Fetched:
@@ -174,9 +184,9 @@ class _Ingestion:
         error = outcome.error
         if isinstance(error, IngestionError):
             self.waiting.append((item, error))
-        elif error is not None:
-            await self.settle()
-            raise error
+        elif isinstance(error, Exception):
+            # A store that saves in workers has refused it.
+            self.sparing.note(error)
         else:
             self.waiting.append((item, outcome.unwrap()))
 
@@ -194,13 +204,20 @@ class _Ingestion:
             while self.waiting:
                 item, brought = self.waiting[0]
                 self.stages.tell(item.key)
-                if isinstance(brought, IngestionError):
-                    await self._record_failed(item, brought)
-                else:
-                    await self._record_fetched(item, brought)
+                await self.sparing.run(partial(self._settle_one, item, brought))
                 del self.waiting[0]
+                if isinstance(brought, _Fetched):
+                    brought.close()
         finally:
             await self._write_settled()
+        if self.sparing.exhausted:
+            self.sparing.end()
+
+    async def _settle_one(self, item: OperationItem, brought: _Fetched | IngestionError) -> None:
+        if isinstance(brought, IngestionError):
+            await self._record_failed(item, brought)
+        else:
+            await self._record_fetched(item, brought)
 
     def close(self) -> None:
         """Dispose of what was taken and not stored, and tell what was measured of the rest."""
@@ -210,15 +227,14 @@ class _Ingestion:
         self.stages.tell_all()
 
     async def _record_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
-        try:
-            media, storing_ms = fetched.media, fetched.storing_ms
-            if media is None:
-                media, storing_ms = await self._save(item, fetched.download)
-                self.stages.tell(item.key)
-                # That may have taken long; see `settle`.
-                await self.run.renew()
-        finally:
-            fetched.close()
+        media, storing_ms = fetched.media, fetched.storing_ms
+        if media is None:
+            media, storing_ms = await self._save(item, fetched.download)
+            self.stages.tell(item.key)
+            # That may have taken long; see `settle`.
+            await self.run.renew()
+        # Room on the disk for the next one.
+        fetched.close()
         item = evolve(item, source_url=fetched.url)
         metrics = ImageMetrics(
             download_ms=fetched.download.download_ms,
@@ -347,6 +363,13 @@ class _Ingestion:
             made_good = evolve(image, id=stored.id, created_at=stored.created_at)
             stored = await metadata.update(made_good)
         self.added[item.key] = stored.id
+        if stored.created_by is None and image.created_by is not None and not self.anonymous:
+            self.anonymous = True
+            self.run.warn(
+                ErrorCode.CREATED_BY_REFUSED,
+                "The records have no created_by: their store refuses the one that was given. Does "
+                "it know this user?",
+            )
         return shown_image(stored)
 
     def _image(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from .._library.values import ReferenceState
 from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationItem, OperationState
 from ..models import (
@@ -53,19 +54,24 @@ async def delete_image(run: AsyncRun, image_id: str) -> DeleteResult:
 async def delete_all_images(run: AsyncRun) -> DeleteResult:
     """Remove everything local, and the remote master if there was one."""
     reference = await current_reference(run.parts, run.op.character_id)
-    remote = reference is not None or await _remote_reference(run)
-    await run.write(options={"all": True, "remote": remote})
+    media_id = None if reference is None else reference.external_id
+    remote = reference is not None
+    if media_id is None:
+        state = await _remote_reference(run)
+        remote, media_id = remote or state.exists, state.media_id
+    # The id tells it from a later master, should this be broken off.
+    await run.write(options={"all": True, "remote": remote, "media_id": media_id})
     return await _deleted(run)
 
 
-async def _remote_reference(run: AsyncRun) -> bool:
-    """Tell whether the Library has a reference that no record here stands for."""
+async def _remote_reference(run: AsyncRun) -> ReferenceState:
+    """Return the Library's reference, which no record here may stand for, as far as it can."""
     if run.op.library_db_id is None:
-        return False
+        return ReferenceState()
     try:
-        return (await run.parts.library.get_reference_image(run.op.library_db_id)).exists
+        return await run.parts.library.get_reference_image(run.op.library_db_id)
     except (CharacterLibraryError, InvalidArgument):
-        return False
+        return ReferenceState()
 
 
 async def _deleted(run: AsyncRun) -> DeleteResult:

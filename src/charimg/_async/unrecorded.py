@@ -12,13 +12,11 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from .._ingest.naming import operation_of
-from ..errors import InvalidArgument
 from ..journal import ItemState, Operation, OperationItem, OperationKind, OperationState
 from ..models import (
     CharacterImage,
     ImageKind,
     ImageMetrics,
-    ImagePage,
     ImageStatus,
     ReferencePolicy,
 )
@@ -28,7 +26,7 @@ from .sources import shown_image
 __all__ = [
     "DRAWS",
     "find_image",
-    "list_unrecorded",
+    "unrecorded_images",
     "unrecorded_image",
     "unrecorded_references",
 ]
@@ -71,8 +69,7 @@ async def unrecorded_references(parts: AsyncParts, character_id: str) -> list[Ch
     """Return the failed references of a character that have no record."""
     if not parts.metadata.requires_media:
         return []
-    found = (await _unrecorded(parts, character_id)).failed.values()
-    return [image for image in found if image.kind == ImageKind.REFERENCE]
+    return await unrecorded_images(parts, character_id, ImageKind.REFERENCE)
 
 
 async def _known(parts: AsyncParts, image_id: str) -> _Unrecorded | None:
@@ -82,29 +79,15 @@ async def _known(parts: AsyncParts, image_id: str) -> _Unrecorded | None:
     return None if op is None else await _unrecorded(parts, op.character_id)
 
 
-async def list_unrecorded(
-    parts: AsyncParts, character_id: str, *, kind: str | None, limit: int, cursor: str | None
-) -> ImagePage:
-    """Return one page of them, newest first; the cursor is the key of the page's last.
-
-    Raises:
-        InvalidArgument: The limit is out of range, or the cursor is not one of ours.
-    """
-    if type(limit) is not int or not 1 <= limit <= 1_000:
-        raise InvalidArgument(f"limit must be a whole number from 1 to 1000, not {limit!r}.")
-    if cursor is not None and not _KEY.fullmatch(cursor):
-        raise InvalidArgument("The cursor is none of this listing's.")
-    known = await _unrecorded(parts, character_id)
-    found = sorted(
-        (image for image in known.failed.values() if kind in (None, image.kind)),
-        key=lambda image: image.key,
+async def unrecorded_images(
+    parts: AsyncParts, character_id: str, kind: str | None
+) -> list[CharacterImage]:
+    """Return the failed images of a character that have no record, newest first."""
+    found = (await _unrecorded(parts, character_id)).failed.values()
+    return sorted(
+        (image for image in found if kind in (None, image.kind)),
+        key=lambda image: (image.created_at, image.key),
         reverse=True,
-    )
-    rest = [image for image in found if cursor is None or image.key < cursor]
-    return ImagePage(
-        images=tuple(rest[:limit]),
-        next_cursor=rest[limit - 1].key if len(rest) > limit else None,
-        total=len(found),
     )
 
 
@@ -159,7 +142,8 @@ def _removes_all(op: Operation) -> bool:
             return op.posted_at is not None
         kept = policy != ReferencePolicy.DELETE_AFTER_SUCCESS
         return not kept and any(item.state == ItemState.STORED for item in op.items)
-    return bool(op.options.get("all"))
+    # One that was broken off is finished later, or has removed nothing.
+    return bool(op.options.get("all")) and op.state == OperationState.DONE
 
 
 def _failed(op: Operation, item: OperationItem) -> CharacterImage:

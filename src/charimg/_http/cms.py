@@ -130,12 +130,21 @@ class CmsRequest:
 
 @frozen(kw_only=True)
 class CmsAnswer:
-    """One answer: its status, and its body or the body's hash."""
+    """One answer: its status, and its body or the body's hash.
+
+    Attributes:
+        status: The HTTP status.
+        body: What came.
+        sha256: Its hash, if that was asked for instead.
+        size: Its size then.
+        keyless: Whether the request had no credentials.
+    """
 
     status: int
     body: bytes = field(default=b"", repr=False)
     sha256: str = ""
     size: int = 0
+    keyless: bool = False
 
 
 class _Reading:

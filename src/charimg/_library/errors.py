@@ -70,6 +70,10 @@ _HINTS: dict[str, str] = {
     ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
 }
 
+_NO_KEY = (
+    "No key was sent: give the client the header that the server wants (headers=…; the command "
+    "takes --header and CHARIMG_HEADERS)."
+)
 _UNKNOWN = "It may have taken effect: look at the remote state before repeating it."
 _PAID = "It may have been paid for; asking again may pay again."
 _LOST = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
@@ -116,6 +120,8 @@ def failure(
         retryable = False
     label = str(code) if status is None else f"{code}, HTTP {status}"
     hint = _UNKNOWN if unknown and code not in _LOST else _HINTS.get(code)
+    if code == ErrorCode.UNAUTHORIZED and request.keyless:
+        hint = _NO_KEY
     sentences = [f"{request.action} failed ({label}): {problem}"]
     if hint:
         sentences.append(hint)

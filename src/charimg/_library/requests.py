@@ -40,6 +40,7 @@ class LibraryRequest:
         kind: Which time-out holds.
         job_id: The job that it is about, if any.
         private: Texts that no message may repeat even if the server does (prompts, keys).
+        keyless: Whether it is known to go without any key.
     """
 
     method: str
@@ -50,6 +51,7 @@ class LibraryRequest:
     kind: CallKind = CallKind.READ
     job_id: str | None = None
     private: tuple[str, ...] = field(default=(), repr=False)
+    keyless: bool = False
 
     @property
     def idempotent(self) -> bool:

@@ -17,6 +17,7 @@ from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
+    ErrorCode,
     GenerationInProgress,
     InvalidArgument,
 )
@@ -371,6 +372,8 @@ class ServiceBase(Unpicklable):
                 created_by=created_by,
             )
             with operation(parts, op, lease, on_progress, settled.unseen) as run:
+                for each in settled.refused:
+                    run.warn(ErrorCode.UNFINISHED, _unfinished(each))
                 return work(run)
 
     def _known(self, character_id: str) -> CharacterReference | None:
@@ -406,6 +409,13 @@ class ServiceBase(Unpicklable):
         if image.media is None:
             return image
         return image.with_media(self._assembled.media.locate(image.media))
+
+
+def _unfinished(refused: Recovered) -> str:
+    return (
+        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
+        f"{refused.message} It stays written down, and recover() tries it again."
+    )
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:

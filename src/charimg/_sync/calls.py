@@ -60,6 +60,8 @@ class Calls:
         self._keys = tuple(
             text for value in (headers or {}).values() for text in (value, value.rpartition(" ")[2])
         )
+        # An injected client may have a key of its own.
+        self._keyless = not headers and client is None
         self._transport = ApiTransport(base_url, headers=headers, timeouts=timeouts, client=client)
         self._clock = ServerClock()
 
@@ -68,6 +70,8 @@ class Calls:
         request_id = self._request_id()
         if self._keys:
             request = evolve(request, private=(*request.private, *self._keys))
+        elif self._keyless:
+            request = evolve(request, keyless=True)
         decision = RetryDecision(self._retries)
         try:
             return self._attempt(request, read, request_id)

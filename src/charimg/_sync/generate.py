@@ -26,14 +26,14 @@ from ..models import (
     utcnow,
 )
 from .adoption import Found, find
+from .checks import check_stores
 from .ingest import Ingested, ingest
 from .master import choose_master, current_reference
 from .operation import Run
 from .removal import (
     delete_remote_reference,
-    remove_all,
+    remove_everything,
     remove_replaced,
-    supersede,
 )
 from .sets import (
     Rescue,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_health",
-    "check_media",
     "generate_portfolio",
     "generate_reference",
     "generate_scene",
@@ -70,13 +69,15 @@ def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     check_health(library)
-    check_media(run)
+    check_stores(run, ImageKind.REFERENCE)
     before = library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
     previous = current_reference(run.parts, character.id)
+    if previous is not None:
+        # Written down with the first step of the removal, which may be broken off.
+        run.intend(remote=True, replaces=previous.id, media_id=previous.external_id)
     if policy == ReferencePolicy.DELETE_ALL:
-        remove_all(run)
-        supersede(run)
+        remove_everything(run)
     if previous is not None:
         delete_remote_reference(run)
     run.renew()
@@ -168,18 +169,12 @@ def check_health(library: CharacterLibrary) -> None:
         )
 
 
-def check_media(run: Run) -> None:
-    """Raise if an image could not come in: what is drawn now would have nowhere to go."""
-    run.parts.downloader.check()
-    run.parts.media.get(item_key(run.op.id, 0))
-
-
 def generate_scene(
     run: Run, character: CharacterReference, db_id: str, options: Mapping[str, Any]
 ) -> GenerationResult:
     """Draw one scene with the current remote master."""
     library = run.parts.library
-    check_media(run)
+    check_stores(run, ImageKind.SCENE)
     gallery = library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
     run.renew()
@@ -255,7 +250,7 @@ def generate_portfolio(
 ) -> PortfolioResult:
     """Draw the 360° set from the chosen (else the current) reference; appends, never deletes."""
     library = run.parts.library
-    check_media(run)
+    check_stores(run, ImageKind.PORTFOLIO_ITEM)
     reference = choose_master(run, character, db_id, reference_id)
     jobs = library.list_jobs(character_id=db_id)
     gallery = library.list_images(db_id, category="core", include_urls=False)

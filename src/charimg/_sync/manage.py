@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from .._library.values import ReferenceState
 from ..errors import CharacterLibraryError, ImageMismatch, ImageNotFound, InvalidArgument
 from ..journal import OperationItem, OperationState
 from ..models import (
@@ -54,19 +55,24 @@ def delete_image(run: Run, image_id: str) -> DeleteResult:
 def delete_all_images(run: Run) -> DeleteResult:
     """Remove everything local, and the remote master if there was one."""
     reference = current_reference(run.parts, run.op.character_id)
-    remote = reference is not None or _remote_reference(run)
-    run.write(options={"all": True, "remote": remote})
+    media_id = None if reference is None else reference.external_id
+    remote = reference is not None
+    if media_id is None:
+        state = _remote_reference(run)
+        remote, media_id = remote or state.exists, state.media_id
+    # The id tells it from a later master, should this be broken off.
+    run.write(options={"all": True, "remote": remote, "media_id": media_id})
     return _deleted(run)
 
 
-def _remote_reference(run: Run) -> bool:
-    """Tell whether the Library has a reference that no record here stands for."""
+def _remote_reference(run: Run) -> ReferenceState:
+    """Return the Library's reference, which no record here may stand for, as far as it can."""
     if run.op.library_db_id is None:
-        return False
+        return ReferenceState()
     try:
-        return (run.parts.library.get_reference_image(run.op.library_db_id)).exists
+        return run.parts.library.get_reference_image(run.op.library_db_id)
     except (CharacterLibraryError, InvalidArgument):
-        return False
+        return ReferenceState()
 
 
 def _deleted(run: Run) -> DeleteResult:

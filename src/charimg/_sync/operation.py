@@ -92,6 +92,10 @@ class Run:
         self.parts.ledger.write(changed, lease=self.lease)
         self.op = changed
 
+    def intend(self, **options: object) -> None:
+        """Note what the operation is going to do; the next `write` writes it down along."""
+        self.op = evolve(self.op, options={**self.op.options, **options})
+
     def receive(self, **changes: Any) -> None:
         """Write down what the Library has given, at once: a cancellation waits for that.
 
@@ -359,8 +363,8 @@ def operation(
 ) -> Iterator[Run]:
     """Write an operation down, and see to it that its end is written down and told.
 
-    An exception before anything was posted ends the operation as ``failed``. Later ones leave it as
-    it stands in the ledger: recovery goes on from there.
+    An exception before anything was posted or removed ends the operation as ``failed``. Later ones
+    leave it as it stands in the ledger: recovery goes on from there.
     """
     run = Run(parts, op, lease, on_progress, unseen)
     run.write()
@@ -369,8 +373,11 @@ def operation(
         yield run
     except BaseException as error:
         if isinstance(error, Exception) and run.op.state == OperationState.STARTED:
+            # A removal that has begun stays open: recovery ends it.
+            begun = run.op.doomed or run.op.removed
+            state = OperationState.STARTED if begun else OperationState.FAILED
             try:
-                run.write(state=OperationState.FAILED, error=_noted(error))
+                run.write(state=state, error=_noted(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         if isinstance(error, StorageError) and run.op.state == OperationState.RECEIVED:

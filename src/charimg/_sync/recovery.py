@@ -9,7 +9,7 @@ from attrs import evolve, frozen
 
 from .._library.values import Job
 from .._plain import logger
-from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress
+from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress, LeaseLost
 from ..journal import (
     ItemState,
     Lease,
@@ -27,7 +27,7 @@ from .ingest import ingest
 from .master import became_master
 from .operation import Run, leased, short
 from .parts import Parts
-from .removal import finish_removal, remove_replaced, sweep
+from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
     Rescue,
     is_unfinished,
@@ -40,7 +40,7 @@ from .sets import (
     resolve_set,
     why_missing,
 )
-from .unrecorded import unrecorded_image
+from .unrecorded import DRAWS, unrecorded_image
 
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
@@ -49,11 +49,6 @@ _log = logger("charimg.recovery")
 _LATE = 24 * 3600.0
 """Seconds after which an operation no longer looks for what an earlier one may have drawn. A
 server that takes longer is not known; `recover` looks at any age."""
-
-_KINDS = {
-    OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
-    OperationKind.SCENE: ImageKind.SCENE,
-}
 
 _STRANDED = "recover() looks again; settle() with no image gives it up and deletes nothing."
 
@@ -65,10 +60,12 @@ class Settled:
     Attributes:
         unseen: Why an operation that may have drawn something could not be looked at.
         drawing: The operations whose remote job still runs and is not too old to be believed.
+        refused: Those that a store keeps from being finished; what they have drawn is safe.
     """
 
     unseen: CharacterLibraryError | None = None
     drawing: tuple[Recovered, ...] = ()
+    refused: tuple[Recovered, ...] = ()
 
 
 def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
@@ -94,7 +91,7 @@ def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
 def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     """Finish what earlier operations of a character left, under a lease that is already held."""
     unseen: CharacterLibraryError | None = None
-    drawing = []
+    drawing, refused = [], []
     for op in reversed(parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
         if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
@@ -103,12 +100,30 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
         if current is None or current.finished:
             # A removal that came after it has closed it just now.
             continue
-        recovered, error = _recover_one(parts, current, lease)
+        try:
+            recovered, error = _recover_one(parts, current, lease)
+        except Exception as refusal:
+            if isinstance(refusal, LeaseLost) or not _is_safe(parts, op.id):
+                raise
+            _log.exception("operation.unrecovered", extra={"operation_id": op.id})
+            refused.append(outcome_of(op, "error", message=short(refusal)))
+            continue
         if error is not None and op.state in OPEN:
             unseen = unseen or error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
-    return Settled(unseen=unseen, drawing=tuple(drawing))
+    return Settled(unseen=unseen, drawing=tuple(drawing), refused=tuple(refused))
+
+
+def _is_safe(parts: Parts, operation_id: str) -> bool:
+    """Tell whether what the operation has drawn, if anything, is written down.
+
+    A store that refuses it does not stand in the way of other operations then.
+    """
+    op = parts.ledger.get(operation_id)
+    if op is None or op.kind not in DRAWS or op.state not in OPEN:
+        return True
+    return bool(op.items) or op.job_id is not None
 
 
 def believed_until(run: Run) -> datetime:
@@ -175,10 +190,12 @@ class _Recovery:
 
     def run_to_end(self) -> Recovered:
         run = self.run
+        # Earlier versions closed a removal as failed, though it had images left to remove.
+        half_removed = run.op.state == OperationState.FAILED and run.op.doomed
+        if run.op.state == OperationState.STARTED or half_removed:
+            return self._never_posted()
         if run.op.doomed:
             sweep(run)
-        if run.op.state == OperationState.STARTED:
-            return self._never_posted()
         if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return self._finish_restore()
@@ -190,19 +207,16 @@ class _Recovery:
 
     def _never_posted(self) -> Recovered:
         run = self.run
-        if run.op.kind == OperationKind.DELETE:
-            return self._finish_removal()
-        message = "It was interrupted before anything was sent that costs money."
-        run.write(state=OperationState.FAILED, error=message)
-        return outcome_of(run.op, "cleaned", message=message)
-
-    def _finish_removal(self) -> Recovered:
-        run = self.run
-        message = "The removal was finished."
+        state, message = OperationState.DONE, "The removal was finished."
+        if run.op.kind != OperationKind.DELETE:
+            state = OperationState.FAILED
+            message = "It was interrupted before anything was sent that costs money."
         if run.op.remote_delete == RemoteDelete.INTENDED:
             message += " Whether the remote reference was deleted is not known."
-        finish_removal(run, until=run.op.created_at)
+        resume_removal(run)
         message = " ".join([message, *(warning.message for warning in run.warnings)])
+        error = None if state == OperationState.DONE else run.op.error or message
+        run.write(state=state, error=error)
         return outcome_of(run.op, "cleaned", message=message)
 
     def _unknown(self) -> Recovered:
@@ -241,7 +255,7 @@ class _Recovery:
         elif run.op.kind == OperationKind.PORTFOLIO and not self.adopted:
             resolve_set(run, run.op.library_db_id or "")
         replaced = None
-        kind = _KINDS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
+        kind = DRAWS.get(OperationKind(run.op.kind), ImageKind.REFERENCE)
         if unrecorded := run.op.options.get("unrecorded"):
             kind = ImageKind(unrecorded)
             replaced = unrecorded_image(run.parts, str(run.op.options["image_id"]))

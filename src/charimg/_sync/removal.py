@@ -5,23 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from attrs import evolve
 
 from .._ingest.naming import operation_of
 from .._library.ids import check_object_id
-from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
-from ..journal import Doomed, ItemState, OperationState, RemoteDelete
+from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument, LeaseLost
+from ..journal import Doomed, ItemState, OperationKind, OperationState, RemoteDelete
 from ..models import CharacterImage, ReferencePolicy
 from .master import current_reference
 from .operation import Run
+from .sparing import Sparing
+from .unrecorded import find_image, unrecorded_images
 
 __all__ = [
     "delete_remote_reference",
     "doom",
     "finish_removal",
     "remove_all",
+    "remove_everything",
     "remove_replaced",
+    "resume_removal",
     "supersede",
     "sweep",
 ]
@@ -44,21 +49,41 @@ def sweep(run: Run, *, images: Iterable[CharacterImage] = ()) -> None:
         run: The operation.
         images: The records themselves, if they are at hand: what they say is stored and is not
             becomes a warning. After a crash a part of it may have been removed before.
+
+    Raises:
+        StorageError: A store refused some of them; these stay doomed, the others are gone.
     """
+    sparing = Sparing()
+    gone, left = [], []
     removed = 0
     for doomed in run.op.doomed:
-        removed += run.parts.metadata.delete(doomed.image_id)
+        deleted = sparing.run(partial(_delete_record, run, doomed))
+        if deleted is None:
+            left.append(doomed)
+        else:
+            removed += deleted
+            # Some repositories give the id of what was deleted to something new.
+            gone.append(evolve(doomed, image_id=""))
     stored = {image.media.key for image in images if image.media is not None}
-    for doomed in run.op.doomed:
-        if run.parts.media.delete(doomed.media_key):
+    for doomed in gone:
+        deleted = sparing.run(partial(run.parts.media.delete, doomed.media_key))
+        if deleted is None:
+            left.append(doomed)
+        elif deleted:
             stored.discard(doomed.media_key)
-    run.write(doomed=(), removed=run.op.removed + removed)
+    stored.difference_update(doomed.media_key for doomed in left)
+    run.write(doomed=tuple(left), removed=run.op.removed + removed)
     if stored:
         run.warn(
             ErrorCode.NO_MEDIA,
             f"Of {len(stored)} removed images the media store had no file, of {min(stored)!r} for "
             "example. If it is kept in another store, it is still there.",
         )
+    sparing.end()
+
+
+def _delete_record(run: Run, doomed: Doomed) -> bool:
+    return bool(doomed.image_id) and run.parts.metadata.delete(doomed.image_id)
 
 
 def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = None) -> None:
@@ -69,6 +94,7 @@ def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = No
         keep: The id of an image that stays.
         until: Newer images stay, too.
     """
+    sparing = Sparing()
     cursor: str | None = None
     while True:
         page = run.parts.metadata.list(run.op.character_id, limit=_PAGE, cursor=cursor)
@@ -79,10 +105,16 @@ def remove_all(run: Run, *, keep: str | None = None, until: datetime | None = No
         ]
         if images:
             run.keep()
-            run.write(doomed=tuple(doom(image) for image in images))
-            sweep(run, images=images)
+            known = {doomed.image_id for doomed in run.op.doomed}
+            fresh = tuple(doom(image) for image in images if image.id not in known)
+            run.write(doomed=(*run.op.doomed, *fresh))
+            sparing.run(partial(sweep, run, images=images))
+        if run.op.kind != OperationKind.DELETE:
+            # No more than this goes while it is not certain that something comes in its place.
+            sparing.end()
         cursor = page.next_cursor
         if cursor is None:
+            sparing.end()
             return
 
 
@@ -103,25 +135,64 @@ def remove_replaced(run: Run) -> None:
             remove_all(run, keep=item.image_id, until=drawn_by.created_at)
 
 
-def finish_removal(run: Run, *, until: datetime | None = None) -> bool | None:
-    """Carry out what a removal has written down that it is going to do, and close it.
+def remove_everything(run: Run) -> None:
+    """Remove all local images of the operation's character, and close what is to bring more."""
+    # Those that no record can hold go as well: what the operation writes down hides them.
+    unrecorded = 0
+    if run.parts.metadata.requires_media:
+        unrecorded = len(unrecorded_images(run.parts, run.op.character_id, None))
+    remove_all(run)
+    run.op = evolve(run.op, removed=run.op.removed + unrecorded)
+    supersede(run)
 
-    Args:
-        run: The removal.
-        until: Newer images stay: nobody had asked to remove them.
+
+def finish_removal(run: Run) -> bool | None:
+    """Carry out what a removal has written down that it is going to do, and close it.
 
     Returns:
         Whether the remote reference was deleted; ``None`` when that was not due.
     """
-    options = run.op.options
-    if options.get("all"):
-        remove_all(run, until=until)
-        supersede(run)
-    remote = None
-    if options.get("remote") and run.op.remote_delete == RemoteDelete.NOT_DUE:
-        remote = delete_remote_reference(run, only=options.get("media_id"))
+    if run.op.options.get("all"):
+        remove_everything(run)
+        # Whatever is the master: it is to go.
+        remote = _send_due(run, only=None)
+    else:
+        remote = _send_due(run, only=run.op.options.get("media_id"))
     run.write(state=OperationState.DONE)
     return remote
+
+
+def resume_removal(run: Run) -> None:
+    """Go on with a removal that was broken off, on its own or ahead of a new reference.
+
+    What came after it stays: nobody had asked to remove that. The remote DELETE is sent even if a
+    store refuses the rest again: else the next images would be drawn from what is gone here.
+    """
+    options = run.op.options
+    try:
+        if run.op.doomed:
+            sweep(run)
+        if options.get("all"):
+            remove_all(run, until=run.op.created_at)
+            supersede(run, until=run.op.created_at)
+    except LeaseLost:
+        raise
+    except Exception:
+        _send_due(run, only=options.get("media_id"))
+        raise
+    _send_due(run, only=options.get("media_id"))
+
+
+def _send_due(run: Run, *, only: str | None) -> bool | None:
+    """Send the remote DELETE that the operation has written down as due, unless it was begun."""
+    options = run.op.options
+    if not options.get("remote") or run.op.remote_delete != RemoteDelete.NOT_DUE:
+        return None
+    replaced = options.get("replaces")
+    if replaced is not None and find_image(run.parts, replaced) is not None:
+        # A new reference was never drawn, and this one is still here.
+        return None
+    return delete_remote_reference(run, only=only)
 
 
 def delete_remote_reference(run: Run, *, only: str | None = None) -> bool:
@@ -163,13 +234,19 @@ def delete_remote_reference(run: Run, *, only: str | None = None) -> bool:
     return True
 
 
-def supersede(run: Run) -> None:
+def supersede(run: Run, *, until: datetime | None = None) -> None:
     """Close what earlier operations still wait for, now that all of the character's images go.
 
     Those of unknown outcome stay open: should they have drawn something after all, it is found.
+
+    Args:
+        run: The operation.
+        until: Newer operations stay, too.
     """
     for op in run.parts.ledger.unfinished(run.op.character_id):
         if op.id == run.op.id or op.state != OperationState.RECEIVED:
+            continue
+        if until is not None and op.created_at > until:
             continue
         for item in op.items:
             if item.state == ItemState.PENDING:

@@ -16,7 +16,6 @@ from ..models import (
     DeleteResult,
     GenerationResult,
     ImagePage,
-    ImageStatus,
     PortfolioResult,
     ReferencePolicy,
     SceneType,
@@ -25,9 +24,10 @@ from ..prompts import check_prompt
 from ..protocols import ProgressCallback
 from .base import ServiceBase, chosen_policy
 from .generate import generate_portfolio, generate_reference, generate_scene
+from .listing import list_page
 from .manage import delete_all_images, delete_image, restore_reference, retry_ingestion
 from .operation import Run
-from .unrecorded import find_image, list_unrecorded
+from .unrecorded import find_image
 
 __all__ = ["CharacterImageService"]
 
@@ -247,9 +247,9 @@ class CharacterImageService(ServiceBase):
     ) -> ImagePage:
         """Return one page of the character's images, newest first, with media URLs.
 
-        A character without images, or one that nobody knows, has an empty page. Failed images that
-        the repository keeps no record of, because it requires media, are not among the others: ask
-        for ``status="failed"``.
+        A character without images, or one that nobody knows, has an empty page. Failed images are
+        among the others even where the repository keeps no record of them, because it requires
+        media: the ledger knows them.
 
         Args:
             character_id: The host's id of the character.
@@ -261,10 +261,8 @@ class CharacterImageService(ServiceBase):
         Raises:
             InvalidArgument: The limit is out of range, or the cursor is not one of ours.
         """
-        if status == ImageStatus.FAILED and self._parts.metadata.requires_media:
-            return list_unrecorded(self._parts, character_id, kind=kind, limit=limit, cursor=cursor)
-        page = self._parts.metadata.list(
-            character_id, kind=kind, status=status, limit=limit, cursor=cursor
+        page = list_page(
+            self._parts, character_id, kind=kind, status=status, limit=limit, cursor=cursor
         )
         images = tuple(self._located(image) for image in page.images)
         return ImagePage(images=images, next_cursor=page.next_cursor, total=page.total)

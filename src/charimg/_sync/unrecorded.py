@@ -13,13 +13,11 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from .._ingest.naming import operation_of
-from ..errors import InvalidArgument
 from ..journal import ItemState, Operation, OperationItem, OperationKind, OperationState
 from ..models import (
     CharacterImage,
     ImageKind,
     ImageMetrics,
-    ImagePage,
     ImageStatus,
     ReferencePolicy,
 )
@@ -29,7 +27,7 @@ from .sources import shown_image
 __all__ = [
     "DRAWS",
     "find_image",
-    "list_unrecorded",
+    "unrecorded_images",
     "unrecorded_image",
     "unrecorded_references",
 ]
@@ -72,8 +70,7 @@ def unrecorded_references(parts: Parts, character_id: str) -> list[CharacterImag
     """Return the failed references of a character that have no record."""
     if not parts.metadata.requires_media:
         return []
-    found = (_unrecorded(parts, character_id)).failed.values()
-    return [image for image in found if image.kind == ImageKind.REFERENCE]
+    return unrecorded_images(parts, character_id, ImageKind.REFERENCE)
 
 
 def _known(parts: Parts, image_id: str) -> _Unrecorded | None:
@@ -83,29 +80,13 @@ def _known(parts: Parts, image_id: str) -> _Unrecorded | None:
     return None if op is None else _unrecorded(parts, op.character_id)
 
 
-def list_unrecorded(
-    parts: Parts, character_id: str, *, kind: str | None, limit: int, cursor: str | None
-) -> ImagePage:
-    """Return one page of them, newest first; the cursor is the key of the page's last.
-
-    Raises:
-        InvalidArgument: The limit is out of range, or the cursor is not one of ours.
-    """
-    if type(limit) is not int or not 1 <= limit <= 1_000:
-        raise InvalidArgument(f"limit must be a whole number from 1 to 1000, not {limit!r}.")
-    if cursor is not None and not _KEY.fullmatch(cursor):
-        raise InvalidArgument("The cursor is none of this listing's.")
-    known = _unrecorded(parts, character_id)
-    found = sorted(
-        (image for image in known.failed.values() if kind in (None, image.kind)),
-        key=lambda image: image.key,
+def unrecorded_images(parts: Parts, character_id: str, kind: str | None) -> list[CharacterImage]:
+    """Return the failed images of a character that have no record, newest first."""
+    found = (_unrecorded(parts, character_id)).failed.values()
+    return sorted(
+        (image for image in found if kind in (None, image.kind)),
+        key=lambda image: (image.created_at, image.key),
         reverse=True,
-    )
-    rest = [image for image in found if cursor is None or image.key < cursor]
-    return ImagePage(
-        images=tuple(rest[:limit]),
-        next_cursor=rest[limit - 1].key if len(rest) > limit else None,
-        total=len(found),
     )
 
 
@@ -160,7 +141,8 @@ def _removes_all(op: Operation) -> bool:
             return op.posted_at is not None
         kept = policy != ReferencePolicy.DELETE_AFTER_SUCCESS
         return not kept and any(item.state == ItemState.STORED for item in op.items)
-    return bool(op.options.get("all"))
+    # One that was broken off is finished later, or has removed nothing.
+    return bool(op.options.get("all")) and op.state == OperationState.DONE
 
 
 def _failed(op: Operation, item: OperationItem) -> CharacterImage:

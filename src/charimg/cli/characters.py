@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from attrs import evolve
 
-from .._assembly.stores import Stores
 from .._library.ids import check_object_id, unique_character_id
 from ..errors import CharacterNotFound, InvalidArgument, PreconditionError
 from ..models import CharacterReference
@@ -23,7 +22,7 @@ from .options import (
     LibraryUrlOption,
 )
 from .report import Report, plain, reporting, table
-from .session import Settings, character_of, listed, writable
+from .session import Settings, character_of, linking, listed, writable
 
 __all__ = ["app"]
 
@@ -175,6 +174,8 @@ def link(
         settings = Settings.of(directory, library_url, header)
         with settings.stores() as stores:
             known = character_of(stores, character)
+            # First: a character that was made on the Library cannot be unmade.
+            keep = linking(stores)
             if known.library_db_id is not None and not replace:
                 raise PreconditionError(
                     f"Character {character!r} is already linked to {known.library_db_id}. Give "
@@ -186,15 +187,7 @@ def link(
                 db_id, slug = _found(settings, known, library_character_id)
             else:
                 db_id, slug = check_object_id(library_db_id), library_character_id
-            _tell(report, _linked(stores, known, db_id, slug))
-
-
-def _linked(
-    stores: Stores, known: CharacterReference, db_id: str, slug: str | None
-) -> CharacterReference:
-    linked = evolve(known, library_db_id=db_id, library_character_id=slug)
-    writable(stores).put(linked)
-    return linked
+            _tell(report, keep(evolve(known, library_db_id=db_id, library_character_id=slug)))
 
 
 def _created(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, Unpack
 
@@ -19,15 +20,21 @@ from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
 from .._sync.parts import ServiceOptions
 from .._sync.service import CharacterImageService
+from ..capabilities import LinkableCharacterDirectory
 from ..errors import CharacterNotFound, ConfigurationError, InvalidArgument
 from ..models import CharacterReference
 from ..policies import RetryPolicy, Timeouts
-from ..protocols import ListableCharacterDirectory, WritableCharacterDirectory
+from ..protocols import (
+    CharacterDirectory,
+    ListableCharacterDirectory,
+    WritableCharacterDirectory,
+)
 
 __all__ = [
     "Settings",
     "character_of",
     "check_known",
+    "linking",
     "listed",
     "resolve_image",
     "suggesting",
@@ -235,10 +242,44 @@ def writable(stores: Stores) -> WritableCharacterDirectory:
     directory = stores.directory
     if not isinstance(directory, WritableCharacterDirectory):
         raise ConfigurationError(
-            f"{type(directory).__name__} takes no characters in. Add and link them where the host "
-            "keeps them."
+            f"{type(directory).__name__} takes no characters in. Add them where the host keeps "
+            "them; `charimg characters list` then shows them."
         )
     return directory
+
+
+def linking(stores: Stores) -> Callable[[CharacterReference], CharacterReference]:
+    """Return what keeps a character's ids of the Character Library.
+
+    Raises:
+        ConfigurationError: The directory keeps none.
+    """
+    directory = stores.directory
+    if isinstance(directory, LinkableCharacterDirectory):
+        return partial(_link, directory)
+    if isinstance(directory, WritableCharacterDirectory):
+        return partial(_put, directory)
+    raise ConfigurationError(
+        f"{type(directory).__name__} keeps no links, so nothing was sent. Store the id of the "
+        "Character Library as library_db_id where the host keeps its characters."
+    )
+
+
+def _link(
+    directory: LinkableCharacterDirectory, character: CharacterReference
+) -> CharacterReference:
+    return directory.link(
+        character.id,
+        library_db_id=character.library_db_id or "",
+        library_character_id=character.library_character_id,
+    )
+
+
+def _put(
+    directory: WritableCharacterDirectory, character: CharacterReference
+) -> CharacterReference:
+    directory.put(character)
+    return character
 
 
 def listed(stores: Stores) -> tuple[CharacterReference, ...]:
@@ -261,10 +302,15 @@ def character_of(stores: Stores, character_id: str) -> CharacterReference:
     """
     character = stores.directory.get(character_id)
     if character is None:
-        raise CharacterNotFound(
-            f"There is no character {character_id!r}. Add it with `charimg characters add`."
-        )
+        raise _unknown(stores.directory, character_id)
     return character
+
+
+def _unknown(directory: CharacterDirectory, character_id: str) -> CharacterNotFound:
+    how = "where the host keeps its characters"
+    if isinstance(directory, WritableCharacterDirectory):
+        how = "with `charimg characters add`"
+    return CharacterNotFound(f"There is no character {character_id!r}. Add it {how}.")
 
 
 def check_known(service: CharacterImageService, character_id: str) -> None:
@@ -274,9 +320,7 @@ def check_known(service: CharacterImageService, character_id: str) -> None:
         CharacterNotFound: The directory does not have it, and there is no image of it either.
     """
     if service.directory.get(character_id) is None and not _has_images(service, character_id):
-        raise CharacterNotFound(
-            f"There is no character {character_id!r}. Add it with `charimg characters add`."
-        )
+        raise _unknown(service.directory, character_id)
 
 
 def _has_images(service: CharacterImageService, character_id: str) -> bool:

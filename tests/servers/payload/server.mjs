@@ -26,9 +26,12 @@ const loosen = (field) => {
   if (field.name === 'media') return { ...field, required: false }
   return field.type === 'select' ? { ...field, type: 'text', options: undefined } : field
 }
-const Records = settings.loose
-  ? { ...CharacterImageMetadata, fields: CharacterImageMetadata.fields.map(loosen) }
-  : CharacterImageMetadata
+const own = (field) =>
+  field.name === 'createdBy' ? { name: 'createdBy', type: 'relationship', relationTo: 'users' } : field
+let { fields } = CharacterImageMetadata
+if (settings.loose) fields = fields.map(loosen)
+if (settings.owned) fields = fields.map(own)
+const Records = { ...CharacterImageMetadata, fields }
 
 let db
 if (settings.db === 'postgresql') {

@@ -102,7 +102,22 @@ async def test_twenty_uploads_at_once_in_tasks(server: PayloadServer) -> None:
                 assert b"".join([chunk async for chunk in chunks]) == png(each.encode())
 
 
-@pytest.mark.parametrize("credentials", [{}, {"api_key": "wrong-key"}, {"token": "no.jwt.here"}])
+def test_missing_credentials_are_not_told_as_wrong(server: PayloadServer) -> None:
+    options = PayloadOptions(media="character-references")
+    with PayloadClient(server.url, options=options) as client:
+        calls: list[Callable[[], object]] = [
+            client.check,
+            lambda: PayloadCharacterDirectory(client).get("1"),
+            lambda: PayloadMediaStore(client).save(upload(key())),
+        ]
+        for call in calls:
+            with pytest.raises(StorageError, match="No API key or token was given") as missing:
+                call()
+            assert "PAYLOAD_API_KEY" in str(missing.value)
+            assert "Check the" not in str(missing.value)
+
+
+@pytest.mark.parametrize("credentials", [{"api_key": "wrong-key"}, {"token": "no.jwt.here"}])
 def test_wrong_credentials(
     server: PayloadServer, credentials: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -66,7 +66,9 @@ def test_a_plain_record_of_object_ids() -> None:
     assert image.media is not None
     assert image.media.url == f"{BASE}/api/media/file/reference-k-1a2b.png"
     assert image.media.thumbnail_url is None
-    document = wire.write_image(image, OPTIONS, character=OBJECT_ID, media=OBJECT_ID)
+    document = wire.write_image(
+        image, OPTIONS, character=OBJECT_ID, media=OBJECT_ID, created_by=image.created_by
+    )
     assert (document["characterReference"], document["media"]) == (OBJECT_ID, OBJECT_ID)
     assert wire.read_image({**RECORD, **document, "media": MEDIA}, OPTIONS, BASE) == image
 
@@ -87,7 +89,7 @@ def test_other_names_and_groups() -> None:
         alt=None, key=None, fields={"prompt": "made.how.prompt", "createdBy": None}
     )
     image = evolve(wire.read_image(RECORD, options, BASE), prompt="p", created_by="u")
-    document = wire.write_image(image, options, character=1, media=2)
+    document = wire.write_image(image, options, character=1, media=2, created_by=None)
     assert document["made"] == {"how": {"prompt": "p"}}
     assert not {"createdBy", "operationKey", "prompt"} & set(document)
     again = wire.read_image({**RECORD, **document, "media": MEDIA}, options, BASE)
@@ -103,7 +105,10 @@ def test_an_operation_key_counts_without_metrics() -> None:
 
 def test_an_image_without_media_is_written() -> None:
     image = CharacterImage(key="k1", character_id="1", kind="scene", status="failed")
-    assert wire.write_image(image, OPTIONS, character=1, media=None)["metrics"]["key"] == "k1"
+    assert (
+        wire.write_image(image, OPTIONS, character=1, media=None, created_by=None)["metrics"]["key"]
+        == "k1"
+    )
 
 
 def test_thumbnails() -> None:

@@ -33,3 +33,11 @@ def test_credentials_in_the_words_of_a_server_are_left_out() -> None:
     with pytest.raises(StorageError) as caught, translated("studio on db"):
         raise psycopg.OperationalError("no host in postgresql://u:SECRET@h/db?password=SECRET")
     assert "no host in postgresql://[…]@h/db?[…]. Is the server up" in str(caught.value)
+
+
+def test_a_missing_password_is_not_told_as_a_server_that_is_away() -> None:
+    said = 'connection to server at "db", port 5432 failed: fe_sendauth: no password supplied'
+    with pytest.raises(StorageError) as caught, translated("studio on db"):
+        raise psycopg.OperationalError(f"{said}\n")
+    assert "no password supplied. Give one: in the URL, as PGPASSWORD" in str(caught.value)
+    assert "reachable" not in str(caught.value)

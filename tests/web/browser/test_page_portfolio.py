@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
+from charimg.stores import AsyncSqliteMetadataRepository
+
 from .conftest import OpenPage
 from .parts import cards, generate, holding, notice, panel, starting
 from .studio import Studio
@@ -27,9 +29,11 @@ def slots(page: Page) -> Locator:
     return page.get_by_role("toolbar", name="Shots of the latest portfolio").get_by_role("listitem")
 
 
+@pytest.mark.parametrize("strict", [False, True], ids=["", "no-record-without-media"])
 def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
-    drawn: Page, studio: Studio
+    drawn: Page, studio: Studio, strict: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(AsyncSqliteMetadataRepository, "requires_media", strict)
     page = drawn
     studio.switch(job_seconds=3.0, file_errors=2)
     expect(page.get_by_role("radio")).to_have_count(1)

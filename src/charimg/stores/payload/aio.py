@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from ..._arguments import checked
+from ..._http.cms import CmsAnswer
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records
 from .answers import check_file
@@ -64,7 +65,7 @@ class AsyncPayloadMediaStore(_Store):
         request = await self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         async with self._client.transport.open(request, headers) as (status, chunks):
-            check_file(status, key)
+            check_file(self._site.marked(CmsAnswer(status=status)), key)
             yield chunks
 
     async def get(self, key: str, /) -> Media | None:
@@ -93,8 +94,12 @@ class AsyncPayloadMetadataRepository(_Store):
         """Whether the records' media is a required field."""
         return self._site.options.requires_media
 
+    async def check(self, image: CharacterImage, /) -> None:
+        """See `CheckingMetadataRepository.check`: whether Payload has the character."""
+        await self._client.run(records.check(self._site, image))
+
     async def add(self, image: CharacterImage, /) -> CharacterImage:
-        """See `MetadataRepository.add`."""
+        """See `MetadataRepository.add`. A ``created_by`` that Payload refuses is left out."""
         return await self._client.run(records.add(self._site, image))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
@@ -136,6 +141,14 @@ class AsyncPayloadCharacterDirectory(_Store):
     async def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
         return await self._client.run(characters.get(self._site, character_id))
+
+    async def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """See `LinkableCharacterDirectory.link`: both ids are written where `get` finds them."""
+        return await self._client.run(
+            characters.link(self._site, character_id, library_db_id, library_character_id)
+        )
 
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""

@@ -13,6 +13,7 @@ from ...errors import MediaNotFound, StorageError
 
 __all__ = [
     "LOST",
+    "NO_KEY",
     "nonsense",
     "Document",
     "check_file",
@@ -23,10 +24,15 @@ __all__ = [
     "older",
     "origin",
     "refused",
+    "refused_fields",
 ]
 
 Document = Mapping[str, Any]
 
+NO_KEY = (
+    "No API key or token was given. Give the client an api_key or a token; settings by URL take it "
+    "from PAYLOAD_API_KEY."
+)
 LOST = (404, 500)
 """What Payload answers for a file that is not there, though its document is."""
 
@@ -38,17 +44,17 @@ def missing(key: str) -> MediaNotFound:
     )
 
 
-def check_file(status: int, key: str) -> None:
+def check_file(answer: CmsAnswer, key: str) -> None:
     """Check what Payload said when a file was opened.
 
     Raises:
         MediaNotFound: It is gone.
         StorageError: It cannot be read.
     """
-    if status in LOST:
+    if answer.status in LOST:
         raise missing(key)
-    if status != 200:
-        raise refused(CmsAnswer(status=status), f"read the file of media {key!r}")
+    if answer.status != 200:
+        raise refused(answer, f"read the file of media {key!r}")
 
 
 def origin(url: str) -> tuple[str, str]:
@@ -120,7 +126,9 @@ _ADVICE = {
 def refused(answer: CmsAnswer, what: str) -> StorageError:
     """Return the error for an answer that is a refusal."""
     advice = _ADVICE.get(answer.status, "Try again later, and see its log.")
-    paths = _paths(answer.body)
+    if answer.keyless and answer.status in (401, 403):
+        advice = NO_KEY
+    paths = refused_fields(answer)
     if answer.status == 400:
         advice = "It refused the document as a whole; see its log."
         if paths:
@@ -128,7 +136,7 @@ def refused(answer: CmsAnswer, what: str) -> StorageError:
     return StorageError(f"Could not {what}: Payload answered {answer.status}. {advice}")
 
 
-def _paths(body: bytes) -> list[str]:
+def refused_fields(answer: CmsAnswer) -> list[str]:
     """Return the fields that a validation error names; its words may quote values."""
     found: list[str] = []
 
@@ -144,7 +152,7 @@ def _paths(body: bytes) -> list[str]:
                 look(each)
 
     try:
-        look(json.loads(body))
+        look(json.loads(answer.body))
     except (ValueError, RecursionError):
         return []
     return found[:10]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigurationError
+import json
+from typing import Any
+
+from ..._http.cms import CmsRequest
+from ...errors import CharacterNotFound, ConfigurationError, StorageError
 from ...models import CharacterReference
 from . import wire
+from .answers import created_in
 from .steps import Site, Steps
 
-__all__ = ["get", "list_all"]
+__all__ = ["get", "link", "list_all"]
 
 
 def get(site: Site, character_id: str) -> Steps[CharacterReference | None]:
@@ -15,6 +20,38 @@ def get(site: Site, character_id: str) -> Steps[CharacterReference | None]:
     what = f"read the character {character_id[:100]!r}"
     document = yield from site.get(_slug(site), character_id, what=what)
     return None if document is None else wire.read_character(document, site.options)
+
+
+def link(
+    site: Site, character_id: str, library_db_id: str, library_character_id: str | None
+) -> Steps[CharacterReference]:
+    """See `LinkableCharacterDirectory.link`."""
+    options, what = site.options, f"link the character {character_id[:100]!r}"
+    known = yield from get(site, character_id)
+    if known is None:
+        raise CharacterNotFound(f"Payload has no character {character_id[:100]!r}.")
+    document: dict[str, Any] = {}
+    # Payload passes over what the collection has no field for, and keeps the rest of a group.
+    for paths, value in (
+        (options.library_db_id, library_db_id),
+        (options.library_character_id, library_character_id),
+    ):
+        for path in paths:
+            wire.put(document, path, value)
+    answer = yield CmsRequest(
+        method="PATCH",
+        url=site.url(_slug(site), known.id) + "?depth=0",
+        what=what,
+        body=json.dumps(document),
+    )
+    linked = wire.read_character(created_in(answer, what), options)
+    if linked.library_db_id != library_db_id:
+        raise StorageError(
+            f"Could not {what}: the collection has none of the fields "
+            f"{', '.join(options.library_db_id)}, or the key may not write them. Name the field "
+            "in PayloadOptions.library_db_id."
+        )
+    return linked
 
 
 def list_all(site: Site) -> Steps[tuple[CharacterReference, ...]]:

@@ -115,7 +115,7 @@ class PayloadClient(_Client["httpx.Client", CmsTransport]):
             request = next(steps)
             while True:
                 answer = self._transport.send(request, self.site.headers(request.url))
-                request = steps.send(answer)
+                request = steps.send(self.site.marked(answer))
         except StopIteration as end:
             result: T = end.value
             return result
@@ -156,7 +156,8 @@ class AsyncPayloadClient(_Client["httpx.AsyncClient", AsyncCmsTransport]):
             request = next(steps)
             while True:
                 send = partial(self._transport.send, request, self.site.headers(request.url))
-                request = steps.send(await (send() if request.reads else unbroken(send)))
+                answer = await (send() if request.reads else unbroken(send))
+                request = steps.send(self.site.marked(answer))
         except StopIteration as end:
             result: T = end.value
             return result

@@ -8,16 +8,16 @@ from typing import Any
 
 from attrs import evolve
 
-from ..._http.cms import CmsRequest
+from ..._http.cms import CmsAnswer, CmsRequest
 from ...errors import ImageNotFound, InvalidArgument, StorageError
 from ...models import CharacterImage, ImagePage
 from .._pages import check_limit, decode_cursor, encode_cursor
 from . import wire
-from .answers import created_in, documents_in, nonsense, object_of, older
+from .answers import created_in, documents_in, nonsense, object_of, older, refused_fields
 from .steps import Site, Steps
 from .wire import Id
 
-__all__ = ["add", "character_ids", "delete", "get", "list_page", "update"]
+__all__ = ["add", "character_ids", "check", "delete", "get", "list_page", "update"]
 
 
 def add(site: Site, image: CharacterImage) -> Steps[CharacterImage]:
@@ -26,21 +26,68 @@ def add(site: Site, image: CharacterImage) -> Steps[CharacterImage]:
     if first is not None:
         return first
     what = f"add the record {image.key!r}"
-    document = yield from _document(site, image, what)
-    answer = yield CmsRequest(
+    request = CmsRequest(
         method="POST",
         url=site.url(site.options.metadata) + "?depth=1",
         what=what,
-        body=json.dumps(document),
+        body=json.dumps((yield from _document(site, image, what))),
     )
-    if answer.status == 400:
+    answer = yield request
+    if answer.status in (400, 500):
         # Someone else may have added the key meanwhile, if the database refuses a second one.
         first = yield from _first(site, image)
         if first is not None:
             return first
+    answer = yield from _without_creator(site, request, answer)
     created = created_in(answer, what)
     site.learn(site.options.metadata, created)
     return wire.read_image(created, site.options, site.base_url)
+
+
+def check(site: Site, image: CharacterImage) -> Steps[None]:
+    """See `CheckingMetadataRepository.check`."""
+    slug = site.options.characters
+    if slug is None:
+        return
+    what = f"look for the character {image.character_id[:100]!r}"
+    if (yield from site.get(slug, image.character_id, what=what)) is None:
+        raise _no_character(site, image, "keep a record")
+
+
+def _no_character(site: Site, image: CharacterImage, what: str) -> StorageError:
+    return StorageError(
+        f"Could not {what}: Payload has no character {image.character_id[:100]!r} in "
+        f"{site.options.characters!r}. Add it there, or name the collection that it is in."
+    )
+
+
+def _created_by(site: Site, image: CharacterImage) -> Steps[Id | None]:
+    """Return who made the image as the field takes it: a user's id, where it is a relation."""
+    path = site.options.called("createdBy")
+    if image.created_by is None or path is None:
+        return image.created_by
+    if path not in site.relations:
+        # Only a relation has something below it that can be asked for.
+        request = _finding(site, {f"{path}.id": {"exists": "true"}}, "look at the records", "1")
+        site.relations[path] = (yield request).status == 200
+    if not site.relations[path]:
+        return image.created_by
+    return (yield from site.user(image.created_by))
+
+
+def _without_creator(site: Site, request: CmsRequest, answer: CmsAnswer) -> Steps[CmsAnswer]:
+    """Send a refused record again without who made it, if that may be what was refused.
+
+    An image must not be lost for that. Payload answers a user that it does not know with a 500.
+    """
+    path = site.options.called("createdBy")
+    document = json.loads(request.body or "{}")
+    if path is None or wire.at(document, path) is None:
+        return answer
+    if answer.status == 500 or (answer.status == 400 and path in refused_fields(answer)):
+        wire.put(document, path, None)
+        answer = yield evolve(request, body=json.dumps(document))
+    return answer
 
 
 def _first(site: Site, image: CharacterImage) -> Steps[CharacterImage | None]:
@@ -73,9 +120,9 @@ def _first(site: Site, image: CharacterImage) -> Steps[CharacterImage | None]:
     return None
 
 
-def _finding(site: Site, where: dict[str, Any], what: str) -> CmsRequest:
+def _finding(site: Site, where: dict[str, Any], what: str, limit: str = "0") -> CmsRequest:
     # No limit: the one that is looked for may be the last of many that share their media.
-    query = (*wire.flatten(where), ("sort", "createdAt,id"), ("limit", "0"), ("depth", "1"))
+    query = (*wire.flatten(where), ("sort", "createdAt,id"), ("limit", limit), ("depth", "1"))
     return CmsRequest(method="POST", url=site.url(site.options.metadata), what=what, query=query)
 
 
@@ -85,9 +132,7 @@ def _document(site: Site, image: CharacterImage, what: str) -> Steps[dict[str, A
     if slug is not None:
         character = yield from site.known(slug, image.character_id)
     if character is None:
-        raise StorageError(
-            f"Could not {what}: Payload has no character {image.character_id[:100]!r} in {slug!r}."
-        )
+        raise _no_character(site, image, what)
     media: Id | None = None
     if image.media is not None:
         media = yield from site.known(site.options.media, image.media.id)
@@ -96,7 +141,10 @@ def _document(site: Site, image: CharacterImage, what: str) -> Steps[dict[str, A
             f"Could not {what}: its media is not in the collection {site.options.media!r}. "
             "Records in Payload need media in Payload."
         )
-    return wire.write_image(image, site.options, character=character, media=media)
+    created_by = yield from _created_by(site, image)
+    return wire.write_image(
+        image, site.options, character=character, media=media, created_by=created_by
+    )
 
 
 def get(site: Site, image_id: str) -> Steps[CharacterImage | None]:
@@ -119,13 +167,13 @@ def update(site: Site, image: CharacterImage) -> Steps[CharacterImage]:
         raise ImageNotFound(f"There is no record {image.id[:100]!r} to update.")
     what = f"update the record {image.id!r}"
     kept = evolve(image, key=first.key, created_at=first.created_at)
-    document = yield from _document(site, kept, what)
-    answer = yield CmsRequest(
+    request = CmsRequest(
         method="PATCH",
         url=site.url(site.options.metadata, image.id) + "?depth=1",
         what=what,
-        body=json.dumps(document),
+        body=json.dumps((yield from _document(site, kept, what))),
     )
+    answer = yield from _without_creator(site, request, (yield request))
     if answer.status == 404:
         raise ImageNotFound(f"There is no record {image.id!r} to update.")
     return wire.read_image(created_in(answer, what), site.options, site.base_url)

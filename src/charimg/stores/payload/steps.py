@@ -9,12 +9,12 @@ from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..._http.cms import CmsAnswer, CmsRequest
 from ...errors import StorageError
 from . import wire
-from .answers import Document, documents_in, object_of, older, origin
+from .answers import NO_KEY, Document, documents_in, object_of, older, origin
 from .options import PayloadOptions
 from .wire import Id
 
@@ -36,6 +36,7 @@ class Site:
         authorization: The header's value; empty without credentials.
         kinds: What the ids of each collection are, once a document of it was seen.
         keyed: Whether the records have the field for charimg's key, once it was asked.
+        relations: Whether a field of the records is a relation, once it was asked.
     """
 
     base_url: str
@@ -43,6 +44,7 @@ class Site:
     authorization: str = field(default="", repr=False)
     kinds: dict[str, wire.IdKind] = field(factory=dict, eq=False)
     keyed: dict[str, bool] = field(factory=dict, eq=False)
+    relations: dict[str, bool] = field(factory=dict, eq=False)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the headers of a request; credentials go to the CMS alone, never to a CDN."""
@@ -50,6 +52,10 @@ class Site:
         if self.authorization and origin(url) == origin(self.base_url):
             headers["Authorization"] = self.authorization
         return headers
+
+    def marked(self, answer: CmsAnswer) -> CmsAnswer:
+        """Return an answer that tells whether it was asked for without credentials."""
+        return answer if self.authorization else evolve(answer, keyless=True)
 
     def url(self, *parts: str) -> str:
         """Return a URL of the REST API."""
@@ -97,6 +103,20 @@ class Site:
         kind = self.kinds.get(slug)
         return None if kind is None else wire.parse_id(kind, identity)
 
+    def user(self, identity: str) -> Steps[Id | None]:
+        """Return a user's id as the JSON type that users have, or ``None`` if it can be none."""
+        slug = self.options.users
+        if slug not in self.kinds:
+            # Whoever may not list the users may read itself.
+            answer = yield CmsRequest(
+                method="GET", url=self.url(slug, "me"), what="look at the users"
+            )
+            me = object_of(answer, "look at the users").get("user")
+            if not isinstance(me, Mapping) or wire.relation_id(me) is None:
+                return identity
+            self.learn(slug, me)
+        return wire.parse_id(self.kinds[slug], identity)
+
     def learn(self, slug: str, document: Document) -> None:
         """Remember what the ids of a collection are."""
         identity = wire.relation_id(document)
@@ -129,6 +149,8 @@ class Site:
         what = "sign in to Payload"
         answer = yield CmsRequest(method="GET", url=self.url(self.options.users, "me"), what=what)
         if not isinstance(object_of(answer, what).get("user"), Mapping):
+            if answer.keyless:
+                raise StorageError(f"Could not {what}: {NO_KEY}")
             raise StorageError(
                 "Payload does not accept the API key or token. Check it, and the slug of the "
                 f"collection that it belongs to ({self.options.users!r}; case counts)."

@@ -9,6 +9,7 @@ from typing import Any, Self
 from attrs import evolve
 
 from ..._arguments import checked
+from ..._http.cms import CmsAnswer
 from ...models import CharacterImage, CharacterReference, ImagePage, Media, Upload
 from . import characters, files, records, wire
 from .answers import check_file
@@ -68,7 +69,7 @@ class PayloadMediaStore(_Store):
         request = self._client.run(files.open_file(self._site, key))
         headers = self._site.headers(request.url)
         with self._client.transport.open(request, headers) as (status, chunks):
-            check_file(status, key)
+            check_file(self._site.marked(CmsAnswer(status=status)), key)
             yield chunks
 
     def get(self, key: str, /) -> Media | None:
@@ -106,8 +107,12 @@ class PayloadMetadataRepository(_Store):
         """Whether the records' media is a required field."""
         return self._site.options.requires_media
 
+    def check(self, image: CharacterImage, /) -> None:
+        """See `CheckingMetadataRepository.check`: whether Payload has the character."""
+        self._client.run(records.check(self._site, image))
+
     def add(self, image: CharacterImage, /) -> CharacterImage:
-        """See `MetadataRepository.add`."""
+        """See `MetadataRepository.add`. A ``created_by`` that Payload refuses is left out."""
         return self._client.run(records.add(self._site, image))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
@@ -144,7 +149,9 @@ class PayloadMetadataRepository(_Store):
 
 @checked
 class PayloadCharacterDirectory(_Store):
-    """A `CharacterDirectory` over the host's own collection of characters; it only reads.
+    """A `CharacterDirectory` over the host's own collection of characters.
+
+    It reads them, and keeps the link to the Character Library; nobody is added or deleted.
 
     Args:
         client: The connection. Whoever made it closes it.
@@ -153,6 +160,14 @@ class PayloadCharacterDirectory(_Store):
     def get(self, character_id: str, /) -> CharacterReference | None:
         """See `CharacterDirectory.get`."""
         return self._client.run(characters.get(self._site, character_id))
+
+    def link(
+        self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
+    ) -> CharacterReference:
+        """See `LinkableCharacterDirectory.link`: both ids are written where `get` finds them."""
+        return self._client.run(
+            characters.link(self._site, character_id, library_db_id, library_character_id)
+        )
 
     def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""

@@ -26,6 +26,7 @@ __all__ = [
     "flatten",
     "kind_of",
     "parse_id",
+    "put",
     "read_character",
     "read_image",
     "read_media",
@@ -144,7 +145,8 @@ def at(document: Mapping[str, Any], path: str | None) -> Any:
     return None if path is None else found
 
 
-def _put(document: dict[str, Any], path: str, value: Any) -> None:
+def put(document: dict[str, Any], path: str, value: Any) -> None:
+    """Set what stands at a path such as ``group.field``."""
     *groups, name = path.split(".")
     for group in groups:
         document = document.setdefault(group, {})
@@ -211,16 +213,24 @@ _PLAIN = ("kind", "status", "provider", "prompt", "sourceUrl", "externalId", "er
 
 
 def write_image(
-    image: CharacterImage, options: PayloadOptions, *, character: Id, media: Id | None
+    image: CharacterImage,
+    options: PayloadOptions,
+    *,
+    character: Id,
+    media: Id | None,
+    created_by: Id | None,
 ) -> dict[str, Any]:
-    """Return the document of a record."""
+    """Return the document of a record; who made it is among the metrics if it has no field."""
     data = to_json(image)
     document: dict[str, Any] = {}
     metrics = {**data["metrics"], "key": image.key}
     if image.media is not None:
         metrics["media"] = {"key": image.media.key, "sha256": image.media.sha256}
+    if options.called("createdBy") is None and created_by is not None:
+        metrics["createdBy"] = created_by
     values = {
         **{name: data[name] for name in _PLAIN},
+        "createdBy": created_by,
         "characterReference": character,
         "media": media,
         "metrics": metrics,
@@ -228,10 +238,10 @@ def write_image(
     for name, value in values.items():
         path = options.called(name)
         if path is not None:
-            _put(document, path, value)
+            put(document, path, value)
     document["createdAt"] = data["createdAt"]
     if options.key is not None:
-        _put(document, options.key, image.key)
+        put(document, options.key, image.key)
     return document
 
 
@@ -267,7 +277,7 @@ def read_image(
         data[name] = data[name] or ""
     for name in ("kind", "status"):
         data[name] = data[name] or "unknown"
-    created_by = relation_id(data["createdBy"])
+    created_by = relation_id(data["createdBy"] or metrics.pop("createdBy", None))
     character = relation_id(at(document, options.called("characterReference")))
     data |= {
         "id": str(identity),

@@ -11,6 +11,10 @@ from ...errors import ConfigurationError, InvalidArgument, StorageError
 
 __all__ = ["driver", "translated"]
 
+_NONE_GIVEN = (
+    "Give one: in the URL, as PGPASSWORD, or in ~/.pgpass; or let the server's pg_hba.conf ask for "
+    "none."
+)
 _ADVICE = {
     "08": "Is the server up and reachable, and are host, port and options right? What was under "
     "way is written whole or not at all; the call can be made again.",
@@ -72,6 +76,8 @@ def _told(error: Exception) -> str:
     """Return what happened and what to do; never the details, which may quote a row."""
     diagnosis = getattr(error, "diag", None)
     message = getattr(diagnosis, "message_primary", None) or str(error).partition("\n")[0]
+    if "no password supplied" in message:
+        return f"{message.rstrip('.')}. {_NONE_GIVEN}"
     # libpq gives no code for what the server said while connecting, but marks it.
     refused = "28" if "FATAL:" in message else "08"
     state = getattr(error, "sqlstate", None) or refused
