@@ -10,13 +10,13 @@ import secrets
 import sys
 import tempfile
 from contextlib import ExitStack
-from pathlib import Path
 
 import django
 from django.conf import settings
 from django.core.management import call_command
 from django.shortcuts import render
 from django.urls import include, path, reverse_lazy
+from sign_in import USERS
 
 from charimg import CharacterImageService, CharacterReference
 from charimg.testing import serve
@@ -67,11 +67,10 @@ urlpatterns = [
 
 if __name__ == "__main__":
     with owned, images:
-        Path(DIRECTORY).mkdir(parents=True, exist_ok=True)
+        images.recover()  # what an earlier process left; also makes the directory
         call_command("migrate", verbosity=0)
         if not User.objects.exists():
-            User.objects.create_user("ada", password="engine")  # noqa: S106
-        images.recover()  # what an earlier process left
+            User.objects.create_user(username="ada", password=USERS["ada"])
         if images.directory.get("mara") is None:
             remote = images.library.create_character("Mara Voss")
             mara = CharacterReference(id="mara", name="Mara Voss", library_db_id=remote.id)

@@ -6,7 +6,6 @@ Against a simulated Character Library, or the one of CHARACTER_LIBRARY_API_URL::
 """
 
 import os
-import secrets
 import sys
 import tempfile
 from contextlib import ExitStack, asynccontextmanager
@@ -17,6 +16,7 @@ import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from sign_in import knows
 
 from charimg import AsyncCharacterImageService, CharacterReference
 from charimg.testing import serve
@@ -24,7 +24,6 @@ from charimg.web import MediaApp
 from charimg.web.fastapi import from_dependency, images_url, media_view, router
 
 DIRECTORY = os.environ.get("CHARIMG_DIR") or tempfile.mkdtemp()
-PASSWORDS = {"ada": "engine"}
 
 
 @asynccontextmanager
@@ -46,8 +45,7 @@ async def lifespan(app: FastAPI):
 
 def current_user(given: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> str:
     """Return who is signed in."""
-    password = PASSWORDS.get(given.username, secrets.token_hex())
-    if not secrets.compare_digest(password.encode(), given.password.encode()):
+    if not knows(given.username, given.password):
         raise HTTPException(401, "Who are you?", {"WWW-Authenticate": "Basic"})
     return given.username
 

@@ -43,3 +43,9 @@ def test_a_setting_that_makes_no_sense_is_refused(
 
 def test_no_limit_at_all_is_a_limit() -> None:
     assert JobPolicy(deadline=math.inf).deadline == math.inf
+
+
+def test_a_set_may_have_many_times_the_images_of_a_real_one() -> None:
+    assert JobPolicy().max_images == 1000
+    with pytest.raises(InvalidArgument, match="max_images must be"):
+        JobPolicy(max_images=0)

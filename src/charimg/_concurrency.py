@@ -6,7 +6,6 @@ half runs on asyncio and trio; anyio is imported when first needed, so the sync 
 
 from __future__ import annotations
 
-import logging
 import math
 import queue
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from attrs import frozen
 
+from ._plain import logger
 from .errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ __all__ = [
     "surely",
 ]
 
-_log = logging.getLogger("charimg.concurrency")
+_log = logger("charimg.concurrency")
 
 T = TypeVar("T")
 V = TypeVar("V")

@@ -33,6 +33,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
+from ._plain import plain
+
 __all__ = [
     "CharacterLibraryError",
     "CharacterNotFound",
@@ -81,6 +83,7 @@ class ErrorCode(StrEnum):
     JOB_CANCELLED = "JOB_CANCELLED"
     JOB_STRANDED = "JOB_STRANDED"
     JOB_NOT_CANCELLABLE = "JOB_NOT_CANCELLABLE"
+    TOO_MANY_IMAGES = "TOO_MANY_IMAGES"
     NOT_LINKED = "NOT_LINKED"
     NOT_MASTER = "NOT_MASTER"
     SUPERSEDED = "SUPERSEDED"
@@ -110,7 +113,14 @@ def _rebuild(cls: type[CharimgError], args: tuple[object, ...], state: dict[str,
 
 
 class CharimgError(Exception):
-    """Root of every error that charimg raises."""
+    """Root of every error that charimg raises. Its text is one line that steers no terminal.
+
+    Args:
+        *args: The message.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(plain(each) if isinstance(each, str) else each for each in args))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # BaseException would call __init__ with args alone and lose keyword-only attributes.

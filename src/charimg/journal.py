@@ -121,7 +121,8 @@ class OperationItem:
         index: Its place in the server's answer, from 0.
         state: What became of it.
         prompt: The exact prompt used.
-        source_url: Where the server said it is.
+        source_url: Where the server said it is: whole, with the signature that may open it, as only
+            the ledger keeps it. `list_operations` shows it without.
         external_id: The server's media id.
         shot: Lens and camera, for a portfolio.
         error: Why it failed.

@@ -146,8 +146,8 @@ class SceneDetails:
     """
 
     type: str | None = None
-    mood: str | None = None
-    lighting: str | None = None
+    mood: str | None = field(default=None, repr=False)
+    lighting: str | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)
@@ -254,7 +254,8 @@ class CharacterImage:
         provider: Who drew it.
         prompt: The exact prompt used. For a scene the scene context; for a portfolio shot the
             server's own prompt if it told one, else the prompt of the reference it was drawn from.
-        source_url: Where the Character Library served it.
+        source_url: Where the Character Library served it, without user info, query and fragment:
+            the signature that may open it is kept in the ledger alone.
         external_id: The Character Library's media id.
         error: Why it failed, in plain text.
         metrics: Durations, size, hash, camera.

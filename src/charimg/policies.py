@@ -97,6 +97,8 @@ class JobPolicy:
         stall: Seconds without any progress after which waiting ends with ``JOB_STRANDED``.
         cancel_grace: Seconds that a job must keep saying ``cancelled`` to be believed: a
             cancellation is cosmetic, and the job usually goes on.
+        max_images: Cap on the images of one set; a real one has 27. A server that names more fails
+            with ``TOO_MANY_IMAGES`` before anything is asked for or written down of any of them.
     """
 
     interval: float = field(default=2.0, validator=_positive)
@@ -106,6 +108,7 @@ class JobPolicy:
     deadline: float = field(default=3600.0, validator=_positive)
     stall: float = field(default=900.0, validator=_positive)
     cancel_grace: float = field(default=60.0, validator=_not_negative)
+    max_images: int = field(default=1000, validator=_count)
 
 
 _FORMATS = ("avif", "gif", "jpeg", "png", "webp")

@@ -379,12 +379,22 @@ async def test_only_a_reference_of_the_library_can_be_restored() -> None:
         await world.service.restore_reference(LENA, foreign.id)
     with pytest.raises(ImageMismatch, match="no media id"):
         await world.service.restore_reference(LENA, nameless.id)
+    world.simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(LENA, prompt="two", policy="keep-history")
+    failed = caught.value.image_id or ""
+    sent = len(world.simulator.requests)
+    with pytest.raises(ImageMismatch, match="retry_ingestion first"):
+        await world.service.restore_reference(LENA, failed)
+    assert len(world.simulator.requests) == sent
+    await world.service.retry_ingestion(LENA, failed)
+    assert (await world.service.restore_reference(LENA, failed)).id == failed
     with pytest.raises(ImageNotFound):
         await world.service.restore_reference(LENA, "nothing")
     await world.link(library_db_id=None)
     with pytest.raises(CharacterNotLinked):
         await world.service.restore_reference(LENA, scene.id)
-    assert not [each for each in world.simulator.requests if each.method == "PUT"]
+    assert len([each for each in world.simulator.requests if each.method == "PUT"]) == 1
 
 
 # Retrying

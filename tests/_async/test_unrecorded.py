@@ -324,9 +324,11 @@ async def test_the_latest_reference_is_the_master_though_its_file_is_missing() -
     assert not [each for each in simulator.requests if each.method == "PUT"]
     await world.service.generate_portfolio(LENA, reference_id=one.id)
     assert simulator.reference_of(world.db_id) == one.external_id
-    restored = await world.service.restore_reference(LENA, failed.id)
-    assert (restored.id, restored.status) == (failed.id, "failed")
-    assert simulator.reference_of(world.db_id) == failed.external_id
+    sent = len(simulator.requests)
+    with pytest.raises(ImageMismatch, match="retry_ingestion"):
+        await world.service.restore_reference(LENA, failed.id)
+    assert len(simulator.requests) == sent
+    assert simulator.reference_of(world.db_id) == one.external_id
 
 
 async def test_a_master_whose_file_is_missing_is_deleted_there_too() -> None:

@@ -154,9 +154,20 @@ async def lost_scene(**changes: Any) -> tuple[AsyncWorld, CharacterImage, bytes]
     await world.service.generate_reference(LENA, prompt="one")
     image = (await world.service.generate_scene(LENA, "two")).image
     data = await world.bytes_of(image)
-    image = await world.metadata.update(evolve(image, **changes))
+    image = await changed(world, image, **changes)
     world.stores.spoil(image.key, lambda _: None)
     return world, image, data
+
+
+async def changed(world: AsyncWorld, image: CharacterImage, **changes: Any) -> CharacterImage:
+    """Change what record and ledger know of an image."""
+    op = await world.ledger.get(image.key.rpartition("-")[0])
+    items = tuple(evolve(item, **changes) for item in op.items)
+    lease = await world.ledger.acquire(LENA, owner="a test", ttl=1000)
+    await world.ledger.write(evolve(op, items=items), lease=lease)
+    await world.ledger.release(lease)
+    updated: CharacterImage = await world.metadata.update(evolve(image, **changes))
+    return updated
 
 
 @pytest.mark.parametrize(
@@ -179,7 +190,7 @@ async def test_a_file_comes_back_by_its_name_where_its_host_and_its_document_cha
     world, image, data = await lost_scene()
     name = (image.source_url or "").rpartition("/")[2]
     moved = {"source_url": f"http://library.test/old/{name}?signature=1", "external_id": None}
-    await world.metadata.update(evolve(image, **moved))
+    await changed(world, image, **moved)
     assert told(await world.service.verify(repair=True)) == [("lost", "repaired")]
     assert await world.bytes_of(image) == data
     world.stores.spoil(image.key, lambda _: None)
@@ -194,7 +205,7 @@ async def test_other_bytes_than_were_stored_are_never_taken() -> None:
     world, image, _ = await lost_scene()
     other = next(each for each in await world.images() if each.id != image.id)
     wrong = {"source_url": other.source_url, "external_id": other.external_id}
-    await world.metadata.update(evolve(image, **wrong))
+    await changed(world, image, **wrong)
     (finding,) = (await world.service.verify(repair=True)).findings
     assert (finding.kind, finding.outcome) == ("lost", "failed")
     assert "other bytes than were stored" in finding.message

@@ -153,9 +153,20 @@ def lost_scene(**changes: Any) -> tuple[World, CharacterImage, bytes]:
     world.service.generate_reference(LENA, prompt="one")
     image = (world.service.generate_scene(LENA, "two")).image
     data = world.bytes_of(image)
-    image = world.metadata.update(evolve(image, **changes))
+    image = changed(world, image, **changes)
     world.stores.spoil(image.key, lambda _: None)
     return world, image, data
+
+
+def changed(world: World, image: CharacterImage, **changes: Any) -> CharacterImage:
+    """Change what record and ledger know of an image."""
+    op = world.ledger.get(image.key.rpartition("-")[0])
+    items = tuple(evolve(item, **changes) for item in op.items)
+    lease = world.ledger.acquire(LENA, owner="a test", ttl=1000)
+    world.ledger.write(evolve(op, items=items), lease=lease)
+    world.ledger.release(lease)
+    updated: CharacterImage = world.metadata.update(evolve(image, **changes))
+    return updated
 
 
 @pytest.mark.parametrize(
@@ -178,7 +189,7 @@ def test_a_file_comes_back_by_its_name_where_its_host_and_its_document_changed()
     world, image, data = lost_scene()
     name = (image.source_url or "").rpartition("/")[2]
     moved = {"source_url": f"http://library.test/old/{name}?signature=1", "external_id": None}
-    world.metadata.update(evolve(image, **moved))
+    changed(world, image, **moved)
     assert told(world.service.verify(repair=True)) == [("lost", "repaired")]
     assert world.bytes_of(image) == data
     world.stores.spoil(image.key, lambda _: None)
@@ -193,7 +204,7 @@ def test_other_bytes_than_were_stored_are_never_taken() -> None:
     world, image, _ = lost_scene()
     other = next(each for each in world.images() if each.id != image.id)
     wrong = {"source_url": other.source_url, "external_id": other.external_id}
-    world.metadata.update(evolve(image, **wrong))
+    changed(world, image, **wrong)
     (finding,) = (world.service.verify(repair=True)).findings
     assert (finding.kind, finding.outcome) == ("lost", "failed")
     assert "other bytes than were stored" in finding.message

@@ -49,11 +49,13 @@ def test_the_demo_draws_a_reference_over_the_page_s_own_routes(tmp_path: Path) -
     assert "Traceback" not in ended.err
 
 
-def test_elsewhere_a_token_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [("--host", "0.0.0.0"), ("--token",)])
+def test_elsewhere_and_where_it_is_asked_for_a_token_is_made(
+    tmp_path: Path, how: tuple[str, ...]
+) -> None:
     process = start(
-        "serve", "--demo", "--host", "0.0.0.0", "--port", "0", "--json", "--directory",
-        tmp_path / "new",
-    )  # fmt: skip
+        "serve", "--demo", *how, "--port", "0", "--json", "--directory", tmp_path / "new"
+    )
     try:
         url = url_of(process)
         base, _, token = url.partition("/?token=")

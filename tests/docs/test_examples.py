@@ -14,7 +14,7 @@ import pytest
 
 from charimg.testing import serve
 
-from ..servers.hosts import csrf, host_process
+from ..servers.hosts import HostProcess, csrf, host_process
 from .documents import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -127,6 +127,19 @@ def test_host_app(tmp_path: Path) -> None:
     assert re.search(r"\b5 passed\b", done.stdout), done.stdout
 
 
+ELSEWHERE = (
+    *(
+        "//evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r\n/evil.example",
+        "\t//evil.example",
+    ),
+    *("/\\evil.example", "\\\\evil.example", "https://evil.example", "javascript:alert(1)"),
+    *("/\x00/evil.example", "/a\nSet-Cookie: a=b", "/\u2028/evil.example"),
+)
+
+
 @pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])
 def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
     """From the character's page over its link to an image, and nothing of it without a sign-in."""
@@ -165,6 +178,27 @@ def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
             refused = client.post(f"{at}/generate-initial-image", json={}, headers=foreign)
             assert refused.status_code == 403
         assert server.simulator.counters.initial_image_posts == 1
+        leads_nowhere_else_and_takes_every_script(host)
+
+
+def leads_nowhere_else_and_takes_every_script(host: HostProcess) -> None:
+    """Neither a ``next`` nor a name or a password makes it fail, or lead to another server."""
+    for text in ("en\u0433ine", "\U0001f511", "a\nb", "\x00"):
+        assert host.refuses(text, text), ascii(text)
+    if host.login is None:
+        return
+    for there in ELSEWHERE:
+        answer = host.sign_in(there)
+        assert answer.status_code == 302, ascii(there)
+        # Percent-encoded it is a path of this server, too.
+        assert re.fullmatch(r"/[\w%][\w%:=./-]*", answer.headers["location"]), ascii(there)
+    own = "/characters/mara?a=b"
+    assert host.sign_in(own).headers["location"] == own
+
+
+def test_what_the_sign_ins_share(tmp_path: Path) -> None:
+    shown = run(EXAMPLES / "sign_in.py", "/a?b=//c", *ELSEWHERE[:4], cwd=tmp_path)
+    assert shown.stdout.splitlines() == ["/a?b=//c", "/", "/", "/", "/"]
 
 
 @pytest.mark.parametrize("name", ["fastapi_host.py", "django_host.py", "flask_host.py"])

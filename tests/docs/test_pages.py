@@ -285,7 +285,7 @@ def test_every_log_event_is_listed_with_its_attributes() -> None:
                 continue
             if not isinstance(node.func.value, ast.Name) or node.func.value.id != "_log":
                 continue
-            name = re.search(r'_log = logging.getLogger\("([^"]+)"\)', text)
+            name = re.search(r'_log = (?:logging\.getLogger|logger)\("([^"]+)"\)', text)
             assert name is not None
             level = levels.get(node.func.attr, node.func.attr.upper())
             message = node.args[0]

@@ -25,6 +25,11 @@ SIGNATURES = (
     b"%pdf-1.7",
     b"//www.w3.org/2000/svg",
     b"__halt_compiler();",
+    b"<img src=x onerror=alert(1)>",
+    b"<img/onerror=alert(1) src>",
+    b"<img alt='>' src=\"x\"onerror\n= alert(1)>",
+    b"<body onload=alert(1)>",
+    b"<video><source onerror=alert(1)>",
     b"rar!\x1a\x07",
     b"7z\xbc\xaf\x27\x1c",
 )
@@ -97,7 +102,15 @@ def test_the_end_of_a_comment_means_something_where_one_was_begun() -> None:
 
 def test_what_begins_like_a_signature_is_none() -> None:
     data = b"image" * 4 + b"<scripted> %pdf-x rar! 7z __halt_compiler <svgx //www.w3.org/2000/"
+    # As in a prompt.
+    data += b" <img src=x> one=1 <image> <body> of style, on = <form\xff onload=3"
     assert find_foreign(io.BytesIO(data), len(data)) is None
+
+
+def test_a_handler_is_found_behind_long_attributes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_BLOCK", 256)
+    data = b"image" * 4 + b"<img src='" + b"a" * 700 + b"' onerror=alert(1)>"
+    assert find_foreign(io.BytesIO(data), len(data)) == "markup or a script"
 
 
 @pytest.mark.parametrize("length", [0, 65_535, 66_560 - 22])

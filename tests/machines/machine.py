@@ -336,7 +336,8 @@ class Machine(RuleBasedStateMachine):
         if done.error is None and done.result is not None:
             assert self.remote == image.external_id
         if done.calm:
-            assert (done.error is None) == (image.external_id is not None)
+            restorable = image.external_id is not None and image.status == "succeeded"
+            assert (done.error is None) == restorable
             assert done.after == done.before
 
     @precondition(lambda self: any(image.status == "failed" for image in self.images))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from attrs import frozen
@@ -36,21 +38,48 @@ class HostProcess:
     name: str
     url: str
 
+    @property
+    def login(self) -> str | None:
+        """The path of its sign-in, where it has a page for that."""
+        return _LOGINS.get(self.name)
+
     @contextmanager
     def signed_in(self) -> Iterator[httpx.Client]:
         """Yield a client that has signed in as the example's own page wants it."""
         with httpx.Client(base_url=self.url, timeout=60, follow_redirects=True) as client:
-            login = _LOGINS.get(self.name)
-            if login is None:
+            if self.login is None:
                 client.auth = (NAME, PASSWORD)
             else:
-                form = {"username": NAME, "password": PASSWORD}
-                page = client.get(login).text
-                token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
-                if token is not None:
-                    form["csrfmiddlewaretoken"] = token[1]
-                assert str(client.post(login, data=form).url).endswith("/characters/mara")
+                answer = _submit(client, self.login, NAME, PASSWORD)
+                assert str(answer.url).endswith("/characters/mara")
             yield client
+
+    def sign_in(self, there: str) -> httpx.Response:
+        """Return what its page answers to the right password, when one shall go on to there."""
+        assert self.login is not None
+        path = f"{self.login}?{urlencode({'next': there})}"
+        with httpx.Client(base_url=self.url, timeout=60) as client:
+            return _submit(client, path, NAME, PASSWORD)
+
+    def refuses(self, name: str, password: str) -> bool:
+        """Tell whether it does not know a user, and says so."""
+        with httpx.Client(base_url=self.url, timeout=60) as client:
+            if self.login is None:
+                given = base64.b64encode(f"{name}:{password}".encode()).decode()
+                headers = {"Authorization": f"Basic {given}"}
+                return client.get("/characters/mara", headers=headers).status_code == 401
+            # With a known name, so that the password is looked at.
+            answers = [_submit(client, self.login, each, password) for each in (name, NAME)]
+            return all(each.status_code == 200 and "<form" in each.text for each in answers)
+
+
+def _submit(client: httpx.Client, path: str, name: str, password: str) -> httpx.Response:
+    form = {"username": name, "password": password}
+    page = client.get(path).text
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    if token is not None:
+        form["csrfmiddlewaretoken"] = token[1]
+    return client.post(path, data=form)
 
 
 def csrf(page: str) -> dict[str, str]:

@@ -88,6 +88,23 @@ def test_a_file_is_put_in_place_whole_and_nothing_else_is_left(tmp_path: Path) -
         store.replace(evolve(uploaded(b"x"), filename="../x"))
 
 
+def test_a_link_in_the_place_of_a_file_leads_nowhere(tmp_path: Path) -> None:
+    store, elsewhere = DiskMediaStore(tmp_path / "files"), tmp_path / "elsewhere"
+    media = store.save(uploaded(picture()))
+    home = home_of(tmp_path / "files")
+    home.rename(elsewhere)
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    home.symlink_to(elsewhere)
+    assert store.get(KEY) is None
+    assert store.replace(uploaded(picture("blue"))) == store.get(KEY) != media
+    assert not home.is_symlink()
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    home.parent.rename(tmp_path / "bucket")
+    home.parent.symlink_to(tmp_path / "bucket")
+    with pytest.raises(StorageError, match="symbolic link"):
+        store.replace(uploaded(picture()))
+
+
 def test_a_replacement_that_fails_leaves_what_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,9 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_retry_fallback",
             "test_settlement",
             "test_settling",
+            "test_signed_sources",
             "test_stubborn_stores",
+            "test_too_many",
         ),
         *("test_strays", "test_unrecorded", "test_verification", "test_watching"),
     }
@@ -63,7 +65,7 @@ def test_what_is_left_out_exists_and_is_no_more_than_these() -> None:
     assert all(names.keys() <= in_async.SUITE.keys() for names in LEFT_OUT.values())
     assert {name: len(names) for name, names in LEFT_OUT.items()} == {
         "s3_and_postgres": 5,
-        "payload": 26,
+        "payload": 27,
     }
 
 

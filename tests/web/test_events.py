@@ -10,8 +10,11 @@ from typing import Any
 
 import attrs
 import httpx
+import pytest
 
 from charimg import Operation, OperationState
+from charimg.web._async import streams as in_async
+from charimg.web._sync import streams as in_sync
 
 from .stages import Stage, until
 from .test_failures import GENERATE, refused
@@ -269,6 +272,16 @@ def test_an_operation_that_nobody_has_touched_for_long_does_not_run(stage: Stage
         assert (one["running"], listed["running"]) == (running, running)
 
 
+def test_operations_come_in_pages_unless_more_are_asked_for(stage: Stage) -> None:
+    for number in range(22):
+        _written(stage, attrs.evolve(ELSEWHERE, id=f"01a{number:02}"))
+    page = ok(stage("GET", f"{MARA}/operations"))
+    assert len(page["operations"]) == 20
+    rest = ok(stage("GET", f"{MARA}/operations?cursor={page['nextCursor']}"))
+    assert (len(rest["operations"]), rest["nextCursor"]) == (2, None)
+    refused(stage("GET", f"{MARA}/operations?limit=201"), 422, "INVALID_ARGUMENT")
+
+
 def test_a_ledger_that_is_silent_is_told(stage: Stage) -> None:
     _written(stage, ELSEWHERE)
     comments: list[str] = []
@@ -276,6 +289,32 @@ def test_a_ledger_that_is_silent_is_told(stage: Stage) -> None:
         lines = response.iter_lines()
         comments.append(next(line for line in lines if line.startswith(":")))
     assert comments == [": still here"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "taken_up"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+    ],
+)
+def test_only_who_comes_from_here_takes_an_operation_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], taken_up: bool
+) -> None:
+    """Another site's page can send a GET, and the Library would be called for it."""
+    for streams in (in_async, in_sync):
+        monkeypatch.setattr(streams, "_ADOPT", 0.0)
+    _written(stage, ELSEWHERE)
+    with streamed(stage, "GET", f"{MARA}/operations/01a2", headers) as response:
+        lines = response.iter_lines()
+        if taken_up:
+            assert "event: error" in lines
+        else:
+            beats = (line for line in lines if line == ": still here")
+            assert [next(beats), next(beats), next(beats)]
+    state = ok(stage("GET", f"{MARA}/operations/01a2"))["operation"]["state"]
+    assert state == ("failed" if taken_up else "started")
 
 
 def test_head_of_a_stream_has_no_body(stage: Stage) -> None:

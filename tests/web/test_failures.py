@@ -209,7 +209,7 @@ def test_500_tells_the_client_nothing(stage: Stage, caplog: pytest.LogCaptureFix
     stage.change(directory=(_AsyncBroken if stage.is_async else _Broken)(RuntimeError("secret")))
     body = refused(stage("GET", f"{MARA}/images"), 500, "INTERNAL")
     assert "secret" not in json.dumps(body)
-    assert "web.failed" in caplog.messages
+    assert logged(caplog, body["reference"]) == "secret"
 
 
 def test_502_the_library_fails_once_and_nothing_is_recorded(stage: Stage) -> None:
@@ -231,12 +231,34 @@ def test_502_an_outage_costs_no_image(stage: Stage) -> None:
     assert stage.posts == 1
 
 
-def test_503_a_store_fails(stage: Stage) -> None:
+def logged(caplog: pytest.LogCaptureFixture, reference: str) -> str:
+    """Return the text of the error that the log has, once, under a reference."""
+    (record,) = [each for each in caplog.records if getattr(each, "reference", "") == reference]
+    assert record.message == "web.failed"
+    assert record.exc_info is not None
+    return str(record.exc_info[1])
+
+
+def test_503_a_store_fails(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """What it says may name a path; who runs the server finds it by the reference."""
     broken = _AsyncBrokenRecords if stage.is_async else _BrokenRecords
     stage.change(metadata=broken())
-    refused(stage("GET", f"{MARA}/images"), 503, "STORAGE")
+    page = stage("GET", "/screenplay/characters/mara/images")
+    assert page.status_code == 200
+    body = refused(stage("GET", f"{MARA}/images"), 503, "STORAGE")
+    assert "/srv" not in json.dumps(body)
+    assert body["reference"] in body["error"]
+    assert logged(caplog, body["reference"]) == "Cannot read /srv/records."
     body = refused(stage("POST", GENERATE, json={}), 503, "STORAGE")
     assert isinstance(body["recoverable"], bool)
+    assert "/srv" not in json.dumps(body)
+    told = stage("POST", GENERATE, json={}, headers={"Accept": "text/event-stream"}).text
+    assert "/srv" not in told
+    listed = ok(stage("GET", f"{MARA}/operations"))["operations"]
+    assert [each["error"] for each in listed] == ["A store failed."] * 2
+    removed = stage("DELETE", f"{MARA}/images", json={"ids": ["a", "b"]}).text
+    assert "/srv" not in removed
+    assert stage.posts == 0
 
 
 def test_504_no_answer_in_time(stage: Stage) -> None:
@@ -322,15 +344,15 @@ class _AsyncBroken(AsyncMemoryCharacterDirectory):
 
 class _BrokenRecords(MemoryMetadataRepository):
     def list(self, *args: Any, **options: Any) -> Any:
-        raise StorageError("The records cannot be read.")
+        raise StorageError("Cannot read /srv/records.")
 
     def add(self, *args: Any, **options: Any) -> Any:
-        raise StorageError("The records cannot be written.")
+        raise StorageError("Cannot write /srv/records.")
 
 
 class _AsyncBrokenRecords(AsyncMemoryMetadataRepository):
     async def list(self, *args: Any, **options: Any) -> Any:
-        raise StorageError("The records cannot be read.")
+        raise StorageError("Cannot read /srv/records.")
 
     async def add(self, *args: Any, **options: Any) -> Any:
-        raise StorageError("The records cannot be written.")
+        raise StorageError("Cannot write /srv/records.")

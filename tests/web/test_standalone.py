@@ -181,6 +181,54 @@ async def test_with_a_token_nothing_opens_without_it(tmp_path: Path) -> None:
         assert answer.status_code == 200
 
 
+async def test_a_session_is_no_token_and_ends_with_a_sign_out_or_the_server(tmp_path: Path) -> None:
+    """Browsers send a cookie to every port of a host: who gets it there must not have the token."""
+    house = House(tmp_path, token=TOKEN)
+    async with house.up() as client:
+        cookies = [
+            (await client.get("/", params={"token": TOKEN})).headers["set-cookie"].partition(";")[0]
+            for _ in range(2)
+        ]
+        assert len({*cookies}) == 2
+        assert TOKEN not in "".join(cookies)
+        client.cookies.clear()
+        one, other = ({"Cookie": each} for each in cookies)
+        wrong = {"Cookie": f"{cookies[0].partition('=')[0]}={TOKEN}"}
+        assert (await client.get("/", headers=wrong)).status_code == 401
+        assert 'action="/sign-out"' in (await client.get("/", headers=one)).text
+        for site in ("same-site", "cross-site"):
+            away = {**one, "Sec-Fetch-Site": site}
+            assert (await client.post("/sign-out", headers=away)).status_code == 403
+        assert (await client.get("/", headers=one)).status_code == 200
+        gone = await client.post("/sign-out", headers=one)
+        assert (gone.status_code, gone.text) == (200, "You are signed out.")
+        assert "Max-Age=0" in gone.headers["set-cookie"]
+        assert (await client.get("/", headers=one)).status_code == 401
+        assert (await client.get("/", headers=other)).status_code == 200
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        assert (await client.post("/sign-out", headers=bearer)).status_code == 200
+    async with House(tmp_path, token=TOKEN).up() as client:
+        assert (await client.get("/", headers=other)).status_code == 401
+
+
+async def test_without_a_token_there_is_nothing_to_sign_out_of(tmp_path: Path) -> None:
+    async with House(tmp_path).up() as client:
+        assert "sign-out" not in (await client.get("/")).text
+
+
+async def test_the_oldest_session_ends_for_one_too_many(tmp_path: Path) -> None:
+    async with House(tmp_path, token=TOKEN).up() as client:
+        first = (await client.get("/", params={"token": TOKEN})).headers["set-cookie"]
+        cookie = {"Cookie": first.partition(";")[0]}
+        for _ in range(999):
+            await client.get("/", params={"token": TOKEN})
+        client.cookies.clear()
+        assert (await client.get("/", headers=cookie)).status_code == 200
+        await client.get("/", params={"token": TOKEN})
+        client.cookies.clear()
+        assert (await client.get("/", headers=cookie)).status_code == 401
+
+
 async def test_a_door_leads_to_no_other_server(tmp_path: Path) -> None:
     async with House(tmp_path, token=TOKEN).up() as client:
         answer = await client.get(

@@ -181,7 +181,6 @@ EQUIVALENT: dict[str, str] = {
         (
             "_ingest/foreign.py module: 256 -> 257",
             "_ingest/foreign.py module: 1024 -> 1025",
-            "_ingest/foreign.py module: 128 -> 129",
             "_ingest/reader.py module: 64 -> 65",
             "_ingest/reader.py module: 1024 -> 1025",
             "_ingest/sniff.py module: 12 -> 13",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from .._library.answers import Exchange
 from .._library.clock import ServerClock
 from .._library.requests import LibraryRequest, is_request_id
 from .._library.retry import RetryDecision
+from .._plain import logger
 from ..errors import CharacterLibraryError, ConfigurationError
 from ..policies import RetryPolicy, Timeouts
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncCalls"]
 
-_log = logging.getLogger("charimg.library")
+_log = logger("charimg.library")
 
 T = TypeVar("T")
 

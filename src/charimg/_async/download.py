@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from collections.abc import Collection
@@ -24,6 +23,7 @@ from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
 from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
+from .._plain import logger
 from ..errors import (
     ConfigurationError,
     DownloadError,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncDownloader"]
 
-_log = logging.getLogger("charimg.download")
+_log = logger("charimg.download")
 
 _CONNECTIONS = 16
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from attrs import evolve
 
 from .._ingest.naming import item_key
 from .._masks import masked
+from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import OperationItem, OperationState
@@ -58,7 +58,7 @@ __all__ = [
     "try_make_master",
 ]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 async def generate_reference(

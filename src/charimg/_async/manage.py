@@ -21,6 +21,7 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import AsyncRun
 from .removal import doom, finish_removal, remove_replaced, sweep
+from .sources import whole_source
 from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
@@ -87,6 +88,11 @@ async def _deleted(run: AsyncRun) -> DeleteResult:
 async def restore_reference(run: AsyncRun, db_id: str, image_id: str) -> CharacterImage:
     """Make an earlier reference the remote master again."""
     reference = await reference_of(run, run.op.character_id, image_id)
+    if reference.media is None:
+        raise ImageMismatch(
+            f"Reference {image_id!a:.80} was not brought in, so there is no image of it here. "
+            "Nothing was sent. Bring it in with retry_ingestion first, then make it the master."
+        )
     await run.write(state=OperationState.POSTING, posted_at=utcnow())
     try:
         restored = await make_master(run, db_id, reference)
@@ -114,7 +120,7 @@ async def retry_ingestion(
         key=image.key,
         index=0,
         prompt=image.prompt,
-        source_url=image.source_url,
+        source_url=await whole_source(run.parts, image),
         external_id=image.external_id,
         shot=image.metrics.shot,
     )

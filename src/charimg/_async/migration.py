@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
+from .._plain import logger
 from ..errors import (
     CharacterNotFound,
     CharimgError,
@@ -33,7 +33,7 @@ from .operation import held
 
 __all__ = ["AsyncMigration", "AsyncStoreSet"]
 
-_log = logging.getLogger("charimg.migration")
+_log = logger("charimg.migration")
 
 _PAGE = 200
 _TTL = 900.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from attrs import field, frozen
 
+from .._plain import logger
 from ..events import ServiceEvent
 from ..policies import JobPolicy
 from ..protocols import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CONCURRENCY", "AsyncParts", "AsyncServiceOptions", "tell"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 CONCURRENCY = 6
 """How many images of a portfolio are downloaded at once, unless the host says otherwise."""

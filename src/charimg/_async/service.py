@@ -8,7 +8,7 @@ from typing import Any
 from .._arguments import checked
 from .._concurrency import asuggest
 from .._library import requests
-from ..journal import OperationKind, OperationPage
+from ..journal import OperationKind
 from ..models import (
     CharacterImage,
     DeleteResult,
@@ -293,12 +293,6 @@ class AsyncCharacterImageService(AsyncServiceBase):
         """
         return await self._image(character_id, image_id)
 
-    async def list_operations(
-        self, character_id: str, *, limit: int = 50, cursor: str | None = None
-    ) -> OperationPage:
-        """Return one page of the character's operations, newest first."""
-        return await self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
-
     # Deleting, restoring, retrying
 
     async def delete_image(
@@ -374,7 +368,7 @@ class AsyncCharacterImageService(AsyncServiceBase):
 
         Raises:
             ImageNotFound: No such image.
-            ImageMismatch: It is not a reference of this character that the Library drew.
+            ImageMismatch: It is not a reference of this character that the Library drew, or failed.
             CharacterNotLinked: The character has no valid ``library_db_id``.
             CharacterLibraryError: The Library refused.
         """

@@ -275,6 +275,7 @@ async def place_late(
     """
     if not late and more:
         return
+    await run.check_number(len(run.op.items) + len(late))
     items = {item.external_id or item.key: item for item in run.op.items}
     for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
         places = _missing(items, name) or _missing(items)

@@ -1,14 +1,21 @@
-"""Where the image of an item is: by its URL, else by what the Library says of its media id."""
+"""Where the image of an item is: by its URL, else by what the Library says of its media id.
+
+The ledger alone keeps a URL whole, with the signature that opens it. Records, and everything that a
+caller is given, have what may be shown.
+"""
 
 from __future__ import annotations
 
 from attrs import evolve
 
+from .._ingest.naming import operation_of
+from .._ingest.urls import public
 from ..errors import CharacterLibraryError, DownloadError, ErrorCode, InvalidArgument
-from ..journal import OperationItem
+from ..journal import Operation, OperationItem, OperationPage
+from ..models import CharacterImage
 from .parts import AsyncParts
 
-__all__ = ["source_by_id", "source_of"]
+__all__ = ["shown_image", "shown_operations", "source_by_id", "source_of", "whole_source"]
 
 
 async def source_of(parts: AsyncParts, item: OperationItem) -> str:
@@ -44,3 +51,32 @@ async def source_by_id(parts: AsyncParts, item: OperationItem) -> str | None:
         return await source_of(parts, evolve(item, source_url=None))
     except DownloadError:
         return None
+
+
+async def whole_source(parts: AsyncParts, image: CharacterImage) -> str | None:
+    """Return where the image was served, as the ledger has it; else what its record tells."""
+    op = await parts.ledger.get(operation_of(image.key))
+    for item in () if op is None else op.items:
+        if item.key == image.key and item.source_url:
+            return item.source_url
+    return image.source_url
+
+
+def shown_image(image: CharacterImage) -> CharacterImage:
+    """Return an image as it may be shown; earlier versions wrote whole URLs into records."""
+    if not image.source_url:
+        return image
+    return evolve(image, source_url=public(image.source_url))
+
+
+def shown_operations(page: OperationPage) -> OperationPage:
+    """Return operations as they may be shown."""
+    return evolve(page, operations=tuple(_shown(op) for op in page.operations))
+
+
+def _shown(op: Operation) -> Operation:
+    items = [
+        evolve(item, source_url=public(item.source_url)) if item.source_url else item
+        for item in op.items
+    ]
+    return evolve(op, items=tuple(items))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -10,13 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from .._concurrency import asurely
 from .._home import AsyncHome
+from .._plain import logger
 from ..errors import ConfigurationError
 from ..journal import Lease
 from ..protocols import AsyncGenerationLedger
 
 __all__ = ["AsyncUnderway"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 class AsyncUnderway:

@@ -21,6 +21,7 @@ from ..models import (
     ReferencePolicy,
 )
 from .parts import AsyncParts
+from .sources import shown_image
 
 __all__ = [
     "DRAWS",
@@ -155,7 +156,7 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
     generation_ms = None
     if op.posted_at is not None and op.received_at is not None:
         generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
-    return CharacterImage(
+    image = CharacterImage(
         key=item.key,
         character_id=op.character_id,
         kind=kind,
@@ -174,3 +175,4 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
         created_at=drawn,
         updated_at=op.updated_at,
     )
+    return shown_image(image)

@@ -10,6 +10,7 @@ from ..models import CharacterImage, ImageStatus
 from ..verification import VerificationCallback, VerificationReport
 from .parts import AsyncParts
 from .repair import bring_back
+from .sources import shown_image
 from .unrecorded import find_image
 from .verification import verify
 
@@ -84,6 +85,7 @@ class AsyncVerifying:
         return self._located(image)
 
     def _located(self, image: CharacterImage) -> CharacterImage:
+        image = shown_image(image)
         if image.media is None:
             return image
         return image.with_media(self._assembled.media.locate(image.media))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 import attrs
 
+from .._plain import logger
 from ..models import CharacterReference, PromptSuggestion
 from ..prompts import RefusedDescription, describe, facts_of, suggest_prompt
 from .function import DescribePerson, NoDescription
 
 __all__ = ["AsyncBamlPromptSuggester", "BamlPromptSuggester"]
 
-_log = logging.getLogger("charimg.prompt")
+_log = logger("charimg.prompt")
 
 
 class _Suggester:

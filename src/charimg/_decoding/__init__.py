@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from typing import IO, Self
 
 from .._ingest.values import Inspection
+from .._plain import logger
 from ..errors import ConfigurationError, ErrorCode, ImageRejected
 from .child import BROKEN, FINE, HEADER, MEMORY, SIZE
 from .worker import Unavailable, Workers
 
 __all__ = ["AsyncDecoder", "Decoder"]
 
-_log = logging.getLogger("charimg.download")
+_log = logger("charimg.download")
 
 _CPU_SECONDS = 20
 _WALL_SECONDS = 60.0

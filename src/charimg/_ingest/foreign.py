@@ -16,12 +16,18 @@ from typing import IO
 __all__ = ["find_foreign"]
 
 _BLOCK = 256 * 1024
-_OVERLAP = 128
+_OVERLAP = 1024
+"""More than the longest of what is looked for."""
 _ZIP_TAIL = 66_560
 """Readers of ZIP look for its directory's end in the last bytes: 22 and a longest comment (65,535),
 the most forgiving ones in so many."""
 _ZIP_END = b"PK\x05\x06\0\0\0\0"
 
+_TAGS = (
+    *(b"img", b"body", b"video", b"audio", b"embed", b"object", b"input", b"button", b"form"),
+    *(b"details", b"marquee", b"style", b"link", b"math", b"select", b"textarea", b"frameset"),
+)
+"""Harmless words, in a prompt for example, but with an event's handler: then they are a script."""
 _ARCHIVES = (b"rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c")
 _TEXTS = (
     b"<script",
@@ -34,20 +40,26 @@ _TEXTS = (
     b"%pdf-",
     b"//www.w3.org/2000/svg",
     b"__halt_compiler",
+    *(b"<" + tag for tag in _TAGS),
 )
 """What is looked for first, in lower case; `_MARKUP` then judges."""
 _STARTS = bytes({each[0] for each in (*_TEXTS, *_ARCHIVES)})
 _ALIKE = bytes.maketrans(_STARTS + _STARTS.upper(), b"<" * (2 * len(_STARTS)))
 _FOLDED = bytes(range(256)).lower().translate(_ALIKE)
 """Lower case, and all first letters of what is looked for alike."""
+_REST = [each.translate(_FOLDED)[1:] for each in (*_TEXTS, *_ARCHIVES)]
 _HINT = re.compile(
-    b"<(?:%s)" % b"|".join(re.escape(each.translate(_FOLDED)[1:]) for each in (*_TEXTS, *_ARCHIVES))
+    b"<(?=%s)" % b"".join(b"[%s]" % re.escape(bytes({each[n] for each in _REST})) for n in range(3))
+    + b"(?:%s)" % b"|".join(map(re.escape, _REST))
 )
 """Finds them all in one pass over folded bytes, by the one letter with which they then begin. That
-takes a third of the time of a search for each."""
+takes a third of the time of a search for each; a look at the next three letters spares most places
+the list.
+"""
 _MARKUP = re.compile(
     rb"<(?:script|html|svg|iframe|hta:[a-z]+|\?php|!doctype)[\s/>][\t\n\r\x20-\x7e]{4}"
     rb"|//www\.w3\.org/2000/svg|__halt_compiler\("
+    rb"|<(?:%s)(?=[\s/>])[\t\n\r\x20-\x7e]{0,800}?[\s/\"']on[a-z]{3,24}\s{0,8}=" % b"|".join(_TAGS)
 )
 _PDF = re.compile(rb"%pdf-[0-9]\.[0-9]")
 _COMMENT_END = re.compile(rb"\*/\s*[=;,.(\[/*][\t\n\r\x20-\x7e]{2}")
@@ -67,10 +79,12 @@ def find_foreign(file: IO[bytes], size: int) -> str | None:
     rest = b""
     while block := file.read(_BLOCK):
         seen = rest + block
-        if commented or _HINT.search(seen.translate(_FOLDED)):
-            found = _judge(seen.lower(), commented=commented)
+        for hint in _HINT.finditer(seen.translate(_FOLDED)):
+            found = _judge(seen[hint.start() : hint.start() + _OVERLAP].lower())
             if found is not None:
                 return found
+        if commented and _COMMENT_END.search(seen.lower()):
+            return "a script"
         rest = seen[-_OVERLAP:]
     file.seek(max(0, size - _ZIP_TAIL), os.SEEK_SET)
     if _ZIP_END in file.read(_ZIP_TAIL):
@@ -78,15 +92,12 @@ def find_foreign(file: IO[bytes], size: int) -> str | None:
     return None
 
 
-def _judge(seen: bytes, *, commented: bool) -> str | None:
-    """Return what a part of the file says that it is; ``seen`` is in lower case."""
-    if any(each in seen for each in _TEXTS):
-        if _PDF.search(seen):
-            return "a PDF"
-        if _MARKUP.search(seen):
-            return "markup or a script"
-    if any(each in seen for each in _ARCHIVES):
+def _judge(begun: bytes) -> str | None:
+    """Return what it is that begins here, in lower case."""
+    if _PDF.match(begun):
+        return "a PDF"
+    if _MARKUP.match(begun):
+        return "markup or a script"
+    if begun.startswith(_ARCHIVES):
         return "an archive"
-    if commented and _COMMENT_END.search(seen):
-        return "a script"
     return None

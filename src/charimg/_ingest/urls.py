@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from ..errors import DownloadError, ErrorCode
 
-__all__ = ["check_url", "next_url", "redact"]
+__all__ = ["check_url", "next_url", "public", "redact"]
 
 MAX_LENGTH = 8192
 """Longest URL in characters; signed ones reach about 2,000."""
@@ -95,6 +95,21 @@ def redact(url: str) -> str:
     shown_host = _shown(f"[{host}]" if ":" in host else host, safe="[]:.-_")
     shown_port = port.group() if port else ""
     return f"{parts.scheme}://{shown_host}{shown_port}{_shown(parts.path, safe=_SAFE_IN_PATH)}"
+
+
+def public(url: str) -> str:
+    """Return what of a URL everybody may see, as it is spelt: no user info, query or fragment.
+
+    A signature stands in the query; what is left still tells which file it is. Never raises.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _UNREADABLE
+    netloc = parts.netloc.rpartition("@")[2]
+    if not (parts.query or parts.fragment or netloc != parts.netloc):
+        return url.rstrip("?#")
+    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 
 def _shown(text: str, *, safe: str) -> str:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from .._masks import masked
+from .._plain import plain
 from ..errors import CharacterLibraryError, ErrorCode, JobError
 from .requests import CallKind, LibraryAnswer, LibraryRequest
 from .retry import parse_retry_after
@@ -323,7 +324,7 @@ def redacted(text: str, *private: str) -> str:
     for spelling in sorted(spellings, key=len, reverse=True):
         text = text.replace(spelling, _GAP)
     # Masked last: a prompt may hold a URL, too.
-    line = " ".join(masked(_without_quotes(text, spellings)).split())
+    line = plain(" ".join(masked(_without_quotes(text, spellings)).split()))
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
 
 

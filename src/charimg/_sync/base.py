@@ -21,12 +21,15 @@ from ..errors import (
     GenerationInProgress,
     InvalidArgument,
 )
-from ..journal import Candidate, Operation, OperationKind, Recovered, RecoveryReport
-from ..models import (
-    CharacterReference,
-    PromptSuggestion,
-    ReferencePolicy,
+from ..journal import (
+    Candidate,
+    Operation,
+    OperationKind,
+    OperationPage,
+    Recovered,
+    RecoveryReport,
 )
+from ..models import CharacterReference, PromptSuggestion, ReferencePolicy
 from ..policies import JobPolicy
 from ..prompts import MOST_BYTES, TemplatePromptSuggester
 from ..protocols import (
@@ -45,6 +48,7 @@ from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, fetch_candidate, settle_by_hand
+from .sources import shown_operations
 from .underway import Underway
 from .verifying import Verifying
 
@@ -279,6 +283,19 @@ class ServiceBase(Verifying, Unpicklable):
         changes nothing.
         """
         return recover(self._parts, character_id)
+
+    def list_operations(
+        self, character_id: str, *, limit: int = 50, cursor: str | None = None
+    ) -> OperationPage:
+        """Return one page of the character's operations, newest first.
+
+        Args:
+            character_id: The host's id of the character.
+            limit: 1 to 1,000 operations.
+            cursor: ``next_cursor`` of the page before.
+        """
+        listed = self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
+        return shown_operations(listed)
 
     def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
         """Return the images that an operation of unknown outcome may have drawn, newest first.

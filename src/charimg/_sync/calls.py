@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from .._library.answers import Exchange
 from .._library.clock import ServerClock
 from .._library.requests import LibraryRequest, is_request_id
 from .._library.retry import RetryDecision
+from .._plain import logger
 from ..errors import CharacterLibraryError, ConfigurationError
 from ..policies import RetryPolicy, Timeouts
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
-_log = logging.getLogger("charimg.library")
+_log = logger("charimg.library")
 
 T = TypeVar("T")
 

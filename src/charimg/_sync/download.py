@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from collections.abc import Collection
@@ -25,6 +24,7 @@ from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
 from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
+from .._plain import logger
 from ..errors import (
     ConfigurationError,
     DownloadError,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Downloader"]
 
-_log = logging.getLogger("charimg.download")
+_log = logger("charimg.download")
 
 _CONNECTIONS = 16
 

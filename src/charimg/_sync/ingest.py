@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +11,7 @@ from attrs import evolve, field, frozen
 from .._concurrency import Outcome, run_bounded
 from .._ingest.naming import alt_text, filename
 from .._ingest.values import Download
+from .._plain import logger
 from .._stages import Stages
 from ..errors import (
     DownloadError,
@@ -34,12 +34,12 @@ from ..models import (
 )
 from .master import next_mastery
 from .operation import Run
-from .sources import source_by_id, source_of
+from .sources import shown_image, source_by_id, source_of
 from .sparing import Sparing
 
 __all__ = ["Ingested", "ingest"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 @frozen(kw_only=True)
@@ -321,7 +321,7 @@ class _Ingestion:
     def _record(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
-        image = self._image(item, media=media, metrics=metrics)
+        image = shown_image(self._image(item, media=media, metrics=metrics))
         if media is not None or not self.run.parts.metadata.requires_media:
             try:
                 with self.run.stage(Stage.RECORD, key=item.key):
@@ -369,7 +369,7 @@ class _Ingestion:
                 "The records have no created_by: their store refuses the one that was given. Does "
                 "it know this user?",
             )
-        return stored
+        return shown_image(stored)
 
     def _image(
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics

@@ -22,6 +22,7 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import Run
 from .removal import doom, finish_removal, remove_replaced, sweep
+from .sources import whole_source
 from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
@@ -88,6 +89,11 @@ def _deleted(run: Run) -> DeleteResult:
 def restore_reference(run: Run, db_id: str, image_id: str) -> CharacterImage:
     """Make an earlier reference the remote master again."""
     reference = reference_of(run, run.op.character_id, image_id)
+    if reference.media is None:
+        raise ImageMismatch(
+            f"Reference {image_id!a:.80} was not brought in, so there is no image of it here. "
+            "Nothing was sent. Bring it in with retry_ingestion first, then make it the master."
+        )
     run.write(state=OperationState.POSTING, posted_at=utcnow())
     try:
         restored = make_master(run, db_id, reference)
@@ -115,7 +121,7 @@ def retry_ingestion(
         key=image.key,
         index=0,
         prompt=image.prompt,
-        source_url=image.source_url,
+        source_url=whole_source(run.parts, image),
         external_id=image.external_id,
         shot=image.metrics.shot,
     )

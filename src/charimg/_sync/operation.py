@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,11 +13,13 @@ from attrs import evolve
 from .._concurrency import sleep, surely
 from .._library.values import Job
 from .._owner import abandon, forget, new_owner
+from .._plain import logger
 from .._stages import Measure, code_of, timed
 from ..errors import (
     CharacterLibraryError,
     CharimgError,
     ErrorCode,
+    JobError,
     LeaseLost,
     PreconditionError,
     StorageError,
@@ -43,7 +44,7 @@ from .underway import Underway
 
 __all__ = ["DRAWN_BY", "Run", "held", "leased", "operation", "short"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
@@ -96,7 +97,12 @@ class Run:
         self.op = evolve(self.op, options={**self.op.options, **options})
 
     def receive(self, **changes: Any) -> None:
-        """Write down what the Library has given, at once: a cancellation waits for that."""
+        """Write down what the Library has given, at once: a cancellation waits for that.
+
+        Raises:
+            JobError: It names too many images.
+        """
+        self.check_number(len(changes.get("items", ())))
         surely(lambda: self.write(state=OperationState.RECEIVED, error=None, **changes))
 
     def see(self, job: Job) -> None:
@@ -111,6 +117,23 @@ class Run:
             raise
         except StorageError:
             _log.warning("job.unwritten", extra={"operation_id": self.op.id}, exc_info=True)
+
+    def check_number(self, images: int) -> None:
+        """End the operation if the Library names more images than a set may have.
+
+        Raises:
+            JobError: It does.
+        """
+        most = self.parts.job_policy.max_images
+        if images <= most:
+            return
+        message = (
+            f"The Character Library names {images:,} images of operation {self.op.id}, more than "
+            f"JobPolicy.max_images allows ({most:,}). None of them was asked for or written down; "
+            "what was drawn is still there. See what the server does before you ask again."
+        )
+        self.write(state=OperationState.FAILED, error=message)
+        raise JobError(message, code=ErrorCode.TOO_MANY_IMAGES, job_id=self.op.job_id or "")
 
     def write_items(self, items: Iterable[OperationItem]) -> None:
         """Write items down in the places of those with their keys."""
@@ -354,7 +377,7 @@ def operation(
             begun = run.op.doomed or run.op.removed
             state = OperationState.STARTED if begun else OperationState.FAILED
             try:
-                run.write(state=state, error=short(error))
+                run.write(state=state, error=_noted(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
         if isinstance(error, StorageError) and run.op.state == OperationState.RECEIVED:
@@ -362,6 +385,14 @@ def operation(
         run.failed(error)
         raise
     run.finished()
+
+
+def _noted(error: Exception) -> str:
+    """Return what the journal keeps of an error.
+
+    Users are shown it, and a store's own text may hold paths and addresses.
+    """
+    return "A store failed." if isinstance(error, StorageError) else short(error)
 
 
 def short(error: Exception) -> str:

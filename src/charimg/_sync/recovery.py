@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
 from .._library.values import Job
+from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress, LeaseLost
 from ..journal import (
     ItemState,
@@ -44,7 +44,7 @@ from .unrecorded import DRAWS, unrecorded_image
 
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
-_log = logging.getLogger("charimg.recovery")
+_log = logger("charimg.recovery")
 
 _LATE = 24 * 3600.0
 """Seconds after which an operation no longer looks for what an earlier one may have drawn. A
@@ -160,8 +160,12 @@ def _recover_one(
         run.renew()
         recovered = bring_in(run)
     except CharacterLibraryError as error:
-        # Out of reach: nothing is lost, the next recovery looks again.
-        recovered, failure = outcome_of(op, "waiting", message=str(error)), error
+        if run.op.state == OperationState.FAILED:
+            # Nothing that a further look would change.
+            recovered = outcome_of(op, "failed", message=str(error))
+        else:
+            # Out of reach: nothing is lost, the next recovery looks again.
+            recovered, failure = outcome_of(op, "waiting", message=str(error)), error
     except BaseException as error:
         run.recovery_finished("error", error)
         raise

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from attrs import evolve, frozen
 
 from .._ingest.naming import alt_text, filename
 from .._library.filenames import last_part
+from .._plain import logger
 from ..capabilities import RepairableMediaStore
 from ..errors import (
     CharacterLibraryError,
@@ -33,11 +33,11 @@ from ..verification import FindingKind
 from .documents import documents
 from .operation import leased
 from .parts import Parts
-from .sources import source_by_id
+from .sources import source_by_id, whole_source
 
 __all__ = ["Seen", "bring_back", "keys_of", "look_at"]
 
-_log = logging.getLogger("charimg.verification")
+_log = logger("charimg.verification")
 
 _SPOOL = 8 * 1024 * 1024
 
@@ -264,8 +264,9 @@ def _upload(
 
 
 def _recorded(parts: Parts, image: CharacterImage) -> str:
-    """Return where the record says that the image came from; empty if it does not."""
-    return parts.library.resolve_url(image.source_url) if image.source_url else ""
+    """Return where the image was served, as the ledger has it, or its record; else nothing."""
+    url = whole_source(parts, image)
+    return parts.library.resolve_url(url) if url else ""
 
 
 def _by_id(parts: Parts, image: CharacterImage) -> str:

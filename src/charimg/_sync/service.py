@@ -9,7 +9,7 @@ from typing import Any
 from .._arguments import checked
 from .._concurrency import suggest
 from .._library import requests
-from ..journal import OperationKind, OperationPage
+from ..journal import OperationKind
 from ..models import (
     CharacterImage,
     DeleteResult,
@@ -294,12 +294,6 @@ class CharacterImageService(ServiceBase):
         """
         return self._image(character_id, image_id)
 
-    def list_operations(
-        self, character_id: str, *, limit: int = 50, cursor: str | None = None
-    ) -> OperationPage:
-        """Return one page of the character's operations, newest first."""
-        return self._parts.ledger.list(character_id, limit=limit, cursor=cursor)
-
     # Deleting, restoring, retrying
 
     def delete_image(
@@ -375,7 +369,7 @@ class CharacterImageService(ServiceBase):
 
         Raises:
             ImageNotFound: No such image.
-            ImageMismatch: It is not a reference of this character that the Library drew.
+            ImageMismatch: It is not a reference of this character that the Library drew, or failed.
             CharacterNotLinked: The character has no valid ``library_db_id``.
             CharacterLibraryError: The Library refused.
         """

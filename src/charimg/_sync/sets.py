@@ -274,6 +274,7 @@ def place_late(run: Run, late: Sequence[tuple[str, str]], *, more: bool, **optio
     """
     if not late and more:
         return
+    run.check_number(len(run.op.items) + len(late))
     items = {item.external_id or item.key: item for item in run.op.items}
     for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
         places = _missing(items, name) or _missing(items)

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
 from .._ingest.naming import TRIAL, operation_of
+from .._plain import logger
 from ..errors import CharimgError, GenerationInProgress
 from ..journal import ItemState, Operation, OperationKind, OperationState
 from ..verification import Finding, FindingKind, FindingOutcome
@@ -20,7 +20,7 @@ from .unrecorded import removes_all
 
 __all__ = ["stray"]
 
-_log = logging.getLogger("charimg.verification")
+_log = logger("charimg.verification")
 
 _PAGE = 200
 _SKEW = timedelta(minutes=5)

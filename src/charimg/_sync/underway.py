@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -11,13 +10,14 @@ from contextlib import ExitStack, contextmanager
 
 from .._concurrency import surely
 from .._home import Home
+from .._plain import logger
 from ..errors import ConfigurationError
 from ..journal import Lease
 from ..protocols import GenerationLedger
 
 __all__ = ["Underway"]
 
-_log = logging.getLogger("charimg.service")
+_log = logger("charimg.service")
 
 
 class Underway:

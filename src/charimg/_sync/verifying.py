@@ -11,6 +11,7 @@ from ..models import CharacterImage, ImageStatus
 from ..verification import VerificationCallback, VerificationReport
 from .parts import Parts
 from .repair import bring_back
+from .sources import shown_image
 from .unrecorded import find_image
 from .verification import verify
 
@@ -85,6 +86,7 @@ class Verifying:
         return self._located(image)
 
     def _located(self, image: CharacterImage) -> CharacterImage:
+        image = shown_image(image)
         if image.media is None:
             return image
         return image.with_media(self._assembled.media.locate(image.media))

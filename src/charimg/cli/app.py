@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -27,7 +28,7 @@ from . import (
     verify,
 )
 from .exit_codes import MEANINGS, ExitCode
-from .report import Report
+from .report import Report, plain
 
 __all__ = ["app"]
 
@@ -42,8 +43,30 @@ class UsageError(Exception):
     """A wrong command line; in JSON its code is ``USAGE_ERROR``."""
 
 
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Keep what a wrong command line quotes from steering the terminal."""
+    try:
+        yield
+    except Exception as error:
+        # The base class of usage errors has no public name in every typer that is supported.
+        told = getattr(error, "format_message", None)
+        if told is not None:
+            text = plain(told())
+            error.format_message = lambda: text  # type: ignore[attr-defined]
+        raise
+
+
 class _Root(TyperGroup):
     """The root group; with ``--json`` a wrong command line is told as JSON, too."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _told_plainly():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _told_plainly():
+            return super().invoke(ctx)
 
     def main(
         self,
@@ -71,7 +94,6 @@ class _Root(TyperGroup):
                 raise
             sys.exit(ExitCode.INTERRUPTED)
         except Exception as error:
-            # The base class of usage errors has no public name in every typer that is supported.
             told = getattr(error, "format_message", None)
             if told is None or not as_json:
                 raise

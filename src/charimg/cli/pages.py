@@ -35,6 +35,7 @@ def serve_pages(
     host: str = "127.0.0.1",
     port: int = 0,
     demo: bool = False,
+    token: bool = False,
     opened: str | None = None,
 ) -> None:
     """Serve the pages of the settings' stores until Ctrl-C.
@@ -45,6 +46,7 @@ def serve_pages(
         host: Address to listen on.
         port: 0 takes a free one.
         demo: The stores are those of the demo, whatever the environment says.
+        token: Whether one is asked for on the loopback address, too.
         opened: The character whose page is opened in a browser, if any.
     """
     import uvicorn
@@ -60,11 +62,11 @@ def serve_pages(
     if places.media.backend == "file" and places.media_url is None:
         files = places.media.path
         places = evolve(places, media_url=MEDIA)
-    token = None if host in _LOOPBACK else secrets.token_urlsafe(24)
+    secret = None if host in _LOOPBACK and not token else secrets.token_urlsafe(24)
     app = Standalone(
         _service(settings, places, demo, None if demo else async_suggester()),
         media_directory=files,
-        token=token,
+        token=secret,
         site_url=None if demo else site_url(),
     )
 
@@ -80,7 +82,7 @@ def serve_pages(
     if host in _EVERYWHERE:
         # What listens on every address has none of its own.
         url = url.replace(host, socket.gethostname())
-    shown = url if token is None else f"{url}/?token={token}"
+    shown = url if secret is None else f"{url}/?token={secret}"
     if opened is None:
         report.data({"url": shown}, lambda: shown)
     else:
@@ -90,8 +92,11 @@ def serve_pages(
         typer.launch(shown)
     report.say("Ctrl-C ends it.")
     with listening, suppress(KeyboardInterrupt):
-        # Failures that a client is told no more of than that there was one.
+        # Failures of which a client is told no more than the reference.
         log, shown_log = logging.getLogger("charimg.web"), logging.StreamHandler()
+        shown_log.setFormatter(
+            logging.Formatter("%(message)s %(reference)s", defaults={"reference": ""})
+        )
         log.addHandler(shown_log)
         try:
             uvicorn.Server(config).run(sockets=[listening])

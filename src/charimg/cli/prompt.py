@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from .. import _plain
 from .options import CharacterArgument, DirectoryOption, JsonOption
 from .report import plain, reporting, writing
 from .session import Settings, suggesting
@@ -24,12 +25,13 @@ def prompt(
         if as_json:
             report.json(suggestion)
         else:
+            shown = suggestion.prompt
+            if _has_terminal():
+                shown = _plain.plain(shown, keep="\n\t") + "\n"
             # UTF-8 whatever the terminal's encoding: --prompt-file reads UTF-8.
             with writing():
                 sys.stdout.flush()
-                sys.stdout.buffer.write(
-                    suggestion.prompt.encode() + (b"\n" if _has_terminal() else b"")
-                )
+                sys.stdout.buffer.write(shown.encode())
                 sys.stdout.buffer.flush()
         used = ", ".join(plain(name) for name in suggestion.facts)
         report.say(f"Template {suggestion.template}; facts used: {used or 'none'}.")

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from stamina.instrumentation import RetryDetails, get_on_retry_hooks, set_on_retry_hooks
 
+from .. import _plain
 from .._json import to_json
 from ..errors import CharimgError
 from ..models import OperationWarning
@@ -40,8 +41,7 @@ _DETAILS = {
 
 def plain(value: object) -> str:
     """Return a value as one line of text that cannot steer the terminal."""
-    text = "" if value is None else str(value)
-    return "".join(char if char.isprintable() else " " for char in text)
+    return _plain.plain("" if value is None else str(value))
 
 
 def table(
@@ -126,7 +126,7 @@ class Report:
         with writing():
             if isinstance(shown, str):
                 # One line stays one line, for scripts and for copying a path off the screen.
-                self.out.print(Text(shown), soft_wrap=True)
+                self.out.print(Text(plain(shown)), soft_wrap=True)
             else:
                 self.out.print(shown)
             self.out.file.flush()
@@ -134,7 +134,9 @@ class Report:
     def json(self, value: object) -> None:
         """Print one JSON object on stdout; ASCII, so that no terminal encoding can break it."""
         with writing():
-            sys.stdout.write(json.dumps(to_json(value), indent=2) + "\n")
+            # DEL alone is ASCII and no text.
+            told = json.dumps(to_json(value), indent=2).replace("\x7f", "\\u007f")
+            sys.stdout.write(told + "\n")
             sys.stdout.flush()
 
     def say(self, text: str, *, style: str = "") -> None:

@@ -35,12 +35,16 @@ def serve(
         bool,
         typer.Option("--demo", help="With a simulated Character Library and a character to try."),
     ] = False,
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for a token on the loopback address, too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the images page of every character until Ctrl-C.
 
-    On the loopback address whoever can connect may do everything. On any other address a token is
-    made and printed with the address: who has it may do everything.
+    On the loopback address every user of this machine can connect, and may do everything: where
+    there are others, give --token. It makes a token and prints it with the address, as is always
+    done on any other address: who has it may do everything.
     """
     with reporting(as_json) as report, ExitStack() as owned:
         _require_web()
@@ -53,7 +57,7 @@ def serve(
             settings = Settings.of(root, server.url)
             with settings.library() as library:
                 add_character(report, library, root)
-        serve_pages(report, settings, host=host, port=port, demo=demo)
+        serve_pages(report, settings, host=host, port=port, demo=demo, token=token)
 
 
 def _require_web() -> None:

@@ -6,7 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-__all__ = ["make_directory", "sync_directory"]
+__all__ = ["PRIVATE", "make_directory", "sync_directory"]
+
+PRIVATE = 0o700
+"""For its owner alone: what is below is, too, whatever its own mode says."""
 
 # Windows has no way to flush a directory; its renames are journaled.
 _CAN_SYNC_DIRECTORIES = hasattr(os, "O_DIRECTORY")
@@ -27,13 +30,18 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_directory(path: Path) -> None:
-    """Make a directory and those above it, unless they are there."""
+def make_directory(path: Path, mode: int = PRIVATE) -> None:
+    """Make a directory and those above it, unless they are there.
+
+    Args:
+        path: The directory.
+        mode: Who may enter what is made, less the umask; by default its owner alone.
+    """
     try:
-        path.mkdir()
+        path.mkdir(mode)
     except FileExistsError:
         return
     except FileNotFoundError:
-        make_directory(path.parent)
-        path.mkdir(exist_ok=True)
+        make_directory(path.parent, mode)
+        path.mkdir(mode, exist_ok=True)
     sync_directory(path.parent)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Coroutine
 from functools import partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
+from .._plain import logger
 from ..errors import ConfigurationError
 from .access import AccessDenied, Action, Authorize, admitted
 
 __all__ = ["aask", "acheck_service", "ask", "check_service"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 
 def ask(

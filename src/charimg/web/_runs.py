@@ -19,7 +19,7 @@ from attrs import evolve
 from ..events import JobProgressed, OperationStarted, ProgressEvent
 from ..protocols import ProgressCallback
 from ._ending import LOOK, ServerEnds, server_ends
-from .failures import failure_body, log_unexpected
+from .failures import failure_body
 from .sse import Told, number_after, told
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ class _Run:
     def fail(self, error: BaseException) -> None:
         """End with what was raised."""
         self.error = error
-        log_unexpected(error)
         self._end(Told(name="error", data=failure_body(error, self.operation_id)))
 
     def _tell(self, event: Told) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from enum import StrEnum
 from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from .exchange import WebRequest
 
@@ -18,8 +18,6 @@ __all__ = [
     "judged",
     "sign_in_first",
 ]
-
-_SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class Action(StrEnum):
@@ -89,16 +87,14 @@ def admitted(answer: object) -> bool:
 def foreign(request: WebRequest, trusted_origins: Collection[str]) -> bool:
     """Return whether another site's page made a browser send this request.
 
-    By ``Sec-Fetch-Site`` where the browser sends it, else by ``Origin`` = ``Host`` (OWASP, "CSRF
-    Prevention: Fetch Metadata headers"). A client that sends neither is no browser and holds no
-    cookies of the user's.
+    By ``Sec-Fetch-Site`` where the browser sends it, else by ``Origin``, which must be scheme and
+    ``Host`` of the request (OWASP, "CSRF Prevention: Fetch Metadata headers"). A client that sends
+    neither is no browser and holds no cookies of the user's.
 
     Args:
-        request: Only what may change something is judged.
+        request: What was asked.
         trusted_origins: Other origins whose pages may write, e.g. ``https://studio.example``.
     """
-    if request.method in _SAFE:
-        return False
     origin = request.headers.get("origin")
     if origin is not None and origin in trusted_origins:
         return False
@@ -107,7 +103,7 @@ def foreign(request: WebRequest, trusted_origins: Collection[str]) -> bool:
         return site not in ("same-origin", "none")
     if origin is None:
         return False
-    return urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower()
+    return origin.lower() != f"{request.scheme}://{request.headers.get('host', '')}".lower()
 
 
 def sign_in_first(

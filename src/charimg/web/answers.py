@@ -8,6 +8,7 @@ from attrs import frozen
 
 from ..errors import InvalidArgument, StorageConflict, StorageError
 from ..stores.disk import DiskMediaStore
+from ..stores.disk.files import file_size
 from ..stores.disk.layout import THUMBNAIL, has_thumbnail
 
 __all__ = ["Answer", "answer"]
@@ -80,9 +81,8 @@ def answer(store: DiskMediaStore, method: str, path: str, if_none_match: str | N
         return Answer(status=304, headers=headers)
     shown = kind if kind in _IMAGES else "application/octet-stream"
     how = "inline" if kind in _IMAGES else "attachment"
-    try:
-        size = asked.stat().st_size
-    except OSError:
+    size = file_size(asked)
+    if size is None:
         return _text(404, "There is no such file.")
     return Answer(
         status=200,

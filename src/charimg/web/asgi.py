@@ -10,6 +10,7 @@ from .._async.service import AsyncCharacterImageService
 from ._async.workspace import AsyncWorkspace
 from .access import Authorize
 from .exchange import WebRequest, WebResponse
+from .failures import BadRequest
 from .options import WorkspaceOptions
 
 __all__ = ["Receive", "Scope", "Send", "asgi_app", "read_body", "send_response", "workspace_app"]
@@ -46,9 +47,6 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
             return
         if scope["type"] != "http":
             raise RuntimeError(f"The images workspace serves http, not {scope['type']}.")
-        body = await read_body(receive, workspace.max_body)
-        if body is None:
-            return
         base = scope.get("root_path", "")
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1")
@@ -62,13 +60,25 @@ def workspace_app(workspace: AsyncWorkspace) -> Callable[[Scope, Receive, Send],
                 parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
             ),
             headers=headers,
-            body=body,
             base=base,
+            scheme=scope.get("scheme", "http"),
             # Starlette and FastAPI tell it apart from where we are mounted; nobody else does.
             root=scope.get("app_root_path", ""),
             native=scope,
         )
-        await send_response(await workspace.handle(request), scope["method"], send, receive)
+        left = False
+
+        async def read() -> bytes:
+            nonlocal left
+            body = await read_body(receive, workspace.max_body)
+            left = body is None
+            if body is None:
+                raise BadRequest(400, "CUT_OFF", "The client left before the end of the body.")
+            return body
+
+        answer = await workspace.handle(request, read)
+        if not left:
+            await send_response(answer, scope["method"], send, receive)
 
     return app
 
@@ -109,8 +119,7 @@ async def send_response(
         response: The answer.
         method: The request's.
         send: The server's.
-        receive: The server's, to stop a stream when the client leaves. The request's body has been
-            read.
+        receive: The server's, to stop a stream when the client leaves.
     """
     headers = [
         (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers
@@ -141,6 +150,6 @@ async def _send_stream(stream: AsyncIterator[bytes], send: Send, receive: Receiv
 
 async def _until_gone(receive: Receive, stop: Callable[[], None]) -> None:
     while (await receive())["type"] != "http.disconnect":
-        # The rest of a body that was too large to be read.
+        # Of a body that nobody reads, or that is too large.
         pass
     stop()

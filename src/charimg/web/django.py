@@ -14,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections, transaction
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse, UnreadablePostError
 from django.middleware.csrf import get_token
 from django.shortcuts import resolve_url
 from django.urls import path as url_path
@@ -24,7 +24,7 @@ from ._sync.workspace import Workspace
 from .access import AccessDenied, Action, Authorize, sign_in_first
 from .bodies import read_body
 from .exchange import WebRequest, WebResponse
-from .failures import BadRequest, failure_response
+from .failures import BadRequest
 from .media import MediaApp
 from .options import Csrf, WorkspaceOptions
 from .routing import ROUTES, split_path
@@ -142,21 +142,24 @@ def _view(workspace: Workspace, pattern: str) -> Callable[..., HttpResponseBase]
     def view(request: Any, **_ids: str) -> HttpResponseBase:
         base, path = split_path(request.path, pattern)
         headers = {key.lower(): value for key, value in request.headers.items()}
-        try:
-            body = read_body(request.read, headers, workspace.max_body)
-        except BadRequest as error:
-            return _sent(request, failure_response(error))
         asked = WebRequest(
             method=request.method,
             path=path,
             query=request.GET.dict(),
             headers=headers,
-            body=body,
             base=base,
+            scheme=request.scheme,
             root=request.META.get("SCRIPT_NAME", "").rstrip("/"),
             native=request,
         )
-        return _sent(request, workspace.handle(asked))
+        return _sent(request, workspace.handle(asked, read=lambda: _body(request, headers)))
+
+    def _body(request: Any, headers: dict[str, str]) -> bytes:
+        try:
+            return read_body(request.read, headers, workspace.max_body)
+        except UnreadablePostError as error:
+            message = "The client left before the end of the body."
+            raise BadRequest(400, "CUT_OFF", message) from error
 
     return view
 

@@ -31,10 +31,12 @@ class WebRequest:
         path: What follows `base`, percent-decoded, e.g. ``/v1/characters/mara/images``.
         query: The parameters of the query, each with its last value.
         headers: By lower-case name.
-        body: The whole body. An adapter stops reading at the workspace's ``max_body``, and hands
-            over at most one byte more.
+        body: The whole body. An adapter has it read by the workspace, which does so when the
+            request is admitted; it stops at ``max_body``, and hands over at most one byte more.
         base: Where the host mounted us: ``""`` or ``/studio``, any ``root_path`` or
             ``SCRIPT_NAME`` included.
+        scheme: ``http`` or ``https``, as browsers see it: behind a proxy, as the host's server or
+            framework makes it out from what the proxy forwards.
         root: What a proxy has put before every path of the host's: ``""`` or ``/team``. `base`
             begins with it.
         native: The framework's own request; ``authorize`` gets it.
@@ -46,6 +48,7 @@ class WebRequest:
     headers: Mapping[str, str] = field(factory=dict)
     body: bytes = b""
     base: str = ""
+    scheme: str = "http"
     root: str = ""
     native: Any = None
 

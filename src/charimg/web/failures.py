@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
+import secrets
 from typing import Any
 
+from .._plain import logger
 from ..errors import (
     CharacterLibraryError,
     CharacterNotFound,
@@ -24,9 +25,9 @@ from ..errors import (
 from .access import AccessDenied
 from .exchange import WebResponse, json_response
 
-__all__ = ["BadRequest", "failure_body", "failure_response", "failure_status", "log_unexpected"]
+__all__ = ["BadRequest", "failure_body", "failure_response", "failure_status"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 
 class BadRequest(Exception):
@@ -66,6 +67,13 @@ _OF_LIBRARY: dict[str, int] = {
 }
 """What a client can act upon; every other failure of the Character Library is a 502."""
 
+_OF_SERVER = {
+    "STORAGE": "A store of this server failed.",
+    "INTERNAL": "Something went wrong on this server.",
+}
+"""What a client is told in place of the exception's own text."""
+_REFERENCE = "_charimg_reference"
+
 
 def failure_status(error: BaseException) -> tuple[int, str]:
     """Return status and code of an exception."""
@@ -89,21 +97,27 @@ def failure_status(error: BaseException) -> tuple[int, str]:
 def failure_body(error: BaseException, operation_id: str | None = None) -> dict[str, Any]:
     """Return the JSON object that tells of an exception.
 
+    What a store says, and what nobody foresaw, is for whoever runs the server: its text may hold
+    paths and addresses. It is logged, and the client gets the reference under which it is found.
+
     Args:
         error: What was raised.
         operation_id: The operation that it ended, when there was one.
     """
     status, code = failure_status(error)
+    reference = _logged(error) if code in _OF_SERVER else None
     if code == "INTERRUPTED":
         message = "The server ended in the middle of it. What was drawn is brought in by recover()."
-    elif status == 500 and not isinstance(error, CharimgError):
-        message = "Something went wrong on this server."
+    elif reference is not None:
+        message = f"{_OF_SERVER[code]} Its log tells more, under the reference {reference}."
     elif isinstance(error, GenerationInProgress) and error.expires_in is not None:
         # When its lease ends is not when the operation does.
         message = "Another operation on this character is running. Try again when it is done."
     else:
         message = " ".join([str(error), *getattr(error, "__notes__", ())])
     body: dict[str, Any] = {"success": False, "error": message, "code": code, "status": status}
+    if reference is not None:
+        body["reference"] = reference
     if operation_id is not None:
         body["operationId"] = operation_id
     if isinstance(error, IngestionError) and error.image_id is not None:
@@ -130,10 +144,14 @@ def failure_response(error: BaseException, operation_id: str | None = None) -> W
     return json_response(body["status"], body, *headers)
 
 
-def log_unexpected(error: BaseException) -> None:
-    """Log an exception that nobody foresaw; the client is told no more than that it was one."""
-    if failure_status(error)[0] == 500:
-        _log.error("web.failed", exc_info=error)
+def _logged(error: BaseException) -> str:
+    """Log an exception, once, and return its reference."""
+    known: str | None = getattr(error, _REFERENCE, None)
+    if known is None:
+        known = secrets.token_hex(6)
+        setattr(error, _REFERENCE, known)
+        _log.error("web.failed", extra={"reference": known}, exc_info=error)
+    return known
 
 
 def _retry_after(error: BaseException) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Unpack
 from urllib.parse import quote
@@ -232,21 +233,18 @@ def _endpoint(
     async def endpoint(request: Request) -> Response:
         base, path = _place(request, route)
         request.scope[_ADDRESS] = _address(request, route)
-        try:
-            body = await _body(request, workspace.max_body)
-        except ClientDisconnect:
-            return Response(status_code=400)  # Nobody hears it.
         web_request = WebRequest(
             method=request.method,
             path=path,
             query=dict(request.query_params),
             headers=dict(request.headers),
-            body=body,
             base=base,
+            scheme=request.url.scheme,
             root=_root(request),
             native=request,
         )
-        return _Answer(await workspace.handle(web_request))
+        read = partial(_body, request, workspace.max_body)
+        return _Answer(await workspace.handle(web_request, read))
 
     def refuse(request: Request, error: HTTPException) -> Response:
         headers = tuple((error.headers or {}).items())
@@ -286,8 +284,12 @@ def _address(request: Request, route: Route) -> str:
 
 async def _body(request: Request, limit: int) -> bytes:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            break
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limit:
+                break
+    except ClientDisconnect as error:
+        message = "The client left before the end of the body."
+        raise BadRequest(400, "CUT_OFF", message) from error
     return bytes(body[: limit + 1])

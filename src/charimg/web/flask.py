@@ -11,14 +11,14 @@ from typing import Any, Unpack, cast
 from urllib.parse import quote
 
 from flask import Blueprint, Request, Response, current_app, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from .._sync.service import CharacterImageService
 from ._sync.workspace import Workspace
 from .access import Action, Authorize, judged, sign_in_first
 from .bodies import read_body
 from .exchange import WebRequest, WebResponse
-from .failures import BadRequest, failure_response
+from .failures import BadRequest
 from .media import MediaApp
 from .options import Csrf, WorkspaceOptions
 from .routing import ROUTES, split_path
@@ -145,21 +145,17 @@ def _view(workspace: Workspace, pattern: str | None) -> Callable[..., Response]:
     def view(**ids: str) -> Response:
         base, path = split_path(_path(request), pattern or f"/v1/characters//{ids['rest']}")
         headers = {key.lower(): value for key, value in request.headers.items()}
-        try:
-            body = _body(headers, workspace.max_body)
-        except BadRequest as error:
-            return _sent(failure_response(error))
         asked = WebRequest(
             method=request.method,
             path=path,
             query={key: values[-1] for key, values in request.args.lists()},
             headers=headers,
-            body=body,
             base=base,
+            scheme=request.scheme,
             root=request.root_path.rstrip("/"),
             native=request,
         )
-        return _sent(workspace.handle(asked))
+        return _sent(workspace.handle(asked, lambda: _body(headers, workspace.max_body)))
 
     return view
 
@@ -170,6 +166,8 @@ def _body(headers: dict[str, str], limit: int) -> bytes:
         return read_body(request.stream.read, headers, limit, ends=ends)
     except RequestEntityTooLarge as error:
         raise BadRequest(413, "TOO_LARGE", "The body is larger than this server takes.") from error
+    except ClientDisconnected as error:
+        raise BadRequest(400, "CUT_OFF", "The client left before the end of the body.") from error
 
 
 def _sent(answer: WebResponse) -> Response:

@@ -85,13 +85,16 @@ class Page:
         )
         return self._html(html, _policy(nonce, _origins(locate)))
 
-    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+    def index(
+        self, characters: Sequence[CharacterReference] | None, sign_out: str | None = None
+    ) -> WebResponse:
         """Return a page with a link to each character's page; ``None`` asks for an id instead."""
         listed = None
         if characters is not None:
             listed = [(character_json(each), self.url(each.id, "")) for each in characters]
         html = self._environment.get_template("index.html").render(
             characters=listed,
+            sign_out=sign_out,
             t={**TEXTS, **self._texts(None)},
             lang=self._settings.lang,
             static=lambda name: _static_url(name, ""),

@@ -26,6 +26,11 @@ class Route:
     path: str
     action: Action | None
 
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing and calls nobody else: a model, or the Character Library."""
+        return self.method == "GET" and self.name not in ("suggest", "candidates", "candidate")
+
 
 @frozen(kw_only=True)
 class Found:

@@ -16,6 +16,7 @@ TEXTS: dict[str, str] = {
     "index_title": "Characters",
     "index_ask": "Character id",
     "index_open": "Open",
+    "index_sign_out": "Sign out",
     "index_empty": "There is no character yet. Add one where your characters are kept; to those "
     "that charimg keeps itself, with: charimg characters add",
     # The shell

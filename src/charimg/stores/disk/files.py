@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,15 +13,19 @@ from typing import IO
 
 from ...errors import StorageError
 from .._advice import advice
+from .._directories import PRIVATE
 
 __all__ = [
     "CHUNK",
     "copy_in",
     "file_size",
+    "mode_of",
     "move",
     "move_over",
     "names_in",
+    "read_whole",
     "readable_errors",
+    "refuse_link",
     "remove_directory",
     "sync_file",
     "write_in",
@@ -50,12 +56,13 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def copy_in(source: IO[bytes], path: Path) -> tuple[int, str]:
+def copy_in(source: IO[bytes], path: Path, mode: int) -> tuple[int, str]:
     """Copy a file from its beginning into a new one; return size and SHA-256 of what was read."""
     digest = hashlib.sha256()
     size = 0
     source.seek(0)
     with path.open("xb") as target:
+        path.chmod(mode)
         while chunk := source.read(CHUNK):
             digest.update(chunk)
             size += len(chunk)
@@ -64,19 +71,43 @@ def copy_in(source: IO[bytes], path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def write_in(path: Path, data: bytes) -> None:
+def write_in(path: Path, data: bytes, mode: int) -> None:
     """Write a new file."""
     with path.open("xb") as target:
+        path.chmod(mode)
         target.write(data)
     sync_file(path)
 
 
 def file_size(path: Path) -> int | None:
-    """Return the size in bytes, or ``None`` when there is no such file."""
+    """Return the size in bytes, or ``None`` when there is no such file; a link is none."""
     try:
-        return path.stat().st_size
+        found = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def read_whole(path: Path) -> bytes | None:
+    """Return what a small file holds, or ``None`` when there is no such file; a link is none."""
+    try:
+        return None if path.is_symlink() else path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def refuse_link(path: Path) -> None:
+    """Raise `OSError` for a symbolic link: it would lead out of the store's directory."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link, which the store does not follow")
+
+
+def mode_of(path: Path) -> int:
+    """Return who may enter a directory; its owner alone when it is not there yet."""
+    try:
+        return path.stat().st_mode & 0o777 | PRIVATE
+    except FileNotFoundError:
+        return PRIVATE
 
 
 def names_in(path: Path) -> list[str]:
@@ -106,7 +137,13 @@ def move_over(source: Path, target: Path) -> bool:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove a directory of files. Someone else may be removing it at the same time."""
+    """Remove a directory of files, of a link the link alone.
+
+    Someone else may be removing it at the same time.
+    """
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
     for name in names_in(path):
         (path / name).unlink(missing_ok=True)
     with suppress(FileNotFoundError):

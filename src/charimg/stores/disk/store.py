@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
@@ -14,6 +14,7 @@ from attrs import evolve
 
 from ..._arguments import checked
 from ..._json import from_json, to_json
+from ..._plain import logger
 from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
 from ...models import Media, Upload
 from .._directories import make_directory, sync_directory
@@ -21,10 +22,13 @@ from .files import (
     CHUNK,
     copy_in,
     file_size,
+    mode_of,
     move,
     move_over,
     names_in,
+    read_whole,
     readable_errors,
+    refuse_link,
     remove_directory,
     write_in,
 )
@@ -33,7 +37,7 @@ from .thumbnails import draw_thumbnail
 
 __all__ = ["DiskMediaStore", "open_file", "read_chunk"]
 
-_log = logging.getLogger("charimg.stores.disk")
+_log = logger("charimg.stores.disk")
 
 
 @checked
@@ -42,11 +46,13 @@ class DiskMediaStore:
 
     Safe for several threads and processes. Every save and removal is on the disk when it returns.
     Keys and file names are letters, digits, dots, hyphens and underscores (at most 128); others are
-    refused with `InvalidArgument`.
+    refused with `InvalidArgument`. The directory itself may be a symbolic link; one inside of it is
+    not followed.
 
     Args:
-        directory: Where the files go; made by the first save. The whole of it must lie on one file
-            system.
+        directory: Where the files go; made by the first save, for its owner alone. What is stored
+            in it may be read by whom the directory itself lets in: ``chmod`` it where a web server
+            serves it. The whole of it must lie on one file system.
         base_url: What a web server serves the directory under, e.g. ``https://cdn.example/media``.
             Without it, URLs are ``file://``.
         thumbnail_px: The longest side of a thumbnail in pixels; 0 draws none. Thumbnails need
@@ -164,11 +170,16 @@ class DiskMediaStore:
         home = self._layout.home(upload.key)
         check_name(upload.filename, "file name")
         with readable_errors("replace", upload.key, home):
-            make_directory(self._layout.incoming)
+            mode = mode_of(self._layout.root)
+            self._make_incoming()
             fresh = self._layout.fresh(upload.key)
             try:
-                media = self._fill(fresh, upload)
-                make_directory(home)
+                media = self._fill(fresh, upload, mode)
+                refuse_link(home.parent)
+                if home.is_symlink() or not home.is_dir():
+                    # Nothing is written into where a link leads.
+                    self._remove(upload.key, home)
+                make_directory(home, mode)
                 # The sidecar comes last: until then a reader finds what it tells of, or nothing.
                 for name in (upload.filename, THUMBNAIL, SIDECAR):
                     if not move_over(fresh / name, home / name):
@@ -185,9 +196,9 @@ class DiskMediaStore:
 
     def _read(self, key: str) -> Media | None:
         home = self._layout.home(key)
-        try:
-            text = (home / SIDECAR).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        refuse_link(home.parent)
+        text = None if home.is_symlink() else read_whole(home / SIDECAR)
+        if text is None:
             return None
         try:
             media = from_json(Media, json.loads(text), what=f"the sidecar of media {key!r}")
@@ -207,13 +218,14 @@ class DiskMediaStore:
 
     def _save(self, upload: Upload, home: Path) -> Media:
         layout = self._layout
-        make_directory(layout.incoming)
+        mode = mode_of(layout.root)
+        self._make_incoming()
         fresh = layout.fresh(upload.key)
         try:
-            media = self._fill(fresh, upload)
-            make_directory(home.parent)
+            media = self._fill(fresh, upload, mode)
+            make_directory(home.parent, mode)
             # A directory without a readable image in it would stand in the way for ever.
-            if home.exists() and self._read(upload.key) is None:
+            if os.path.lexists(home) and self._read(upload.key) is None:
                 self._remove(upload.key, home)
             fresh.rename(home)
         except OSError:
@@ -237,6 +249,10 @@ class DiskMediaStore:
             raise
         return media
 
+    def _make_incoming(self) -> None:
+        make_directory(self._layout.incoming)
+        refuse_link(self._layout.incoming)
+
     def _flush_name(self, path: Path) -> None:
         """Flush the directory above, which may be one that a broken save made and did not flush."""
         inode = path.stat().st_ino
@@ -244,10 +260,12 @@ class DiskMediaStore:
             sync_directory(path.parent)
             self._flushed[path] = inode
 
-    def _fill(self, fresh: Path, upload: Upload) -> Media:
-        fresh.mkdir()
+    def _fill(self, fresh: Path, upload: Upload, mode: int) -> Media:
+        fresh.mkdir(mode)
+        # The directory's own bits, but those to enter it.
+        mode &= 0o666
         path = fresh / upload.filename
-        size, sha256 = copy_in(upload.file, path)
+        size, sha256 = copy_in(upload.file, path, mode)
         if (size, sha256) != (upload.size, upload.sha256):
             raise StorageError(
                 f"Media {upload.key!r} was announced with {upload.size} bytes and SHA-256 "
@@ -256,7 +274,7 @@ class DiskMediaStore:
             )
         thumbnail = draw_thumbnail(path, self._thumbnail_px) if self._thumbnail_px else None
         if thumbnail is not None:
-            write_in(fresh / THUMBNAIL, thumbnail)
+            write_in(fresh / THUMBNAIL, thumbnail, mode)
         media = Media(
             id=media_id(upload.key, thumbnail=thumbnail is not None),
             key=upload.key,
@@ -269,16 +287,17 @@ class DiskMediaStore:
             alt=upload.alt,
         )
         sidecar = json.dumps(to_json(media), ensure_ascii=False, indent=1)
-        write_in(fresh / SIDECAR, sidecar.encode())
+        write_in(fresh / SIDECAR, sidecar.encode(), mode)
         sync_directory(fresh)
         return media
 
     def _remove(self, key: str, home: Path) -> bool:
         """Take the media out of sight at once, then remove it; tell whether it was there."""
-        if file_size(home) is None:
+        refuse_link(home.parent)
+        if not os.path.lexists(home):
             return False
         doomed = self._layout.fresh(key)
-        make_directory(self._layout.incoming)
+        self._make_incoming()
         if not move(home, doomed):
             return False
         sync_directory(home.parent)
@@ -288,6 +307,7 @@ class DiskMediaStore:
     def _sweep(self, key: str) -> bool:
         """Remove what broken saves and removals left under the key; tell whether there was any."""
         incoming = self._layout.incoming
+        refuse_link(incoming)
         found = False
         for name in names_in(incoming):
             if self._layout.left_by(key, name):

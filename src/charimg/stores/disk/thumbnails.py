@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import io
-import logging
 from pathlib import Path
 from typing import IO
 
+from ..._plain import logger
 from ...policies import DownloadLimits
 
 __all__ = ["draw_thumbnail"]
 
-_log = logging.getLogger("charimg.stores.disk")
+_log = logger("charimg.stores.disk")
 
 # A store may be given files that no download limit has checked.
 _MAX_PIXELS = DownloadLimits().max_pixels

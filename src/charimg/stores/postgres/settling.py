@@ -12,13 +12,13 @@ an older one, the statement is waited for.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from ..._plain import logger
 from .failures import driver
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Work"]
 
-_log = logging.getLogger("charimg.stores.postgres")
+_log = logger("charimg.stores.postgres")
 
 _PATIENCE = 10.0
 """Seconds in which a server that is asked to give up does so, if it can be reached at all."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import threading
 import zlib
@@ -15,6 +14,7 @@ from attrs import evolve
 
 from ..._arguments import Unpicklable, checked
 from ..._json import from_json, to_json
+from ..._plain import logger
 from ...errors import (
     ConfigurationError,
     InvalidArgument,
@@ -39,7 +39,7 @@ from .settings import (
 
 __all__ = ["S3Objects"]
 
-_log = logging.getLogger("charimg.stores.s3")
+_log = logger("charimg.stores.s3")
 
 _SIDECAR_ATTRIBUTES = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _CHECKSUMS = ("sha256", "none")

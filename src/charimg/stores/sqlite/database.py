@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,8 @@ class SqliteDatabase(Unpicklable):
     """One SQLite file, shared by the SQLite stores of any number of threads and processes.
 
     Nothing is opened before the first use; then the parent directory and the file are made if they
-    are missing, and an older file is brought to the present schema. Every transaction has a
+    are missing, readable by their owner alone (0700 and 0600; chmod them for others), and an older
+    file is brought to the present schema. Every transaction has a
     connection to itself. When the process forks, its connections are closed first, and parent and
     child open new ones; a thread that holds a transaction open must not fork.
 
@@ -163,6 +164,10 @@ class SqliteDatabase(Unpicklable):
                 f"Cannot make the directory {self._path.parent} of the database: {error.strerror}. "
                 f"{advice(error)}"
             ) from error
+        # SQLite would go by the umask. What it puts beside the file gets the mode of the file, and
+        # what cannot be made it tells itself.
+        with suppress(OSError):
+            self._path.touch(0o600, exist_ok=False)
         connection = sqlite3.connect(
             self._path,
             timeout=self._busy_timeout,

@@ -47,6 +47,7 @@ class AsyncCall:
         item_id: The image or the operation, from the path.
         media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
+        foreign: Whether another site's page asks: it may read, and sets nothing off.
     """
 
     service: AsyncCharacterImageService
@@ -57,6 +58,7 @@ class AsyncCall:
     item_id: str
     media_id: str
     user: str | None
+    foreign: bool
 
     def body(self, *names: str) -> dict[str, Any]:
         """Return the request's JSON object; a misspelt one of the names is an error."""
@@ -116,7 +118,12 @@ class AsyncCall:
             return self.stream(run, after)
         settings = self.settings
         chunks = follow_ledger(
-            self.service, operation, after, settings.heartbeat, settings.stale_after
+            self.service,
+            operation,
+            after,
+            settings.heartbeat,
+            settings.stale_after,
+            take_up=not self.foreign,
         )
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +11,7 @@ from attrs import evolve
 from ..._async.service import AsyncCharacterImageService
 from ..._async.sets import is_unfinished
 from ..._concurrency import asleep
+from ..._plain import logger
 from ...errors import CharimgError
 from ...journal import Operation, OperationState
 from .._ending import LOOK, server_ends
@@ -21,7 +21,7 @@ from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 _POLL = 1.0
 """Seconds between two looks into the ledger."""
@@ -63,13 +63,16 @@ async def follow_ledger(
     after: int,
     heartbeat: float,
     stale_after: float,
+    *,
+    take_up: bool = True,
 ) -> AsyncIterator[bytes]:
     """Yield what the ledger says of an operation each time that it changes, until it has ended.
 
     The numbers are those of the moments at which it was written, and more than ``after``.
 
     One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
-    as somebody holds the character's lease, and never posts a generation again.
+    as somebody holds the character's lease, and never posts a generation again. Whom another
+    site's page sent only looks on (``take_up``).
     """
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
@@ -89,7 +92,7 @@ async def follow_ledger(
             quiet_since = time.monotonic()
             yield HEARTBEAT
         await asleep(min(_POLL, heartbeat))
-        if time.monotonic() - looked_at >= _ADOPT:
+        if take_up and time.monotonic() - looked_at >= _ADOPT:
             await _take_up(service, operation)
             looked_at = time.monotonic()
         operation = await service.ledger.get(operation.id) or operation

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Unpack
+
+from attrs import evolve
 
 from ..._async.service import AsyncCharacterImageService
 from ...errors import CharimgError, ConfigurationError
@@ -12,7 +14,7 @@ from .._permission import aask, acheck_service
 from .._runs import AsyncRuns
 from ..access import AccessDenied, Authorize, foreign
 from ..exchange import WebRequest, WebResponse
-from ..failures import BadRequest, failure_response, log_unexpected
+from ..failures import BadRequest, failure_response
 from ..options import WorkspaceOptions, settings
 from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
@@ -91,21 +93,32 @@ class AsyncWorkspace:
         """
         await self._runs.aclose()
 
-    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+    def index(
+        self, characters: Sequence[CharacterReference] | None, sign_out: str | None = None
+    ) -> WebResponse:
         """Return a page with links to the characters, for a server that has nothing else.
 
         Args:
             characters: ``None`` when the directory cannot list them: then one asks for an id.
+            sign_out: Where a POST ends the user's session, if there is one.
         """
-        return self._page.index(characters)
+        return self._page.index(characters, sign_out)
 
-    async def handle(self, request: WebRequest) -> WebResponse:
-        """Answer one request. Raises nothing: what went wrong is the answer."""
+    async def handle(
+        self, request: WebRequest, read: Callable[[], Awaitable[bytes]] | None = None
+    ) -> WebResponse:
+        """Answer one request. Raises nothing: what went wrong is the answer.
+
+        Args:
+            request: What was asked.
+            read: Reads the body, once the request is admitted; `WebRequest.body` without it.
+        """
         try:
             found = match(request.method, request.path)
             if found.route.action is None:
                 return static_file(found.item_id, request.headers.get("if-none-match"))
-            if foreign(request, self._settings.trusted_origins):
+            elsewhere = foreign(request, self._settings.trusted_origins)
+            if elsewhere and not found.route.reads:
                 raise BadRequest(
                     403, "CROSS_SITE", "Requests that change something must come from this site."
                 )
@@ -121,12 +134,15 @@ class AsyncWorkspace:
                 if found.route.name == "page":
                     return sign_in(error, request.root)
                 raise
-            return await self._answer(request, found, user)
+            if read is not None and found.route.method != "GET":
+                request = evolve(request, body=await read())
+            return await self._answer(request, found, user, elsewhere)
         except Exception as error:  # noqa: BLE001 - the answer to the client; logged
-            log_unexpected(error)
             return failure_response(error)
 
-    async def _answer(self, request: WebRequest, found: Found, user: str | None) -> WebResponse:
+    async def _answer(
+        self, request: WebRequest, found: Found, user: str | None, elsewhere: bool
+    ) -> WebResponse:
         call = AsyncCall(
             service=self.service,
             runs=self._runs,
@@ -136,6 +152,7 @@ class AsyncWorkspace:
             item_id=found.item_id,
             media_id=found.media_id,
             user=user,
+            foreign=elsewhere,
         )
         if found.route.name == "page":
             try:

@@ -48,6 +48,7 @@ class Call:
         item_id: The image or the operation, from the path.
         media_id: The candidate of an operation, from the path.
         user: Who asks, if ``authorize`` told.
+        foreign: Whether another site's page asks: it may read, and sets nothing off.
     """
 
     service: CharacterImageService
@@ -58,6 +59,7 @@ class Call:
     item_id: str
     media_id: str
     user: str | None
+    foreign: bool
 
     def body(self, *names: str) -> dict[str, Any]:
         """Return the request's JSON object; a misspelt one of the names is an error."""
@@ -117,7 +119,12 @@ class Call:
             return self.stream(run, after)
         settings = self.settings
         chunks = follow_ledger(
-            self.service, operation, after, settings.heartbeat, settings.stale_after
+            self.service,
+            operation,
+            after,
+            settings.heartbeat,
+            settings.stale_after,
+            take_up=not self.foreign,
         )
         return WebResponse(status=200, headers=STREAM_HEADERS, stream=chunks)
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from attrs import evolve
 
 from ..._concurrency import sleep
+from ..._plain import logger
 from ..._sync.service import CharacterImageService
 from ..._sync.sets import is_unfinished
 from ...errors import CharimgError
@@ -22,7 +22,7 @@ from ..wire import operation_json
 
 __all__ = ["follow_ledger", "follow_run", "is_running"]
 
-_log = logging.getLogger("charimg.web")
+_log = logger("charimg.web")
 
 _POLL = 1.0
 """Seconds between two looks into the ledger."""
@@ -62,13 +62,16 @@ def follow_ledger(
     after: int,
     heartbeat: float,
     stale_after: float,
+    *,
+    take_up: bool = True,
 ) -> Iterator[bytes]:
     """Yield what the ledger says of an operation each time that it changes, until it has ended.
 
     The numbers are those of the moments at which it was written, and more than ``after``.
 
     One whose process has ended is taken up by whoever watches it: `recover` leaves it alone as long
-    as somebody holds the character's lease, and never posts a generation again.
+    as somebody holds the character's lease, and never posts a generation again. Whom another
+    site's page sent only looks on (``take_up``).
     """
     shown: dict[str, Any] | None = None
     quiet_since = looked_at = time.monotonic()
@@ -88,7 +91,7 @@ def follow_ledger(
             quiet_since = time.monotonic()
             yield HEARTBEAT
         sleep(min(_POLL, heartbeat))
-        if time.monotonic() - looked_at >= _ADOPT:
+        if take_up and time.monotonic() - looked_at >= _ADOPT:
             _take_up(service, operation)
             looked_at = time.monotonic()
         operation = service.ledger.get(operation.id) or operation

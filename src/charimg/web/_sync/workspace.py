@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Unpack
 
+from attrs import evolve
+
 from ..._sync.service import CharacterImageService
 from ...errors import CharimgError, ConfigurationError
 from ...models import CharacterReference
@@ -13,7 +15,7 @@ from .._permission import ask, check_service
 from .._runs import Runs
 from ..access import AccessDenied, Authorize, foreign
 from ..exchange import WebRequest, WebResponse
-from ..failures import BadRequest, failure_response, log_unexpected
+from ..failures import BadRequest, failure_response
 from ..options import WorkspaceOptions, settings
 from ..page import Page, page_failure, sign_in, static_file
 from ..routing import Found, match
@@ -92,21 +94,30 @@ class Workspace:
         """
         self._runs.close()
 
-    def index(self, characters: Sequence[CharacterReference] | None) -> WebResponse:
+    def index(
+        self, characters: Sequence[CharacterReference] | None, sign_out: str | None = None
+    ) -> WebResponse:
         """Return a page with links to the characters, for a server that has nothing else.
 
         Args:
             characters: ``None`` when the directory cannot list them: then one asks for an id.
+            sign_out: Where a POST ends the user's session, if there is one.
         """
-        return self._page.index(characters)
+        return self._page.index(characters, sign_out)
 
-    def handle(self, request: WebRequest) -> WebResponse:
-        """Answer one request. Raises nothing: what went wrong is the answer."""
+    def handle(self, request: WebRequest, read: Callable[[], bytes] | None = None) -> WebResponse:
+        """Answer one request. Raises nothing: what went wrong is the answer.
+
+        Args:
+            request: What was asked.
+            read: Reads the body, once the request is admitted; `WebRequest.body` without it.
+        """
         try:
             found = match(request.method, request.path)
             if found.route.action is None:
                 return static_file(found.item_id, request.headers.get("if-none-match"))
-            if foreign(request, self._settings.trusted_origins):
+            elsewhere = foreign(request, self._settings.trusted_origins)
+            if elsewhere and not found.route.reads:
                 raise BadRequest(
                     403, "CROSS_SITE", "Requests that change something must come from this site."
                 )
@@ -122,12 +133,15 @@ class Workspace:
                 if found.route.name == "page":
                     return sign_in(error, request.root)
                 raise
-            return self._answer(request, found, user)
+            if read is not None and found.route.method != "GET":
+                request = evolve(request, body=read())
+            return self._answer(request, found, user, elsewhere)
         except Exception as error:  # noqa: BLE001 - the answer to the client; logged
-            log_unexpected(error)
             return failure_response(error)
 
-    def _answer(self, request: WebRequest, found: Found, user: str | None) -> WebResponse:
+    def _answer(
+        self, request: WebRequest, found: Found, user: str | None, elsewhere: bool
+    ) -> WebResponse:
         call = Call(
             service=self.service,
             runs=self._runs,
@@ -137,6 +151,7 @@ class Workspace:
             item_id=found.item_id,
             media_id=found.media_id,
             user=user,
+            foreign=elsewhere,
         )
         if found.route.name == "page":
             try:
