@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from charimg import CharacterLibraryError, ErrorCode
+from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
 
 from .mishaps import INITIAL, Crash, Rigged, break_once, outcomes, prompts, rigged, settled
-from .world import LENA, AsyncWorld
+from .world import LENA, URL, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 
@@ -88,9 +90,15 @@ async def test_that_it_cannot_be_made_the_master_now_is_a_warning() -> None:
 
 async def test_one_that_somebody_else_lost_is_not_taken() -> None:
     world, simulator = await unread()
-    with pytest.raises(CharacterLibraryError):
-        await world.service.library.generate_initial_image(world.db_id, "theirs")
-    simulator.switches.processing_errors = 1
+    path = f"/api/v1/characters/{world.db_id}/generate-initial-image"
+
+    def draw_theirs(answer: SimulatedResponse) -> SimulatedResponse:
+        # At the same time.
+        simulator.switches.processing_errors = 1
+        Simulator.handle(simulator, "POST", f"{URL}{path}", {}, b'{"prompt": "theirs"}')
+        return answer
+
+    simulator.odd[INITIAL] = draw_theirs
     with pytest.raises(CharacterLibraryError):
         await world.service.generate_reference(LENA, prompt="one")
     assert outcomes(await world.service.recover()) == ["unknown"]

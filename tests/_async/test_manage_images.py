@@ -387,8 +387,8 @@ async def test_only_a_reference_of_the_library_can_be_restored() -> None:
     with pytest.raises(ImageMismatch, match="retry_ingestion first"):
         await world.service.restore_reference(LENA, failed)
     assert len(world.simulator.requests) == sent
-    await world.service.retry_ingestion(LENA, failed)
-    assert (await world.service.restore_reference(LENA, failed)).id == failed
+    retried = (await world.service.retry_ingestion(LENA, failed)).image
+    assert (await world.service.restore_reference(LENA, failed)).id == retried.id
     with pytest.raises(ImageNotFound):
         await world.service.restore_reference(LENA, "nothing")
     await world.link(library_db_id=None)

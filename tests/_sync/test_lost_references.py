@@ -6,9 +6,11 @@ from __future__ import annotations
 import pytest
 
 from charimg import CharacterLibraryError, ErrorCode
+from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
 
 from .mishaps import INITIAL, Crash, Rigged, break_once, outcomes, prompts, rigged, settled
-from .world import LENA, World
+from .world import LENA, URL, World
 
 
 def unread(**options: object) -> tuple[World, Rigged]:
@@ -87,9 +89,15 @@ def test_that_it_cannot_be_made_the_master_now_is_a_warning() -> None:
 
 def test_one_that_somebody_else_lost_is_not_taken() -> None:
     world, simulator = unread()
-    with pytest.raises(CharacterLibraryError):
-        world.service.library.generate_initial_image(world.db_id, "theirs")
-    simulator.switches.processing_errors = 1
+    path = f"/api/v1/characters/{world.db_id}/generate-initial-image"
+
+    def draw_theirs(answer: SimulatedResponse) -> SimulatedResponse:
+        # At the same time.
+        simulator.switches.processing_errors = 1
+        Simulator.handle(simulator, "POST", f"{URL}{path}", {}, b'{"prompt": "theirs"}')
+        return answer
+
+    simulator.odd[INITIAL] = draw_theirs
     with pytest.raises(CharacterLibraryError):
         world.service.generate_reference(LENA, prompt="one")
     assert outcomes(world.service.recover()) == ["unknown"]

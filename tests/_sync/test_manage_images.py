@@ -386,8 +386,8 @@ def test_only_a_reference_of_the_library_can_be_restored() -> None:
     with pytest.raises(ImageMismatch, match="retry_ingestion first"):
         world.service.restore_reference(LENA, failed)
     assert len(world.simulator.requests) == sent
-    world.service.retry_ingestion(LENA, failed)
-    assert (world.service.restore_reference(LENA, failed)).id == failed
+    retried = (world.service.retry_ingestion(LENA, failed)).image
+    assert (world.service.restore_reference(LENA, failed)).id == retried.id
     with pytest.raises(ImageNotFound):
         world.service.restore_reference(LENA, "nothing")
     world.link(library_db_id=None)

@@ -367,7 +367,7 @@ def test_tls_settings_are_for_the_own_client(mode: str) -> None:
 @pytest.mark.parametrize("setting", [{"allowed_origins": "http://a"}, {"ports": ["80"]}])
 def test_settings_that_make_no_sense_are_refused(setting: Any) -> None:
     for downloader in (Downloader, AsyncDownloader):
-        with pytest.raises(InvalidArgument):
+        with pytest.raises((ConfigurationError, InvalidArgument)):
             downloader(**setting)
 
 

@@ -51,7 +51,7 @@ class HostileHost(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def forget(self) -> None:
         """Show the latest scene alone, or every answer would be longer than the one before."""
         for character in self.simulator._state.characters.values():
-            del character.scenes[:-1]
+            del character.gallery[:-1]
 
     def _image(self, request: httpx.Request) -> httpx.Response | None:
         if request.url.host != "cdn.test":

@@ -98,6 +98,11 @@ def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
         figure(
             f"service suite over {combination}",
             f"{len(run)} tests, {sum(run)} cases, {' and '.join(run_in)}"
+            + (
+                ""
+                if combination == "disk_and_sqlite"
+                else ", a third of them outside the long series"
+            )
             + (f"; {' and '.join(later)} in the long series" if later else "")
             + f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",
         )

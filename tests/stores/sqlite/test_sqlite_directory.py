@@ -96,5 +96,5 @@ def test_damaged_traits_are_told(database: SqliteDatabase, damage: object) -> No
 def test_an_id_that_is_no_text_is_nobodys(database: SqliteDatabase) -> None:
     directory = SqliteCharacterDirectory(database)
     assert directory.get("mira\ud83d") is None
-    with pytest.raises(InvalidArgument, match="not valid Unicode"):
+    with pytest.raises(InvalidArgument, match="cannot be the id of a character"):
         directory.put(CharacterReference(id="mira\ud83d", name="Mira"))
