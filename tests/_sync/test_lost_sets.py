@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,8 +18,20 @@ from charimg import (
 )
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse
+from charimg.testing.simulator.shots import SHOTS as ALL_SHOTS
 
-from .mishaps import HASTY, SET, STATUS, Crash, Rigged, break_once, outcomes, rigged, settled
+from .mishaps import (
+    HASTY,
+    SET,
+    STATUS,
+    Crash,
+    Rigged,
+    break_once,
+    left_behind,
+    outcomes,
+    rigged,
+    settled,
+)
 from .world import LENA, URL, World
 
 SHOTS = 5
@@ -102,9 +114,10 @@ def test_a_set_of_which_nothing_is_there_has_failed() -> None:
     settled(world)
 
 
-@pytest.mark.parametrize("away", ["GET media", "GET jobs", "GET reference-shots"])
+@pytest.mark.parametrize("away", ["GET media", "GET jobs", "GET reference-shots", "GET character"])
 def test_what_cannot_be_looked_for_now_recovery_looks_for(away: str) -> None:
     world, simulator = ready(lost=1)
+    away = f"GET {world.db_id}" if away == "GET character" else away
     # The first is asked before the set is ordered.
     simulator.unheard += [away] * (1 if away != "GET jobs" else 0)
     if away == "GET jobs":
@@ -198,6 +211,69 @@ def test_a_late_image_that_does_not_arrive_is_told_with_its_url() -> None:
     world.service.retry_ingestion(LENA, failed.id)
     assert len(stored(world.images())) == SHOTS
     settled(world)
+
+
+def test_what_came_later_and_may_be_a_namesakes_waits_for_a_person() -> None:
+    world, simulator = stranded()
+    other = simulator.add_character(name="Lena Marlow")
+    simulator.set_reference(other)
+    simulator.switches.lost_shots = 1
+    world.service.library.generate_360_set(other)
+    simulator.switches.strand_jobs = False
+    (own, _) = simulator._state.jobs.values()
+    own.lost = own.shots[-1:]
+    (operation,) = world.operations()
+    report = world.service.recover()
+    assert outcomes(report) == ["unknown"]
+    assert "has drawn more" in report.operations[0].message
+    before = {image.external_id for image in world.images()}
+    shown = {each.media_id for each in world.service.candidates(operation.id)}
+    mine = set(own.images) - before
+    assert mine < shown
+    assert not shown & before
+    done = world.service.settle(operation.id, sorted(mine))
+    assert done.outcome == "completed"
+    images = world.images()
+    assert len(images) == SHOTS
+    assert {image.external_id for image in images if image.status == "succeeded"} == {*own.images}
+    settled(world)
+
+
+def test_more_than_there_were_places_for_comes_in_all_the_same() -> None:
+    world, simulator = stranded()
+    (job,) = simulator._state.jobs.values()
+    # The set is larger than the server had said.
+    job.shots = ALL_SHOTS[: SHOTS + 2]
+    simulator.switches.strand_jobs = False
+    assert outcomes(world.service.recover()) == ["completed"]
+    images = world.images()
+    assert len(images) == len(stored(images)) == SHOTS + 2
+    settled(world)
+
+
+def test_one_that_ended_while_it_was_given_up_is_complete() -> None:
+    world, _ = ready()
+
+    def given_up(job_id: str, **_: Any) -> Iterator[None]:
+        raise JobError("It stands still.", job_id=job_id, code=ErrorCode.JOB_STRANDED)
+        yield
+
+    library: Any = world.service.library
+    library.watch_job = given_up
+    result = world.service.generate_portfolio(LENA)
+    assert (len(result.images), result.failures) == (SHOTS, ())
+    assert outcomes(world.service.recover()) == []
+    settled(world)
+
+
+def test_one_of_which_nobody_knows_when_it_began_is_not_looked_for() -> None:
+    world, simulator = ready(lost=1)
+    answer = world.service.library.generate_360_set(world.db_id)
+    left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
+    # It stands in no list any more.
+    simulator.answer("GET jobs", lambda page: {**page, "jobs": []})
+    assert outcomes(world.service.recover()) == ["failed"]
+    assert world.images() == []
 
 
 def test_a_person_gives_it_up_and_nothing_is_deleted() -> None:
