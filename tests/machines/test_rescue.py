@@ -226,7 +226,7 @@ class AsyncRescues(Rescues):
 
 
 @pytest.mark.parametrize(
-    "examples", [EXAMPLES, pytest.param(150, marks=pytest.mark.long)], ids=["few", "many"]
+    "examples", [EXAMPLES, pytest.param(60, marks=pytest.mark.long)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("machine", [Rescues, AsyncRescues], ids=["sync", "async"])
 def test_what_the_server_lost_comes_in_once(
