@@ -152,3 +152,10 @@ async def test_a_forked_child_waits_for_nobody_in_the_parent(
             assert ended == []
             await world.service.aclose()
             assert ended == ["closed"]
+
+
+async def test_in_a_forked_child_nothing_of_the_parents_is_under_way() -> None:
+    world = await ready()
+    world.service._assembled.underway._process = 0
+    await world.service.generate_reference(LENA, prompt="one")
+    assert await prompts(world) == ["one"]

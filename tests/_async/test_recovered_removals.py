@@ -115,6 +115,17 @@ async def test_a_remote_delete_that_may_have_been_sent_is_not_sent_again() -> No
     await settled(world)
 
 
+async def test_a_removal_that_is_over_but_for_a_file_is_finished() -> None:
+    world = await ready()
+    image = await world.record(key="k", kind="scene", status="failed", error="dark")
+    doomed = (Doomed(image_id=image.id, media_key=image.key),)
+    await left_behind(world, state=OperationState.DONE, doomed=doomed)
+    report = await world.service.recover()
+    assert outcomes(report) == ["cleaned"]
+    assert report.operations[0].message == "The removal was finished."
+    await settled(world)
+
+
 async def test_delete_everything_closes_what_is_waiting() -> None:
     world = await ready(job_policy=PATIENT)
     await world.service.generate_reference(LENA, prompt="one")

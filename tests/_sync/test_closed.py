@@ -151,3 +151,10 @@ def test_a_forked_child_waits_for_nobody_in_the_parent(
             assert ended == []
             world.service.close()
             assert ended == ["closed"]
+
+
+def test_in_a_forked_child_nothing_of_the_parents_is_under_way() -> None:
+    world = ready()
+    world.service._assembled.underway._process = 0
+    world.service.generate_reference(LENA, prompt="one")
+    assert prompts(world) == ["one"]

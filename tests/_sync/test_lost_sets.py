@@ -391,6 +391,22 @@ def test_the_job_of_a_character_that_is_gone_may_be_a_namesakes() -> None:
         world.service.generate_portfolio(LENA)
 
 
+def test_a_job_of_nobody_may_be_a_namesakes() -> None:
+    world, simulator = ready(lost=1)
+    other = namesake(simulator, lost=1)
+
+    def without(page: Any) -> Any:
+        rows = [
+            row if row["characterId"] != other else {**row, "characterId": None}
+            for row in page["jobs"]
+        ]
+        return {**page, "jobs": rows}
+
+    simulator.answer("GET jobs", without)
+    with pytest.raises(JobError, match="somebody else's"):
+        world.service.generate_portfolio(LENA)
+
+
 def test_a_server_without_a_list_of_shots_has_the_names_of_the_files() -> None:
     world, simulator = ready(lost=1)
     simulator.answer("GET reference-shots", lambda _: {"message": "Route not found"}, status=404)

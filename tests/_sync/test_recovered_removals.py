@@ -113,6 +113,17 @@ def test_a_remote_delete_that_may_have_been_sent_is_not_sent_again() -> None:
     settled(world)
 
 
+def test_a_removal_that_is_over_but_for_a_file_is_finished() -> None:
+    world = ready()
+    image = world.record(key="k", kind="scene", status="failed", error="dark")
+    doomed = (Doomed(image_id=image.id, media_key=image.key),)
+    left_behind(world, state=OperationState.DONE, doomed=doomed)
+    report = world.service.recover()
+    assert outcomes(report) == ["cleaned"]
+    assert report.operations[0].message == "The removal was finished."
+    settled(world)
+
+
 def test_delete_everything_closes_what_is_waiting() -> None:
     world = ready(job_policy=PATIENT)
     world.service.generate_reference(LENA, prompt="one")

@@ -8,6 +8,7 @@ files and SQLite. ``make test`` takes every seventh call, beginning elsewhere in
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import pytest
 
@@ -41,6 +42,12 @@ UNSEEN = ("listdir", "http GET status")
 """What may fail unseen: sweeping up after a save, and a look at a job, which is taken again."""
 
 
+def journals_progress(trail: Sequence[str]) -> bool:
+    """Tell whether SQL comes next to a poll: how far the job has come may stay unwritten."""
+    asked = [each for each in trail if " http " in each]
+    return " sql " in trail[-1] and bool(asked) and asked[-1].endswith("http GET status")
+
+
 @pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize("name", WORKS if SOAK else FAULTED)
 def test_every_call_may_fail(
@@ -71,7 +78,7 @@ def test_every_call_may_fail(
                 assert ended.warned, where
             elif what == "http GET file":
                 assert "failed" in {status for _, status, *_ in recovery.images}, where
-            else:
+            elif not journals_progress(whole.trail[:at]):
                 assert what in UNSEEN or at > released, where
             assert recovery.violations == [], f"{where}: {ended.error}"
             assert recovery.lost == [], where

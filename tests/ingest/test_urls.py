@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from charimg._ingest.urls import MAX_LENGTH, check_url, next_url, redact
+from charimg._ingest.urls import MAX_LENGTH, check_url, next_url, public, redact
 from charimg.errors import DownloadError, ErrorCode
 
 BASE = "https://library.example.org/api/"
@@ -237,3 +237,8 @@ def test_showing_never_fails_and_fits_on_a_line(url: str) -> None:
 def test_showing_hides_user_info_query_and_fragment(secret: str) -> None:
     secret = "SECRET" + secret
     assert "SECRET" not in redact(f"http://{secret}:{secret}@example.org/a?{secret}#{secret}")
+
+
+def test_a_url_that_cannot_be_read_shows_nothing_of_itself() -> None:
+    assert "SECRET" not in public("http://[SECRET")
+    assert public("http://u:p@h.test/a%20b?sig=SECRET#x") == "http://h.test/a%20b"

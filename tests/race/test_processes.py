@@ -23,7 +23,8 @@ EXPECTED = {
     "NO_REFERENCE",
     # Another process has deleted the image meanwhile.
     "ImageNotFound",
-    # The switches below.
+    # The switches below: a lost answer is a connection that breaks.
+    "UNAVAILABLE",
     "INVALID_RESPONSE",
     "NOT_AN_IMAGE",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any
 
@@ -39,7 +39,6 @@ from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, Opera
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
-from .underway import AsyncUnderway
 
 __all__ = ["DRAWN_BY", "AsyncRun", "held", "leased", "operation", "short"]
 
@@ -292,8 +291,14 @@ async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
     """
     async with parts.underway.working(character_id):
         ledger = parts.ledger
-        async with held(ledger, character_id, parts.lease_seconds, parts.underway) as lease:
+        async with held(
+            ledger, character_id, parts.lease_seconds, parts.underway.unreleased
+        ) as lease:
             yield lease
+
+
+def _nowhere(*_: object) -> None:
+    """Take nothing over."""
 
 
 @asynccontextmanager
@@ -301,7 +306,7 @@ async def held(
     ledger: AsyncGenerationLedger,
     character_id: str,
     ttl: float,
-    underway: AsyncUnderway | None = None,
+    unreleased: Callable[[AsyncGenerationLedger, Lease], object] = _nowhere,
 ) -> AsyncIterator[Lease]:
     """Hold a character's lease; it is given up even when the caller is cancelled.
 
@@ -309,7 +314,7 @@ async def held(
         ledger: Whose lease.
         character_id: The character.
         ttl: Seconds.
-        underway: Takes a lease over that could not be given up.
+        unreleased: Takes a lease over that could not be given up.
     """
     # Named now: the process may have forked since the service was made, and its parent may be gone.
     owner = new_owner()
@@ -330,8 +335,7 @@ async def held(
         except Exception:  # noqa: BLE001
             # What was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
-            if underway is not None:
-                underway.unreleased(ledger, lease)
+            unreleased(ledger, lease)
         else:
             forget(owner)
 

@@ -19,6 +19,10 @@ __all__ = ["AsyncUnderway"]
 _log = logger("charimg.service")
 
 
+def _anywhere() -> None:
+    """Refuse no event loop."""
+
+
 class AsyncUnderway:
     """The work of one service under way, and the end of the service.
 
@@ -30,10 +34,9 @@ class AsyncUnderway:
     """
 
     def __init__(self, *, in_one_loop: bool) -> None:
-        self._in_one_loop = in_one_loop
         self.owned = AsyncExitStack()
         self._closed = False
-        self._home = AsyncHome("async service")
+        self._check_home = AsyncHome("async service").check if in_one_loop else _anywhere
         self._unreleased: list[tuple[AsyncGenerationLedger, Lease]] = []
         self._begin()
 
@@ -52,8 +55,7 @@ class AsyncUnderway:
             raise ConfigurationError(
                 "This service is closed. Nothing was sent and nothing was changed; make a new one."
             )
-        if self._in_one_loop:
-            self._home.check()
+        self._check_home()
 
     @asynccontextmanager
     async def working(self, character_id: str) -> AsyncIterator[None]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -40,7 +40,6 @@ from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, Opera
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import GenerationLedger, ProgressCallback
 from .parts import Parts, tell
-from .underway import Underway
 
 __all__ = ["DRAWN_BY", "Run", "held", "leased", "operation", "short"]
 
@@ -293,8 +292,12 @@ def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
     """
     with parts.underway.working(character_id):
         ledger = parts.ledger
-        with held(ledger, character_id, parts.lease_seconds, parts.underway) as lease:
+        with held(ledger, character_id, parts.lease_seconds, parts.underway.unreleased) as lease:
             yield lease
+
+
+def _nowhere(*_: object) -> None:
+    """Take nothing over."""
 
 
 @contextmanager
@@ -302,7 +305,7 @@ def held(
     ledger: GenerationLedger,
     character_id: str,
     ttl: float,
-    underway: Underway | None = None,
+    unreleased: Callable[[GenerationLedger, Lease], object] = _nowhere,
 ) -> Iterator[Lease]:
     """Hold a character's lease; it is given up even when the caller is cancelled.
 
@@ -310,7 +313,7 @@ def held(
         ledger: Whose lease.
         character_id: The character.
         ttl: Seconds.
-        underway: Takes a lease over that could not be given up.
+        unreleased: Takes a lease over that could not be given up.
     """
     # Named now: the process may have forked since the service was made, and its parent may be gone.
     owner = new_owner()
@@ -331,8 +334,7 @@ def held(
         except Exception:  # noqa: BLE001
             # What was done under it stands, and must not seem to fail.
             _log.exception("lease.unreleased", extra={"character_id": character_id})
-            if underway is not None:
-                underway.unreleased(ledger, lease)
+            unreleased(ledger, lease)
         else:
             forget(owner)
 

@@ -20,6 +20,10 @@ __all__ = ["Underway"]
 _log = logger("charimg.service")
 
 
+def _anywhere() -> None:
+    """Refuse no event loop."""
+
+
 class Underway:
     """The work of one service under way, and the end of the service.
 
@@ -31,10 +35,9 @@ class Underway:
     """
 
     def __init__(self, *, in_one_loop: bool) -> None:
-        self._in_one_loop = in_one_loop
         self.owned = ExitStack()
         self._closed = False
-        self._home = Home("async service")
+        self._check_home = Home("async service").check if in_one_loop else _anywhere
         self._unreleased: list[tuple[GenerationLedger, Lease]] = []
         self._begin()
 
@@ -53,8 +56,7 @@ class Underway:
             raise ConfigurationError(
                 "This service is closed. Nothing was sent and nothing was changed; make a new one."
             )
-        if self._in_one_loop:
-            self._home.check()
+        self._check_home()
 
     @contextmanager
     def working(self, character_id: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 import secrets
@@ -16,6 +17,7 @@ import anyio
 import httpx
 import pytest
 from attrs import evolve
+from PIL import Image
 from tests.servers.payload import PayloadServer
 
 from charimg import CharacterImageService, CharacterLibrary, Downloader, JobPolicy, RetryPolicy
@@ -232,6 +234,19 @@ def test_a_file_that_is_gone(server: PayloadServer, media: PayloadMediaStore) ->
     assert media.get(name) is None
     again = media.save(upload(name))
     assert (again.filename, media.get(name)) == (saved.filename, again)
+
+
+def test_a_thumbnail_that_is_gone_is_told(server: PayloadServer, media: PayloadMediaStore) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (800, 600), "red").save(drawn, "PNG")
+    wide = evolve(upload(key(), drawn.getvalue()), width=800, height=600)
+    saved = media.save(wide)
+    assert media.has_renditions(saved)
+    assert media.has_renditions(evolve(saved, id="0"))
+    for file in server.files.iterdir():
+        if file.name != saved.filename and file.stem.startswith(Path(saved.filename).stem):
+            file.unlink()
+    assert not media.has_renditions(saved)
 
 
 def test_a_file_left_on_the_disk_does_not_hide_the_next(

@@ -137,7 +137,7 @@ def test_async_hosts(url: str) -> None:
 )
 @pytest.mark.parametrize("kind", [PostgresDatabase, AsyncPostgresDatabase])
 def test_bad_arguments(kind: Callable[..., Any], options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises((ConfigurationError, InvalidArgument)):
         kind(**options)
 
 

@@ -1,14 +1,16 @@
 // One card of the grid: a picture or a failed slot, and what is to be known of it.
 
-import { actions, can, isCurrent } from "./actions.js";
+import { actions, can, isCurrent, opened } from "./actions.js";
 import { brief, fmt, kindText, statusText, t } from "./config.js";
 import { button, h, icon } from "./dom.js";
-import { openMenu } from "./menu.js";
 import { missing, pictured } from "./missing.js";
 import { selected } from "./selection.js";
 import { store } from "./state.js";
 
 const open = new Set();
+
+/** Open the menu of a card; it is loaded when the first one is wanted. */
+export const openMenu = (...how) => opened("./menu.js", (menu) => menu.openMenu(...how));
 
 /** What a card shows, as one text: a card is drawn anew only when it changes. */
 export const stamp = (image) =>

@@ -1,11 +1,10 @@
 // The grid: only the rows near the window are in the document, whatever the number of images.
 
 import { actions, can } from "./actions.js";
-import { card, hidePrompt, stamp, togglePrompt } from "./card.js";
+import { card, hidePrompt, openMenu, stamp, togglePrompt } from "./card.js";
 import { t } from "./config.js";
 import { $, announce, h } from "./dom.js";
 import { remove } from "./deletes.js";
-import { openMenu } from "./menu.js";
 import {
   anchorAt,
   chosen,
