@@ -446,3 +446,19 @@ async def test_how_long_it_took_is_not_told_where_nobody_saw_it(seen: str | None
     (failed,) = await failures(world)
     assert failed.metrics.generation_ms is None
     assert failed.created_at == (adopted.received_at or adopted.created_at)
+
+
+async def test_a_set_is_drawn_from_a_reference_that_failed_and_has_no_record() -> None:
+    world, simulator = await picky()
+    keep = ReferencePolicy.KEEP_HISTORY
+    simulator.switches.file_errors = 1
+    with pytest.raises(IngestionError) as caught:
+        await world.service.generate_reference(LENA, prompt="two", policy=keep)
+    failed = await world.service.get_image(LENA, caught.value.image_id or "")
+    await world.service.generate_reference(LENA, prompt="three", policy=keep)
+    result = await world.service.generate_portfolio(LENA, reference_id=failed.id)
+    assert len(result.images) == simulator.switches.shots
+    assert simulator.reference_of(world.db_id) == failed.external_id
+    (still,) = await failures(world)
+    assert (still.key, still.status) == (failed.key, "failed")
+    await settled(world)
