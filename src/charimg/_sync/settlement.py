@@ -43,11 +43,14 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = look(parts, op)
-    own = next((claim for claim in lying.claims if claim.operation_id == op.id), None)
-    if own is None:
-        return ()
-    possible = [image for image in lying.images if could_be(own, lying.drawings[image.id])]
-    return tuple(_candidate(image, own, lying) for image in possible)
+    # None, if somebody has settled it just now.
+    own = [claim for claim in lying.claims if claim.operation_id == op.id]
+    return tuple(
+        _candidate(image, claim, lying)
+        for claim in own
+        for image in lying.images
+        if could_be(claim, lying.drawings[image.id])
+    )
 
 
 def _has_lost_set(op: Operation) -> bool:
