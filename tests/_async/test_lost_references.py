@@ -88,6 +88,17 @@ async def test_that_it_cannot_be_made_the_master_now_is_a_warning() -> None:
     assert await prompts(world) == ["one"]
 
 
+async def test_what_others_drew_before_does_not_hide_it() -> None:
+    world, simulator = await unread()
+    simulator.switches.clock_offset = -60
+    simulator.set_reference(world.db_id, "theirs")
+    simulator.switches.clock_offset = 0
+    result = await world.service.generate_reference(LENA, prompt="one", policy="keep-history")
+    assert [each.code for each in result.warnings] == [ErrorCode.UPSTREAM_FEATURES]
+    assert simulator._state.media[result.image.external_id or ""].prompt == "one"
+    await settled(world)
+
+
 async def test_one_that_somebody_else_lost_is_not_taken() -> None:
     world, simulator = await unread()
     path = f"/api/v1/characters/{world.db_id}/generate-initial-image"

@@ -121,7 +121,12 @@ def test_what_cannot_be_looked_for_now_recovery_looks_for(away: str) -> None:
     # The first is asked before the set is ordered.
     simulator.unheard += [away] * (1 if away != "GET jobs" else 0)
     if away == "GET jobs":
-        simulator.odd[STATUS] = lambda answer: simulator.unheard.append(away) or answer  # type: ignore[func-returns-value]
+
+        def out_of_reach(answer: SimulatedResponse) -> SimulatedResponse:
+            simulator.unheard.append(away)
+            return answer
+
+        simulator.odd[STATUS] = out_of_reach
     with pytest.raises(JobError, match=r"recover\(\) looks for") as caught:
         world.service.generate_portfolio(LENA)
     assert caught.value.code == ErrorCode.JOB_FAILED
@@ -387,6 +392,15 @@ def test_the_job_of_a_character_that_is_gone_may_be_a_namesakes() -> None:
     world, simulator = ready(lost=1)
     other = namesake(simulator, lost=1)
     simulator.odd[STATUS] = lambda answer: (simulator._state.characters.pop(other, None), answer)[1]
+    with pytest.raises(JobError, match="somebody else's"):
+        world.service.generate_portfolio(LENA)
+
+
+def test_what_is_cut_off_from_the_list_of_jobs_leaves_a_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, _ = ready(lost=1)
+    monkeypatch.setattr("charimg._sync.lost_sets._MOST", 1)
     with pytest.raises(JobError, match="somebody else's"):
         world.service.generate_portfolio(LENA)
 

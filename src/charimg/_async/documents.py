@@ -12,7 +12,7 @@ __all__ = ["documents"]
 
 _PAGE = 200
 _MOST = 2000
-"""How many are looked at, the newest first."""
+"""How many are looked at, the newest first, where no moment ends the look."""
 _CLOSED = (401, 403, 404, 405)
 """How a server says that they are not for everybody."""
 
@@ -35,7 +35,7 @@ async def documents(
         return None
     number, more = 1, True
     try:
-        while more and len(found) < _MOST:
+        while more and (since is not None or len(found) < _MOST):
             page = await parts.library.list_media(part, limit=_PAGE, page=number)
             new = [each for each in page.media if since is None or _is_new(each, since)]
             found += new

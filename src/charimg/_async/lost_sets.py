@@ -31,6 +31,7 @@ _LONGEST = timedelta(hours=6)
 _JOBS = 50
 _MOST = 500
 """How many jobs of all characters are looked at, the newest first."""
+_CUT_OFF = f"There are {_MOST} newer jobs, and older ones may have drawn some of it, too."
 
 
 @frozen(kw_only=True)
@@ -66,13 +67,16 @@ async def lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet | None
     found = await documents(parts, max(who.split("_"), key=len), since=begun)
     if found is None:
         return None
-    rivals = [
+    near = [
         each
         for each in others
-        if each.job_id != job.job_id
-        and _meet(each, begun, job.completed_at)
-        and await _who(parts, each.character_id) in (who, None)
+        if each.job_id != job.job_id and _meet(each, begun, job.completed_at)
     ]
+    called = {
+        db_id: who if db_id == op.library_db_id else await _who(parts, db_id)
+        for db_id in {each.character_id for each in near}
+    }
+    rivals = [each for each in near if called[each.character_id] in (who, None)]
     known = set(await known_media(parts, op))
     for rival in rivals:
         if rival.status == "completed":
@@ -92,26 +96,28 @@ async def lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet | None
     )
     names = [*(file for file, _ in files), None]
     files = [each for index, each in enumerate(files) if not is_retried(each[0], names[index + 1])]
-    return await _told(parts, job, files, [each for each in rivals if each.status != "completed"])
+    doubts = [
+        f"Job {rival.job_id} drew for a character of the same name then, too."
+        for rival in rivals
+        if rival.status != "completed"
+        and any(_meet(rival, file.moment, file.moment) for file, _ in files)
+    ]
+    doubts += [_CUT_OFF] * (len(others) >= _MOST)
+    return await _told(parts, job, files, doubts)
 
 
 async def _told(
     parts: AsyncParts,
     job: Job,
     files: Sequence[tuple[ShotFile, LibraryMedia]],
-    rivals: Sequence[Job],
+    doubts: Sequence[str],
 ) -> LostSet:
     shots = await _shots(parts, job)
     # The server draws one after the other: it has not been at those after the current one.
     begun = job.current + 1
     told = tell_shots([file for file, _ in files], shots[:begun])
-    doubts = [
-        f"Job {rival.job_id} drew for a character of the same name at that time, too."
-        for rival in rivals
-        if any(_meet(rival, file.moment, file.moment) for file, _ in files)
-    ]
     if told.too_many:
-        doubts.append("There are more images than a set has: somebody else drew some of them.")
+        doubts = (*doubts, "There are more images than a set has: somebody drew some of them, too.")
     missing: tuple[Shot | None, ...] = (*told.missing, *(each.shot for each in shots[begun:]))
     if not shots:
         missing = (None,) * max(0, job.total - len(files))
@@ -132,13 +138,12 @@ def _meet(other: Job, begun: datetime, ended: datetime | None) -> bool:
 async def _jobs(parts: AsyncParts, op: Operation) -> list[Job]:
     """Return the jobs of all characters since some time before the operation, newest first."""
     found: list[Job] = []
+    early = (op.posted_on_server or op.created_at) - _LONGEST
     number, more = 1, True
     while more and len(found) < _MOST:
         page = await parts.library.list_jobs(limit=_JOBS, page=number)
         found += page.jobs
         oldest = page.jobs[-1].created_at if page.jobs else None
-        asked = op.posted_on_server or op.created_at
-        early = asked - _LONGEST
         number, more = number + 1, page.has_next and (oldest is None or oldest > early)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from attrs import evolve
 
@@ -72,9 +73,9 @@ async def received_forgotten(run: AsyncRun) -> bool:
 async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> None:
     """Write down a set as the gallery shows it."""
     items = tuple(
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             prompt=image.prompt or run.op.prompt,
             source_url=image.url,
             external_id=image.image_id,
@@ -88,10 +89,9 @@ async def received_gallery(run: AsyncRun, images: Sequence[GalleryImage]) -> Non
 async def received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> None:
     """Write down a finished set: at once as the server told it, then with its true URLs."""
     items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
+        _item(
+            run,
+            index,
             source_url=image.url,
             external_id=image.media_id,
             shot=Shot(name=image.angle) if image.angle else None,
@@ -99,11 +99,10 @@ async def received_set(run: AsyncRun, db_id: str, answer: PortfolioAnswer) -> No
         for index, image in enumerate(answer.images)
     ]
     items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             state=ItemState.FAILED,
-            prompt=run.op.prompt,
             shot=Shot(name=failure.angle) if failure.angle else None,
             error=redacted(
                 failure.error or "The Character Library could not draw this shot.", run.op.prompt
@@ -151,6 +150,12 @@ def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
         shot=image.shot or item.shot,
         prompt=image.prompt or item.prompt,
     )
+
+
+def _item(run: AsyncRun, index: int, **known: Any) -> OperationItem:
+    """Return an image of the set, with the operation's prompt unless it is known better."""
+    given = {"prompt": run.op.prompt, **known}
+    return OperationItem(key=item_key(run.op.id, index), index=index, **given)
 
 
 def why_missing(job: Job, prompt: str) -> str:
@@ -210,10 +215,9 @@ async def received_shots(
         options: More that the operation shall remember.
     """
     items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
+        _item(
+            run,
+            index,
             source_url=media.url,
             external_id=media.id,
             shot=shot,
@@ -221,11 +225,10 @@ async def received_shots(
         for index, (media, shot) in enumerate(lost.images)
     ]
     items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             state=ItemState.FAILED,
-            prompt=run.op.prompt,
             shot=shot,
             error=why,
         )

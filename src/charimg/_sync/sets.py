@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from attrs import evolve
 
@@ -73,9 +74,9 @@ def received_forgotten(run: Run) -> bool:
 def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
     """Write down a set as the gallery shows it."""
     items = tuple(
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             prompt=image.prompt or run.op.prompt,
             source_url=image.url,
             external_id=image.image_id,
@@ -89,10 +90,9 @@ def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
 def received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
     """Write down a finished set: at once as the server told it, then with its true URLs."""
     items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
+        _item(
+            run,
+            index,
             source_url=image.url,
             external_id=image.media_id,
             shot=Shot(name=image.angle) if image.angle else None,
@@ -100,11 +100,10 @@ def received_set(run: Run, db_id: str, answer: PortfolioAnswer) -> None:
         for index, image in enumerate(answer.images)
     ]
     items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             state=ItemState.FAILED,
-            prompt=run.op.prompt,
             shot=Shot(name=failure.angle) if failure.angle else None,
             error=redacted(
                 failure.error or "The Character Library could not draw this shot.", run.op.prompt
@@ -152,6 +151,12 @@ def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
         shot=image.shot or item.shot,
         prompt=image.prompt or item.prompt,
     )
+
+
+def _item(run: Run, index: int, **known: Any) -> OperationItem:
+    """Return an image of the set, with the operation's prompt unless it is known better."""
+    given = {"prompt": run.op.prompt, **known}
+    return OperationItem(key=item_key(run.op.id, index), index=index, **given)
 
 
 def why_missing(job: Job, prompt: str) -> str:
@@ -211,10 +216,9 @@ def received_shots(
         options: More that the operation shall remember.
     """
     items = [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
-            prompt=run.op.prompt,
+        _item(
+            run,
+            index,
             source_url=media.url,
             external_id=media.id,
             shot=shot,
@@ -222,11 +226,10 @@ def received_shots(
         for index, (media, shot) in enumerate(lost.images)
     ]
     items += [
-        OperationItem(
-            key=item_key(run.op.id, index),
-            index=index,
+        _item(
+            run,
+            index,
             state=ItemState.FAILED,
-            prompt=run.op.prompt,
             shot=shot,
             error=why,
         )
