@@ -65,6 +65,8 @@ def test_reset_fetches_the_latest_suggestion(page: Page, studio: Studio) -> None
 
 
 def test_a_blank_prompt_cannot_be_sent(page: Page, studio: Studio) -> None:
+    # A suggestion that comes in later takes the place of a blank text.
+    expect(prompt(page)).not_to_have_value("")
     prompt(page).fill("  \n ")
     expect(generate(page)).to_be_disabled()
     generate(page).click(force=True)
