@@ -101,6 +101,7 @@ metrics = every_field(
     height=optional_counts,
     shot=st.none() | shots,
     scene=st.none() | scenes,
+    prompt_origin=optional_texts,
     master_since=optional_times,
 )
 images = every_field(
@@ -127,6 +128,7 @@ items = every_field(
     index=counts,
     state=texts,
     prompt=texts,
+    prompt_origin=optional_texts,
     source_url=optional_texts,
     external_id=optional_texts,
     shot=st.none() | shots,
@@ -219,6 +221,7 @@ def test_a_record_has_these_fields_and_no_others() -> None:
         "height",
         "shot",
         "scene",
+        "promptOrigin",
         "masterSince",
     }
     assert set(written["metrics"]["shot"]) >= {

@@ -121,6 +121,7 @@ class OperationItem:
         index: Its place in the server's answer, from 0.
         state: What became of it.
         prompt: The exact prompt used.
+        prompt_origin: Whose that is, like `ImageMetrics.prompt_origin`.
         source_url: Where the server said it is: whole, with the signature that may open it, as only
             the ledger keeps it. `list_operations` shows it without.
         external_id: The server's media id.
@@ -133,6 +134,7 @@ class OperationItem:
     index: int
     state: str = ItemState.PENDING
     prompt: str = field(default="", repr=False)
+    prompt_origin: str | None = None
     source_url: str | None = field(default=None, repr=False)
     external_id: str | None = None
     shot: Shot | None = None

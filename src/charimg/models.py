@@ -165,6 +165,9 @@ class ImageMetrics:
         height: Pixels.
         shot: Lens and camera of a portfolio image.
         scene: Type, mood and lighting of a scene.
+        prompt_origin: ``"reference"`` where the image's ``prompt`` is that of the reference from
+            which its set was drawn: the Character Library does not tell the shot's own (contract
+            page, second part). ``None`` where it is the prompt of the image itself.
         master_since: When this reference became the remote master. The current reference of a
             character is the one with the latest.
     """
@@ -179,6 +182,7 @@ class ImageMetrics:
     height: int | None = None
     shot: Shot | None = None
     scene: SceneDetails | None = None
+    prompt_origin: str | None = None
     master_since: datetime | None = None
 
 

@@ -54,7 +54,8 @@ def test_twenty_seven_shots_become_records() -> None:
         assert shot.lens_mm is not None
         assert shot.camera_azimuth_deg is not None
         assert image.external_id
-        assert image.prompt
+        assert image.prompt == "the master prompt"
+        assert image.metrics.prompt_origin == "reference", "the server never tells a shot's own"
         assert image.created_by == "ann"
         assert image.metrics.generation_ms is not None
     assert world.counts == (1, 0, 1, 0)
@@ -89,6 +90,21 @@ def test_dead_urls_of_the_result_are_resolved_through_the_gallery() -> None:
     job = world.service.library.get_job(result.job_id or "")
     dead = {image.url for image in job.images}
     assert not dead & {image.source_url for image in result.images}
+
+
+def test_a_shots_own_prompt_is_taken_where_the_gallery_tells_it() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="the master prompt")
+
+    def telling(gallery: Any) -> Any:
+        for shot in gallery["images"]["coreReferenceSet"][:1]:
+            shot["generationPrompt"] = "from the left"
+        return gallery
+
+    simulator.answer("GET images", telling)
+    result = world.service.generate_portfolio(LENA)
+    told = {image.prompt: image.metrics.prompt_origin for image in result.images}
+    assert told == {"from the left": None, "the master prompt": "reference"}
 
 
 def test_a_shot_that_the_gallery_lacks_is_found_by_its_media_id() -> None:
@@ -126,6 +142,7 @@ def test_a_failed_download_is_a_failed_record_with_error_and_source_url() -> Non
     for failure in result.failures:
         retried = world.service.retry_ingestion(LENA, failure.id)
         assert retried.image.metrics.shot == failure.metrics.shot
+        assert retried.image.metrics.prompt_origin == "reference"
     assert {image.status for image in world.images()} == {"succeeded"}
     assert world.counts == (1, 0, 1, 0)
     world.check()

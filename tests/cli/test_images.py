@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import typer
 
 from charimg.cli import images as images_module
 from charimg.cli.session import Settings
-from charimg.models import CharacterImage
+from charimg.models import CharacterImage, ImageMetrics
 
 
 class Terminal:
@@ -130,6 +131,21 @@ def test_an_image_is_shown_by_the_end_of_its_id(world: Any) -> None:
     whole = world.read("show", "mara", reference["id"], "--json").json["image"]
     assert whole["characterReference"] == "mara"
     assert whole["media"]["url"].startswith("file://")
+
+
+def test_whose_prompt_a_shot_shows_is_said(world: Any) -> None:
+    metrics = ImageMetrics(prompt_origin="reference")
+    shot = CharacterImage(
+        key="k" * 9,
+        character_id="mara",
+        kind="portfolioItem",
+        status="failed",
+        prompt="A face.",
+        metrics=metrics,
+    )
+    with Settings.of(world.directory).stores() as stores:
+        stores.metadata.add(shot)
+    assert re.search(r"prompt of\W+reference", world.read("show", "mara", "k" * 9).out)
 
 
 @pytest.mark.parametrize("given", ["nowhere-to-be-found", "x"])

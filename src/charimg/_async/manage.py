@@ -120,6 +120,7 @@ async def retry_ingestion(
         key=image.key,
         index=0,
         prompt=image.prompt,
+        prompt_origin=image.metrics.prompt_origin,
         source_url=await whole_source(run.parts, image),
         external_id=image.external_id,
         shot=image.metrics.shot,

@@ -121,6 +121,7 @@ def retry_ingestion(
         key=image.key,
         index=0,
         prompt=image.prompt,
+        prompt_origin=image.metrics.prompt_origin,
         source_url=whole_source(run.parts, image),
         external_id=image.external_id,
         shot=image.metrics.shot,

@@ -77,7 +77,7 @@ def received_gallery(run: Run, images: Sequence[GalleryImage]) -> None:
         _item(
             run,
             index,
-            prompt=image.prompt or run.op.prompt,
+            own_prompt=image.prompt,
             source_url=image.url,
             external_id=image.image_id,
             shot=image.shot or (Shot(name=image.angle) if image.angle else None),
@@ -150,13 +150,19 @@ def _with_gallery(item: OperationItem, image: GalleryImage) -> OperationItem:
         source_url=image.url,
         shot=image.shot or item.shot,
         prompt=image.prompt or item.prompt,
+        prompt_origin=None if image.prompt else item.prompt_origin,
     )
 
 
-def _item(run: Run, index: int, **known: Any) -> OperationItem:
-    """Return an image of the set, with the operation's prompt unless it is known better."""
-    given = {"prompt": run.op.prompt, **known}
-    return OperationItem(key=item_key(run.op.id, index), index=index, **given)
+def _item(run: Run, index: int, *, own_prompt: str | None = None, **known: Any) -> OperationItem:
+    """Return an image of the set, with its reference's prompt where its own is not known."""
+    return OperationItem(
+        key=item_key(run.op.id, index),
+        index=index,
+        prompt=own_prompt or run.op.prompt,
+        prompt_origin=None if own_prompt or not run.op.prompt else "reference",
+        **known,
+    )
 
 
 def why_missing(job: Job, prompt: str) -> str:
@@ -281,8 +287,8 @@ def place_late(run: Run, late: Sequence[tuple[str, str]], *, more: bool, **optio
     items = {item.external_id or item.key: item for item in run.op.items}
     for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
         places = _missing(items, name) or _missing(items)
-        key = places[0] if places else item_key(run.op.id, len(items))
-        new = OperationItem(key=key, index=len(items), prompt=run.op.prompt)
+        new = _item(run, len(items))
+        key = places[0] if places else new.key
         items[key] = evolve(
             items.get(key, new),
             state=ItemState.PENDING,

@@ -167,6 +167,7 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
         metrics=ImageMetrics(
             shot=item.shot,
             scene=op.scene,
+            prompt_origin=item.prompt_origin,
             generation_ms=generation_ms,
             master_since=datetime.fromisoformat(str(since)) if since else None,
         ),

@@ -104,6 +104,7 @@ def details(image: CharacterImage) -> Table:
         ("generation", _milliseconds(metrics.generation_ms)),
         ("download", _milliseconds(metrics.download_ms)),
         ("prompt", image.prompt),
+        ("prompt of", image.prompt and metrics.prompt_origin),
     ]
     return table(("field", "value"), [row for row in rows if row[1]])
 

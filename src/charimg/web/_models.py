@@ -87,6 +87,9 @@ class ImageMetrics(Json):
     height: int | None
     shot: CameraShot | None
     scene: SceneDetails | None
+    prompt_origin: str | None = Field(
+        description="reference: the prompt is that of the reference from which the set was drawn."
+    )
     master_since: datetime | None = Field(
         description="Since when it is a reference; the latest is the current one."
     )
@@ -132,6 +135,7 @@ class CharacterImage(Json):
                     "height": 512,
                     "shot": None,
                     "scene": None,
+                    "promptOrigin": None,
                     "masterSince": _TIME,
                 },
                 "createdBy": "ada",

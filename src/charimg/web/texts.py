@@ -262,6 +262,7 @@ TEXTS: dict[str, str] = {
     "copy_failed": "The browser did not allow copying.",
     "reuse": "Reuse prompt",
     "reuse_short": "Reuse",
+    "prompt_of_reference": "Prompt of the reference",
     "prompt_show": "Show the whole prompt: {prompt}",
     "prompt_hide": "Hide the prompt: {prompt}",
     "retry": "Retry",

@@ -160,6 +160,7 @@ def test_the_html_is_whole_and_loads_nothing(
     images = everything()
     for each, prompt in zip(images, HOSTILE, strict=False):
         each["prompt"] = prompt
+    images[0]["metrics"]["promptOrigin"] = "reference"
     images[0]["media"]["alt"] = images[0]["metrics"]["shot"] = None
     images[1]["media"]["alt"] = HOSTILE[3]
     images[2]["error"] = HOSTILE[2]
@@ -187,6 +188,7 @@ def test_the_html_is_whole_and_loads_nothing(
     assert pictures.evaluate_all("(all) => all.every((each) => each.naturalWidth === 384)")
     prompts = page.locator(".prompt").evaluate_all("(all) => all.map((each) => each.textContent)")
     assert sorted(prompts) == sorted(each["prompt"] for each in images)
+    expect(page.locator("summary").get_by_text("Prompt of the reference")).to_have_count(1)
     expect(page.locator(".slot")).to_have_count(1)
     assert page.locator(".slot").evaluate("(each) => each.textContent") == HOSTILE[2]
     assert HOSTILE[3] in pictures.evaluate_all("(all) => all.map((each) => each.alt)")

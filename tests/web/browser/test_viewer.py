@@ -338,6 +338,14 @@ def test_a_failed_shot_says_why(looking: Looking) -> None:
         screenshots(page, "viewer-failed")
 
 
+def test_a_shot_says_that_the_prompt_is_its_references(looking: Looking) -> None:
+    images = mixed()
+    images[0]["metrics"]["promptOrigin"] = "reference"
+    with looking() as (page, _):
+        details = opened(page, images).get_by_role("complementary", name="Details")
+        expect(details.get_by_role("heading", name="Prompt of the reference")).to_be_visible()
+
+
 def test_details_tell_everything_and_copy_it(looking: Looking) -> None:
     images = mixed()
     prompt = HOSTILE[0] + HOSTILE[6]

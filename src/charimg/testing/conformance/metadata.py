@@ -56,6 +56,7 @@ def make_image(key: str, character_id: str, *, minute: int = 0, **changes: Any) 
             height=480,
             shot=Shot(name="50mm 25° RIGHT MCU", lens_mm=50.0, camera_azimuth_deg=-25.5),
             scene=SceneDetails(type="action", mood="tense", lighting="low key"),
+            prompt_origin="reference",
             master_since=_BEGIN,
         ),
         "created_by": "user-7",

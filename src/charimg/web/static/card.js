@@ -82,6 +82,7 @@ function promptOver(image) {
   return h(
     "div",
     { class: "ci-prompt-over", id: `ci-p-${image.id}` },
+    image.metrics?.promptOrigin === "reference" && h("strong", { text: t("prompt_of_reference") }),
     h("p", { text: image.prompt, tabindex: -1 }),
     h(
       "div",

@@ -7,6 +7,10 @@ export function nameOf(image) {
   return image.metrics?.shot?.name || kindText(image.kind);
 }
 
+/** What a prompt is called: of a set's shot only that of its reference is known. */
+export const promptName = ({ metrics }) =>
+  t(metrics?.promptOrigin === "reference" ? "prompt_of_reference" : "viewer_prompt");
+
 /** The alternative text, the record's own where it has one. */
 export function altOf(image) {
   return image.media?.alt || nameOf(image);

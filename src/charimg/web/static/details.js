@@ -2,7 +2,14 @@
 
 import { fmt, kindText, statusText, t } from "./config.js";
 import { h } from "./dom.js";
-import { azimuthText, elevationText, failureText, lensText, poseText } from "./describe.js";
+import {
+  azimuthText,
+  elevationText,
+  failureText,
+  lensText,
+  poseText,
+  promptName,
+} from "./describe.js";
 import { copyButton } from "./overlay.js";
 import { cameraOf } from "./spin.js";
 
@@ -10,25 +17,26 @@ import { cameraOf } from "./spin.js";
 export function details(image) {
   return [
     image.status === "failed" &&
-      section("viewer_error", h("p", { class: "dt-error" }, failureText(image))),
+      section(t("viewer_error"), h("p", { class: "dt-error" }, failureText(image))),
     promptOf(image),
-    section("viewer_image", facts(imageFacts(image))),
-    section("viewer_camera", facts(cameraFacts(image))),
-    section("scene", facts(sceneFacts(image.metrics?.scene ?? {}))),
-    section("viewer_timing", facts(timingFacts(image.metrics ?? {}))),
-    section("viewer_origin", facts(originFacts(image))),
+    section(t("viewer_image"), facts(imageFacts(image))),
+    section(t("viewer_camera"), facts(cameraFacts(image))),
+    section(t("scene"), facts(sceneFacts(image.metrics?.scene ?? {}))),
+    section(t("viewer_timing"), facts(timingFacts(image.metrics ?? {}))),
+    section(t("viewer_origin"), facts(originFacts(image))),
   ].filter(Boolean);
 }
 
-function section(key, content) {
-  return content && h("section", { class: "dt" }, h("h3", null, t(key)), content);
+function section(name, content) {
+  return content && h("section", { class: "dt" }, h("h3", null, name), content);
 }
 
 function promptOf(image) {
   if (!image.prompt) return null;
-  return section("viewer_prompt", [
+  const name = promptName(image);
+  return section(name, [
     h("p", { class: "dt-prompt", dir: "auto" }, image.prompt),
-    copyButton(t("viewer_prompt"), () => image.prompt),
+    copyButton(name, () => image.prompt),
   ]);
 }
 

@@ -1,7 +1,7 @@
 // The contact sheet as one HTML file: images and styles inside, no script, nothing from outside.
 
 import { fmt, t } from "./config.js";
-import { altOf, failureText } from "./describe.js";
+import { altOf, failureText, promptName } from "./describe.js";
 import { CONTENT, decode, inParallel, readFile } from "./save.js";
 
 /** The longest side of an image that is not embedded whole. */
@@ -117,7 +117,7 @@ function item({ image, title, lines, failed }, picture) {
       : [slot(failed ? failureText(image) : t("sheet_unread"))]),
     `<figcaption>\n<p class="name">${escaped(title)}</p>\n`,
     ...told.filter(Boolean).map((line) => `<p>${escaped(line)}</p>\n`),
-    image.prompt ? prompt(image.prompt) : "",
+    image.prompt ? prompt(image) : "",
     "</figcaption>\n</figure>\n</li>\n",
   ];
 }
@@ -130,8 +130,8 @@ const img = (image, { uri, width, height }) => [
   '">\n',
 ];
 
-const prompt = (text) =>
-  `<details>\n<summary>${escaped(t("viewer_prompt"))}</summary>\n<p class="prompt" dir="auto">${escaped(text)}</p>\n</details>\n`;
+const prompt = (image) =>
+  `<details>\n<summary>${escaped(promptName(image))}</summary>\n<p class="prompt" dir="auto">${escaped(image.prompt)}</p>\n</details>\n`;
 
 async function pictureOf({ media }, { full, signal }) {
   const { blob, problem } = await readFile(media.url, signal);
