@@ -184,6 +184,7 @@ class Studio:
                     bytes=media.size,
                     sha256=media.sha256,
                     shot=shot if index else None,
+                    prompt_origin="reference" if index else None,
                     master_since=None if index else when,
                 ),
                 created_at=when,

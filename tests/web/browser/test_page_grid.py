@@ -282,6 +282,7 @@ def test_an_order_and_a_search_read_what_is_not_read_yet(
 def test_the_whole_prompt_is_shown_copied_and_reused(filled: Page) -> None:
     card = cards(filled).first
     card.get_by_role("button", name="Show the whole prompt").click()
+    expect(card.get_by_text("Prompt of the reference")).to_be_visible()
     card.get_by_role("button", name="Copy").click()
     expect(notice(filled, "Prompt copied.")).to_be_visible()
     assert filled.evaluate("navigator.clipboard.readText()") == "Prompt 11."
