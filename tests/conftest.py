@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -86,7 +86,19 @@ def pytest_sessionstart() -> None:
     _leftovers.watch()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from .sharing import Sharing
+
+    return Sharing(config, log) if config.option.dist == "load" else None
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        from .sharing import takes_long
+
+        items.sort(key=lambda item: not takes_long(item.nodeid))
     if not config.pluginmanager.hasplugin("_cov"):
         return
     unmeasured = [HERE / each for each in UNMEASURED]
