@@ -77,6 +77,12 @@ AREAS = (
         90,
     ),
     Area(
+        "lost sets",
+        ("_sync/sets.py", "_sync/lost_sets.py", "_sync/documents.py", "_library/lost_sets.py"),
+        (*SERVICE, "_sync/test_lost_sets.py", "library/test_lost_sets.py"),
+        90,
+    ),
+    Area(
         "verification",
         ("verification.py", "_sync/verification.py", "_sync/repair.py", "_sync/strays.py"),
         ("_sync/test_verification.py", "_sync/test_strays.py"),
