@@ -183,7 +183,8 @@ class CharacterLibraryError(CharimgError):
         status_code: The HTTP status, or ``None`` when no answer came.
         request_id: The ``X-Request-Id`` that was sent with the request.
         retryable: Whether the same call may succeed later without any change. Never of a generation
-            that may have been paid for: see ``outcome_unknown``.
+            that may have been paid for, even if something failed only later: see
+            ``outcome_unknown``.
         server_message: The server's own words, or ``None``.
         field: For ``INVALID_RESPONSE``, the path of the offending field, e.g. ``$.data.imageId``.
         outcome_unknown: The request may have taken effect on the server although no usable answer

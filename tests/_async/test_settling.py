@@ -121,8 +121,10 @@ async def test_nothing_is_sent_while_an_earlier_one_cannot_be_looked_at(work: Wo
     with pytest.raises(CharacterLibraryError) as caught:
         await work(world.service, first)
     assert caught.value.code == ErrorCode.UNAVAILABLE
-    (note,) = caught.value.__notes__
-    assert "Nothing was sent" in note
+    which, what = caught.value.__notes__
+    (lost,) = await world.ledger.unfinished(LENA)
+    assert f"Operation {lost.id} may have drawn" in which
+    assert "not begun" in what
     assert world.counts == before
     assert simulator.reference_of(world.db_id) == sent
     assert await prompts(world) == ["first"]

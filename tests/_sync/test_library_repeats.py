@@ -18,7 +18,6 @@ from .canned import READS, WRITES, client_of, error_of
 # Paid and destructive calls happen once
 
 ONCE: list[tuple[Reply, str, bool]] = [
-    (reply({"error": "boom"}, status=500), "SERVER_ERROR", False),
     (reply(status=500, body=b""), "INVALID_RESPONSE", True),
     (html(502), "UNAVAILABLE", True),
     (html(503), "UNAVAILABLE", True),

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from charimg import CharacterReference
+from charimg import CharacterLibrary, CharacterLibraryError, CharacterReference
 from charimg._assembly.settings import StoreSettings
 from charimg._assembly.stores import Stores, open_stores
+from charimg.cli.session import Settings
 
 from ..servers.payload import PayloadServer
 
@@ -213,7 +214,32 @@ def test_finding_none_is_not_found(world: Any) -> None:
     assert "--create" in answer.err
     answer = world.run("characters", "link", "bo", "--find", "--library-character-id", "b-1")
     assert answer.code == 3
-    assert "'b-1'" in answer.err
+    # It was not looked for by its name.
+    assert "no character with characterId 'b-1'" in answer.err
+
+
+def test_creating_without_an_answer_says_how_to_find_it(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise CharacterLibraryError("lost", code="TIMEOUT", outcome_unknown=True)
+
+    monkeypatch.setattr(CharacterLibrary, "create_character", lost)
+    world.read("characters", "add", "Bo")
+    answer = world.run("characters", "link", "bo", "--create")
+    assert answer.code == 4
+    assert "charimg characters link CHARACTER --find" in answer.err
+    assert "charimg recover" not in answer.err
+
+
+def test_characters_that_are_kept_elsewhere_are_not_to_be_added_here(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHARIMG_CHARACTERS", "payload+http://127.0.0.1:9/api?characters=people")
+    Settings.of(tmp_path / "new").check_data()
+    answer = run("doctor", "--directory", tmp_path / "new")
+    assert "the first image makes it" in answer.out
+    assert "charimg characters add" not in answer.out
 
 
 class ReadOnly:

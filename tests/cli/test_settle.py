@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from charimg import CharacterImageService, CharacterLibraryError
+from charimg import CharacterImageService, CharacterLibraryError, Operation, OperationItem
+from charimg.stores import SqliteGenerationLedger
 
 
 @pytest.fixture
@@ -34,6 +35,33 @@ def test_the_candidates_are_shown_and_one_is_brought_in(world: Any, unknown: str
     assert (scene["prompt"], scene["externalId"]) == ("She waits.", found[-1]["mediaId"])
     assert world.run("recover", "--json").json["unresolved"] == 0
     assert world.counters["scenePosts"] == 1
+
+
+def test_what_has_no_candidates_is_told_what_can_be_done(
+    world: Any, unknown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CharacterImageService, "candidates", lambda *_: ())
+    shown = world.run("settle", unknown, "--json")
+    assert "No image fits now." in shown.err
+    assert "--image" not in shown.err
+    assert "No image is known to be of operation" in world.run("recover").err
+    world.run("settle", unknown, "--nothing")
+    closed = world.run("settle", shown.json["operationId"])
+    assert "is failed: there is nothing to settle." in closed.err
+
+
+def test_what_is_known_to_be_drawn_is_not_to_be_settled(
+    world: Any, unknown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Operation(
+        id="f" * 32,
+        kind="scene",
+        character_id="mara",
+        state="received",
+        items=(OperationItem(key="k", index=0),),
+    )
+    monkeypatch.setattr(SqliteGenerationLedger, "get", lambda *_: known)
+    assert "`charimg recover` brings it in" in world.run("settle", unknown).err
 
 
 def test_nothing_closes_it(world: Any, unknown: str) -> None:

@@ -75,9 +75,6 @@ ALREADY = "Character already has a master reference image. Use the generate-imag
         (500, {"error": "Prompt is required"}, "SERVER_ERROR", True, False),
         (500, {"error": 7, "details": "Not Found"}, "NOT_FOUND", False, False),
         (500, {"error": "File not found on disk"}, "SERVER_ERROR", True, False),
-        (500, {"error": "Image generation failed"}, "UPSTREAM_MODEL", False, False),
-        (500, {"error": "Failed to upload generated image"}, "UPSTREAM_STORAGE", True, False),
-        (500, {"error": "Failed to process image with DINOv3"}, "UPSTREAM_FEATURES", False, False),
         (500, {"error": "boom"}, "SERVER_ERROR", True, False),
         (500, {}, "SERVER_ERROR", True, False),
         (500, None, "INVALID_RESPONSE", True, False),
@@ -104,9 +101,47 @@ def test_codes(
 
 
 @pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Image generation failed", "UPSTREAM_MODEL"),
+        ("Failed to upload generated image", "UPSTREAM_STORAGE"),
+        ("Failed to process image with DINOv3", "UPSTREAM_FEATURES"),
+        ("The following field is invalid: Scene Type", "SERVER_ERROR"),
+    ],
+)
+def test_what_draws_may_have_been_paid_for_and_nothing_else_says_so(text: str, code: str) -> None:
+    for request in (POST, SCENE):
+        error = refused(500, {"error": text}, request=request)
+        assert (error.code, error.retryable, error.outcome_unknown) == (code, False, True)
+        assert "may have been paid for; asking again may pay again." in str(error)
+    for request in (GET, DELETE, POLL):
+        error = refused(500, {"error": text}, request=request)
+        assert (error.code, error.outcome_unknown) == ("SERVER_ERROR", False)
+        assert "drawn" not in str(error)
+        assert "paid" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "request_", "told", "untold"),
+    [
+        (404, {"error": "Job not found"}, POLL, "does not know this job, or no longer", "24-hex"),
+        (500, {"error": "Not Found"}, GET, "24-hex", "job"),
+        (500, None, GET, "Try again later.", "base URL"),
+        (200, None, GET, "base URL", "Try again"),
+        (400, {"error": "must have a master reference"}, POST, "does not count", "Generate or"),
+    ],
+)
+def test_the_advice_fits_what_was_asked_for(
+    status: int, document: Any, request_: LibraryRequest, told: str, untold: str
+) -> None:
+    error = str(refused(status, document, request=request_))
+    assert told in error
+    assert untold not in error
+
+
+@pytest.mark.parametrize(
     ("status", "document", "unknown"),
     [
-        (500, {"error": "boom"}, False),
         (500, None, True),
         (502, {"error": "bad gateway"}, True),
         (504, None, True),

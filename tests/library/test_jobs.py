@@ -120,7 +120,8 @@ def test_a_cancelled_job_is_believed_after_a_while() -> None:
     clock.now += 10
     error = error_of(watch, polled("cancelled"))
     assert error.code == ErrorCode.JOB_CANCELLED
-    assert not error.outcome_unknown
+    assert error.outcome_unknown
+    assert "It may go on all the same" in str(error)
 
 
 def test_a_cancelled_job_that_goes_on_is_watched_on() -> None:

@@ -367,8 +367,8 @@ class _Ingestion:
             self.anonymous = True
             self.run.warn(
                 ErrorCode.CREATED_BY_REFUSED,
-                "The records have no created_by: their store refuses the one that was given. Does "
-                "it know this user?",
+                "The records have no created_by: their store did not keep the one that was given. "
+                "Does it know this user?",
             )
         return shown_image(stored)
 

@@ -113,8 +113,8 @@ async def retry_ingestion(
         raise ImageMismatch(f"Image {image_id} is {image.status}; there is nothing to retry.")
     if not image.source_url and not image.external_id:
         raise ImageMismatch(
-            f"Image {image_id} was never drawn by the Character Library, so there is nothing to "
-            "download. Generate it again."
+            f"Image {image_id} has neither a URL nor a media id, like one that was not drawn: "
+            "there is nothing to download."
         )
     item = OperationItem(
         key=image.key,

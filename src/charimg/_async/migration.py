@@ -149,7 +149,7 @@ class AsyncMigration:
                 if await self._source.ledger.unfinished(character_id):
                     raise PreconditionError(
                         f"Character {character_id!r} has unfinished operations. "
-                        "Run recover() (`charimg recover`) first."
+                        "Run recover() (`charimg recover`) first, and settle() what stays unknown."
                     )
                 if self._copy_ledger:
                     operations += await self._operations(character_id)

@@ -35,7 +35,15 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
+from ..journal import (
+    ItemState,
+    JobSeen,
+    Lease,
+    Operation,
+    OperationItem,
+    OperationKind,
+    OperationState,
+)
 from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
@@ -46,6 +54,7 @@ _log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
+_PAID = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""
 
@@ -383,11 +392,24 @@ async def operation(
                 await run.write(state=state, error=_noted(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
-        if isinstance(error, StorageError) and run.op.state == OperationState.RECEIVED:
-            error.recoverable = True
+        if run.op.state == OperationState.RECEIVED:
+            _warn_of_paying_again(error, run.op)
         run.failed(error)
         raise
     run.finished()
+
+
+def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
+    """Make an error say that what was asked for is paid for, whatever its own words advise."""
+    if isinstance(error, StorageError):
+        error.recoverable = True
+    if op.kind not in _PAID or not isinstance(error, StorageError | CharacterLibraryError):
+        return
+    if isinstance(error, CharacterLibraryError):
+        error.retryable = False
+        error.outcome_unknown = True
+    said = f"Operation {op.id} may be paid for: do not ask again, recover() brings in what it drew."
+    error.args = (f"{error} {said}",)
 
 
 def _noted(error: Exception) -> str:

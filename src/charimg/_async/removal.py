@@ -229,7 +229,8 @@ async def delete_remote_reference(run: AsyncRun, *, only: str | None = None) -> 
         await run.parts.library.delete_reference_image(db_id)
     except CharacterLibraryError as error:
         await run.write(remote_delete=RemoteDelete.FAILED)
-        run.warn(error.code, f"The remote reference was not deleted: {error}")
+        told = "may not be" if error.outcome_unknown else "was not"
+        run.warn(error.code, f"The remote reference {told} deleted: {error}")
         return False
     await run.write(remote_delete=RemoteDelete.DONE)
     return True

@@ -32,7 +32,7 @@ from ..verification import FindingKind
 from .documents import documents
 from .operation import leased
 from .parts import AsyncParts
-from .sources import source_by_id, whole_source
+from .sources import source_of, whole_source
 
 __all__ = ["Seen", "bring_back", "keys_of", "look_at"]
 
@@ -198,7 +198,11 @@ async def _whole(
     errors: list[CharimgError] = []
     tried = {""}
     for source in (_recorded, _by_id, _by_name):
-        url = await source(parts, image)
+        try:
+            url = await source(parts, image)
+        except (IngestionError, CharacterLibraryError) as error:
+            errors.append(error)
+            continue
         if url in tried:
             continue
         tried.add(url)
@@ -272,8 +276,11 @@ async def _recorded(parts: AsyncParts, image: CharacterImage) -> str:
 
 async def _by_id(parts: AsyncParts, image: CharacterImage) -> str:
     """Return where the Library's media document says that it is."""
-    item = OperationItem(key=image.key, index=0, external_id=image.external_id)
-    return await source_by_id(parts, item) or ""
+    if not image.external_id:
+        return ""
+    return await source_of(
+        parts, OperationItem(key=image.key, index=0, external_id=image.external_id)
+    )
 
 
 async def _by_name(parts: AsyncParts, image: CharacterImage) -> str:
@@ -281,11 +288,7 @@ async def _by_name(parts: AsyncParts, image: CharacterImage) -> str:
     name = last_part(image.source_url)
     if not name:
         return ""
-    try:
-        found = await documents(parts, name)
-    except CharacterLibraryError:
-        # The other sources have said what they know.
-        return ""
+    found = await documents(parts, name)
     urls = (media.url for media in found or () if last_part(media.url) == name)
     return next((parts.library.resolve_url(url) for url in urls if url), "")
 
@@ -293,12 +296,16 @@ async def _by_name(parts: AsyncParts, image: CharacterImage) -> str:
 def _unobtainable(image: CharacterImage, errors: list[CharimgError]) -> IngestionError:
     told = " ".join(dict.fromkeys(str(error) for error in errors)) or "It has no source."
     unproven = any(getattr(error, "code", None) == ErrorCode.UNPROVEN for error in errors)
+    later = next((error for error in errors if getattr(error, "retryable", False)), None)
     code = ErrorCode.UNPROVEN if unproven else ErrorCode.NO_SOURCE
     kind = IngestionError if unproven else DownloadError
+    advice = "Restore it from a backup, or delete the image."
+    if later is not None:
+        advice = "Try again later, or restore it from a backup."
     return kind(
         f"The file of image {image.id} could not be brought back; nothing was changed. {told} "
-        "Restore it from a backup, or delete the image.",
+        f"{advice}",
         code=code,
         image_id=image.id,
-        retryable=any(getattr(error, "retryable", False) for error in errors),
+        retryable=later is not None,
     )

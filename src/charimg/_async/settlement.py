@@ -172,7 +172,7 @@ def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
         )
     images = tuple(item.image_id for item in op.items if item.image_id is not None)
     outcome = "failed" if op.state == OperationState.FAILED else "completed"
-    return outcome_of(op, outcome, images=images, message="It was settled before.")
+    return outcome_of(op, outcome, images=images, message="It was closed before.")
 
 
 async def _nothing(run: AsyncRun, settled: object) -> Recovered:

@@ -57,7 +57,10 @@ _NOT_FOUND_ERRORS = frozenset(
 
 _HINTS: dict[str, str] = {
     ErrorCode.ALREADY_HAS_REFERENCE: "Delete the reference image first.",
-    ErrorCode.NO_REFERENCE: "Generate or set a reference image first.",
+    ErrorCode.NO_REFERENCE: (
+        "It needs a master reference. One whose features the server could not read does not count: "
+        "look at get_reference_image before you pay for another."
+    ),
     ErrorCode.NOT_FOUND: "Check the id; a character is addressed by its 24-hex library_db_id.",
     ErrorCode.UNAUTHORIZED: "Check the headers that the client was given.",
     ErrorCode.RATE_LIMITED: "Try again later.",
@@ -74,10 +77,17 @@ _NO_KEY = (
     "No key was sent: give the client the header that the server wants (headers=…; the command "
     "takes --header and CHARIMG_HEADERS)."
 )
+_NO_JOB = "The server does not know this job, or no longer."
+_AGAIN = "Try again later."
 _UNKNOWN = "It may have taken effect: look at the remote state before repeating it."
 _PAID = "It may have been paid for; asking again may pay again."
-_LOST = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
-"""The server says that it has no image; whether the model drew one is another question."""
+_REFUSED = (
+    ErrorCode.UPSTREAM_MODEL,
+    ErrorCode.UPSTREAM_STORAGE,
+    ErrorCode.UPSTREAM_FEATURES,
+    ErrorCode.SERVER_ERROR,
+)
+"""The server answered, and yet it may have been paid for."""
 _MODEL_STATUS = re.compile(r"fal\.ai api error: (\d{3})", re.IGNORECASE)
 _SHOWN = 200
 _KEPT = 2000
@@ -119,13 +129,11 @@ def failure(
     if unknown and request.kind == CallKind.GENERATION:
         retryable = False
     label = str(code) if status is None else f"{code}, HTTP {status}"
-    hint = _UNKNOWN if unknown and code not in _LOST else _HINTS.get(code)
-    if code == ErrorCode.UNAUTHORIZED and request.keyless:
-        hint = _NO_KEY
     sentences = [f"{request.action} failed ({label}): {problem}"]
+    hint = _hint(request, code, unknown=unknown, retryable=retryable)
     if hint:
         sentences.append(hint)
-    if unknown and code in _LOST:
+    if unknown and code in _REFUSED:
         sentences.append(_PAID)
     message = f"{' '.join(sentences)} Request {request_id}."
     details: dict[str, Any] = {
@@ -142,6 +150,19 @@ def failure(
     if request.job_id is not None and code in of_job:
         return JobError(message, job_id=request.job_id, **details)
     return CharacterLibraryError(message, **details)
+
+
+def _hint(request: LibraryRequest, code: str, *, unknown: bool, retryable: bool) -> str | None:
+    """Return what an error means, and what can be done about it."""
+    if unknown and code not in _REFUSED:
+        return _UNKNOWN
+    if code == ErrorCode.UNAUTHORIZED and request.keyless:
+        return _NO_KEY
+    if code == ErrorCode.NOT_FOUND and request.job_id is not None:
+        return _NO_JOB
+    if code == ErrorCode.INVALID_RESPONSE and retryable:
+        return _AGAIN
+    return _HINTS.get(code)
 
 
 def server_text(document: object) -> str | None:
@@ -184,7 +205,7 @@ def refusal(
     said = server_text(document)
     # A gateway answers in HTML; the server itself always in JSON (or an empty 405).
     definite = isinstance(document, dict) and status not in _GATEWAY
-    code = _code(status, document, said)
+    code = _code(request, status, document, said)
     return failure(
         request,
         code,
@@ -192,7 +213,7 @@ def refusal(
         request_id=request_id,
         status=status,
         retryable=_retryable(request, status, code, said),
-        may_have_happened=(status >= 500 and not definite) or _may_have_drawn(code, said),
+        may_have_happened=(status >= 500 and not definite) or _may_have_drawn(request, code, said),
         server_message=said,
         field="$" if code == ErrorCode.INVALID_RESPONSE else None,
         retry_after=parse_retry_after(answer.headers.get("retry-after"), now=datetime.now(UTC)),
@@ -221,7 +242,7 @@ def undecodable(
     )
 
 
-def _code(status: int, document: object, said: str | None) -> ErrorCode:
+def _code(request: LibraryRequest, status: int, document: object, said: str | None) -> ErrorCode:
     if status in _GATEWAY:
         return ErrorCode.UNAVAILABLE
     if status in _BY_STATUS:
@@ -237,7 +258,8 @@ def _code(status: int, document: object, said: str | None) -> ErrorCode:
     refused = 400 <= status < 500
     for fragment, code in (
         *(_BY_TEXT if status < 500 else ()),
-        *(() if refused else _BY_TEXT_500),
+        # Only what draws can fail to.
+        *(_BY_TEXT_500 if not refused and request.kind == CallKind.GENERATION else ()),
     ):
         if fragment in text:
             return code
@@ -252,13 +274,14 @@ def _means_not_found(document: dict[str, Any]) -> bool:
     )
 
 
-def _may_have_drawn(code: ErrorCode, said: str | None) -> bool:
-    """Tell whether the model may have drawn what the server has lost.
+def _may_have_drawn(request: LibraryRequest, code: ErrorCode, said: str | None) -> bool:
+    """Tell whether the model may have drawn what the server does not hand out.
 
-    It has not where it answered with a status of its own: that is what the server quotes then.
+    It has not where it answered with a status of its own: that is what the server quotes then. An
+    error of the server's own may come after the drawing as well as before.
     """
     refused = code == ErrorCode.UPSTREAM_MODEL and _MODEL_STATUS.search(said or "") is not None
-    return code in _LOST and not refused
+    return request.kind == CallKind.GENERATION and code in _REFUSED and not refused
 
 
 def _retryable(request: LibraryRequest, status: int, code: ErrorCode, said: str | None) -> bool:

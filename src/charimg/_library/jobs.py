@@ -72,7 +72,8 @@ class JobWatch:
             if now >= believed:
                 raise self._error(
                     ErrorCode.JOB_CANCELLED,
-                    f"has been cancelled for {policy.cancel_grace:g} s.",
+                    f"has said for {policy.cancel_grace:g} s that it is cancelled. It may go on "
+                    "all the same; look at get_job before you start a new one.",
                     job,
                 )
             limits.append(believed)
@@ -118,7 +119,7 @@ class JobWatch:
         return self._error(
             ErrorCode.JOB_STRANDED,
             f"{what} ({job.status}, {job.current} of {job.total}). A restart of the server leaves "
-            "jobs behind like this; look at get_job and list_images before starting a new one.",
+            "jobs behind like this; look at get_job before you start a new one.",
             job,
         )
 
@@ -128,6 +129,6 @@ class JobWatch:
             job_id=self._job_id,
             code=code,
             server_message=masked(job.error or job.message or "") or None,
-            # A job that is given up may still end well on the server.
-            outcome_unknown=code == ErrorCode.JOB_STRANDED,
+            # A job that is given up may still end well on the server, a cancelled one, too.
+            outcome_unknown=code != ErrorCode.JOB_FAILED,
         )

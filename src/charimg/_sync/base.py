@@ -416,15 +416,13 @@ def _unfinished(refused: Recovered) -> str:
 def _check_settled(kind: OperationKind, settled: Settled) -> None:
     """Refuse to lose, or to pay for again, what an earlier operation may have drawn."""
     if settled.unseen is not None and kind in _REMOTE:
-        settled.unseen.add_note(
-            "An earlier operation may have drawn an image, and the Character Library could not be "
-            "asked about it. Nothing was sent and nothing was deleted; try again later."
-        )
+        settled.unseen.add_note("A new one was not begun; try again later.")
         raise settled.unseen
     if settled.drawing and kind in _REPLACING:
         raise GenerationInProgress(
             f"{settled.drawing[0].message} It belongs to operation "
-            f"{settled.drawing[0].operation_id}. Nothing was sent; recover() brings its images in."
+            f"{settled.drawing[0].operation_id}. A new one was not begun; recover() brings its "
+            "images in."
         )
 
 

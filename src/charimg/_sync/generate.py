@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from .._ingest.naming import item_key
+from .._library.errors import redacted
 from .._masks import masked
 from .._plain import logger
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
@@ -344,7 +345,7 @@ def _rescued(run: Run, error: JobError) -> tuple[JobError, bool]:
         found = received_forgotten(run)
         return (_told(error, f"{error} {Rescue.FOUND}") if found else error), True
     if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
-        return error, False
+        return _told(error, f"{error} recover() looks again."), False
     try:
         job = run.parts.library.get_job(error.job_id)
         if job.status == "completed":
@@ -352,7 +353,8 @@ def _rescued(run: Run, error: JobError) -> tuple[JobError, bool]:
             return error, True
         rescue = received_lost(run, job)
     except CharacterLibraryError:
-        return _told(error, f"{error} recover() looks for it."), False
+        reason = redacted(error.server_message or "no reason given", run.op.prompt)
+        return _told(error, f"{error} The server said: {reason} recover() looks for it."), False
     over = error.code == ErrorCode.JOB_FAILED and rescue != Rescue.UNSURE
     return _told(error, f"{why_missing(job, run.op.prompt)} {rescue}"), over
 

@@ -108,8 +108,12 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
             _log.exception("operation.unrecovered", extra={"operation_id": op.id})
             refused.append(outcome_of(op, "error", message=short(refusal)))
             continue
-        if error is not None and op.state in OPEN:
-            unseen = unseen or error
+        if error is not None and op.state in OPEN and unseen is None:
+            error.add_note(
+                f"Operation {op.id} may have drawn an image, and the Character Library could not "
+                "be asked about it."
+            )
+            unseen = error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
     return Settled(unseen=unseen, drawing=tuple(drawing), refused=tuple(refused))
@@ -223,8 +227,8 @@ class _Recovery:
         run = self.run
         message = (
             "Nobody can tell whether the Character Library drew this: the request may have been "
-            "sent, and the remote state shows nothing that it produced. Run recover() again later, "
-            "or generate again."
+            "sent, and nothing there is certainly its own. candidates() shows what may be, and "
+            "settle() takes it, or none; or recover() looks again. To draw it anew may pay again."
         )
         if run.op.state != OperationState.UNKNOWN:
             run.write(state=OperationState.UNKNOWN, error=message)
@@ -347,7 +351,10 @@ class _Recovery:
             became_master(run.parts, image)
             run.write(state=OperationState.DONE)
             return outcome_of(run.op, "completed", images=(image.id,))
-        message = "The Character Library did not take the reference over; restore it again."
+        message = (
+            "The Character Library has another reference, or none; restore this one again if it is "
+            "still wanted."
+        )
         run.write(state=OperationState.FAILED, error=message)
         return outcome_of(run.op, "failed", message=message)
 

@@ -228,7 +228,8 @@ def delete_remote_reference(run: Run, *, only: str | None = None) -> bool:
         run.parts.library.delete_reference_image(db_id)
     except CharacterLibraryError as error:
         run.write(remote_delete=RemoteDelete.FAILED)
-        run.warn(error.code, f"The remote reference was not deleted: {error}")
+        told = "may not be" if error.outcome_unknown else "was not"
+        run.warn(error.code, f"The remote reference {told} deleted: {error}")
         return False
     run.write(remote_delete=RemoteDelete.DONE)
     return True

@@ -26,16 +26,17 @@ def source_of(parts: Parts, item: OperationItem) -> str:
     if not item.external_id:
         raise DownloadError(
             f"Image {item.key} has neither a URL nor a media id, so it cannot be downloaded. "
-            "Generate it again.",
+            "Another one has to be drawn.",
             code=ErrorCode.NO_SOURCE,
         )
     try:
         media = parts.library.get_media(item.external_id)
     except (CharacterLibraryError, InvalidArgument) as error:
+        code = getattr(error, "code", ErrorCode.NOT_FOUND)
         raise DownloadError(
-            f"The Character Library could not tell where media {item.external_id!a} is: {error} "
-            "Try retry_ingestion later.",
-            code=ErrorCode.NO_SOURCE,
+            f"The Character Library could not tell where media {item.external_id!a} is: {error}",
+            # It has one perhaps, and could not be asked.
+            code=ErrorCode.NO_SOURCE if code == ErrorCode.NOT_FOUND else code,
             retryable=getattr(error, "retryable", False),
         ) from error
     if not media.url:

@@ -12,8 +12,9 @@ import typer
 from attrs import evolve
 
 from .._library.ids import check_object_id, unique_character_id
-from ..errors import CharacterNotFound, InvalidArgument, PreconditionError
+from ..errors import InvalidArgument, PreconditionError
 from ..models import CharacterReference
+from .hints import instead
 from .options import (
     CharacterArgument,
     DirectoryOption,
@@ -29,6 +30,7 @@ __all__ = ["app"]
 app: typer.Typer = typer.Typer(help="Add, list and link characters.", no_args_is_help=True)
 
 _CANDIDATES = 20
+_LOOK = "`charimg characters link CHARACTER --find` looks whether it was made."
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 _DbIdOption = Annotated[
@@ -195,7 +197,7 @@ def _created(
 ) -> tuple[str, str | None]:
     # The server's own slug collides for equal and for non-Latin names (contract page).
     slug = slug or unique_character_id(known.name)
-    with settings.library() as library:
+    with settings.library() as library, instead(_LOOK):
         made = library.create_character(known.name, character_id=slug)
     return made.id, made.character_id or slug
 
@@ -207,16 +209,15 @@ def _found(
         page = library.find_characters(
             name=None if slug else known.name, character_id=slug, limit=_CANDIDATES
         )
+    asked = f"with characterId {slug!r}" if slug else f"named {known.name!r}"
     if not page.characters:
-        raise CharacterNotFound(
-            f"The Character Library knows no character named {known.name!r}"
-            + (f" with characterId {slug!r}" if slug else "")
-            + ". Create it with --create."
+        raise PreconditionError(
+            f"The Character Library knows no character {asked}. Create it with --create."
         )
     if page.total > 1:
         listed = ", ".join(f"{each.id} ({each.character_id})" for each in page.characters)
         raise PreconditionError(
-            f"{page.total} characters on the Character Library are named {known.name!r}: {listed}. "
-            "Give one of the ids as --library-db-id."
+            f"There are {page.total} characters {asked} on the Character Library: {listed}. Give "
+            "one of the ids as --library-db-id."
         )
     return page.characters[0].id, page.characters[0].character_id

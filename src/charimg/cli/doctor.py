@@ -152,7 +152,9 @@ def _check_stores(settings: Settings, bench: Bench | None) -> Iterator[Finding]:
         if settings.has_data:
             yield from _check_contents(stores, places, broken)
         elif "metadata" not in broken:
-            yield _ok("database", "none yet; `charimg characters add` makes it")
+            own = places.characters.backend == "sqlite"
+            maker = "`charimg characters add`" if own else "the first image"
+            yield _ok("database", f"none yet; {maker} makes it")
         if bench is not None:
             yield from _measure(bench, stores, broken, tried)
 

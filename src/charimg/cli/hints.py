@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ..errors import (
     CharacterLibraryError,
     CharacterNotFound,
@@ -13,23 +16,41 @@ from ..errors import (
     StorageError,
 )
 
-__all__ = ["next_step"]
+__all__ = ["instead", "next_step"]
 
 # The first class that fits decides.
 _BY_CLASS: tuple[tuple[type[BaseException], str], ...] = (
-    (CharacterNotFound, "`charimg characters list` shows the characters that are here."),
+    (
+        CharacterNotFound,
+        "`charimg characters list` shows the known ones, where they can be listed.",
+    ),
     (
         CharacterNotLinked,
         "`charimg characters link CHARACTER`, with --create or --find, makes the link.",
     ),
     (ImageNotFound, "`charimg list CHARACTER` shows the images that are here."),
-    (GenerationInProgress, "wait until it is done; what crashed is finished by `charimg recover`."),
+    (GenerationInProgress, "wait until it has ended; `charimg recover` finishes what crashed."),
 )
 _BY_CODE = {
     ErrorCode.UNAVAILABLE: "`charimg doctor` checks the connection.",
     ErrorCode.TIMEOUT: "`charimg doctor` checks the connection.",
-    ErrorCode.NO_REFERENCE: "`charimg generate reference CHARACTER` draws one.",
+    ErrorCode.NO_REFERENCE: "if `charimg list CHARACTER` shows no reference, `charimg generate "
+    "reference CHARACTER` draws one.",
 }
+
+
+_FINDS_OUT = "`charimg recover` finds out what became of it; nothing is paid for anew."
+_INSTEAD = "_charimg_next_step"
+
+
+@contextmanager
+def instead(step: str) -> Iterator[None]:
+    """Name the next step after an unknown outcome of what `recover` knows nothing of."""
+    try:
+        yield
+    except CharacterLibraryError as error:
+        setattr(error, _INSTEAD, step)
+        raise
 
 
 def next_step(error: BaseException) -> str | None:
@@ -52,6 +73,6 @@ def next_step(error: BaseException) -> str | None:
         )
     if isinstance(error, CharacterLibraryError):
         if error.may_arrive:
-            return "`charimg recover` finds out whether it was drawn; nothing is paid for anew."
+            return getattr(error, _INSTEAD, _FINDS_OUT)
         return next((step for code, step in _BY_CODE.items() if error.code == code), None)
     return None

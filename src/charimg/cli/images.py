@@ -146,7 +146,11 @@ def _has_terminal() -> bool:
 
 
 def _deletion(result: DeleteResult) -> str:
-    remote = {None: "was not touched", True: "was deleted", False: "was NOT deleted"}
+    remote = {
+        None: "was not touched",
+        True: "was deleted",
+        False: "was NOT deleted, as far as is known",
+    }
     return f"{result.removed} removed; the remote reference {remote[result.remote_deleted]}."
 
 

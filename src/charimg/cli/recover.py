@@ -66,10 +66,9 @@ def recover(
             ),
         )
         for operation_id, found in candidates.items():
-            report.say(
-                f"{len(found)} images may be those of operation {short[operation_id]}; look with "
-                f"`charimg settle {short[operation_id]}`."
-            )
+            name = short[operation_id]
+            told = f"{len(found)} images may be those" if found else "No image is known to be"
+            report.say(f"{told} of operation {name}; look with `charimg settle {name}`.")
         report.say(f"{len(done.operations)} operations looked at, {open_ones} still open.")
         if open_ones:
             raise typer.Exit(ExitCode.UNRESOLVED)

@@ -205,7 +205,7 @@ def reporting(as_json: bool, *, interrupted: str = _FINISHES) -> Iterator[Report
         raise typer.Exit(code) from None
     except CharimgError as error:
         code = exit_code_of(error)
-        report.fail(error, code, str(error))
+        report.fail(error, code, " ".join([str(error), *getattr(error, "__notes__", ())]))
         raise typer.Exit(code) from None
     except OutputLost as error:
         report.say(f"Error: {error}", style="red")

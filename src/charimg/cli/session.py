@@ -200,7 +200,8 @@ class Settings:
         Raises:
             ConfigurationError: There is no database.
         """
-        if create or self.has_data:
+        # With characters elsewhere it is the first image that makes the database.
+        if create or self.has_data or self.places.characters.backend != "sqlite":
             return
         place = self.places.metadata
         where = self.directory if place.path.parent == self.directory else place.path
@@ -243,7 +244,7 @@ def writable(stores: Stores) -> WritableCharacterDirectory:
     if not isinstance(directory, WritableCharacterDirectory):
         raise ConfigurationError(
             f"{type(directory).__name__} takes no characters in. Add them where the host keeps "
-            "them; `charimg characters list` then shows them."
+            "them."
         )
     return directory
 
@@ -290,7 +291,10 @@ def listed(stores: Stores) -> tuple[CharacterReference, ...]:
     """
     directory = stores.directory
     if not isinstance(directory, ListableCharacterDirectory):
-        raise ConfigurationError(f"{type(directory).__name__} cannot list its characters.")
+        raise ConfigurationError(
+            f"{type(directory).__name__} cannot list its characters. Look at them where the host "
+            "keeps them."
+        )
     return directory.list_all()
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .._sync.service import CharacterImageService
+from .._sync.sets import is_unfinished
 from ..errors import InvalidArgument
 from ..journal import Candidate
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
@@ -56,13 +57,22 @@ def settle(
                     {"operationId": operation_id, "candidates": list(found)},
                     lambda: table(("media", "drawn", "url", "evidence"), candidate_lines(found)),
                 )
-                report.say(
-                    f"{len(found)} images may be its. Settle it with --image MEDIA or --nothing."
-                )
+                report.say(_next(service, operation_id, len(found)))
                 return
             done = service.settle(operation_id, images, settled_by=getpass.getuser())
         report.data(done, lambda: done.message)
         report.say(f"Operation {operation_id} is settled: {done.message}")
+
+
+def _next(service: CharacterImageService, operation_id: str, found: int) -> str:
+    op = service.ledger.get(operation_id)
+    if op is not None and op.finished:
+        return f"Operation {operation_id} is {op.state}: there is nothing to settle."
+    if found:
+        return f"{found} images may be its. Settle it with --image MEDIA or --nothing."
+    if op is not None and op.items and not is_unfinished(op):
+        return "What it has drawn is known: `charimg recover` brings it in."
+    return "No image fits now. `charimg recover` looks again, --nothing closes it."
 
 
 def candidate_lines(found: tuple[Candidate, ...]) -> list[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""Leases that were taken for a caller who never gets them: interrupted, cancelled, or cut off."""
+"""Leases that somebody else has, and those taken for a caller who never gets them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,26 @@ from contextlib import suppress
 from functools import partial
 
 from .._concurrency import asurely, surely
-from ..errors import StorageError
+from ..errors import GenerationInProgress, StorageError
 from ..journal import Lease
 
-__all__ = ["agive_back", "give_back"]
+__all__ = ["agive_back", "give_back", "taken_by"]
+
+
+def taken_by(holder: str, character_id: str, left: float) -> GenerationInProgress:
+    """Return the error of a lease that somebody has; whether they still work, no ledger knows.
+
+    Args:
+        holder: Who has it.
+        character_id: The character.
+        left: For how many seconds, unless it is renewed.
+    """
+    return GenerationInProgress(
+        f"Another operation on character {character_id!r} is running, or was broken off. Try again "
+        f"when it has ended; if it was broken off, in {left:.0f} s.",
+        holder=holder,
+        expires_in=left,
+    )
 
 
 def give_back(taken: list[Lease], release: Callable[[Lease], None]) -> None:

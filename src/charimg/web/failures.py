@@ -112,7 +112,10 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
         message = f"{_OF_SERVER[code]} Its log tells more, under the reference {reference}."
     elif isinstance(error, GenerationInProgress) and error.expires_in is not None:
         # When its lease ends is not when the operation does.
-        message = "Another operation on this character is running. Try again when it is done."
+        message = (
+            "Another operation on this character is running, or was broken off. Try again when it "
+            "has ended."
+        )
     else:
         message = " ".join([str(error), *getattr(error, "__notes__", ())])
     body: dict[str, Any] = {"success": False, "error": message, "code": code, "status": status}

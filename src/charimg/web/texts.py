@@ -109,10 +109,9 @@ TEXTS: dict[str, str] = {
     "done_reference": "The new reference is here.",
     "done_portfolio": "The portfolio is here.",
     "done_scene": "The scene is here.",
-    "portfolio_failures_one": "The portfolio is here, but {count} shot could not be stored. Retry "
-    "it from its slot.",
-    "portfolio_failures_other": "The portfolio is here, but {count} shots could not be stored. "
-    "Retry them from their slots.",
+    "portfolio_failures_one": "The portfolio is here, but {count} shot failed. Its slot tells why.",
+    "portfolio_failures_other": "The portfolio is here, but {count} shots failed. Their slots tell "
+    "why.",
     "job_ended_failed": "The generation failed.",
     "job_ended_not_stored": "The image was drawn, but could not be brought in.",
     "job_ended_open": "What became of the generation is not known yet.",
@@ -289,7 +288,7 @@ TEXTS: dict[str, str] = {
     "compare": "Compare",
     "deleted_one": "{count} image deleted.",
     "deleted_other": "{count} images deleted.",
-    "deleted_current": "The current reference is deleted, here and on the Character Library.",
+    "deleted_current": "The current reference is deleted; it goes on the Character Library, too.",
     "deleted_with_current_one": "{count} image deleted, the current reference.",
     "deleted_with_current_other": "{count} images deleted; the current reference among them goes "
     "on the Character Library, too.",
@@ -308,13 +307,13 @@ TEXTS: dict[str, str] = {
     "error_broken_off": "The connection broke off before the work was confirmed. Reload the page "
     "to see whether it runs.",
     "error_code": "Code {code}",
-    "hint_in_progress": "Another tab or person is at work on this character. Its progress is shown "
-    "here; start again when it is done.",
+    "hint_in_progress": "Something is at work on this character, or was broken off. What is known "
+    "of it is shown here; start again when it has ended.",
     "hint_unknown": "The image may have been drawn, and paid for. Look at what may exist, above, "
     "before you try again.",
-    "hint_library": "Nothing was sent a second time.",
+    "hint_library": "It is not asked for again by itself.",
     "hint_not_fetched": "The image was drawn. Try again fetches it; nothing is drawn anew.",
-    "hint_recoverable": "What was drawn is written down. Try again brings it in; nothing is drawn "
+    "hint_recoverable": "Try again looks for what was drawn, and brings it in; nothing is drawn "
     "anew.",
     "unconfirmed": "Whether it was done is not known.",
     "draw_again_title": "Draw it again?",

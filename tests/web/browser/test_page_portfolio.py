@@ -49,7 +49,7 @@ def test_a_portfolio_with_two_failed_shots_is_mended_from_its_slots(
     expect(start(page)).to_be_disabled()
     expect(generate(page)).to_be_disabled()
     studio.wait(3.0)
-    expect(notice(page, "2 shots could not be stored")).to_be_visible()
+    expect(notice(page, "2 shots failed")).to_be_visible()
     expect(slots(page)).to_have_count(27)
     expect(panel(page, "360° Portfolio")).to_contain_text("25/27 stored")
     expect(page.locator("#ci-count")).to_have_text("28")

@@ -124,7 +124,7 @@ def test_an_error_of_the_library_is_shown_and_never_retried(page: Page, studio: 
     studio.switch(generation_errors=1)
     generate(page).click()
     error = panel(page, "Reference").get_by_role("alert")
-    expect(error).to_contain_text("Nothing was sent a second time")
+    expect(error).to_contain_text("not asked for again by itself")
     # Nor will it be.
     becomes(page, "() => timers().length === 0")
     assert studio.counters.initial_image_posts == 1
@@ -149,7 +149,7 @@ def test_a_second_tab_is_told_that_the_first_is_at_work(
         expect(generate(first)).to_be_disabled()
         generate(second).click()
         error = panel(second, "Reference").get_by_role("alert")
-        expect(error).to_contain_text("Another tab or person is at work")
+        expect(error).to_contain_text("Something is at work")
         expect(error.get_by_role("button", name="Try again")).to_have_count(0)
         # It follows the other's work to its end.
         expect(second.get_by_role("progressbar")).to_be_visible()

@@ -90,7 +90,7 @@ def test_the_whole_story(studio: Studio, page: Page, request: pytest.FixtureRequ
     expect(page.get_by_text("/27").first).to_be_visible()
     screenshots(page, f"{host}-04-portfolio-running")
     studio.wait(1.0)
-    expect(page.get_by_text("2 shots could not be stored").first).to_be_visible()
+    expect(page.get_by_text("2 shots failed").first).to_be_visible()
     screenshots(page, f"{host}-05-two-failed")
     assert len(studio.images(status="failed")) == 2
 

@@ -11,8 +11,9 @@ from attrs import evolve
 
 from ..._arguments import Unpicklable, checked
 from ..._owner import owner_is_dead
-from ...errors import GenerationInProgress, InvalidArgument, LeaseLost
+from ...errors import InvalidArgument, LeaseLost
 from ...journal import Lease, Operation, OperationPage
+from .._leases import taken_by
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .copies import copy_of
 
@@ -43,12 +44,7 @@ class MemoryGenerationLedger(Unpicklable):
             free = held is None or held.expires_at <= now or owner_is_dead(held.owner)
             if held is not None and not free:
                 left = (held.expires_at - now).total_seconds()
-                raise GenerationInProgress(
-                    f"Another operation on character {character_id!r} is running. Wait for it, or "
-                    f"try again in {left:.0f} s, when its lease ends.",
-                    holder=held.owner,
-                    expires_in=left,
-                )
+                raise taken_by(held.owner, character_id, left)
             token = self._tokens.get(character_id, 0) + 1
             lease = Lease(
                 character_id=character_id,

@@ -6,10 +6,10 @@ from attrs import evolve
 
 from ..._arguments import checked
 from ..._owner import owner_is_dead
-from ...errors import GenerationInProgress, InvalidArgument, LeaseLost, StorageConflict
+from ...errors import InvalidArgument, LeaseLost, StorageConflict
 from ...journal import Lease, Operation, OperationPage
 from .._documents import dump, from_ms, load
-from .._leases import give_back
+from .._leases import give_back, taken_by
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import PostgresDatabase
 from .statements import Program, Row, Statement
@@ -122,12 +122,7 @@ def acquire(character_id: str, owner: str, ttl: float, taken: list[Lease]) -> Pr
         token, holder, expires, now = rows[0] if rows else (0, None, 0, 0)
         if holder is not None and expires > now and not owner_is_dead(holder):
             left = (expires - now) / 1000
-            raise GenerationInProgress(
-                f"Another operation on character {character_id!r} is running. Wait for it, or "
-                f"try again in {left:.0f} s, when its lease ends.",
-                holder=holder,
-                expires_in=left,
-            )
+            raise taken_by(holder, character_id, left)
         lease = Lease(
             character_id=character_id, token=token + 1, owner=owner, expires_at=from_ms(expires)
         )

@@ -10,14 +10,13 @@ from typing import Any
 from ..._arguments import checked
 from ..._owner import owner_is_dead
 from ...errors import (
-    GenerationInProgress,
     InvalidArgument,
     LeaseLost,
     StorageConflict,
 )
 from ...journal import Lease, Operation, OperationPage
 from .._documents import dump, from_ms, load
-from .._leases import give_back
+from .._leases import give_back, taken_by
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .database import SqliteDatabase
 
@@ -68,12 +67,7 @@ class SqliteGenerationLedger:
         token, holder, expires = row or (0, None, 0)
         if holder is not None and expires > now and not owner_is_dead(holder):
             left = (expires - now) / 1000
-            raise GenerationInProgress(
-                f"Another operation on character {character_id!r} is running. Wait for it, or "
-                f"try again in {left:.0f} s, when its lease ends.",
-                holder=holder,
-                expires_in=left,
-            )
+            raise taken_by(holder, character_id, left)
         expires = now + _ms(ttl)
         connection.execute(
             "INSERT INTO leases (character_id, token, owner, expires_ms) VALUES (?, ?, ?, ?) "

@@ -120,7 +120,7 @@ def _end(operation: Operation, body: dict[str, Any]) -> Told:
     if operation.state == OperationState.FAILED:
         reason, code = operation.error or "The operation failed.", "OPERATION_FAILED"
     else:
-        reason = "Nobody works on this operation any more; recover() finishes what can be finished."
+        reason = "Nobody seems to work on this operation; recover() finishes what can be finished."
         code = "INTERRUPTED"
     failure = {"success": False, "error": reason, "code": code, "operationId": operation.id}
     if code == "INTERRUPTED":

@@ -170,9 +170,10 @@ async function watch(operation) {
           kind: "error",
           seconds: 0,
         });
-      } else if (failures)
-        toast({ text: t("portfolio_failures", { count: failures }), kind: "warn", seconds: 12 });
-      else toast({ text: t(`done_${operation.kind}`), kind: "ok" });
+      } else if (failures) {
+        const key = operation.kind === "portfolio" ? "portfolio_failures" : "job_ended_not_stored";
+        toast({ text: t(key, { count: failures }), kind: "warn", seconds: 12 });
+      } else toast({ text: t(`done_${operation.kind}`), kind: "ok" });
     }
   } catch (error) {
     if (told) {
