@@ -152,7 +152,7 @@ class CharacterNotLinked(PreconditionError):
 
 
 class GenerationInProgress(PreconditionError):
-    """Another operation on this character is running; nothing was sent.
+    """Another operation holds this character: it runs, or was broken off. This one was not begun.
 
     Attributes:
         holder: Who holds the lease, as the ledger names it.

@@ -134,9 +134,10 @@ class AsyncRun:
         most = self.parts.job_policy.max_images
         if images <= most:
             return
+        untouched = "Nothing more" if self.op.items else "None of them"
         message = (
             f"The Character Library names {images:,} images of operation {self.op.id}, more than "
-            f"JobPolicy.max_images allows ({most:,}). None of them was asked for or written down; "
+            f"JobPolicy.max_images allows ({most:,}). {untouched} was asked for or written down; "
             "what was drawn is still there. See what the server does before you ask again."
         )
         await self.write(state=OperationState.FAILED, error=message)
