@@ -68,7 +68,9 @@ _HINTS: dict[str, str] = {
     ErrorCode.TIMEOUT: "Try again later, or allow more time.",
     ErrorCode.UPSTREAM_MODEL: "The image model refused or failed; nothing was stored there.",
     ErrorCode.UPSTREAM_STORAGE: "The image was drawn, but not stored there: it is lost.",
-    ErrorCode.UPSTREAM_FEATURES: "The image was drawn and may be kept there; recover() looks for it.",
+    ErrorCode.UPSTREAM_FEATURES: (
+        "The image was drawn and may be kept there; recover() looks for it."
+    ),
     ErrorCode.INVALID_RESPONSE: "Check that the base URL is that of the Character Library.",
     ErrorCode.JOB_NOT_CANCELLABLE: "The job has already ended.",
 }

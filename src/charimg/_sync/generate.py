@@ -344,8 +344,10 @@ def _rescued(run: Run, error: JobError) -> tuple[JobError, bool]:
     if error.code == ErrorCode.NOT_FOUND:
         found = received_forgotten(run)
         return (_told(error, f"{error} {Rescue.FOUND}") if found else error), True
-    if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
+    if error.code == ErrorCode.JOB_CANCELLED:
         return _told(error, f"{error} recover() looks again."), False
+    if error.code not in (ErrorCode.JOB_FAILED, ErrorCode.JOB_STRANDED):
+        return error, False
     try:
         job = run.parts.library.get_job(error.job_id)
         if job.status == "completed":
