@@ -42,6 +42,15 @@ def test_an_error_is_one_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> N
     assert step.startswith("Next: `charimg characters list`")
 
 
+def test_what_is_noted_of_an_error_is_told_too(capsys: pytest.CaptureFixture[str]) -> None:
+    error = CharacterLibraryError("Away.", code="UNAVAILABLE")
+    error.add_note("A new one was not begun.")
+    assert _exit_code(error, as_json=True) == 4
+    out, err = capsys.readouterr()
+    assert "Error: Away. A new one was not begun.\n" in err
+    assert json.loads(out)["error"]["message"] == "Away. A new one was not begun."
+
+
 def test_where_the_command_knows_no_next_step_there_is_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
