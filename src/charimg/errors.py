@@ -190,7 +190,11 @@ class CharacterLibraryError(CharimgError):
         outcome_unknown: The request may have taken effect on the server although no usable answer
             came (time-out, broken connection, unreadable body).
         retry_after: Seconds that the server asked to wait before another try, when it did.
+        recoverable: Whether what was asked for is written down, so that ``recover`` brings in what
+            was drawn.
     """
+
+    recoverable: bool = False
 
     def __init__(
         self,
@@ -219,11 +223,11 @@ class CharacterLibraryError(CharimgError):
     def may_arrive(self) -> bool:
         """Whether what was asked for may be on the server, or come there still.
 
-        That is what ``outcome_unknown`` means, but for a model or a bucket that failed: what those
-        may have drawn is lost.
+        That is what ``outcome_unknown`` means, but for a server that has answered that it, its
+        model or its bucket failed: what was drawn before, if anything, is lost.
         """
-        lost = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
-        return self.outcome_unknown and self.code not in lost
+        lost = (ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE, ErrorCode.SERVER_ERROR)
+        return self.recoverable or (self.outcome_unknown and self.code not in lost)
 
 
 class JobError(CharacterLibraryError):

@@ -265,7 +265,7 @@ async def test_a_refused_set_is_raised_without_retry() -> None:
         await world.service.generate_portfolio(LENA)
     assert world.counts == (1, 0, 1, 0)
     (operation, *_) = await world.operations()
-    assert operation.state == OperationState.POSTING
+    assert operation.state == OperationState.FAILED
 
 
 async def test_without_a_reference_the_server_says_so() -> None:

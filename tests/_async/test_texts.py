@@ -36,6 +36,7 @@ async def test_what_fails_after_a_set_was_ordered_must_not_be_asked_for_again(aw
     with pytest.raises(CharacterLibraryError, match="do not ask again") as caught:
         await world.service.generate_portfolio(LENA)
     assert (caught.value.retryable, caught.value.outcome_unknown) == (False, True)
+    assert caught.value.may_arrive
     (operation,) = await world.operations()
     assert operation.state == OperationState.RECEIVED
     assert operation.id in str(caught.value)

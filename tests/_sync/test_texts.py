@@ -35,6 +35,7 @@ def test_what_fails_after_a_set_was_ordered_must_not_be_asked_for_again(away: st
     with pytest.raises(CharacterLibraryError, match="do not ask again") as caught:
         world.service.generate_portfolio(LENA)
     assert (caught.value.retryable, caught.value.outcome_unknown) == (False, True)
+    assert caught.value.may_arrive
     (operation,) = world.operations()
     assert operation.state == OperationState.RECEIVED
     assert operation.id in str(caught.value)

@@ -12,7 +12,7 @@ import pytest
 from charimg import errors
 from charimg._library import answers, requests
 from charimg._library.answers import Exchange
-from charimg._library.requests import CallKind, LibraryAnswer, LibraryRequest
+from charimg._library.requests import LibraryAnswer, LibraryRequest
 from charimg.errors import CharacterLibraryError, ErrorCode, JobError
 
 from .helpers import DB_ID, JOB_ID, MEDIA_ID
@@ -180,10 +180,8 @@ def test_recording(recorded: dict[str, Any]) -> None:
     error = caught.value
     assert error.status_code == response["status"]
     assert error.request_id == "request-1"
-    # A generation of which the server says no more than that it went wrong may have been drawn.
-    failed = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_FEATURES)
-    draws = request.kind == CallKind.GENERATION
-    assert error.may_arrive == (draws and error.status_code >= 500 and error.code in failed)
+    # Else the server itself said no.
+    assert error.may_arrive == (error.code == ErrorCode.UPSTREAM_FEATURES)
     if "json" in response:
         check_error(error, response["json"], request)
 

@@ -401,9 +401,10 @@ def operation(
 
 def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
     """Make an error say that what was asked for is paid for, whatever its own words advise."""
-    if isinstance(error, StorageError):
-        error.recoverable = True
-    if op.kind not in _PAID or not isinstance(error, StorageError | CharacterLibraryError):
+    if not isinstance(error, StorageError | CharacterLibraryError):
+        return
+    error.recoverable = True
+    if op.kind not in _PAID:
         return
     if isinstance(error, CharacterLibraryError):
         error.retryable = False
