@@ -46,6 +46,17 @@ def test_a_write_is_attempted_exactly_once(name: str, answer: tuple[Reply, str, 
     assert ("may have taken effect" in str(error)) == unknown
 
 
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_that_the_server_failed_at_is_attempted_exactly_once(name: str) -> None:
+    failure = reply({"error": "boom"}, status=500)
+    with stamina.set_testing(True, attempts=5):
+        error = error_of(WRITES[name][0], failure, retries=RetryPolicy(attempts=9))
+    assert (error.code, error.retryable) == ("SERVER_ERROR", False)
+    # Only what draws may have been paid for.
+    assert error.outcome_unknown == name.startswith("generate")
+    assert ("may have been paid for" in str(error)) == error.outcome_unknown
+
+
 # Reads are repeated
 
 PASSING: list[Reply] = [
