@@ -87,6 +87,7 @@ class ErrorCode(StrEnum):
     NOT_LINKED = "NOT_LINKED"
     NOT_MASTER = "NOT_MASTER"
     SUPERSEDED = "SUPERSEDED"
+    RECOVERED = "RECOVERED"
     NO_MEDIA = "NO_MEDIA"
     UNFINISHED = "UNFINISHED"
     CREATED_BY_REFUSED = "CREATED_BY_REFUSED"
@@ -188,7 +189,8 @@ class CharacterLibraryError(CharimgError):
         server_message: The server's own words, or ``None``.
         field: For ``INVALID_RESPONSE``, the path of the offending field, e.g. ``$.data.imageId``.
         outcome_unknown: The request may have taken effect on the server although no usable answer
-            came (time-out, broken connection, unreadable body).
+            came (time-out, broken connection, unreadable body). Of a generation: what it asked for
+            may be drawn, or still come; call ``recover`` before you generate anew.
         retry_after: Seconds that the server asked to wait before another try, when it did.
         recoverable: Whether what was asked for is written down, so that ``recover`` brings in what
             was drawn.

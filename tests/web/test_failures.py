@@ -218,11 +218,23 @@ def test_502_the_library_fails_once_and_nothing_is_recorded(stage: Stage) -> Non
     stage.simulator.switches.generation_errors = 1
     body = refused(stage("POST", GENERATE, json={}), 502, "UPSTREAM_MODEL")
     assert body["operationId"]
-    assert body["outcomeUnknown"] is False
+    assert (body["outcomeUnknown"], body["recoverable"]) == (False, False)
     assert stage.posts == 1
     assert ok(stage("GET", f"{MARA}/images"))["count"] == 0
     operation = ok(stage("GET", f"{MARA}/operations/{body['operationId']}"))["operation"]
     assert (operation["state"], operation["running"]) == ("failed", False)
+
+
+def test_502_a_set_is_taken_on_and_then_the_library_fails(stage: Stage) -> None:
+    drawn(stage)
+    stage.simulator.switches.gallery_errors_after = 1
+    body = refused(stage("POST", f"{MARA}/generate-360-set", json={}), 502, "SERVER_ERROR")
+    assert (body["outcomeUnknown"], body["recoverable"]) == (True, True)
+    assert "recover()" in body["error"]
+    stage.simulator.switches.gallery_errors_after = None
+    found = ok(stage("POST", f"{MARA}/operations/{body['operationId']}/recover", json={}))
+    assert found["outcome"] == "completed"
+    assert stage.simulator.counters.set360_posts == 1
 
 
 def test_502_an_outage_costs_no_image(stage: Stage) -> None:

@@ -16,7 +16,6 @@ from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
-    ErrorCode,
     GenerationInProgress,
     InvalidArgument,
 )
@@ -372,8 +371,8 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
                 created_by=created_by,
             )
             async with operation(parts, op, lease, on_progress, settled.unseen) as run:
-                for each in settled.refused:
-                    run.warn(ErrorCode.UNFINISHED, _unfinished(each))
+                for code, message in settled.warnings(kind):
+                    run.warn(code, message)
                 return await work(run)
 
     async def _known(self, character_id: str) -> CharacterReference | None:
@@ -403,13 +402,6 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
                 "CharacterLibrary.create_character or look it up with find_characters, store the "
                 "id as library_db_id, and try again."
             ) from error
-
-
-def _unfinished(refused: Recovered) -> str:
-    return (
-        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
-        f"{refused.message} It stays written down, and recover() tries it again."
-    )
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:

@@ -55,6 +55,7 @@ _log = logger("charimg.service")
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
 _PAID = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+_OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""
 
@@ -393,8 +394,7 @@ async def operation(
                 await run.write(state=state, error=_noted(error))
             except Exception:  # noqa: BLE001 - the first error is the one to raise
                 _log.exception("operation.unwritten", extra={"operation_id": run.op.id})
-        if run.op.state == OperationState.RECEIVED:
-            _warn_of_paying_again(error, run.op)
+        _warn_of_paying_again(error, run.op)
         run.failed(error)
         raise
     run.finished()
@@ -404,12 +404,15 @@ def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
     """Make an error say that what was asked for is paid for, whatever its own words advise."""
     if not isinstance(error, StorageError | CharacterLibraryError):
         return
+    if op.kind in _PAID and op.state in _OPEN and isinstance(error, CharacterLibraryError):
+        # A read that failed is worth repeating; what it was made for is not.
+        error.retryable = False
+        error.outcome_unknown = True
+    if op.state != OperationState.RECEIVED:
+        return
     error.recoverable = True
     if op.kind not in _PAID:
         return
-    if isinstance(error, CharacterLibraryError):
-        error.retryable = False
-        error.outcome_unknown = True
     said = f"Operation {op.id} may be paid for: do not ask again, recover() brings in what it drew."
     error.args = (f"{error} {said}",)
 

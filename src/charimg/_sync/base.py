@@ -17,7 +17,6 @@ from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
     ConfigurationError,
-    ErrorCode,
     GenerationInProgress,
     InvalidArgument,
 )
@@ -373,8 +372,8 @@ class ServiceBase(Verifying, Unpicklable):
                 created_by=created_by,
             )
             with operation(parts, op, lease, on_progress, settled.unseen) as run:
-                for each in settled.refused:
-                    run.warn(ErrorCode.UNFINISHED, _unfinished(each))
+                for code, message in settled.warnings(kind):
+                    run.warn(code, message)
                 return work(run)
 
     def _known(self, character_id: str) -> CharacterReference | None:
@@ -404,13 +403,6 @@ class ServiceBase(Verifying, Unpicklable):
                 "CharacterLibrary.create_character or look it up with find_characters, store the "
                 "id as library_db_id, and try again."
             ) from error
-
-
-def _unfinished(refused: Recovered) -> str:
-    return (
-        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
-        f"{refused.message} It stays written down, and recover() tries it again."
-    )
 
 
 def _check_settled(kind: OperationKind, settled: Settled) -> None:

@@ -61,11 +61,36 @@ class Settled:
         unseen: Why an operation that may have drawn something could not be looked at.
         drawing: The operations whose remote job still runs and is not too old to be believed.
         refused: Those that a store keeps from being finished; what they have drawn is safe.
+        brought: Those whose images have just come in.
     """
 
     unseen: CharacterLibraryError | None = None
     drawing: tuple[Recovered, ...] = ()
     refused: tuple[Recovered, ...] = ()
+    brought: tuple[Recovered, ...] = ()
+
+    def warnings(self, kind: str) -> list[tuple[ErrorCode, str]]:
+        """Return what an operation of this kind has to tell of the earlier ones."""
+        told = [(ErrorCode.UNFINISHED, _unfinished(each)) for each in self.refused]
+        # A reference decides what everything else is drawn from.
+        kinds = (kind, OperationKind.REFERENCE) if kind in DRAWS else ()
+        return told + [
+            (ErrorCode.RECOVERED, _came_in(each)) for each in self.brought if each.kind in kinds
+        ]
+
+
+def _unfinished(refused: Recovered) -> str:
+    return (
+        f"Operation {refused.operation_id} ({refused.kind}) could not be finished: "
+        f"{refused.message} It stays written down, and recover() tries it again."
+    )
+
+
+def _came_in(earlier: Recovered) -> str:
+    return (
+        f"What operation {earlier.operation_id} ({earlier.kind}) had drawn came in first: "
+        f"{earlier.message} Then this operation asked for more."
+    )
 
 
 def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
@@ -91,7 +116,7 @@ def recover(parts: Parts, character_id: str | None = None) -> RecoveryReport:
 def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     """Finish what earlier operations of a character left, under a lease that is already held."""
     unseen: CharacterLibraryError | None = None
-    drawing, refused = [], []
+    drawing, refused, brought = [], [], []
     for op in reversed(parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
         if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
@@ -116,7 +141,11 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
             unseen = error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
-    return Settled(unseen=unseen, drawing=tuple(drawing), refused=tuple(refused))
+        elif recovered.images and recovered.kind in DRAWS:
+            brought.append(recovered)
+    return Settled(
+        unseen=unseen, drawing=tuple(drawing), refused=tuple(refused), brought=tuple(brought)
+    )
 
 
 def _is_safe(parts: Parts, operation_id: str) -> bool:

@@ -128,7 +128,7 @@ def failure_body(error: BaseException, operation_id: str | None = None) -> dict[
     if isinstance(error, CharacterLibraryError):
         body["outcomeUnknown"] = error.may_arrive
         body["requestId"] = error.request_id
-    if isinstance(error, StorageError) or code == "INTERRUPTED":
+    if isinstance(error, (StorageError, CharacterLibraryError)) or code == "INTERRUPTED":
         body["recoverable"] = getattr(error, "recoverable", True)
     seconds = _retry_after(error)
     if seconds is not None:

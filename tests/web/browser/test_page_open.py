@@ -222,6 +222,22 @@ def test_try_again_after_a_store_has_failed_brings_in_what_was_drawn(
     assert studio.counters.scene_posts == 1
 
 
+def test_try_again_after_a_set_was_taken_on_brings_in_what_was_drawn(
+    drawn: Page, studio: Studio
+) -> None:
+    studio.switch(shots=2, gallery_errors_after=1)
+    drawn.get_by_role("button", name="Start Portfolio").click()
+    expect(open_card(drawn, "What was drawn is not stored yet")).to_be_visible()
+    error = panel(drawn, "360° Portfolio").get_by_role("alert")
+    expect(error).to_contain_text("Try again brings it in")
+    expect(error).not_to_contain_text("Nothing was sent")
+    studio.switch(gallery_errors_after=None)
+    error.get_by_role("button", name="Try again").click()
+    expect(notice(drawn, "2 images are stored now")).to_be_visible()
+    expect(error).to_be_hidden()
+    assert studio.counters.set360_posts == 1
+
+
 def test_what_may_have_been_drawn_is_not_drawn_again_unasked(drawn: Page, studio: Studio) -> None:
     studio.switch(lost_answers=1)
     error = ask_for_a_scene(drawn)

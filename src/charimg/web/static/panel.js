@@ -91,9 +91,9 @@ export function showError(place, error, again = null) {
   const hints = [];
   if (error.code === "IN_PROGRESS") hints.push(t("hint_in_progress"));
   else if (error.imageId) hints.push(t("hint_not_fetched"));
-  else if (mayExist(error) && !error.recoverable) hints.push(t("hint_unknown"));
+  else if (error.recoverable) hints.push(t("hint_recoverable"));
+  else if (mayExist(error)) hints.push(t("hint_unknown"));
   else if (error.fromLibrary && error.status >= 500) hints.push(t("hint_library"));
-  if (error.recoverable) hints.push(t("hint_recoverable"));
   place.append(
     icon("error"),
     h(

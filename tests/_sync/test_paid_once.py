@@ -1,0 +1,141 @@
+# Generated from tests/_async/test_paid_once.py by tools/unasync.py. Do not edit.
+"""An error that leaves a generation which may be paid for leads to recovery, never to another."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from charimg import CharacterLibraryError, ErrorCode, JobPolicy, OperationState, ReferencePolicy
+from charimg.testing.simulator.exchange import SimulatedResponse
+
+from .mishaps import STATUS, Rigged, outcomes, rigged, settled
+from .world import LENA, World
+
+
+def ready(**options: Any) -> tuple[World, Rigged]:
+    world, simulator = rigged(**options)
+    simulator.set_reference(world.db_id)
+    return world, simulator
+
+
+def leads_to_recovery(
+    work: Callable[..., object], *given: object, **options: Any
+) -> CharacterLibraryError:
+    """Check that the work fails so that README's pattern brings in what was drawn."""
+    with pytest.raises(CharacterLibraryError) as caught:
+        work(LENA, *given, **options)
+    error = caught.value
+    assert (error.retryable, error.outcome_unknown, error.may_arrive) == (False, True, True)
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.recoverable) == (str(error), error.recoverable)
+    return error
+
+
+def test_a_set_that_is_drawn_while_the_gallery_fails() -> None:
+    world, simulator = ready()
+    simulator.switches.gallery_errors_after = 1
+    error = leads_to_recovery(world.service.generate_portfolio)
+    assert error.code == ErrorCode.SERVER_ERROR
+    assert error.recoverable
+    assert "recover()" in str(error)
+    assert world.told[-1].error == str(error)
+    assert outcomes(world.service.recover()) == ["waiting"]
+    simulator.switches.gallery_errors_after = None
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert len(world.images()) == simulator.switches.shots
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_a_set_whose_job_cannot_be_watched_any_more() -> None:
+    world, simulator = ready(job_policy=JobPolicy(interval=0.001, stall=0.01))
+
+    def away(answer: SimulatedResponse) -> SimulatedResponse:
+        simulator.switches.down = True
+        return answer
+
+    simulator.odd[STATUS] = away
+    simulator.switches.job_seconds = 10_000
+    error = leads_to_recovery(world.service.generate_portfolio)
+    assert (error.code, error.recoverable) == (ErrorCode.UNAVAILABLE, True)
+    simulator.odd.clear()
+    simulator.switches.down = False
+    simulator.switches.job_seconds = 0
+    assert outcomes(world.service.recover()) == ["completed"]
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_a_job_that_says_that_it_is_cancelled_and_goes_on() -> None:
+    world, simulator = ready()
+    simulator.answer(STATUS, lambda job: {**job, "status": "cancelled"})
+    error = leads_to_recovery(world.service.generate_portfolio)
+    assert (error.code, error.recoverable) == (ErrorCode.JOB_CANCELLED, True)
+    simulator.odd.clear()
+    assert outcomes(world.service.recover()) == ["completed"]
+    settled(world)
+
+
+def test_a_reference_that_the_server_has_drawn_and_lost() -> None:
+    world, simulator = rigged()
+    simulator.switches.processing_errors = 1
+    simulator.unheard.append("GET media")
+    error = leads_to_recovery(world.service.generate_reference, prompt="lost")
+    assert (error.code, error.recoverable) == (ErrorCode.UPSTREAM_FEATURES, False)
+    assert outcomes(world.service.recover()) == ["adopted"]
+    settled(world)
+
+
+def test_what_was_refused_or_never_sent_may_be_asked_for_again() -> None:
+    world, simulator = ready()
+    simulator.unheard.append("GET images")
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_scene(LENA, "one")
+    assert not caught.value.recoverable
+    simulator.switches.generation_errors = 1
+    simulator.switches.generation_error = "Fal.ai API error: 503 - later"
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_scene(LENA, "one")
+    assert (caught.value.retryable, caught.value.outcome_unknown) == (True, False)
+
+
+def test_a_restore_is_free_and_may_be_asked_for_again() -> None:
+    world, simulator = rigged()
+    first = (world.service.generate_reference(LENA, prompt="first")).image
+    world.service.generate_reference(LENA, prompt="second", policy=ReferencePolicy.KEEP_HISTORY)
+    simulator.unheard.append("PUT reference-image")
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.restore_reference(LENA, first.id)
+    assert (caught.value.retryable, caught.value.outcome_unknown) == (True, True)
+
+
+def test_who_asks_again_is_told_what_came_in_first() -> None:
+    world, simulator = ready()
+    simulator.switches.gallery_errors_after = 1
+    leads_to_recovery(world.service.generate_portfolio)
+    simulator.switches.gallery_errors_after = None
+    (first,) = world.operations()
+    result = world.service.generate_portfolio(LENA)
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.RECOVERED
+    assert first.id in warning.message
+    assert (world.operations())[1].state == OperationState.DONE
+    assert (world.service.generate_portfolio(LENA)).warnings == ()
+
+
+def test_what_came_in_first_is_told_where_it_matters() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="one")
+    simulator.switches.lost_answers = 1
+    leads_to_recovery(world.service.generate_scene, "one")
+    assert (world.service.generate_portfolio(LENA)).warnings == (), "of another kind"
+    simulator.switches.lost_answers = 1
+    leads_to_recovery(
+        world.service.generate_reference, prompt="two", policy=ReferencePolicy.KEEP_HISTORY
+    )
+    result = world.service.generate_scene(LENA, "three")
+    assert [each.code for each in result.warnings] == [ErrorCode.RECOVERED], "it is drawn from it"
