@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -156,6 +157,10 @@ def test_what_a_job_had_drawn_that_stands_still_comes_in() -> None:
     assert outcomes(report) == ["stranded"]
     assert report.unresolved == report.operations
     assert "settle() with no image gives it up" in report.operations[0].message
+    states = Counter(image.status for image in world.images())
+    told = f"{states['succeeded']} stored, {states['failed']} failed in all; none of them just now."
+    if not world.metadata.requires_media:
+        assert told in report.operations[0].message
     assert world.counts == (0, 0, 1, 0)
     settled(world)
 
@@ -174,6 +179,7 @@ def test_one_that_ends_after_all_fills_the_places_and_nothing_is_there_twice() -
     simulator.switches.strand_jobs = False
     report = world.service.recover()
     assert outcomes(report) == ["completed"]
+    assert f"{SHOTS} stored, 0 failed in all" in report.operations[0].message
     images = world.images()
     assert len(images) == len(stored(images)) == SHOTS
     assert len({image.external_id for image in images}) == SHOTS

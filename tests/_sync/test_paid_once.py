@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from charimg import CharacterLibraryError, ErrorCode, JobPolicy, OperationState, ReferencePolicy
 from charimg.testing.simulator.exchange import SimulatedResponse
 
-from .mishaps import STATUS, Rigged, outcomes, rigged, settled
+from .mishaps import INITIAL, STATUS, Rigged, outcomes, rigged, settled
 from .world import LENA, World
 
 
@@ -139,3 +140,24 @@ def test_what_came_in_first_is_told_where_it_matters() -> None:
     )
     result = world.service.generate_scene(LENA, "three")
     assert [each.code for each in result.warnings] == [ErrorCode.RECOVERED], "it is drawn from it"
+
+
+def test_a_reference_that_comes_late_says_which_newer_one_it_replaces() -> None:
+    world, simulator = rigged()
+    simulator.odd[INITIAL] = lambda answer: evolve(answer, broken="lost", seconds=0)
+    clock = simulator.stop_clock()
+    simulator.switches.generation_seconds = 30
+    leads_to_recovery(world.service.generate_reference, prompt="slow")
+    simulator.odd.clear()
+    simulator.switches.generation_seconds = 0
+    newer = (
+        world.service.generate_reference(LENA, prompt="newer", policy=ReferencePolicy.KEEP_HISTORY)
+    ).image
+    clock.now += 30
+    result = world.service.generate_scene(LENA, "one")
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.RECOVERED
+    assert f"master now, in place of reference {newer.id}" in warning.message
+    slow = next(image for image in world.images() if image.prompt == "slow")
+    assert simulator.reference_of(world.db_id) == slow.external_id, "as the server has it"
+    settled(world)

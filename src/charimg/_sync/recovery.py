@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
@@ -24,7 +25,7 @@ from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus,
 from .adoption import OPEN, find
 from .generate import received_found
 from .ingest import ingest
-from .master import became_master
+from .master import became_master, current_reference
 from .operation import Run, leased, short
 from .parts import Parts
 from .removal import remove_replaced, resume_removal, sweep
@@ -182,6 +183,16 @@ def outcome_of(
     )
 
 
+def _counted(op: Operation, images: Collection[str]) -> str:
+    """Return how many images of the operation are here, and how many came just now."""
+    states = [item.state for item in op.items]
+    stored, failed = states.count(ItemState.STORED), states.count(ItemState.FAILED)
+    told = f"{stored} stored, {failed} failed"
+    if len(images) == stored + failed:
+        return f"{told}."
+    return f"{told} in all; {len(images) or 'none'} of them just now."
+
+
 def _recover_one(
     parts: Parts, op: Operation, lease: Lease
 ) -> tuple[Recovered, CharacterLibraryError | None]:
@@ -297,19 +308,31 @@ class _Recovery:
             if replaced is None or replaced.status == ImageStatus.SUCCEEDED:
                 return self._retried_already(replaced)
             kind = ImageKind(replaced.kind)
+        newer = self._newer() if self.adopted and kind == ImageKind.REFERENCE else None
         character = self._character()
         ingested = ingest(run, kind=kind, character=character, replaced=replaced, resume=True)
         if kind == ImageKind.REFERENCE:
             remove_replaced(run)
         images = tuple(image.id for image in ingested.images)
-        failed = len(ingested.errors)
-        message = f"{len(images) - failed} stored, {failed} failed."
+        message = _counted(run.op, images)
+        if newer is not None:
+            message = (
+                f"{message} It is the Character Library's master now, in place of reference "
+                f"{newer.id}, which was asked for later; restore_reference() makes that one the "
+                "master again."
+            )
         if is_unfinished(run.op):
             message = f"{message} Job {job_id} stands still. {_STRANDED}"
             return outcome_of(run.op, "stranded", images=images, message=message)
         run.write(state=OperationState.DONE)
         outcome = "adopted" if self.adopted else "completed"
         return outcome_of(run.op, outcome, images=images, message=message)
+
+    def _newer(self) -> CharacterImage | None:
+        """Return the current reference, if that was asked for later than the operation's."""
+        current = current_reference(self.run.parts, self.run.op.character_id)
+        # The ids of operations, which keys begin with, sort by time.
+        return current if current is not None and current.key > self.run.op.id else None
 
     def _retried_already(self, image: CharacterImage | None) -> Recovered:
         """Close a retry that had already stored its image, or whose image is gone."""
