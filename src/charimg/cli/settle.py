@@ -12,7 +12,7 @@ from ..errors import InvalidArgument
 from ..journal import Candidate
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
-from .session import Settings
+from .session import SHORTEST_ID, Settings
 
 __all__ = ["candidate_lines", "settle"]
 
@@ -60,7 +60,7 @@ def settle(
                     f"{len(found)} images may be its. Settle it with --image MEDIA or --nothing."
                 )
                 return
-            done = service.settle(operation_id, images, settled_by=getpass.getuser())
+            done = service.settle(operation_id, images or None, settled_by=getpass.getuser())
         report.data(done, lambda: done.message)
         report.say(f"Operation {operation_id} is settled: {done.message}")
 
@@ -79,6 +79,8 @@ def candidate_lines(found: tuple[Candidate, ...]) -> list[tuple[object, ...]]:
 
 
 def _resolved(service: CharacterImageService, ending: str) -> str:
+    if len(ending) < SHORTEST_ID:
+        return ending
     open_ones = [each.id for each in service.ledger.unfinished() if each.id.endswith(ending)]
     if len(open_ones) > 1:
         raise InvalidArgument(f"{len(open_ones)} open operations end with {ending!a:.80}.")
