@@ -281,14 +281,19 @@ async def test_one_that_ended_while_it_was_given_up_is_complete() -> None:
     await settled(world)
 
 
-async def test_one_of_which_nobody_knows_when_it_began_is_not_looked_for() -> None:
+async def test_one_of_which_nobody_knows_when_it_began_waits_for_a_person() -> None:
     world, simulator = await ready(lost=1)
     answer = await world.service.library.generate_360_set(world.db_id)
-    await left_behind(world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id)
+    op = await left_behind(
+        world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id
+    )
     # It stands in no list any more.
     simulator.answer("GET jobs", lambda page: {**page, "jobs": []})
-    assert outcomes(await world.service.recover()) == ["failed"]
+    assert outcomes(await world.service.recover()) == ["unknown"]
     assert await world.images() == []
+    found = await world.service.candidates(op.id)
+    assert len(found) == SHOTS - 1
+    assert "not known" in found[0].evidence[-1]
 
 
 async def test_a_person_gives_it_up_and_nothing_is_deleted() -> None:
@@ -449,12 +454,64 @@ async def test_a_server_without_a_list_of_shots_has_the_names_of_the_files() -> 
     assert failure.metrics.shot is None
 
 
-async def test_a_name_that_leaves_no_words_is_not_looked_for() -> None:
+@pytest.mark.parametrize("lost", [1, None])
+async def test_a_name_without_latin_letters_is_looked_for_by_time(lost: int | None) -> None:
     world, simulator = await ready(lost=1)
     await world.service.library.update_character(world.db_id, {"name": "玲"})
-    with pytest.raises(JobError, match="No media document"):
+    if lost is None:
+        assert len((await world.service.generate_portfolio(LENA)).images) == SHOTS - 1
+        await settled(world)
+        return
+    other = namesake(simulator, lost=lost)
+    await world.service.library.update_character(other, {"name": "田中"})
+    with pytest.raises(JobError, match="somebody else's") as caught:
         await world.service.generate_portfolio(LENA)
-    assert not [each for each in simulator.requests if each.path == "/api/media"]
+    assert caught.value.outcome_unknown
+    (operation,) = await world.operations()
+    assert len(await world.service.candidates(operation.id)) == 2 * (SHOTS - 1)
+
+
+async def test_a_character_that_is_renamed_meanwhile_is_looked_for_under_both_names() -> None:
+    world, simulator = await ready(lost=2)
+
+    def renamed(answer: SimulatedResponse) -> SimulatedResponse:
+        simulator._state.characters[world.db_id].fields["name"] = "Lena Brandt"
+        return answer
+
+    simulator.odd[SET] = renamed
+    result = await world.service.generate_portfolio(LENA)
+    assert len(result.images) == SHOTS - 2
+    await settled(world)
+
+
+async def test_a_namesake_of_the_earlier_name_leaves_a_doubt() -> None:
+    world, simulator = await ready(lost=1)
+    namesake(simulator, lost=1)
+    order = simulator.odd[SET]
+
+    def renamed(answer: SimulatedResponse) -> SimulatedResponse:
+        simulator._state.characters[world.db_id].fields["name"] = "Lena Brandt"
+        return order(answer)
+
+    simulator.odd[SET] = renamed
+    with pytest.raises(JobError, match="somebody else's"):
+        await world.service.generate_portfolio(LENA)
+
+
+async def test_what_nobody_can_look_for_is_no_failure() -> None:
+    world, simulator = await ready(lost=1)
+    answer = await world.service.library.generate_360_set(world.db_id)
+    op = await left_behind(
+        world, kind="portfolio", state=OperationState.RECEIVED, job_id=answer.job_id
+    )
+    del simulator._state.characters[world.db_id]
+    report = await world.service.recover()
+    assert outcomes(report) == ["unknown"]
+    assert "was not looked for" in report.operations[0].message
+    assert "somebody else's" not in report.operations[0].message
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await world.service.candidates(op.id) == ()
+    assert (await world.service.settle(op.id)).outcome == "failed"
 
 
 async def test_a_set_is_settled_with_nothing_else_than_its_own() -> None:

@@ -28,6 +28,7 @@ from ..models import (
 from .adoption import Found, find
 from .checks import check_stores
 from .ingest import Ingested, ingest
+from .lost_sets import NAMED
 from .master import choose_master, current_reference
 from .operation import AsyncRun
 from .removal import (
@@ -259,6 +260,8 @@ async def generate_portfolio(
         *(f"image:{image.image_id}" for image in gallery.core),
     )
     prompt = "" if reference is None else reference.prompt
+    if gallery.character_name:
+        run.intend(**{NAMED: gallery.character_name})
     await run.renew()
     await _posting(run, baseline=baseline, prompt=prompt)
     with run.stage(Stage.GENERATION):
@@ -356,7 +359,7 @@ async def _rescued(run: AsyncRun, error: JobError) -> tuple[JobError, bool]:
     except CharacterLibraryError:
         reason = redacted(error.server_message or "no reason given", run.op.prompt)
         return _told(error, f"{error} The server said: {reason} recover() looks for it."), False
-    over = error.code == ErrorCode.JOB_FAILED and rescue != Rescue.UNSURE
+    over = error.code == ErrorCode.JOB_FAILED and not rescue.is_open
     return _told(error, f"{why_missing(job, run.op.prompt)} {rescue}"), over
 
 

@@ -384,7 +384,7 @@ class _Recovery:
         message = f"{why_missing(job, self.run.op.prompt)} {rescue}"
         if rescue == Rescue.FOUND:
             return None
-        if rescue == Rescue.UNSURE:
+        if rescue.is_open:
             return outcome_of(self.run.op, "unknown", message=message)
         if job.status == "failed":
             return await self._job_ended(message)

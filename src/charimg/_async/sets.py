@@ -46,10 +46,19 @@ class Rescue(StrEnum):
         "What it has drawn may be somebody else's: candidates() shows the images, and settle() "
         "takes the right ones."
     )
+    UNSOUGHT = (
+        "What it has drawn was not looked for: the Character Library does not know the character "
+        "any more. settle() with no image closes the operation."
+    )
     CLOSED = (
         "What it has drawn is paid for, but cannot be looked for: the Character Library's media "
         "documents are not to be read."
     )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person has to settle it."""
+        return self in (Rescue.UNSURE, Rescue.UNSOUGHT)
 
 
 async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:
@@ -200,12 +209,14 @@ async def received_lost(run: AsyncRun, job: Job) -> Rescue:
     why = why_missing(job, run.op.prompt)
     if lost is None:
         return Rescue.CLOSED
-    if not lost.images:
+    if lost.sought and not lost.images:
         return Rescue.NOTHING
-    if lost.doubts:
+    if lost.doubts or not lost.sought:
+        rescue = Rescue.UNSURE if lost.sought else Rescue.UNSOUGHT
         if run.op.state != OperationState.UNKNOWN:
-            await run.write(state=OperationState.UNKNOWN, error=f"{why} {' '.join(lost.doubts)}")
-        return Rescue.UNSURE
+            told = " ".join(lost.doubts) or rescue
+            await run.write(state=OperationState.UNKNOWN, error=f"{why} {told}")
+        return rescue
     await received_shots(run, lost, why, unfinished=job.status != "failed")
     return Rescue.FOUND
 

@@ -22,8 +22,12 @@ from .adoption import known_media
 from .documents import documents
 from .parts import Parts
 
-__all__ = ["LostSet", "lost_set"]
+__all__ = ["NAMED", "LostSet", "lost_set"]
 
+NAMED = "character_name"
+"""Option of an operation: what the Library called the character when the set was asked for."""
+_NAMELESS = "mm_"
+"""Stands in the name of every shot's file. One of a name without Latin letters has little else."""
 _NO_ROUTE = 404
 _SLACK = timedelta(seconds=1)
 """By how much the moment in a file's name may be off: a name that is taken gets a later one."""
@@ -32,6 +36,7 @@ _LONGEST = timedelta(hours=6)
 _JOBS = 50
 _MOST = 500
 """How many jobs of all characters are looked at, the newest first."""
+_WHENEVER = "When the set was asked for by the server's clock is not known."
 _CUT_OFF = f"There are {_MOST} newer jobs, and older ones may have drawn some of it, too."
 
 
@@ -43,6 +48,7 @@ class LostSet:
         images: The images with their shots, in the order of drawing.
         missing: The shots that it has not drawn; ``None`` is one that has no name.
         doubts: Why some of the images may be somebody else's; empty if all are the job's own.
+        sought: Whether anything was looked for: nobody can where the Library knows no name.
         repeated: Those of the images that show the same shot; no set has all of them.
         size: How many shots the set has; 0 when unknown.
     """
@@ -50,6 +56,7 @@ class LostSet:
     images: tuple[tuple[LibraryMedia, Shot], ...] = ()
     missing: tuple[Shot | None, ...] = ()
     doubts: tuple[str, ...] = ()
+    sought: bool = True
     repeated: tuple[tuple[LibraryMedia, Shot], ...] = ()
     size: int = 0
 
@@ -71,25 +78,30 @@ def lost_set(
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
-    who = _who(parts, op.library_db_id)
+    own_names = _names(parts, op)
+    if not own_names:
+        return LostSet(sought=False)
     others = _jobs(parts, op)
     own = next((each for each in others if each.job_id == job.job_id), job)
-    begun = own.created_at or op.posted_on_server
-    if not who or begun is None:
-        return LostSet()
-    found = documents(parts, max(who.split("_"), key=len), since=begun)
-    if found is None:
-        return None
+    told = own.created_at or op.posted_on_server
+    begun = told or op.created_at - _LONGEST
+    found: dict[str, LibraryMedia] = {}
+    for who in own_names:
+        part = max(who.split("_"), key=len) or _NAMELESS
+        some = documents(parts, part, since=begun)
+        if some is None:
+            return None
+        found.update({each.id: each for each in some})
     near = [
         each
         for each in others
         if each.job_id != job.job_id and _meet(each, begun, job.completed_at)
     ]
     called = {
-        db_id: who if db_id == op.library_db_id else _who(parts, db_id)
+        db_id: None if db_id == op.library_db_id else _who(parts, db_id)
         for db_id in {each.character_id for each in near}
     }
-    rivals = [each for each in near if called[each.character_id] in (who, None)]
+    rivals = [each for each in near if called[each.character_id] in (*own_names, None)]
     known = set(known_media(parts, op))
     for rival in rivals:
         if rival.status == "completed":
@@ -98,9 +110,9 @@ def lost_set(
     files = sorted(
         (
             (file, media)
-            for media in found
+            for media in found.values()
             if (file := shot_file(media.filename or media.url)) is not None
-            and file.who == who
+            and file.who in own_names
             and media.id not in known
             and begun <= file.moment
             and (job.completed_at is None or file.moment <= job.completed_at + _SLACK)
@@ -120,6 +132,7 @@ def lost_set(
         and any(_meet(rival, file.moment, file.moment) for file, _ in files)
     ]
     doubts += [_CUT_OFF] * (len(others) >= _MOST)
+    doubts += [_WHENEVER] * (told is None)
     return _told(parts, job, files, doubts)
 
 
@@ -166,6 +179,13 @@ def _jobs(parts: Parts, op: Operation) -> list[Job]:
         oldest = page.jobs[-1].created_at if page.jobs else None
         number, more = number + 1, page.has_next and (oldest is None or oldest > early)
     return found
+
+
+def _names(parts: Parts, op: Operation) -> frozenset[str]:
+    """Return the words with which the files may begin: of the name of now, and of then."""
+    who, then = _who(parts, op.library_db_id), op.options.get(NAMED)
+    told = (who, words(str(then)) if then else None)
+    return frozenset(each for each in told if each is not None)
 
 
 def _who(parts: Parts, db_id: str | None) -> str | None:

@@ -385,7 +385,7 @@ class _Recovery:
         message = f"{why_missing(job, self.run.op.prompt)} {rescue}"
         if rescue == Rescue.FOUND:
             return None
-        if rescue == Rescue.UNSURE:
+        if rescue.is_open:
             return outcome_of(self.run.op, "unknown", message=message)
         if job.status == "failed":
             return self._job_ended(message)
