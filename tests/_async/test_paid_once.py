@@ -87,7 +87,7 @@ async def test_a_reference_that_the_server_has_drawn_and_lost() -> None:
     simulator.switches.processing_errors = 1
     simulator.unheard.append("GET media")
     error = await leads_to_recovery(world.service.generate_reference, prompt="lost")
-    assert (error.code, error.recoverable) == (ErrorCode.UPSTREAM_FEATURES, False)
+    assert (error.code, error.recoverable) == (ErrorCode.UPSTREAM_FEATURES, True)
     assert outcomes(await world.service.recover()) == ["adopted"]
     await settled(world)
 

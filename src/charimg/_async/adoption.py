@@ -14,13 +14,23 @@ from attrs import frozen
 
 from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
-from .._library.values import GalleryImage, LibraryMedia
+from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
 from .operation import DRAWN_BY
 from .parts import AsyncParts
 
-__all__ = ["OPEN", "Found", "Lying", "drawn_set", "find", "known_media", "look", "operations_of"]
+__all__ = [
+    "OPEN",
+    "Found",
+    "Lying",
+    "drawn_set",
+    "find",
+    "known_media",
+    "look",
+    "operations_of",
+    "orderable",
+]
 
 _PAGE = 200
 OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
@@ -171,6 +181,22 @@ async def _find_set(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found 
         return None
     images = await _new_core(parts, op, ledger)
     return Found(images=images) if images else None
+
+
+async def orderable(parts: AsyncParts, op: Operation) -> tuple[list[Job], list[str]]:
+    """Return the jobs that may be the operation's, newest first, and who else may have them."""
+    ledger = await _read(parts, op)
+    page = await parts.library.list_jobs(character_id=op.library_db_id)
+    own = [claim for claim in ledger.claims if claim.operation_id == op.id]
+    jobs = [
+        job
+        for job in page.jobs
+        if job.job_id not in ledger.jobs
+        and any(
+            could_be(claim, Drawing(id=f"job:{job.job_id}", moment=job.created_at)) for claim in own
+        )
+    ]
+    return jobs, sorted(ledger.open - {op.id})
 
 
 async def drawn_set(parts: AsyncParts, op: Operation) -> tuple[GalleryImage, ...]:

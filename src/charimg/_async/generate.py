@@ -12,6 +12,7 @@ from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._masks import masked
 from .._plain import logger
+from .._stages import code_of
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import OperationItem, OperationState
@@ -28,7 +29,7 @@ from ..models import (
 from .adoption import Found, find
 from .checks import check_stores
 from .ingest import Ingested, ingest
-from .lost_sets import NAMED
+from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
 from .operation import AsyncRun
 from .removal import (
@@ -277,13 +278,42 @@ async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> No
     try:
         answer = await run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
-        await run.call_failed(error)
+        await run.call_failed(error, drawn=_may_lie_there(run, error))
+        if await _taken_over(run, error):
+            return
         raise
     if answer.job_id is None:
         await received_set(run, db_id, answer)
     else:
         await run.receive(job_id=answer.job_id)
         await _watch(run, db_id, answer.job_id)
+
+
+def _may_lie_there(run: AsyncRun, error: CharimgError) -> bool:
+    """Tell whether a server that draws within the request may have drawn before it failed."""
+    failed = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+    code = getattr(error, "code", None)
+    # When it failed must be known: what came later is not of this set.
+    return code in failed and run.parts.library.server_time is not None
+
+
+async def _taken_over(run: AsyncRun, error: CharimgError) -> bool:
+    """Take over what the server drew within a request that failed; tell whether there is any."""
+    job = at_once(run.op)
+    if job is None:
+        return False
+    try:
+        rescue = await received_lost(run, job)
+    except CharacterLibraryError:
+        # Recovery looks again.
+        return False
+    if rescue == Rescue.FOUND:
+        run.warn(code_of(error), f"{error} {rescue}")
+        return True
+    error.args = (f"{error} {rescue}",)
+    if not rescue.is_open:
+        await run.write(state=OperationState.FAILED, error=str(error))
+    return False
 
 
 def _portfolio_result(

@@ -15,13 +15,14 @@ from .._library.filenames import ShotFile, shot_file, words
 from .._library.lost_sets import is_retried, tell_shots
 from .._library.values import Job, LibraryMedia, ReferenceShot
 from ..errors import CharacterLibraryError, ErrorCode
-from ..journal import Operation
+from ..journal import Operation, OperationKind
 from ..models import Shot
 from .adoption import known_media
 from .documents import documents
+from .operation import DRAWN_BY
 from .parts import AsyncParts
 
-__all__ = ["NAMED", "LostSet", "lost_set"]
+__all__ = ["NAMED", "LostSet", "at_once", "lost_set"]
 
 NAMED = "character_name"
 """Option of an operation: what the Library called the character when the set was asked for."""
@@ -30,6 +31,8 @@ _NAMELESS = "mm_"
 _NO_ROUTE = 404
 _SLACK = timedelta(seconds=1)
 """By how much the moment in a file's name may be off: a name that is taken gets a later one."""
+_BEHIND = timedelta(seconds=2)
+"""By how much the server's clock may be further on than its last answer told: many tell it late."""
 _LONGEST = timedelta(hours=6)
 """For how long a job may draw that has not ended: a restart of the server leaves it like that."""
 _JOBS = 50
@@ -58,6 +61,20 @@ class LostSet:
     sought: bool = True
     repeated: tuple[tuple[LibraryMedia, Shot], ...] = ()
     size: int = 0
+
+
+def at_once(op: Operation) -> Job | None:
+    """Return what stands for the job where a server drew within the request, and then failed."""
+    until = op.options.get(DRAWN_BY)
+    if op.kind != OperationKind.PORTFOLIO or op.job_id is not None or until is None:
+        return None
+    return Job(
+        job_id="",
+        status="failed",
+        error=op.error,
+        created_at=op.posted_on_server,
+        completed_at=datetime.fromisoformat(str(until)) + _BEHIND,
+    )
 
 
 async def lost_set(
@@ -143,12 +160,13 @@ async def _told(
 ) -> LostSet:
     shots = await _shots(parts, job)
     # The server draws one after the other: it has not been at those after the current one.
-    begun = job.current + 1
+    begun = job.current + 1 if job.total else len(shots)
     told = tell_shots([file for file, _ in files], shots[:begun])
     if told.too_many:
         doubts = (*doubts, "There are more images than a set has: somebody drew some of them, too.")
     missing: tuple[Shot | None, ...] = (*told.missing, *(each.shot for each in shots[begun:]))
-    if not shots:
+    if not job.total or not shots:
+        # Nobody knows which shots were to be drawn.
         missing = (None,) * max(0, job.total - len(files))
     images = tuple((media, shot) for (_, media), shot in zip(files, told.shots, strict=True))
     return LostSet(

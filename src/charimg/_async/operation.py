@@ -198,14 +198,18 @@ class AsyncRun:
             )
         )
 
-    async def call_failed(self, error: CharimgError) -> None:
+    async def call_failed(self, error: CharimgError, *, drawn: bool = False) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
         server may still do it, and what it could not read it has drawn all the same: the operation
         stays ``posting`` for recovery.
+
+        Args:
+            error: What was answered, if anything.
+            drawn: Whether images may lie there all the same.
         """
-        drawn = getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
+        drawn = drawn or getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
         until = self.parts.library.server_time
         if drawn and until is not None:
             # It lies there, from between the request and this answer.
@@ -408,7 +412,8 @@ def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
         # A read that failed is worth repeating; what it was made for is not.
         error.retryable = False
         error.outcome_unknown = True
-    if op.state != OperationState.RECEIVED:
+    lies_there = op.state == OperationState.POSTING and DRAWN_BY in op.options
+    if op.state != OperationState.RECEIVED and not lies_there:
         return
     error.recoverable = True
     if op.kind not in _PAID:

@@ -51,8 +51,8 @@ class Rescue(StrEnum):
         "any more. settle() with no image closes the operation."
     )
     CLOSED = (
-        "What it has drawn is paid for, but cannot be looked for: the Character Library's media "
-        "documents are not to be read."
+        "What it has drawn, if anything, is paid for, but cannot be looked for: the Character "
+        "Library's media documents are not to be read."
     )
 
     @property
@@ -177,6 +177,8 @@ def _item(
 
 def why_missing(job: Job, prompt: str) -> str:
     """Return why a job that failed, or stands still, has not drawn all of its shots."""
+    if not job.job_id:
+        return job.error or ""
     if job.status == "failed":
         reason = redacted(job.error or "no reason given", prompt)
         return f"Job {job.job_id} failed at {job.current} of {job.total}: {reason.rstrip('.')}."

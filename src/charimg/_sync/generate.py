@@ -13,6 +13,7 @@ from .._ingest.naming import item_key
 from .._library.errors import redacted
 from .._masks import masked
 from .._plain import logger
+from .._stages import code_of
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import OperationItem, OperationState
@@ -29,7 +30,7 @@ from ..models import (
 from .adoption import Found, find
 from .checks import check_stores
 from .ingest import Ingested, ingest
-from .lost_sets import NAMED
+from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
 from .operation import Run
 from .removal import (
@@ -278,13 +279,42 @@ def _draw_set(run: Run, db_id: str, options: Mapping[str, Any]) -> None:
     try:
         answer = run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
-        run.call_failed(error)
+        run.call_failed(error, drawn=_may_lie_there(run, error))
+        if _taken_over(run, error):
+            return
         raise
     if answer.job_id is None:
         received_set(run, db_id, answer)
     else:
         run.receive(job_id=answer.job_id)
         _watch(run, db_id, answer.job_id)
+
+
+def _may_lie_there(run: Run, error: CharimgError) -> bool:
+    """Tell whether a server that draws within the request may have drawn before it failed."""
+    failed = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+    code = getattr(error, "code", None)
+    # When it failed must be known: what came later is not of this set.
+    return code in failed and run.parts.library.server_time is not None
+
+
+def _taken_over(run: Run, error: CharimgError) -> bool:
+    """Take over what the server drew within a request that failed; tell whether there is any."""
+    job = at_once(run.op)
+    if job is None:
+        return False
+    try:
+        rescue = received_lost(run, job)
+    except CharacterLibraryError:
+        # Recovery looks again.
+        return False
+    if rescue == Rescue.FOUND:
+        run.warn(code_of(error), f"{error} {rescue}")
+        return True
+    error.args = (f"{error} {rescue}",)
+    if not rescue.is_open:
+        run.write(state=OperationState.FAILED, error=str(error))
+    return False
 
 
 def _portfolio_result(

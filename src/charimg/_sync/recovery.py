@@ -25,6 +25,7 @@ from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus,
 from .adoption import OPEN, find
 from .generate import received_found
 from .ingest import ingest
+from .lost_sets import at_once
 from .master import became_master, current_reference
 from .operation import Run, leased, short
 from .parts import Parts
@@ -243,7 +244,11 @@ class _Recovery:
         if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return self._finish_restore()
-            if not self._adopt():
+            if (failed := at_once(run.op)) is not None:
+                self.adopted = True
+                if (told := self._look_for_lost(failed)) is not None:
+                    return told
+            elif not self._adopt():
                 return self._unknown()
         if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return self._bring_in()
@@ -364,7 +369,10 @@ class _Recovery:
         if is_unfinished(run.op):
             doubts = received_late(run, job)
             message = f"Job {job_id} has drawn more. {' '.join(doubts)} {Rescue.UNSURE}"
-            return outcome_of(run.op, "unknown", message=message) if doubts else None
+            # What is known to be its own comes in first.
+            pending = any(item.state == ItemState.PENDING for item in run.op.items)
+            is_open = doubts and not pending
+            return outcome_of(run.op, "unknown", message=message) if is_open else None
         if job.status == "completed":
             received_job(run, run.op.library_db_id or "", job)
             return None

@@ -52,8 +52,8 @@ class Rescue(StrEnum):
         "any more. settle() with no image closes the operation."
     )
     CLOSED = (
-        "What it has drawn is paid for, but cannot be looked for: the Character Library's media "
-        "documents are not to be read."
+        "What it has drawn, if anything, is paid for, but cannot be looked for: the Character "
+        "Library's media documents are not to be read."
     )
 
     @property
@@ -176,6 +176,8 @@ def _item(run: Run, index: int, *, own_prompt: str | None = None, **known: Any) 
 
 def why_missing(job: Job, prompt: str) -> str:
     """Return why a job that failed, or stands still, has not drawn all of its shots."""
+    if not job.job_id:
+        return job.error or ""
     if job.status == "failed":
         reason = redacted(job.error or "no reason given", prompt)
         return f"Job {job.job_id} failed at {job.current} of {job.total}: {reason.rstrip('.')}."

@@ -23,9 +23,10 @@ from ..journal import (
 from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
-from .lost_sets import LostSet, lost_set
+from .lost_sets import LostSet, at_once, lost_set
 from .operation import Run, leased
 from .parts import Parts
+from .possible_sets import begun, has_possible_set, possible_set
 from .recovery import bring_in, outcome_of
 from .sets import is_unfinished, place_late, received_shots
 from .sources import source_of
@@ -43,6 +44,17 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     if _has_lost_set(op):
         lost = _lost_set(parts, op)
         return tuple(_shot_of(each, lost) for each in lost.images[::-1])
+    if has_possible_set(op):
+        possible = possible_set(parts, op)
+        return tuple(
+            Candidate(
+                media_id=media.id,
+                url=media.url,
+                drawn_at=media.created_at,
+                evidence=tuple(possible.evidence[media.id]),
+            )
+            for media, _ in reversed(possible.images.values())
+        )
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = look(parts, op)
@@ -57,7 +69,8 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
 
 
 def _has_lost_set(op: Operation) -> bool:
-    return op.job_id is not None and (op.state in OPEN or is_unfinished(op))
+    known = op.job_id is not None or at_once(op) is not None
+    return known and (op.state in OPEN or is_unfinished(op))
 
 
 def _lost_set(parts: Parts, op: Operation, *, only: Collection[str] | None = None) -> LostSet:
@@ -71,7 +84,7 @@ def _lost_set(parts: Parts, op: Operation, *, only: Collection[str] | None = Non
     Raises:
         InvalidArgument: A set cannot have all of those.
     """
-    job = parts.library.get_job(op.job_id or "")
+    job = at_once(op) or parts.library.get_job(op.job_id or "")
     known = {item.external_id for item in op.items if item.external_id is not None}
     wanted = None if only is None else known.union(only)
     lost = lost_set(parts, op, job, only=wanted) or LostSet()
@@ -188,8 +201,38 @@ def _checked(media_id: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
+def _take_possible(run: Run, media_ids: Sequence[str], settled: object) -> None:
+    op = run.op
+    possible = possible_set(run.parts, op)
+    if strange := [each for each in media_ids if each not in possible.images]:
+        raise _not_its_own(op, strange)
+    jobs = {job.job_id: job for each in media_ids for job in possible.jobs[each]}
+    for each in media_ids:
+        ids = [job.job_id for job in possible.jobs[each]]
+        jobs = {job_id: job for job_id, job in jobs.items() if job_id in ids}
+    if not jobs and possible.jobs[media_ids[0]]:
+        raise InvalidArgument(
+            f"Operation {op.id} has asked for one set, and no job has drawn all of these images. "
+            "Choose those of one job, as candidates() tells; nothing was changed."
+        )
+    any_job = next(iter(jobs.values()), begun(op))
+    if any_job.status != "completed":
+        _check_set(op, lost_set(run.parts, op, any_job, only=media_ids) or LostSet())
+    chosen = (each for media_id, each in possible.images.items() if media_id in media_ids)
+    lost = LostSet(images=tuple(chosen))
+    job = any_job if len(jobs) == 1 else None
+    if job is not None:
+        # Nobody else is given the job from now on, and what it has yet to draw comes later.
+        run.op = evolve(op, job_id=job.job_id)
+    more = job is not None and not job.finished
+    received_shots(run, lost, "", unfinished=more, settled=settled)
+
+
 def _take_set(run: Run, media_ids: Sequence[str], settled: object) -> None:
     op = run.op
+    if has_possible_set(op):
+        _take_possible(run, media_ids, settled)
+        return
     lost = _lost_set(run.parts, op, only=media_ids) if _has_lost_set(op) else LostSet()
     there = {media.id for media, _ in lost.images}
     if not there.issuperset(media_ids):

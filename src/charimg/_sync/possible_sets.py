@@ -1,0 +1,116 @@
+# Generated from src/charimg/_async/possible_sets.py by tools/unasync.py. Do not edit.
+"""What a set may be whose request was never answered: the jobs that it may have ordered.
+
+Where the Library has no job of that time, it is one that draws within the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from .._library.values import GalleryImage, Job, LibraryMedia
+from ..journal import Operation, OperationKind
+from ..models import Shot
+from .adoption import OPEN, drawn_set, known_media, orderable
+from .lost_sets import LostSet, at_once, lost_set
+from .parts import Parts
+
+__all__ = ["PossibleSet", "begun", "has_possible_set", "possible_set"]
+
+
+@frozen(kw_only=True)
+class PossibleSet:
+    """What may be an operation's.
+
+    Attributes:
+        known: Media that other operations have, or that was there before.
+        images: The images with their shots, by media id, the oldest first.
+        evidence: What speaks for and against each, by media id.
+        jobs: Which jobs may have drawn it, by media id.
+    """
+
+    known: frozenset[str]
+    images: dict[str, tuple[LibraryMedia, Shot]] = field(factory=dict)
+    evidence: dict[str, list[str]] = field(factory=dict)
+    jobs: dict[str, list[Job]] = field(factory=dict)
+
+    def add(
+        self, images: Iterable[tuple[LibraryMedia, Shot]], told: Iterable[str], *jobs: Job
+    ) -> None:
+        """Add what is nobody else's."""
+        for media, shot in images:
+            if media.id not in self.known:
+                self.images.setdefault(media.id, (media, shot))
+                self.evidence.setdefault(media.id, [f"It shows {shot.name}."]).extend(told)
+                self.jobs.setdefault(media.id, []).extend(jobs)
+
+
+def has_possible_set(op: Operation) -> bool:
+    """Tell whether nobody knows which set is the operation's."""
+    unknown = op.state in OPEN and op.job_id is None and at_once(op) is None
+    return op.kind == OperationKind.PORTFOLIO and unknown
+
+
+def possible_set(parts: Parts, op: Operation) -> PossibleSet:
+    """Look for what the operation may have drawn.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    found = PossibleSet(known=known_media(parts, op))
+    shown = {image.image_id: image for image in drawn_set(parts, op)}
+    jobs, rivals = orderable(parts, op)
+    for job in reversed(jobs):
+        images, doubts = _drawn(parts, op, job, shown)
+        found.add(images, [_told(op, job), *doubts], job)
+    if not jobs:
+        lost = lost_set(parts, op, begun(op))
+        gallery = tuple(
+            (LibraryMedia(id=media_id, url=image.url), image.shot or _shot(image.angle))
+            for media_id, image in shown.items()
+        )
+        found.add(gallery if lost is None else lost.images, ["It came after the request."])
+    for evidence in found.evidence.values():
+        evidence += [f"Operation {each} may have asked for it, too." for each in rivals]
+        if len(jobs) > 1:
+            evidence.append(f"{len(jobs)} jobs may be this operation's, which asked for one.")
+    return found
+
+
+def begun(op: Operation) -> Job:
+    """Return what stands for the job on a server without any."""
+    return Job(job_id="", status="processing", created_at=op.posted_on_server)
+
+
+def _drawn(
+    parts: Parts, op: Operation, job: Job, shown: Mapping[str, GalleryImage]
+) -> tuple[tuple[tuple[LibraryMedia, Shot], ...], tuple[str, ...]]:
+    """Return what a job has drawn, and the doubts about it."""
+    if job.status != "completed":
+        lost = lost_set(parts, op, job) or LostSet()
+        return lost.images, lost.doubts
+    drawn = (parts.library.get_job(job.job_id)).images
+    urls = {media_id: image.url for media_id, image in shown.items()}
+    images = (
+        (LibraryMedia(id=each.media_id, url=urls.get(each.media_id)), _shot(each.angle))
+        for each in drawn
+        if each.media_id
+    )
+    return tuple(images), ()
+
+
+def _told(op: Operation, job: Job) -> str:
+    asked, after = job.created_at, ""
+    if asked is not None and op.posted_on_server is not None:
+        seconds = max(0, (asked - op.posted_on_server).total_seconds())
+        after = f" It was asked for {seconds:.0f} s after this operation's request was sent."
+    if job.status == "completed":
+        return f"Job {job.job_id} drew it.{after}"
+    progress = f"{job.status}, {job.current} of {job.total}"
+    return f"Job {job.job_id} ({progress}) may have drawn it.{after}"
+
+
+def _shot(angle: str | None) -> Shot:
+    return Shot(name=angle or "a shot that the Character Library does not name")
