@@ -484,6 +484,12 @@ async def test_a_character_that_is_renamed_meanwhile_is_looked_for_under_both_na
     await settled(world)
 
 
+async def test_a_gallery_that_tells_no_name_does_without() -> None:
+    world, simulator = await ready(lost=1)
+    simulator.answer("GET images", lambda gallery: {**gallery, "characterName": None})
+    assert len((await world.service.generate_portfolio(LENA)).images) == SHOTS - 1
+
+
 async def test_a_namesake_of_the_earlier_name_leaves_a_doubt() -> None:
     world, simulator = await ready(lost=1)
     namesake(simulator, lost=1)
