@@ -206,7 +206,7 @@ def test_try_again_after_a_store_has_failed_brings_in_what_was_drawn(
 
     change("CREATE TRIGGER full BEFORE INSERT ON images BEGIN SELECT RAISE(ABORT, 'full'); END")
     error = ask_for_a_scene(drawn)
-    expect(error).to_contain_text("Try again brings it in")
+    expect(error).to_contain_text("Try again looks for what was drawn")
     card = open_card(drawn, "What was drawn is not stored yet")
     expect(card).to_be_visible()
     with drawn.expect_response("**/recover") as first:
@@ -229,7 +229,7 @@ def test_try_again_after_a_set_was_taken_on_brings_in_what_was_drawn(
     drawn.get_by_role("button", name="Start Portfolio").click()
     expect(open_card(drawn, "What was drawn is not stored yet")).to_be_visible()
     error = panel(drawn, "360° Portfolio").get_by_role("alert")
-    expect(error).to_contain_text("Try again brings it in")
+    expect(error).to_contain_text("Try again looks for what was drawn")
     expect(error).not_to_contain_text("Nothing was sent")
     studio.switch(gallery_errors_after=None)
     error.get_by_role("button", name="Try again").click()
