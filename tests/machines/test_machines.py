@@ -24,7 +24,7 @@ EVERYTHING = {
 """Every rule, by what it calls."""
 
 PLAIN = {"max_examples": 200, "stateful_step_count": 20, "derandomize": True}
-FEW = {**PLAIN, "max_examples": 60}
+FEW = {**PLAIN, "max_examples": 40}
 """Of the long series, the beginning."""
 
 
