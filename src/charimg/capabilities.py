@@ -50,7 +50,9 @@ class SearchableCharacterDirectory(CharacterDirectory, Protocol):
     """A directory that can tell who is linked to a character of the Library.
 
     Two local characters on one of its characters draw over each other: `put_character` refuses the
-    second one, and what one of them has drawn is never given to the other.
+    second one, and what one of them has drawn is never given to the other. A directory without this
+    is asked for all of its characters; of one that cannot list them either, only characters with
+    open operations are known.
     """
 
     def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:

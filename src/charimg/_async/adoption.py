@@ -15,10 +15,10 @@ from attrs import frozen
 from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
-from ..capabilities import AsyncSearchableCharacterDirectory
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
+from .links import linked_to
 from .operation import DRAWN_BY
 from .parts import AsyncParts
 
@@ -354,15 +354,16 @@ async def _others(
 
     Two local characters may be one on the Library, or have the same name there.
     """
-    directory = parts.directory
-    if isinstance(directory, AsyncSearchableCharacterDirectory):
-        linked = {each.id for db_id in db_ids for each in await directory.linked(db_id)}
-    else:
-        # It cannot tell: at least those are known that have something open.
-        unfinished = await parts.ledger.unfinished()
-        linked = {each.character_id for each in unfinished if each.library_db_id in db_ids}
+    characters: set[str] = set()
+    for db_id in db_ids:
+        linked = await linked_to(parts.directory, db_id)
+        if linked is None:
+            # At least those are known that have something open.
+            unfinished = await parts.ledger.unfinished()
+            linked = {each.character_id for each in unfinished if each.library_db_id == db_id}
+        characters |= linked
     found = await operations_of(parts, op.character_id)
-    for character_id in sorted(linked - {op.character_id}):
+    for character_id in sorted(characters - {op.character_id}):
         operations = await operations_of(parts, character_id)
         found += [each for each in operations if each.library_db_id in db_ids]
     return tuple(each for each in found if each.id != op.id)

@@ -16,10 +16,10 @@ from attrs import frozen
 from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
-from ..capabilities import SearchableCharacterDirectory
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
+from .links import linked_to
 from .operation import DRAWN_BY
 from .parts import Parts
 
@@ -353,15 +353,16 @@ def _others(parts: Parts, op: Operation, db_ids: Collection[str]) -> tuple[Opera
 
     Two local characters may be one on the Library, or have the same name there.
     """
-    directory = parts.directory
-    if isinstance(directory, SearchableCharacterDirectory):
-        linked = {each.id for db_id in db_ids for each in directory.linked(db_id)}
-    else:
-        # It cannot tell: at least those are known that have something open.
-        unfinished = parts.ledger.unfinished()
-        linked = {each.character_id for each in unfinished if each.library_db_id in db_ids}
+    characters: set[str] = set()
+    for db_id in db_ids:
+        linked = linked_to(parts.directory, db_id)
+        if linked is None:
+            # At least those are known that have something open.
+            unfinished = parts.ledger.unfinished()
+            linked = {each.character_id for each in unfinished if each.library_db_id == db_id}
+        characters |= linked
     found = operations_of(parts, op.character_id)
-    for character_id in sorted(linked - {op.character_id}):
+    for character_id in sorted(characters - {op.character_id}):
         operations = operations_of(parts, character_id)
         found += [each for each in operations if each.library_db_id in db_ids]
     return tuple(each for each in found if each.id != op.id)
