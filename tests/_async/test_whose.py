@@ -183,7 +183,7 @@ async def test_what_was_settled_with_nothing_and_comes_late_is_not_the_next_ones
     (report,) = (await world.service.recover()).operations
     assert report.outcome == "unknown"
     two, one, *_ = await world.operations()
-    assert report.message.startswith("1 image is on the Character Library")
+    assert report.message.startswith("1 image is there that may be its own")
     assert f"Operation {one.id} may have drawn it, too. candidates()" in report.message
     assert two.error == report.message
     (candidate,) = await world.service.candidates(two.id)
@@ -394,7 +394,7 @@ async def test_two_jobs_that_may_be_its_own_are_told() -> None:
     for _ in range(2):
         await world.service.library.generate_360_set(world.db_id)
     (report,) = (await world.service.recover()).operations
-    assert report.message.startswith("2 jobs are on the Character Library")
+    assert report.message.startswith("2 jobs are there that may be its own")
     assert "Somebody else has drawn for the character, too." in report.message
     assert "candidates()" not in report.message
 

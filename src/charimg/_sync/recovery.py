@@ -185,21 +185,19 @@ def bring_in(run: Run) -> Recovered:
 
 
 def _told(op: Operation, doubt: Doubt) -> str:
-    if not doubt.number:
-        return (
-            "Nobody can tell whether the Character Library drew this: the request may have been "
-            "sent, and nothing is there that may be its own. recover() looks again, and settle() "
-            "with no image closes it. To draw it anew may pay again."
-        )
     what = "job" if op.kind == OperationKind.PORTFOLIO else "image"
-    there = f"1 {what} is" if doubt.number == 1 else f"{doubt.number} {what}s are"
-    how = (
-        "" if what == "job" else "candidates() shows what may be, and settle() takes it, or none; "
-    )
-    return (
-        f"{there} on the Character Library that may be its own, but nothing there is certainly. "
-        f"{doubt.why} {how}recover() looks again. To draw it anew may pay again."
-    )
+    how = "recover() looks again, and settle() with no image closes it."
+    if not doubt.number:
+        there = (
+            "Nobody can tell whether the Character Library drew this: the request may have been "
+            "sent, and nothing is there that may be its own."
+        )
+    else:
+        number = f"1 {what} is" if doubt.number == 1 else f"{doubt.number} {what}s are"
+        there = f"{number} there that may be its own, but nothing is sure. {doubt.why}"
+        if what == "image":
+            how = "candidates() shows them, settle() takes the right one, or none."
+    return f"{there} {how} To draw it anew may pay again."
 
 
 class _Recovery:
