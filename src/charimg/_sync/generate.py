@@ -128,7 +128,7 @@ def _found_unread(run: Run) -> bool:
     except CharacterLibraryError:
         # Recovery looks again.
         return False
-    if found is None:
+    if not isinstance(found, Found):
         return False
     received_found(run, found)
     return True
