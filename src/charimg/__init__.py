@@ -45,10 +45,14 @@ if TYPE_CHECKING:
     from .capabilities import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
     from .capabilities import AsyncListableMediaStore as AsyncListableMediaStore
     from .capabilities import AsyncRepairableMediaStore as AsyncRepairableMediaStore
+    from .capabilities import (
+        AsyncSearchableCharacterDirectory as AsyncSearchableCharacterDirectory,
+    )
     from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
     from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
     from .capabilities import ListableMediaStore as ListableMediaStore
     from .capabilities import RepairableMediaStore as RepairableMediaStore
+    from .capabilities import SearchableCharacterDirectory as SearchableCharacterDirectory
     from .errors import CharacterLibraryError as CharacterLibraryError
     from .errors import CharacterNotFound as CharacterNotFound
     from .errors import CharacterNotLinked as CharacterNotLinked
@@ -161,13 +165,7 @@ _NAMES = {
     "_json": ("from_json", "to_json"),
     "_library.values": (
         "CharacterPage",
-        "Gallery",
-        "GalleryImage",
-        "Health",
-        "InitialImage",
-        "Job",
-        "JobCancellation",
-        "JobPage",
+        *("Gallery", "GalleryImage", "Health", "InitialImage", "Job", "JobCancellation", "JobPage"),
         "LibraryCharacter",
         "LibraryMedia",
         "LibraryMediaPage",
@@ -186,8 +184,9 @@ _NAMES = {
     "capabilities": (
         *("AsyncCheckingMetadataRepository", "AsyncLinkableCharacterDirectory"),
         *("AsyncListableMediaStore", "AsyncRepairableMediaStore"),
+        "AsyncSearchableCharacterDirectory",
         *("CheckingMetadataRepository", "LinkableCharacterDirectory"),
-        *("ListableMediaStore", "RepairableMediaStore"),
+        *("ListableMediaStore", "RepairableMediaStore", "SearchableCharacterDirectory"),
     ),
     "errors": (
         "CharacterLibraryError",
@@ -307,6 +306,7 @@ __all__ = [
     "AsyncMigration",
     "AsyncPromptSuggester",
     "AsyncRepairableMediaStore",
+    "AsyncSearchableCharacterDirectory",
     "AsyncWritableCharacterDirectory",
     "BamlPromptSuggester",
     "Candidate",
@@ -415,6 +415,7 @@ __all__ = [
     "SceneImage",
     "SceneType",
     "SchemaError",
+    "SearchableCharacterDirectory",
     "ServiceEvent",
     "Shot",
     "Stage",

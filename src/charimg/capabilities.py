@@ -20,10 +20,12 @@ __all__ = [
     "AsyncLinkableCharacterDirectory",
     "AsyncListableMediaStore",
     "AsyncRepairableMediaStore",
+    "AsyncSearchableCharacterDirectory",
     "CheckingMetadataRepository",
     "LinkableCharacterDirectory",
     "ListableMediaStore",
     "RepairableMediaStore",
+    "SearchableCharacterDirectory",
 ]
 
 
@@ -40,6 +42,21 @@ class LinkableCharacterDirectory(CharacterDirectory, Protocol):
             CharacterNotFound: There is no such character.
             StorageError: The ids were not kept.
         """
+        ...
+
+
+@runtime_checkable
+class SearchableCharacterDirectory(CharacterDirectory, Protocol):
+    """A directory that can tell who is linked to a character of the Library.
+
+    Two local characters on one of its characters draw over each other: `put_character` refuses the
+    second one, and what one of them has drawn is never given to the other. A directory without this
+    is asked for all of its characters; of one that cannot list them either, only characters with
+    open operations are known.
+    """
+
+    def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """Return every character with that ObjectId, by id."""
         ...
 
 
@@ -64,6 +81,15 @@ class AsyncLinkableCharacterDirectory(AsyncCharacterDirectory, Protocol):
         self, character_id: str, /, *, library_db_id: str, library_character_id: str | None
     ) -> CharacterReference:
         """See `LinkableCharacterDirectory.link`."""
+        ...
+
+
+@runtime_checkable
+class AsyncSearchableCharacterDirectory(AsyncCharacterDirectory, Protocol):
+    """The async twin of `SearchableCharacterDirectory`."""
+
+    async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
         ...
 
 

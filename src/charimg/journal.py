@@ -60,8 +60,8 @@ class OperationState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Died in ``posting``, and the remote state shows nothing that it produced. Looked at again by
-    every recovery, never posted again."""
+    """Died in ``posting``, and nothing on the Library is surely its own. Looked at again by every
+    recovery, never posted again."""
 
 
 class RemoteDelete(StrEnum):

@@ -156,6 +156,7 @@ class ImageMetrics:
 
     Attributes:
         generation_ms: From the POST to the answer (for a portfolio, to the end of the job).
+            ``None`` where what was drawn was found later.
         download_ms: Fetching the bytes.
         inspection_ms: Sniffing and checking the bytes.
         storing_ms: ``MediaStore.save``.

@@ -19,7 +19,6 @@ from charimg import (
 from .mishaps import (
     INITIAL,
     PATIENT,
-    SCENE,
     Rigged,
     abandoned,
     left_behind,
@@ -220,20 +219,6 @@ async def test_what_is_known_is_not_settled_away() -> None:
         await world.service.settle(op.id)
     with pytest.raises(InvalidArgument, match="nothing that operation"):
         await world.service.settle(op.id, "f" * 24)
-
-
-async def test_what_is_settled_claims_nothing_any_more() -> None:
-    world, simulator = await rigged()
-    await world.service.generate_reference(LENA, prompt="master")
-    simulator.unheard.append(SCENE)
-    with pytest.raises(CharacterLibraryError):
-        await world.service.generate_scene(LENA, "one")
-    await world.service.settle((await world.operations())[0].id)
-    simulator.switches.lost_answers = 1
-    with pytest.raises(CharacterLibraryError):
-        await world.service.generate_scene(LENA, "two")
-    assert outcomes(await world.service.recover()) == ["adopted"]
-    assert await prompts(world) == ["two", "master"]
 
 
 async def test_an_operation_that_knows_no_time_tells_none() -> None:

@@ -20,7 +20,6 @@ from charimg import (
 from .mishaps import (
     INITIAL,
     PATIENT,
-    SCENE,
     Rigged,
     abandoned,
     left_behind,
@@ -217,20 +216,6 @@ def test_what_is_known_is_not_settled_away() -> None:
         world.service.settle(op.id)
     with pytest.raises(InvalidArgument, match="nothing that operation"):
         world.service.settle(op.id, "f" * 24)
-
-
-def test_what_is_settled_claims_nothing_any_more() -> None:
-    world, simulator = rigged()
-    world.service.generate_reference(LENA, prompt="master")
-    simulator.unheard.append(SCENE)
-    with pytest.raises(CharacterLibraryError):
-        world.service.generate_scene(LENA, "one")
-    world.service.settle((world.operations())[0].id)
-    simulator.switches.lost_answers = 1
-    with pytest.raises(CharacterLibraryError):
-        world.service.generate_scene(LENA, "two")
-    assert outcomes(world.service.recover()) == ["adopted"]
-    assert prompts(world) == ["two", "master"]
 
 
 def test_an_operation_that_knows_no_time_tells_none() -> None:

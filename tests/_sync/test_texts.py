@@ -91,7 +91,7 @@ def test_what_stays_unknown_is_told_with_its_candidates_in_mind() -> None:
     world, _, operation_id = unknown_scene()
     (told,) = (world.service.recover()).operations
     assert len(world.service.candidates(operation_id)) == 2
-    assert "nothing there is certainly its own" in told.message
+    assert "2 images are there that may be its own, but nothing is sure" in told.message
     assert "settle()" in told.message
 
 

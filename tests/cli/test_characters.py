@@ -175,6 +175,16 @@ def test_creating_takes_a_given_slug(world: Any) -> None:
     assert answer.json["character"]["libraryCharacterId"] == "b"
 
 
+def test_a_second_character_is_not_linked_to_the_same_one(world: Any) -> None:
+    world.read("characters", "add", "Bo")
+    for command, ask in ((("link", "bo"), world.run), (("add", "Bo", "--id", "b"), world.read)):
+        refused = ask("characters", *command, "--library-db-id", world.db_id)
+        assert refused.code == 2
+        assert f"Character 'mara' is linked to {world.db_id} already" in refused.err
+    told = world.read("characters", "list", "--json").json["characters"]
+    assert {each["id"]: each["libraryDbId"] for each in told} == {"bo": None, "mara": world.db_id}
+
+
 def test_a_link_is_replaced_only_on_demand(world: Any) -> None:
     refused = world.run("characters", "link", "mara", "--library-db-id", DB_ID)
     assert refused.code == 3
@@ -186,6 +196,7 @@ def test_a_link_is_replaced_only_on_demand(world: Any) -> None:
 
 
 def test_finding_links_the_only_one_of_that_name(world: Any) -> None:
+    world.read("characters", "link", "mara", "--library-db-id", DB_ID, "--replace")
     world.read("characters", "add", "Mara Voss", "--id", "copy")
     answer = world.run("characters", "link", "copy", "--find", "--json")
     assert answer.code == 0, answer.err
@@ -200,6 +211,7 @@ def test_finding_several_lists_them(world: Any) -> None:
     assert answer.code == 3
     assert world.db_id in answer.err
     assert twin["libraryDbId"] in answer.err
+    world.read("characters", "link", "twin", "--library-db-id", DB_ID, "--replace")
     slug = twin["libraryCharacterId"]
     answer = world.run(
         "characters", "link", "third", "--find", "--library-character-id", slug, "--json"

@@ -1,8 +1,9 @@
 """Histories of lost answers and late drawings: no record ever has another operation's image.
 
 The Character Library draws what it was asked for at once, later, or never, in any order; its answer
-is lost. Some servers are other people's, too. What the record of an operation has must be what it
-asked for; and whoever can be told from what lies there must have been found.
+is lost. Some servers are other people's, too; two characters of the host are one on the Library;
+and a person says that there is nothing, too early. What the record of an operation has must be what
+it asked for; and whoever can be told from what lies there must have been found.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from charimg import CharimgError, Operation
+from charimg import CharacterImage, CharimgError, Operation
 from charimg._async import adoption as async_adoption
 from charimg._library.claims import Claim, Drawing, could_be
 from charimg._library.filenames import file_name
@@ -36,11 +37,12 @@ from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse
 
 from .._async.world import AsyncWorld
-from .._sync.world import LENA, URL, World
+from .._sync.world import LENA, URL, ZED, World
 from ..figures import Figure
 
 EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
 TYPES = ("action", "dialogue", "emotional", "establishing")
+WHO = (LENA, LENA, LENA, ZED)
 FATES = ("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused")
 TALLY: Counter[str] = Counter()
 
@@ -94,6 +96,7 @@ class Histories(RuleBasedStateMachine):
         self.runner = asyncio.Runner() if self.is_async else None
         self.world: Any = (AsyncWorld if self.is_async else World)(self.server)
         self.do(self.world.link())
+        self.do(self.world.link(ZED, library_db_id=self.world.db_id))
         self.number = 0
         self.lost: set[str] = set()
         self.shared = shared
@@ -108,7 +111,7 @@ class Histories(RuleBasedStateMachine):
     def do(self, result: Any) -> Any:
         return result if self.runner is None else self.runner.run(result)
 
-    def generate(self, fate: str, seconds: float, name: str, **options: Any) -> None:
+    def generate(self, fate: str, seconds: float, who: str, name: str, **options: Any) -> None:
         self.number += 1
         self.server.fate = fate
         self.server.switches.generation_seconds = seconds if fate == "late" else 0
@@ -116,7 +119,7 @@ class Histories(RuleBasedStateMachine):
         asked = {"prompt": text} if name == "generate_reference" else {"scene_context": text}
         call: Callable[..., Any] = getattr(self.world.service, name)
         try:
-            self.do(call(LENA, **asked, **options))
+            self.do(call(who, **asked, **options))
         except CharimgError:
             self.lost.add(text)
         self.server.fate = "answered"
@@ -125,15 +128,33 @@ class Histories(RuleBasedStateMachine):
     @rule(
         fate=st.sampled_from(FATES),
         seconds=st.sampled_from([10, 40, 100]),
+        who=st.sampled_from(WHO),
         scene_type=st.sampled_from(TYPES),
         mood=st.sampled_from([None, "tense"]),
     )
-    def scene(self, fate: str, seconds: float, scene_type: str, mood: str | None) -> None:
-        self.generate(fate, seconds, "generate_scene", scene_type=scene_type, mood=mood)
+    def scene(self, fate: str, seconds: float, who: str, scene_type: str, mood: str | None) -> None:
+        self.generate(fate, seconds, who, "generate_scene", scene_type=scene_type, mood=mood)
 
-    @rule(fate=st.sampled_from(FATES), seconds=st.sampled_from([10, 40, 100]))
-    def reference(self, fate: str, seconds: float) -> None:
-        self.generate(fate, seconds, "generate_reference", policy="keep-history")
+    @rule(
+        fate=st.sampled_from(FATES),
+        seconds=st.sampled_from([10, 40, 100]),
+        who=st.sampled_from(WHO),
+    )
+    def reference(self, fate: str, seconds: float, who: str) -> None:
+        self.generate(fate, seconds, who, "generate_reference", policy="keep-history")
+
+    @rule(which=st.integers(0, 9))
+    def settle_with_nothing(self, which: int) -> None:
+        """Say that nothing came of an operation, as long as nothing has."""
+        drawn = {prompt for _, prompt in self.server.drawn(self.world.db_id).values()}
+        undrawn = [
+            each
+            for each in self.do(self.world.ledger.unfinished())
+            if each.prompt not in drawn and not each.items
+        ]
+        if undrawn:
+            self.do(self.world.service.settle(undrawn[which % len(undrawn)].id))
+            TALLY["settled"] += 1
 
     @rule(seconds=st.sampled_from([3, 20, 60]))
     def wait(self, seconds: float) -> None:
@@ -164,12 +185,19 @@ class Histories(RuleBasedStateMachine):
             TALLY["found"] += 1
 
     def operations(self) -> list[Operation]:
-        return list(self.do(self.world.service.list_operations(LENA, limit=200)).operations)
+        return [
+            each
+            for who in (LENA, ZED)
+            for each in self.do(self.world.service.list_operations(who, limit=200)).operations
+        ]
+
+    def images(self) -> list[CharacterImage]:
+        return [each for who in (LENA, ZED) for each in self.do(self.world.images(who))]
 
     def judge(self) -> None:
         """Every record has what it asked for."""
         drawn = self.server.drawn(self.world.db_id)
-        for image in self.do(self.world.images()):
+        for image in self.images():
             if image.external_id is not None:
                 own = drawn[image.external_id][1] == image.prompt
                 assert own, f"{image.prompt} has the image of another operation"
@@ -181,9 +209,7 @@ class Histories(RuleBasedStateMachine):
         try:
             self.server.wait(1000)
             self.recover()
-            TALLY["adopted"] += sum(
-                image.prompt in self.lost for image in self.do(self.world.images())
-            )
+            TALLY["adopted"] += sum(image.prompt in self.lost for image in self.images())
         finally:
             if self.runner is not None:
                 self.runner.close()
@@ -204,7 +230,7 @@ class Histories(RuleBasedStateMachine):
             Claim(
                 operation_id=each.id,
                 begun=each.posted_on_server,
-                ended=each.posted_on_server if each.state == "failed" else None,
+                ended=each.posted_on_server if is_refused(each) else None,
                 scene_type=each.options.get("scene_type"),
                 known=frozenset(each.baseline),
             )
@@ -225,6 +251,10 @@ class Histories(RuleBasedStateMachine):
             sure = {pair for pair in sure if pair[1] == master}
         states = {each.id: each.state for each in operations}
         return {owner: media_id for owner, media_id in sure if states[owner] != "failed"}
+
+
+def is_refused(op: Operation) -> bool:
+    return op.state == "failed" and "settled" not in op.options
 
 
 class AsyncHistories(Histories):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from attrs import evolve, field, frozen
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charimg import (
@@ -135,54 +136,56 @@ def scene() -> Iterator[Scene]:
         yield Scene(simulator, service, Path(work), list(service.iter_images("mara")))
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+@pytest.mark.parametrize(
+    "examples", [15, pytest.param(60, marks=pytest.mark.long)], ids=["few", "many"]
 )
-@given(damages=DAMAGES, strangers=STRANGERS)
 def test_what_was_well_stays_and_what_can_come_back_is_the_same(
-    damages: list[Damage], strangers: list[str], add_up: AddUp
+    examples: int, add_up: AddUp
 ) -> None:
-    with scene() as it:
-        pristine = it.contents()
-        for damage in damages:
-            it.damage(damage)
-        for name in strangers:
-            (it.root / name).parent.mkdir(parents=True, exist_ok=True)
-            (it.root / name).write_bytes(b"a stranger's")
-        before = it.contents()
-        posts = it.simulator.counters
-        paid = (posts.initial_image_posts, posts.set360_posts, posts.scene_posts)
+    @settings(max_examples=examples, deadline=None)
+    @given(damages=DAMAGES, strangers=STRANGERS)
+    def damaged(damages: list[Damage], strangers: list[str]) -> None:
+        with scene() as it:
+            pristine = it.contents()
+            for damage in damages:
+                it.damage(damage)
+            for name in strangers:
+                (it.root / name).parent.mkdir(parents=True, exist_ok=True)
+                (it.root / name).write_bytes(b"a stranger's")
+            before = it.contents()
+            posts = it.simulator.counters
+            paid = (posts.initial_image_posts, posts.set360_posts, posts.scene_posts)
 
-        told = it.service.verify()
-        assert it.contents() == before, "looking changes nothing"
-        report = it.service.verify(repair=True)
+            told = it.service.verify()
+            assert it.contents() == before, "looking changes nothing"
+            report = it.service.verify(repair=True)
 
-        lost = {
-            it.images[each.image].key
-            for each in damages
-            if each.sourceless and each.what != "thumbnail"
-        }
-        after = it.contents()
-        for path in pristine.keys() | before.keys() | after.keys():
-            key = path.split("/")[1] if path.count("/") > 1 else path
-            same = before if key in lost or path not in pristine else pristine
-            if path.endswith("_thumbnail.webp") and key not in lost:
-                # Drawn anew, perhaps with other bytes.
-                assert after.get(path)
-                continue
-            assert after.get(path) == same.get(path), path
-        damaged = [each.image_id for each in told.findings if each.image_id is not None]
-        assert sorted(damaged) == sorted(it.images[each.image].id for each in damages)
-        assert (report.repaired, report.removed) == (len(damages) - len(lost), 0)
-        failed = [each for each in report.findings if each.outcome == "failed"]
-        assert {each.key for each in failed} == lost
-        again = it.service.verify()
-        assert {each.key for each in again.findings if each.image_id} == lost
-        assert paid == (posts.initial_image_posts, posts.set360_posts, posts.scene_posts)
-        add_up("files damaged at random", len(damages))
-        add_up("files brought back of those", report.repaired)
+            lost = {
+                it.images[each.image].key
+                for each in damages
+                if each.sourceless and each.what != "thumbnail"
+            }
+            after = it.contents()
+            for path in pristine.keys() | before.keys() | after.keys():
+                key = path.split("/")[1] if path.count("/") > 1 else path
+                same = before if key in lost or path not in pristine else pristine
+                if path.endswith("_thumbnail.webp") and key not in lost:
+                    # Drawn anew, perhaps with other bytes.
+                    assert after.get(path)
+                    continue
+                assert after.get(path) == same.get(path), path
+            damaged = [each.image_id for each in told.findings if each.image_id is not None]
+            assert sorted(damaged) == sorted(it.images[each.image].id for each in damages)
+            assert (report.repaired, report.removed) == (len(damages) - len(lost), 0)
+            failed = [each for each in report.findings if each.outcome == "failed"]
+            assert {each.key for each in failed} == lost
+            again = it.service.verify()
+            assert {each.key for each in again.findings if each.image_id} == lost
+            assert paid == (posts.initial_image_posts, posts.set360_posts, posts.scene_posts)
+            add_up("files damaged at random", len(damages))
+            add_up("files brought back of those", report.repaired)
+
+    damaged()
 
 
 class Endless:

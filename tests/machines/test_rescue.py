@@ -1,7 +1,8 @@
 """Histories of images that the server drew and lost: each comes in, once, and nothing else does.
 
 Sets fail at their end or stand still, references cannot be read, processes die and connections
-break; other people draw sets of a character of the same name.
+break; other people draw sets of the character, or of another one of the same name; and a person
+gives up what is still being drawn.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,6 +28,7 @@ from hypothesis.stateful import (
 
 from charimg import CharimgError, JobPolicy, Operation
 from charimg.testing import Simulator
+from charimg.testing.simulator.exchange import SimulatedResponse
 
 from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, World
@@ -44,11 +47,19 @@ class Server(Simulator):
         super().__init__(base_url=URL, clock=lambda: self.now)
         self.now = 0.0
         self.switches.shots = SHOTS
+        self.unheard = False
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds
         self.switches.clock_offset = self.now
+
+    def handle(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> SimulatedResponse:
+        if self.unheard and method == "POST":
+            return SimulatedResponse(status=500, broken="lost")
+        return super().handle(method, url, headers, body)
 
     def order(self, db_id: str) -> None:
         """Have somebody else order a set."""
@@ -65,19 +76,24 @@ class Rescues(RuleBasedStateMachine):
 
     is_async = False
 
-    @initialize(shared=st.booleans())
-    def begin(self, shared: bool) -> None:
+    @initialize(shared=st.booleans(), crowded=st.booleans())
+    def begin(self, shared: bool, crowded: bool) -> None:
         TALLY["histories"] += 1
         self.server = Server()
         self.runner = asyncio.Runner() if self.is_async else None
         self.world: Any = (AsyncWorld if self.is_async else World)(self.server, job_policy=HASTY)
         self.server.switches.shots = SHOTS
+        self.given_up: set[str] = set()
+        self.others: set[str] = set()
         self.do(self.world.link())
         self.server.set_reference(self.world.db_id, "ours")
         self.namesake = self.server.add_character(name="Lena Marlow") if shared else None
         if self.namesake is not None:
             self.server.set_reference(self.namesake, "theirs")
-        self.posts = 0
+        self.crowded = crowded
+        if crowded:
+            # Nothing tells of the first one that it is not ours.
+            self.somebody_draws_a_set()
         self.server.wait(60)
 
     def do(self, result: Any) -> Any:
@@ -124,6 +140,32 @@ class Rescues(RuleBasedStateMachine):
         return later if self.is_async else now
 
     @rule()
+    def order_a_set_that_is_never_heard_of(self) -> None:
+        self.server.unheard = True
+        self.attempt(lambda: self.world.service.generate_portfolio(LENA))
+        self.server.unheard = False
+
+    @rule(which=st.integers(0, 9))
+    def give_up(self, which: int) -> None:
+        """Say that nothing is, or more, is to come of a set."""
+        open_sets = [
+            each
+            for each in self.do(self.world.ledger.unfinished())
+            if each.kind == "portfolio" and (not each.items or each.options.get("unfinished"))
+        ]
+        if open_sets:
+            op = open_sets[which % len(open_sets)]
+            self.given_up.add(op.id)
+            self.do(self.world.service.settle(op.id))
+
+    @precondition(lambda self: self.crowded)
+    @rule()
+    def somebody_draws_a_set(self) -> None:
+        before = set(self.server._state.jobs)
+        self.server.order(self.world.db_id)
+        self.others |= set(self.server._state.jobs) - before
+
+    @rule()
     def lose_a_reference(self) -> None:
         self.server.switches.processing_errors = 1
         service = self.world.service
@@ -168,9 +210,19 @@ class Rescues(RuleBasedStateMachine):
         assert len(recorded) == len(set(recorded)), "an image is there twice"
         assert set(recorded) <= ours, "an image is somebody else's"
         assert self.server.counters.set360_posts - self.theirs() == len(self.sets())
+        for op in self.do(self.world.service.list_operations(LENA, limit=200)).operations:
+            if op.kind == "portfolio":
+                job = self.server._state.jobs.get(op.job_id or "")
+                own = set() if job is None else {*job.images}
+                has = {item.external_id for item in op.items if item.external_id is not None}
+                assert has <= own, "a set has the images of another one"
 
     def theirs(self) -> int:
-        return sum(job.character_id == self.namesake for job in self.server._state.jobs.values())
+        jobs = self.server._state.jobs
+        return sum(
+            job.character_id == self.namesake or job_id in self.others
+            for job_id, job in jobs.items()
+        )
 
     def sets(self) -> list[Operation]:
         operations = self.do(self.world.service.list_operations(LENA, limit=200)).operations
@@ -181,8 +233,8 @@ class Rescues(RuleBasedStateMachine):
         state = self.server._state
         found = {
             media_id
-            for job in state.jobs.values()
-            if job.character_id == self.world.db_id
+            for job_id, job in state.jobs.items()
+            if job.character_id == self.world.db_id and job_id not in self.others
             for media_id in job.images
         }
         return found | {each.id for each in state.media.values() if each.prompt == "lost"}
@@ -207,7 +259,7 @@ class Rescues(RuleBasedStateMachine):
         TALLY["rescued"] += len(lost & recorded)
         for op in self.sets():
             missing = set(self.server._state.jobs[op.job_id or ""].images) - recorded
-            if missing:
+            if missing and op.id not in self.given_up:
                 assert not op.finished, f"{len(missing)} images are lost: {op}"
                 shown = {each.media_id for each in self.do(self.world.service.candidates(op.id))}
                 assert missing <= shown, "a person cannot see it"

@@ -38,8 +38,8 @@ from ..crash.works import WORKS, link
 __all__ = ["ACTS", "EVERY", "LENA", "SOAK", "Act", "World", "Worlds"]
 
 SOAK = bool(os.environ.get("CHARIMG_SOAK"))
-EVERY = [1] if SOAK else [3, pytest.param(1, marks=pytest.mark.long)]
-"""The long series goes through every point, and ``make test`` through every third one, beginning
+EVERY = [1] if SOAK else [6, pytest.param(1, marks=pytest.mark.long)]
+"""The long series goes through every point, and ``make test`` through every sixth one, beginning
 elsewhere in each act."""
 
 LENA = "lena"

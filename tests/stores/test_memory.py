@@ -64,6 +64,8 @@ def test_link_sets_both_ids_and_keeps_the_rest() -> None:
     linked = evolve(mira, library_db_id=DB_ID, library_character_id="slug")
     assert directory.link("mira", library_db_id=DB_ID, library_character_id="slug") == linked
     assert directory.get("mira") == linked
+    assert directory.linked(DB_ID) == (linked,)
+    assert directory.linked("e" * 24) == ()
     assert directory.link("mira", library_db_id=None) == mira
     with pytest.raises(CharacterNotFound, match="'nobody'"):
         directory.link("nobody", library_db_id=DB_ID)
@@ -75,7 +77,7 @@ async def test_the_async_directory_does_the_same() -> None:
     directory = AsyncMemoryCharacterDirectory()
     await directory.put(mira)
     linked = await directory.link("mira", library_db_id=DB_ID, library_character_id="slug")
-    assert await directory.list_all() == (linked,)
+    assert await directory.list_all() == await directory.linked(DB_ID) == (linked,)
     assert await directory.remove("mira") is True
     assert await directory.get("mira") is None
 

@@ -7,32 +7,46 @@ only when it can be nobody else's: see `charimg._library.claims`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from attrs import frozen
 
 from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
-from .._library.values import GalleryImage, Job, LibraryMedia
+from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
+from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
 from .documents import documents
+from .links import linked_to
 from .operation import DRAWN_BY
 from .parts import AsyncParts
 
 __all__ = [
+    "LATE",
     "OPEN",
+    "Doubt",
     "Found",
     "Lying",
     "drawn_set",
     "find",
-    "known_media",
+    "has_all_of",
+    "images_of",
     "look",
     "operations_of",
     "orderable",
+    "taken_by_others",
 ]
 
 _PAGE = 200
+_JOBS = 50
+_TICK = timedelta(seconds=2)
+"""By how much the server's clock may have been ahead of what was known of it."""
+_GIVEN_UP = {"settled", "superseded"}
+"""Options of operations that ended, though the server may draw for them all the same."""
+LATE = timedelta(days=1)
+"""How long after a request something may still come of it. A server that takes longer is not
+known."""
 OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
 """What the server has drawn for such an operation, if anything, is not written down."""
 
@@ -57,24 +71,35 @@ class Found:
 
 
 @frozen(kw_only=True)
-class _Ledger:
-    """What the character's operations have, and what they may have.
+class Doubt:
+    """Nothing can be told to be the operation's own.
 
     Attributes:
-        media: Media ids of their images.
-        names: Names of their images' files.
-        jobs: Their jobs.
-        claims: Of those of the operation's kind that have nothing: how they can be told.
-        open: Ids of the operations with a claim that may still draw.
-        open_set: Whether one waits for its job: images of the gallery may be that one's.
+        number: How many images, or jobs, may be.
+        why: Why none of them is taken.
     """
 
+    number: int = 0
+    why: str = ""
+
+
+@frozen(kw_only=True)
+class _Ledger:
+    """What the operations have that draw for the same character, and what they may have.
+
+    Attributes:
+        others: All of them but the one that looks, whatever they draw.
+        media: Media ids of their images.
+        names: Names of their images' files.
+        claims: Of those of the operation's kind that have nothing: how they can be told.
+        open: Ids of the operations with a claim that may have drawn since the operation began.
+    """
+
+    others: tuple[Operation, ...]
     media: frozenset[str]
     names: frozenset[str]
-    jobs: frozenset[str]
     claims: tuple[Claim, ...]
     open: frozenset[str]
-    open_set: bool
 
 
 @frozen(kw_only=True)
@@ -94,20 +119,35 @@ class Lying:
     master: str | None
 
 
-async def find(parts: AsyncParts, op: Operation) -> Found | None:
-    """Return what the operation has drawn, or ``None`` if nothing can be told to be its own."""
+async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
+    """Return what the operation has drawn, or why nothing can be told to be its own."""
     if op.kind == OperationKind.PORTFOLIO:
-        return await _find_set(parts, op, await _read(parts, op))
+        return await _find_set(parts, op)
     lying = await look(parts, op)
     own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
     if image is None:
-        return None
+        return _doubt(op, lying.claims, lying.drawings.values())
     unread = image.processing == "error"
     if op.kind == OperationKind.REFERENCE and not unread and own != lying.master:
         # A reference is the master from then on; another one is not made that unasked.
-        return None
+        return Doubt(number=1, why="It is not the Character Library's master reference.")
     return Found(media_id=own, url=image.url, unread=unread)
+
+
+def _doubt(op: Operation, claims: Iterable[Claim], drawings: Iterable[Drawing]) -> Doubt:
+    own = [claim for claim in claims if claim.operation_id == op.id]
+    maybe = [each for each in drawings if any(could_be(claim, each) for claim in own)]
+    others = [
+        claim.operation_id
+        for claim in claims
+        if claim not in own and any(could_be(claim, each) for each in maybe)
+    ]
+    why = [f"Operation {each} may have drawn it, too." for each in others]
+    return Doubt(
+        number=len(maybe),
+        why=" ".join(why) or "Somebody else has drawn for the character, too.",
+    )
 
 
 def _drawn_by(op: Operation, lying: Lying) -> str | None:
@@ -127,7 +167,6 @@ def _drawn_by(op: Operation, lying: Lying) -> str | None:
 
 async def look(parts: AsyncParts, op: Operation) -> Lying:
     """Look for images of the operation's kind, a reference or a scene."""
-    ledger = await _read(parts, op)
     db_id, master = op.library_db_id or "", None
     tags: Mapping[str, str | None] = {}
     if op.kind == OperationKind.REFERENCE:
@@ -141,6 +180,8 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         tags = {image.image_id: image.tags for image in gallery.scenes}
         kind = "scene"
     images = await documents(parts, f"{db_id}_{kind}_")
+    # Only now: whoever has drawn what was seen is in it.
+    ledger = await _read(parts, op)
     if images is None:
         # Of two that were drawn at once the gallery has one.
         images = shown if len(ledger.open) == 1 else []
@@ -167,31 +208,35 @@ def _drawing(image: LibraryMedia, tags: str | None) -> Drawing:
     )
 
 
-async def _find_set(parts: AsyncParts, op: Operation, ledger: _Ledger) -> Found | None:
-    page = await parts.library.list_jobs(character_id=op.library_db_id)
+async def _find_set(parts: AsyncParts, op: Operation) -> Found | Doubt:
+    page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
+    ledger = await _read(parts, op)
+    told = {each.job_id for each in ledger.others}
     jobs = [
         Drawing(id=f"job:{job.job_id}", moment=job.created_at)
         for job in page.jobs
-        if job.job_id not in ledger.jobs
+        if job.job_id not in told
     ]
     own = given(ledger.claims, jobs).get(op.id)
     if own is not None:
         return Found(job_id=own.removeprefix("job:"))
-    if any(each.id not in op.baseline for each in jobs) or ledger.open_set or len(ledger.open) > 1:
-        return None
-    images = await _new_core(parts, op, ledger)
-    return Found(images=images) if images else None
+    doubt = _doubt(op, ledger.claims, jobs)
+    if doubt.number or len(ledger.open) > 1:
+        return doubt
+    images = await drawn_set(parts, op)
+    return Found(images=images) if images else doubt
 
 
 async def orderable(parts: AsyncParts, op: Operation) -> tuple[list[Job], list[str]]:
     """Return the jobs that may be the operation's, newest first, and who else may have them."""
     ledger = await _read(parts, op)
-    page = await parts.library.list_jobs(character_id=op.library_db_id)
+    page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
+    told = {each.job_id for each in ledger.others}
     own = [claim for claim in ledger.claims if claim.operation_id == op.id]
     jobs = [
         job
         for job in page.jobs
-        if job.job_id not in ledger.jobs
+        if job.job_id not in told
         and any(
             could_be(claim, Drawing(id=f"job:{job.job_id}", moment=job.created_at)) for claim in own
         )
@@ -200,38 +245,146 @@ async def orderable(parts: AsyncParts, op: Operation) -> tuple[list[Job], list[s
 
 
 async def drawn_set(parts: AsyncParts, op: Operation) -> tuple[GalleryImage, ...]:
-    """Return the images of the gallery that came with the operation's own job."""
-    return await _new_core(parts, op, await _read(parts, op))
+    """Return the images of the gallery that came with the operation's own set.
 
-
-async def _new_core(parts: AsyncParts, op: Operation, ledger: _Ledger) -> tuple[GalleryImage, ...]:
+    None, if somebody else may have drawn some of them.
+    """
     gallery = await parts.library.list_images(op.library_db_id or "", category="core")
+    page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
+    ledger = await _read(parts, op)
+    listed = {job.job_id for job in page.jobs}
+    if any(each.job_id not in listed and _waits(each, op) for each in ledger.others):
+        return ()
+    taken = set(ledger.media)
+    for job in page.jobs:
+        # A job that fails puts nothing into the gallery.
+        if job.job_id == op.job_id or job.status == "failed" or _over_before(job, op):
+            continue
+        if any(has_all_of(each, job) for each in ledger.others):
+            continue
+        drawn = await images_of(parts, job)
+        if not drawn:
+            # It has not ended, or does not say what it has drawn.
+            return ()
+        taken.update(image.media_id for image in drawn if image.media_id)
     return tuple(
         image
         for image in gallery.core
-        if f"image:{image.image_id}" not in op.baseline and image.image_id not in ledger.media
+        if f"image:{image.image_id}" not in op.baseline and image.image_id not in taken
     )
 
 
-async def known_media(parts: AsyncParts, op: Operation) -> frozenset[str]:
-    """Return the media ids that other operations of the character have, and what was there."""
+def _waits(other: Operation, op: Operation) -> bool:
+    """Tell whether another operation's job, of which nobody has the images, may draw since."""
+    told = other.items or (other.state == OperationState.FAILED and not _given_up(other))
+    return other.job_id is not None and not told and _may_draw_since(other, op)
+
+
+def _given_up(op: Operation) -> bool:
+    return not _GIVEN_UP.isdisjoint(op.options)
+
+
+def _may_draw_since(other: Operation, op: Operation) -> bool:
+    return _posted(other) + LATE > _posted(op)
+
+
+def _posted(op: Operation) -> datetime:
+    return op.posted_at or op.created_at
+
+
+def _over_before(job: Job, op: Operation) -> bool:
+    """Tell whether a job had ended when the operation looked at what was there."""
+    began = on_server(op, op.created_at)
+    return began is not None and job.completed_at is not None and job.completed_at < began
+
+
+def has_all_of(op: Operation, job: Job) -> bool:
+    """Tell whether an operation has all that a job has drawn, which has ended."""
+    if op.job_id != job.job_id or not op.items or op.received_at is None:
+        return False
+    received = on_server(op, op.received_at)
+    ended = job.completed_at
+    return received is not None and ended is not None and received + _TICK >= ended
+
+
+async def images_of(parts: AsyncParts, job: Job) -> tuple[PortfolioImage, ...]:
+    """Return the images that a job names: none before it is completed."""
+    if not job.finished:
+        return ()
+    try:
+        return (await parts.library.get_job(job.job_id)).images
+    except CharacterLibraryError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+        return ()
+
+
+def on_server(op: Operation, moment: datetime) -> datetime | None:
+    """Return what the server's clock said at a moment, as far as it was known."""
+    if op.posted_on_server is None or op.posted_at is None:
+        return None
+    return op.posted_on_server + (moment - op.posted_at)
+
+
+async def taken_by_others(
+    parts: AsyncParts, op: Operation, db_ids: Collection[str]
+) -> tuple[frozenset[str], tuple[Operation, ...]]:
+    """Return what is not the operation's: media ids, and the operations that may have some.
+
+    Args:
+        parts: The service's parts.
+        op: The operation.
+        db_ids: Characters of the Library; its own is always among them.
+    """
+    others = await _others(parts, op, {*db_ids, op.library_db_id or ""})
     there = (each.removeprefix("image:") for each in op.baseline)
-    return (await _read(parts, op)).media.union(there)
+    return _media(others).union(there), others
+
+
+def _media(operations: Iterable[Operation]) -> frozenset[str]:
+    items = (item for each in operations for item in each.items)
+    return frozenset(item.external_id for item in items if item.external_id)
 
 
 async def _read(parts: AsyncParts, op: Operation) -> _Ledger:
-    operations = await operations_of(parts, op.character_id)
-    others = [each for each in operations if each.id != op.id]
-    items = [item for each in others for item in each.items]
-    rivals = [each for each in operations if each.kind == op.kind and _may_have_drawn(each)]
+    others = await _others(parts, op, {op.library_db_id or ""})
+    urls = (item.source_url for each in others for item in each.items)
+    # The operation itself as it stands in the ledger: somebody may have settled it.
+    current = await parts.ledger.get(op.id) or op
+    rivals = [each for each in (current, *others) if each.kind == op.kind and _may_have_drawn(each)]
     return _Ledger(
-        media=frozenset(item.external_id for item in items if item.external_id),
-        names=frozenset(filter(None, (last_part(item.source_url) for item in items))),
-        jobs=frozenset(each.job_id for each in others if each.job_id is not None),
+        others=others,
+        media=_media(others),
+        names=frozenset(filter(None, map(last_part, urls))),
         claims=tuple(map(_claim, rivals)),
-        open=frozenset(each.id for each in rivals if each.state in OPEN),
-        open_set=any(each.job_id and not (each.items or each.finished) for each in others),
+        open=frozenset(
+            each.id
+            for each in rivals
+            if each.state in OPEN or (_given_up(each) and _may_draw_since(each, op))
+        ),
     )
+
+
+async def _others(
+    parts: AsyncParts, op: Operation, db_ids: Collection[str]
+) -> tuple[Operation, ...]:
+    """Return every other operation of the ledger that draws, or drew, for one of the characters.
+
+    Two local characters may be one on the Library, or have the same name there.
+    """
+    characters: set[str] = set()
+    for db_id in db_ids:
+        linked = await linked_to(parts.directory, db_id)
+        if linked is None:
+            # At least those are known that have something open.
+            unfinished = await parts.ledger.unfinished()
+            linked = {each.character_id for each in unfinished if each.library_db_id == db_id}
+        characters |= linked
+    found = await operations_of(parts, op.character_id)
+    for character_id in sorted(characters - {op.character_id}):
+        operations = await operations_of(parts, character_id)
+        found += [each for each in operations if each.library_db_id in db_ids]
+    return tuple(each for each in found if each.id != op.id)
 
 
 async def operations_of(parts: AsyncParts, character_id: str) -> list[Operation]:
@@ -247,17 +400,18 @@ async def operations_of(parts: AsyncParts, character_id: str) -> list[Operation]
 
 
 def _may_have_drawn(op: Operation) -> bool:
-    """Tell whether something may be the operation's, although it has nothing."""
-    if "settled" in op.options:
-        return False
+    """Tell whether something may be the operation's, although it has nothing.
+
+    Also where a person has settled that there is nothing: it may come later.
+    """
     failed = op.state == OperationState.FAILED and op.posted_at is not None
     return op.job_id is None and (op.state in OPEN or (failed and not op.items))
 
 
 def _claim(op: Operation) -> Claim:
     begun, ended = op.posted_on_server, None
-    if begun is not None and op.posted_at is not None and op.state == OperationState.FAILED:
-        ended = begun + (op.updated_at - op.posted_at)
+    if begun is not None and op.state == OperationState.FAILED:
+        ended = begun + LATE if _given_up(op) else on_server(op, op.updated_at)
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,

@@ -42,6 +42,7 @@ from ..protocols import (
 )
 from .download import AsyncDownloader
 from .library import AsyncCharacterLibrary
+from .links import check_unshared
 from .operation import AsyncRun, leased, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
@@ -254,7 +255,8 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         For the embedded default, and every other directory that takes characters in.
 
         Raises:
-            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like; or
+                another character is linked to the same one of the Library.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
@@ -264,6 +266,7 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
                 "written. Add it where the host keeps its characters."
             )
+        await check_unshared(directory, character)
         await directory.put(character)
 
     async def suggest_prompt(self, character_id: str) -> PromptSuggestion:

@@ -129,7 +129,7 @@ async def _found_unread(run: AsyncRun) -> bool:
     except CharacterLibraryError:
         # Recovery looks again.
         return False
-    if found is None:
+    if not isinstance(found, Found):
         return False
     await received_found(run, found)
     return True

@@ -32,7 +32,7 @@ from ..models import (
     utcnow,
 )
 from .master import next_mastery
-from .operation import AsyncRun
+from .operation import AsyncRun, generation_ms
 from .sources import shown_image, source_by_id, source_of
 from .sparing import AsyncSparing
 
@@ -376,9 +376,6 @@ class _Ingestion:
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
         op = self.run.op
-        generation_ms = None
-        if op.posted_at is not None and op.received_at is not None:
-            generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
         if media is not None:
             metrics = evolve(
                 metrics,
@@ -418,7 +415,7 @@ class _Ingestion:
             error=item.error,
             metrics=evolve(
                 metrics,
-                generation_ms=generation_ms,
+                generation_ms=generation_ms(op),
                 shot=item.shot,
                 scene=op.scene,
                 prompt_origin=item.prompt_origin,

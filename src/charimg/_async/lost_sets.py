@@ -17,7 +17,7 @@ from .._library.values import Job, LibraryMedia, ReferenceShot
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind
 from ..models import Shot
-from .adoption import known_media
+from .adoption import has_all_of, images_of, taken_by_others
 from .documents import documents
 from .operation import DRAWN_BY
 from .parts import AsyncParts
@@ -118,11 +118,15 @@ async def lost_set(
         for db_id in {each.character_id for each in near}
     }
     rivals = [each for each in near if called[each.character_id] in (*own_names, None)]
-    known = set(await known_media(parts, op))
+    taken, ours = await taken_by_others(parts, op, {each.character_id or "" for each in rivals})
+    known = set(taken)
+    untold = []
     for rival in rivals:
-        if rival.status == "completed":
-            drawn = (await parts.library.get_job(rival.job_id)).images
-            known.update(image.media_id for image in drawn if image.media_id)
+        if any(has_all_of(each, rival) for each in ours):
+            continue
+        drawn = await images_of(parts, rival)
+        known.update(image.media_id for image in drawn if image.media_id)
+        untold += [] if drawn else [rival]
     files = sorted(
         (
             (file, media)
@@ -143,9 +147,8 @@ async def lost_set(
     ]
     doubts = [
         f"Job {rival.job_id} drew for a character of the same name then, too."
-        for rival in rivals
-        if rival.status != "completed"
-        and any(_meet(rival, file.moment, file.moment) for file, _ in files)
+        for rival in untold
+        if any(_meet(rival, file.moment, file.moment) for file, _ in files)
     ]
     doubts += [_CUT_OFF] * (len(others) >= _MOST)
     doubts += [_WHENEVER] * (told is None)

@@ -48,7 +48,16 @@ from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
 
-__all__ = ["DRAWN_BY", "AsyncRun", "held", "leased", "operation", "short"]
+__all__ = [
+    "DRAWN_BY",
+    "FOUND_LATER",
+    "AsyncRun",
+    "generation_ms",
+    "held",
+    "leased",
+    "operation",
+    "short",
+]
 
 _log = logger("charimg.service")
 
@@ -56,8 +65,17 @@ DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
 _PAID = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
+FOUND_LATER = "found_later"
+"""Option of an operation: what it has drawn was not received, but found some time later."""
 _PAUSES = (0.05, 0.25)
 """Seconds after which a lease that could not be given up is given up again."""
+
+
+def generation_ms(op: Operation) -> float | None:
+    """Return how long the answer took; ``None`` where it was found later."""
+    if op.posted_at is None or op.received_at is None or FOUND_LATER in op.options:
+        return None
+    return (op.received_at - op.posted_at).total_seconds() * 1000
 
 
 class AsyncRun:

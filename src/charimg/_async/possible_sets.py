@@ -12,7 +12,7 @@ from attrs import field, frozen
 from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind
 from ..models import Shot
-from .adoption import OPEN, drawn_set, known_media, orderable
+from .adoption import OPEN, orderable, taken_by_others
 from .lost_sets import LostSet, at_once, lost_set
 from .parts import AsyncParts
 
@@ -58,8 +58,9 @@ async def possible_set(parts: AsyncParts, op: Operation) -> PossibleSet:
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
-    found = PossibleSet(known=await known_media(parts, op))
-    shown = {image.image_id: image for image in await drawn_set(parts, op)}
+    found = PossibleSet(known=(await taken_by_others(parts, op, ()))[0])
+    listed = await parts.library.list_images(op.library_db_id or "", category="core")
+    shown = {image.image_id: image for image in listed.core}
     jobs, rivals = await orderable(parts, op)
     for job in reversed(jobs):
         images, doubts = await _drawn(parts, op, job, shown)

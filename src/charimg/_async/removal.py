@@ -255,7 +255,13 @@ async def supersede(run: AsyncRun, *, until: datetime | None = None) -> None:
                 await run.parts.media.delete(item.key)
         message = f"Superseded by operation {run.op.id}."
         await run.parts.ledger.write(
-            evolve(op, state=OperationState.FAILED, error=message), lease=run.lease
+            evolve(
+                op,
+                state=OperationState.FAILED,
+                error=message,
+                options={**op.options, "superseded": run.op.id},
+            ),
+            lease=run.lease,
         )
         run.warn(
             ErrorCode.SUPERSEDED,

@@ -43,6 +43,7 @@ from ..protocols import (
 )
 from .download import Downloader
 from .library import CharacterLibrary
+from .links import check_unshared
 from .operation import Run, leased, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
@@ -255,7 +256,8 @@ class ServiceBase(Verifying, Unpicklable):
         For the embedded default, and every other directory that takes characters in.
 
         Raises:
-            InvalidArgument: The id is too long, or holds a slash, a line break or the like.
+            InvalidArgument: The id is too long, or holds a slash, a line break or the like; or
+                another character is linked to the same one of the Library.
             ConfigurationError: The directory is read-only: its characters live in the host's CMS.
         """
         directory = self._parts.directory
@@ -265,6 +267,7 @@ class ServiceBase(Verifying, Unpicklable):
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
                 "written. Add it where the host keeps its characters."
             )
+        check_unshared(directory, character)
         directory.put(character)
 
     def suggest_prompt(self, character_id: str) -> PromptSuggestion:

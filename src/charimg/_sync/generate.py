@@ -130,7 +130,7 @@ def _found_unread(run: Run) -> bool:
     except CharacterLibraryError:
         # Recovery looks again.
         return False
-    if found is None:
+    if not isinstance(found, Found):
         return False
     received_found(run, found)
     return True

@@ -33,7 +33,7 @@ from ..models import (
     utcnow,
 )
 from .master import next_mastery
-from .operation import Run
+from .operation import Run, generation_ms
 from .sources import shown_image, source_by_id, source_of
 from .sparing import Sparing
 
@@ -375,9 +375,6 @@ class _Ingestion:
         self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
     ) -> CharacterImage:
         op = self.run.op
-        generation_ms = None
-        if op.posted_at is not None and op.received_at is not None:
-            generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
         if media is not None:
             metrics = evolve(
                 metrics,
@@ -417,7 +414,7 @@ class _Ingestion:
             error=item.error,
             metrics=evolve(
                 metrics,
-                generation_ms=generation_ms,
+                generation_ms=generation_ms(op),
                 shot=item.shot,
                 scene=op.scene,
                 prompt_origin=item.prompt_origin,

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind
 from ..models import Shot
-from .adoption import OPEN, drawn_set, known_media, orderable
+from .adoption import OPEN, orderable, taken_by_others
 from .lost_sets import LostSet, at_once, lost_set
 from .parts import Parts
 
@@ -59,8 +59,9 @@ def possible_set(parts: Parts, op: Operation) -> PossibleSet:
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
-    found = PossibleSet(known=known_media(parts, op))
-    shown = {image.image_id: image for image in drawn_set(parts, op)}
+    found = PossibleSet(known=(taken_by_others(parts, op, ()))[0])
+    listed = parts.library.list_images(op.library_db_id or "", category="core")
+    shown = {image.image_id: image for image in listed.core}
     jobs, rivals = orderable(parts, op)
     for job in reversed(jobs):
         images, doubts = _drawn(parts, op, job, shown)

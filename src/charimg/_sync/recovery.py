@@ -22,12 +22,12 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import OPEN, find
+from .adoption import LATE, OPEN, Doubt, Found, find
 from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
 from .master import became_master, current_reference
-from .operation import Run, leased, short
+from .operation import FOUND_LATER, Run, leased, short
 from .parts import Parts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
@@ -47,10 +47,6 @@ from .unrecorded import DRAWS, unrecorded_image
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 
 _log = logger("charimg.recovery")
-
-_LATE = 24 * 3600.0
-"""Seconds after which an operation no longer looks for what an earlier one may have drawn. A
-server that takes longer is not known; `recover` looks at any age."""
 
 _STRANDED = "recover() looks again; settle() with no image gives it up and deletes nothing."
 
@@ -121,7 +117,8 @@ def settle(parts: Parts, character_id: str, lease: Lease) -> Settled:
     drawing, refused, brought = [], [], []
     for op in reversed(parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
-        if age > _LATE and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
+        if age > LATE.total_seconds() and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
+            # `recover` looks at any age.
             continue
         current = parts.ledger.get(op.id)
         if current is None or current.finished:
@@ -228,6 +225,22 @@ def bring_in(run: Run) -> Recovered:
     return recovered
 
 
+def _told(op: Operation, doubt: Doubt) -> str:
+    what = "job" if op.kind == OperationKind.PORTFOLIO else "image"
+    how = "recover() looks again, and settle() with no image closes it."
+    if not doubt.number:
+        there = (
+            "Nobody can tell whether the Character Library drew this: the request may have been "
+            "sent, and nothing is there that may be its own."
+        )
+    else:
+        number = f"1 {what} is" if doubt.number == 1 else f"{doubt.number} {what}s are"
+        there = f"{number} there that may be its own, but nothing is sure. {doubt.why}"
+        if what == "image":
+            how = "candidates() shows them, settle() takes the right one, or none."
+    return f"{there} {how} To draw it anew may pay again."
+
+
 class _Recovery:
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -246,10 +259,14 @@ class _Recovery:
                 return self._finish_restore()
             if (failed := at_once(run.op)) is not None:
                 self.adopted = True
+                run.intend(**{FOUND_LATER: True})
                 if (told := self._look_for_lost(failed)) is not None:
                     return told
-            elif not self._adopt():
-                return self._unknown()
+            else:
+                found = find(run.parts, run.op)
+                if isinstance(found, Doubt):
+                    return self._unknown(found)
+                self._adopt(found)
         if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return self._bring_in()
         return outcome_of(run.op, "cleaned", message="The removal was finished.")
@@ -268,31 +285,24 @@ class _Recovery:
         run.write(state=state, error=error)
         return outcome_of(run.op, "cleaned", message=message)
 
-    def _unknown(self) -> Recovered:
+    def _unknown(self, doubt: Doubt) -> Recovered:
         run = self.run
-        message = (
-            "Nobody can tell whether the Character Library drew this: the request may have been "
-            "sent, and nothing there is certainly its own. candidates() shows what may be, and "
-            "settle() takes it, or none; or recover() looks again. To draw it anew may pay again."
-        )
-        if run.op.state != OperationState.UNKNOWN:
+        message = _told(run.op, doubt)
+        if (run.op.state, run.op.error) != (OperationState.UNKNOWN, message):
             run.write(state=OperationState.UNKNOWN, error=message)
         return outcome_of(run.op, "unknown", message=message)
 
-    def _adopt(self) -> bool:
-        """Look on the Character Library for what the operation has drawn; tell whether it has."""
+    def _adopt(self, found: Found) -> None:
+        """Take over what the operation has drawn."""
         run = self.run
-        found = find(run.parts, run.op)
-        if found is None:
-            return False
         self.adopted = True
+        run.intend(**{FOUND_LATER: True})
         if found.job_id is not None:
             run.receive(job_id=found.job_id)
         elif found.images:
             received_gallery(run, found.images)
         else:
             received_found(run, found)
-        return True
 
     def _bring_in(self) -> Recovered:
         run = self.run
@@ -355,6 +365,8 @@ class _Recovery:
     def _look_at_job(self, job_id: str) -> Recovered | None:
         """Take over what a job has drawn; tell the outcome when there is nothing to bring in."""
         run = self.run
+        if not run.op.items:
+            run.intend(**{FOUND_LATER: True})
         try:
             job = run.parts.library.get_job(job_id)
         except CharacterLibraryError as error:

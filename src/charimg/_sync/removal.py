@@ -254,7 +254,13 @@ def supersede(run: Run, *, until: datetime | None = None) -> None:
                 run.parts.media.delete(item.key)
         message = f"Superseded by operation {run.op.id}."
         run.parts.ledger.write(
-            evolve(op, state=OperationState.FAILED, error=message), lease=run.lease
+            evolve(
+                op,
+                state=OperationState.FAILED,
+                error=message,
+                options={**op.options, "superseded": run.op.id},
+            ),
+            lease=run.lease,
         )
         run.warn(
             ErrorCode.SUPERSEDED,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 
 from attrs import evolve
 
@@ -24,7 +25,7 @@ from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
 from .lost_sets import LostSet, at_once, lost_set
-from .operation import Run, leased
+from .operation import FOUND_LATER, Run, leased
 from .parts import Parts
 from .possible_sets import begun, has_possible_set, possible_set
 from .recovery import bring_in, outcome_of
@@ -171,6 +172,8 @@ def settle_by_hand(
     with leased(parts, character_id) as lease:
         op = _known(parts, operation_id)
         run = Run(parts, op, lease)
+        if not op.items:
+            run.intend(**{FOUND_LATER: True})
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
@@ -180,7 +183,7 @@ def settle_by_hand(
             _take_set(run, media_ids, settled)
         else:
             image = _chosen(parts, op, media_ids)
-            run.op = evolve(run.op, options={**op.options, "settled": settled})
+            run.intend(settled=settled)
             received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
             try_make_master(run)
@@ -287,8 +290,19 @@ def _nothing(run: Run, settled: object) -> Recovered:
             f"What operation {run.op.id} has drawn is known: recover() brings it in."
         )
     message = "A person has settled that there is nothing to bring in."
+    if (until := _may_draw_until(run)) > utcnow():
+        message = (
+            f"{message} The Character Library may draw it until {until:%H:%M} UTC all the same: "
+            "that image is then nobody's."
+        )
     run.write(state=OperationState.FAILED, error=message, options=options)
     return outcome_of(run.op, "failed", message=message)
+
+
+def _may_draw_until(run: Run) -> datetime:
+    # Twice as long as an answer is waited for: whose answer was not there in time is drawn, too.
+    seconds = 2 * run.parts.library.timeouts.generation
+    return (run.op.posted_at or run.op.created_at) + timedelta(seconds=seconds)
 
 
 def _chosen(parts: Parts, op: Operation, media_ids: Sequence[str]) -> LibraryMedia:

@@ -21,6 +21,7 @@ from ..models import (
     ImageStatus,
     ReferencePolicy,
 )
+from .operation import generation_ms
 from .parts import Parts
 from .sources import shown_image
 
@@ -152,9 +153,6 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
     kind = DRAWS[OperationKind(op.kind)]
     drawn = op.received_at or op.created_at
     since = op.options.get("master_since")
-    generation_ms = None
-    if op.posted_at is not None and op.received_at is not None:
-        generation_ms = (op.received_at - op.posted_at).total_seconds() * 1000
     image = CharacterImage(
         key=item.key,
         character_id=op.character_id,
@@ -168,7 +166,7 @@ def _failed(op: Operation, item: OperationItem) -> CharacterImage:
             shot=item.shot,
             scene=op.scene,
             prompt_origin=item.prompt_origin,
-            generation_ms=generation_ms,
+            generation_ms=generation_ms(op),
             master_since=datetime.fromisoformat(str(since)) if since else None,
         ),
         created_by=op.created_by,

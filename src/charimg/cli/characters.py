@@ -12,6 +12,7 @@ import typer
 from attrs import evolve
 
 from .._library.ids import check_object_id, unique_character_id
+from .._sync.links import check_unshared
 from ..errors import InvalidArgument, PreconditionError
 from ..models import CharacterReference
 from .hints import instead
@@ -128,7 +129,9 @@ def add(
                     f"There is already a character {character.id!r}. Give another --id, or "
                     "--replace."
                 )
-            writable(stores).put(character)
+            put = writable(stores).put
+            check_unshared(stores.directory, character)
+            put(character)
         _tell(report, character)
 
 
@@ -189,7 +192,9 @@ def link(
                 db_id, slug = _found(settings, known, library_character_id)
             else:
                 db_id, slug = check_object_id(library_db_id), library_character_id
-            _tell(report, keep(evolve(known, library_db_id=db_id, library_character_id=slug)))
+            linked = evolve(known, library_db_id=db_id, library_character_id=slug)
+            check_unshared(stores.directory, linked)
+            _tell(report, keep(linked))
 
 
 def _created(

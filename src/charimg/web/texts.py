@@ -154,7 +154,7 @@ TEXTS: dict[str, str] = {
     "open_nothing": "There is none",
     "open_nothing_title": "Is there none?",
     "open_no_lead": "The generation is closed as one that has brought nothing, and is not looked "
-    "for again. No image is deleted.",
+    "for again: what the Character Library may still draw is not brought in. No image is deleted.",
     "open_give_up": "Give up waiting",
     "open_give_up_title": "Give up waiting?",
     "open_give_up_lead": "What the job still draws is not brought in. No image is deleted.",

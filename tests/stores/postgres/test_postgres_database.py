@@ -258,6 +258,8 @@ def test_characters_are_linked_and_removed(database: PostgresDatabase, url: str)
     directory.put(CharacterReference(id="mira", name="Mira"))
     linked = directory.link("mira", library_db_id="a" * 24, library_character_id="mira-1")
     assert linked == directory.get("mira")
+    assert directory.linked("a" * 24) == (linked,)
+    assert directory.linked("c" * 24) == ()
     assert linked.library_db_id == "a" * 24
     with pytest.raises(CharacterNotFound, match="put"):
         directory.link("nobody", library_db_id=None)
@@ -270,6 +272,7 @@ def test_characters_are_linked_and_removed(database: PostgresDatabase, url: str)
             await others.put(CharacterReference(id="tom", name="Tom"))
             assert [each.id for each in await others.list_all()] == ["tom"]
             assert (await others.link("tom", library_db_id="b" * 24)).library_db_id == "b" * 24
+            assert [each.id for each in await others.linked("b" * 24)] == ["tom"]
             assert await others.remove("tom")
             records = AsyncPostgresMetadataRepository(opened)
             await records.add(image("k"))

@@ -48,6 +48,8 @@ def test_link_sets_both_ids_and_keeps_the_rest(database: SqliteDatabase) -> None
     assert (linked.name, linked.traits) == (MIRA.name, MIRA.traits)
     assert directory.get("mira") == linked
     assert directory.get("abel") == ABEL
+    assert directory.linked("f" * 24) == (linked,)
+    assert directory.linked("e" * 24) == ()
     assert directory.link("mira", library_db_id=None).library_db_id is None
     with pytest.raises(CharacterNotFound, match=r"no character 'nobody'\. Add it with put"):
         directory.link("nobody", library_db_id=DB_ID)
@@ -65,6 +67,7 @@ async def test_the_async_directory_does_the_same(
     linked = await directory.link("abel", library_db_id=DB_ID, library_character_id="abel-2")
     assert (linked.library_db_id, linked.library_character_id) == (DB_ID, "abel-2")
     assert await directory.get("abel") == linked
+    assert await directory.linked(DB_ID) == (linked, *((MIRA,) if MIRA.library_db_id else ()))
     assert (await directory.remove("abel"), await directory.remove("abel")) == (True, False)
     assert await directory.list_all() == (MIRA,)
 

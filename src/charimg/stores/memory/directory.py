@@ -49,6 +49,10 @@ class MemoryCharacterDirectory(Unpicklable):
         with self._lock:
             return tuple(_copy(self._characters[each]) for each in sorted(self._characters))
 
+    def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        return tuple(each for each in self.list_all() if each.library_db_id == library_db_id)
+
     def remove(self, character_id: str, /) -> bool:
         """Forget the character; tell whether it was there. Its images stay."""
         with self._lock:
@@ -106,6 +110,10 @@ class AsyncMemoryCharacterDirectory:
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `MemoryCharacterDirectory.list_all`."""
         return self._sync.list_all()
+
+    async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        return self._sync.linked(library_db_id)
 
     async def remove(self, character_id: str, /) -> bool:
         """See `MemoryCharacterDirectory.remove`."""

@@ -48,6 +48,10 @@ class PostgresCharacterDirectory:
         """Return every character, by id."""
         return self._database.run(list_all(), atomic=False)
 
+    def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        return self._database.run(linked(library_db_id), atomic=False)
+
     def remove(self, character_id: str, /) -> bool:
         """Forget the character; tell whether it was there. Its images stay."""
         return self._database.run(remove(character_id), atomic=False)
@@ -101,6 +105,12 @@ def put(character: CharacterReference) -> Program[None]:
 def list_all() -> Program[tuple[CharacterReference, ...]]:
     """Read every character."""
     rows = yield Statement(_SELECT + "ORDER BY id")
+    return tuple(_character(row) for row in rows)
+
+
+def linked(library_db_id: str) -> Program[tuple[CharacterReference, ...]]:
+    """Read the characters with a link."""
+    rows = yield Statement(_SELECT + "WHERE library_db_id = %s ORDER BY id", (library_db_id,))
     return tuple(_character(row) for row in rows)
 
 

@@ -49,6 +49,10 @@ class AsyncPostgresCharacterDirectory:
         """See `PostgresCharacterDirectory.list_all`."""
         return await self._database.run(directory.list_all(), atomic=False)
 
+    async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        return await self._database.run(directory.linked(library_db_id), atomic=False)
+
     async def remove(self, character_id: str, /) -> bool:
         """See `PostgresCharacterDirectory.remove`."""
         return await self._database.run(directory.remove(character_id), atomic=False)

@@ -42,6 +42,10 @@ class AsyncSqliteCharacterDirectory:
         """See `SqliteCharacterDirectory.list_all`."""
         return await in_thread(self._sync.list_all)
 
+    async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        return await in_thread(lambda: self._sync.linked(library_db_id))
+
     async def remove(self, character_id: str, /) -> bool:
         """See `SqliteCharacterDirectory.remove`."""
         return await in_thread(lambda: self._sync.remove(character_id))

@@ -63,6 +63,13 @@ class SqliteCharacterDirectory:
             rows = connection.execute(_SELECT + "ORDER BY id").fetchall()
         return tuple(_character(row) for row in rows)
 
+    def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`."""
+        query = _SELECT + "WHERE library_db_id = ? ORDER BY id"
+        with self._database.reading() as connection:
+            rows = connection.execute(query, (library_db_id,)).fetchall()
+        return tuple(_character(row) for row in rows)
+
     def remove(self, character_id: str, /) -> bool:
         """Forget the character; tell whether it was there. Its images stay."""
         with self._database.writing() as connection:

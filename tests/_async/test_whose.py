@@ -1,0 +1,417 @@
+"""What others draw, have drawn, or may still draw for a character is nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import attrs
+import pytest
+from attrs import evolve
+
+from charimg import (
+    CharacterLibraryError,
+    CharacterReference,
+    InvalidArgument,
+    JobError,
+    OperationItem,
+    OperationState,
+    ReferencePolicy,
+)
+from charimg.models import utcnow
+
+from .mishaps import (
+    HASTY,
+    INITIAL,
+    PATIENT,
+    SCENE,
+    SET,
+    STATUS,
+    Rigged,
+    abandoned,
+    left_behind,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
+from .world import LENA, ZED, AsyncWorld
+
+pytestmark = pytest.mark.anyio
+
+KEEP = ReferencePolicy.KEEP_HISTORY
+
+
+async def lose_a_set(world: AsyncWorld, simulator: Rigged) -> None:
+    """Ask for a set; the request never arrives."""
+    simulator.unheard.append(SET)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_portfolio(LENA)
+
+
+async def draw(world: AsyncWorld, kind: str, prompt: str) -> None:
+    if kind == "scene":
+        await world.service.generate_scene(LENA, prompt)
+    else:
+        await world.service.generate_reference(LENA, prompt=prompt, policy=KEEP)
+
+
+async def settle_newest(world: AsyncWorld) -> str:
+    op = (await world.operations())[0]
+    return (await world.service.settle(op.id)).message
+
+
+async def remove_everything(world: AsyncWorld) -> None:
+    await world.service.delete_all_images(LENA)
+    await world.service.generate_reference(LENA, prompt="the next one")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("give_up", [settle_newest, remove_everything])
+async def test_the_set_of_a_job_that_was_given_up_is_not_the_next_ones(
+    give_up: Callable[[AsyncWorld], Awaitable[Any]], listed: bool
+) -> None:
+    world, simulator = await rigged(job_policy=PATIENT)
+    await world.service.generate_reference(LENA, prompt="master")
+    job = await abandoned(world)
+    await give_up(world)
+    await lose_a_set(world, simulator)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(job.job_id or "")
+    if not listed:
+        simulator.answer("GET jobs", lambda page: {**page, "jobs": []})
+    before = len(await world.images())
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert len(await world.images()) == before
+    await settled(world)
+
+
+@pytest.mark.parametrize("tells", [True, False])
+async def test_the_set_of_a_job_that_was_listed_before_is_not_the_next_ones(tells: bool) -> None:
+    world, simulator = await rigged(job_policy=PATIENT)
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    theirs = await world.service.library.generate_360_set(world.db_id)
+    await lose_a_set(world, simulator)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(theirs.job_id or "")
+    if not tells:
+        simulator.answer(STATUS, lambda job: {**job, "results": None})
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await world.images() == []
+    await settled(world)
+
+
+async def test_a_job_that_ran_and_that_the_server_forgets_leaves_a_doubt() -> None:
+    world, simulator = await rigged(job_policy=PATIENT)
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    theirs = await world.service.library.generate_360_set(world.db_id)
+    await lose_a_set(world, simulator)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(theirs.job_id or "")
+    simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    simulator.answer(STATUS, lambda _: {"error": "away"}, status=500)
+    assert outcomes(await world.service.recover()) == ["waiting"]
+    assert await world.images() == []
+
+
+async def test_what_other_jobs_name_is_theirs_and_the_rest_is_the_sets_own() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    theirs = await world.service.library.generate_360_set(world.db_id)
+    baseline = (f"job:{theirs.job_id}",)
+    await left_behind(world, kind="portfolio", state=OperationState.POSTING, baseline=baseline)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(theirs.job_id or "")
+    simulator.switches.set360_mode = "images"
+    await world.service.library.generate_360_set(world.db_id)
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert len(await world.images()) == 2
+    await settled(world)
+
+
+async def test_a_job_that_was_over_before_is_in_nobodys_way() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    simulator.switches.clock_offset = -3600
+    theirs = await world.service.library.generate_360_set(world.db_id)
+    await world.service.library.get_job(theirs.job_id or "")
+    simulator.switches.clock_offset = 0
+    simulator.switches.set360_mode = "images"
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_portfolio(LENA)
+    simulator.answer(STATUS, lambda job: {**job, "results": None})
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert len(await world.images()) == 2
+
+
+async def late(kind: str) -> tuple[AsyncWorld, Rigged, str]:
+    """Return a world where "one" is settled with nothing, "two" never arrives, and "one" is drawn.
+
+    Also what was said to who settled it.
+    """
+    world, simulator = await rigged()
+    await world.service.generate_reference(LENA, prompt="master")
+    clock = simulator.stop_clock()
+    said = ""
+    for prompt in ("one", "two"):
+        request = SCENE if kind == "scene" else INITIAL
+        if prompt == "one":
+            simulator.odd[request] = lambda answer: evolve(answer, broken="lost", seconds=0)
+            simulator.switches.generation_seconds = 30
+        else:
+            simulator.unheard.append(request)
+        with pytest.raises(CharacterLibraryError):
+            await draw(world, kind, prompt)
+        if prompt == "one":
+            said = await settle_newest(world)
+            del simulator.odd[request]
+            simulator.switches.generation_seconds = 0
+    clock.now += 30
+    return world, simulator, said
+
+
+@pytest.mark.parametrize("kind", ["scene", "reference"])
+async def test_what_was_settled_with_nothing_and_comes_late_is_not_the_next_ones(kind: str) -> None:
+    world, _, said = await late(kind)
+    assert "may draw it until" in said
+    (report,) = (await world.service.recover()).operations
+    assert report.outcome == "unknown"
+    two, one, *_ = await world.operations()
+    assert report.message.startswith("1 image is there that may be its own")
+    assert f"Operation {one.id} may have drawn it, too. candidates()" in report.message
+    assert two.error == report.message
+    (candidate,) = await world.service.candidates(two.id)
+    assert candidate.evidence[-1] == f"Operation {one.id} may have drawn it, too."
+    assert await prompts(world) == ["master"]
+    await settled(world)
+
+
+async def test_after_a_day_nothing_comes_of_what_was_settled_with_nothing() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    ago = utcnow() - timedelta(days=1, minutes=1)
+    await left_behind(
+        world,
+        kind="scene",
+        state=OperationState.UNKNOWN,
+        posted_at=ago,
+        posted_on_server=ago,
+        created_at=ago,
+    )
+    assert "may draw it" not in await settle_newest(world)
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "two")
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["two"]
+
+
+async def shared(directory: type[Any] | None = None) -> tuple[AsyncWorld, Rigged]:
+    """Return a world where Zed is linked to Lena's character of the Library."""
+    world, simulator = await rigged()
+    await world.link(ZED, library_db_id=world.db_id)
+    if directory is not None:
+        world.service = world.assemble(directory=directory(world.directory))
+    await world.service.generate_reference(LENA, prompt="master")
+    return world, simulator
+
+
+class Reading:
+    """A directory that can only be read."""
+
+    def __init__(self, directory: Any) -> None:
+        self._directory = directory
+
+    async def get(self, character_id: str, /) -> CharacterReference | None:
+        found: CharacterReference | None = await self._directory.get(character_id)
+        return found
+
+
+class Listing(Reading):
+    """One that can list its characters."""
+
+    async def list_all(self) -> tuple[CharacterReference, ...]:
+        found: tuple[CharacterReference, ...] = await self._directory.list_all()
+        return found
+
+
+@pytest.mark.parametrize("directory", [None, Listing])
+async def test_a_lost_scene_is_not_given_another_characters(directory: type[Any] | None) -> None:
+    world, simulator = await shared(directory)
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "one")
+    await world.service.generate_scene(ZED, "Zed's")
+    (report,) = (await world.service.recover()).operations
+    assert report.outcome == "unknown"
+    assert "nothing is there that may be its own" in report.message
+    assert await world.service.candidates(report.operation_id) == ()
+    taken = (await world.images(ZED))[0].external_id or ""
+    with pytest.raises(InvalidArgument, match="no other operation has"):
+        await world.service.settle(report.operation_id, taken)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["master"]
+
+
+@pytest.mark.parametrize("directory", [None, Listing, Reading])
+async def test_what_either_of_two_characters_may_have_drawn_is_given_to_neither(
+    directory: type[Any] | None,
+) -> None:
+    world, simulator = await shared(directory)
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(LENA, "one")
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await world.service.generate_scene(ZED, "Zed's")
+    assert outcomes(await world.service.recover()) == ["unknown", "unknown"]
+    assert [await prompts(world), await world.images(ZED)] == [["master"], []]
+
+
+async def test_a_lost_set_is_not_given_another_characters() -> None:
+    world, simulator = await shared()
+    simulator.switches.set360_mode = "images"
+    await lose_a_set(world, simulator)
+    await world.service.generate_portfolio(ZED)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    assert await prompts(world) == ["master"]
+
+
+async def test_a_second_character_is_not_put_on_the_same_one_of_the_library() -> None:
+    world, _ = await rigged()
+    other = CharacterReference(id=ZED, name="Zed", library_db_id=world.db_id)
+    with pytest.raises(InvalidArgument, match=f"{LENA!r} is linked to {world.db_id} already"):
+        await world.service.put_character(other)
+    assert await world.service.directory.get(ZED) is None
+    await world.service.put_character(evolve(other, library_db_id=None))
+    await world.service.put_character(evolve(other, id=LENA, name="Lena again"))
+    await world.link(ZED, library_db_id=world.db_id)
+    await world.service.put_character(evolve(other, name="stands already"))
+
+
+async def two_lost_sets() -> tuple[AsyncWorld, Rigged, list[str]]:
+    """Return a world where sets of two characters of one name failed, and their operations."""
+    world, simulator = await rigged(job_policy=HASTY)
+    simulator.switches.shots = 5
+    await world.link(ZED, library_db_id=simulator.add_character(name="Lena Marlow"))
+    clock = simulator.stop_clock()
+    for character_id in (LENA, ZED):
+        await world.service.generate_reference(character_id, prompt=character_id)
+    simulator.switches.job_seconds = 10
+    for character_id in (LENA, ZED):
+        simulator.switches.lost_shots = 2
+        with pytest.raises(JobError):
+            await world.service.generate_portfolio(character_id)
+    clock.now += 60
+    simulator.switches.clock_offset += 60
+    report = await world.service.recover()
+    assert outcomes(report) == ["unknown", "unknown"]
+    return world, simulator, [each.operation_id for each in report.operations]
+
+
+@pytest.mark.parametrize("after", [True, False])
+async def test_what_one_namesake_has_taken_is_not_offered_to_the_other(after: bool) -> None:
+    world, simulator, (ours, theirs) = await two_lost_sets()
+    op, other = [await world.ledger.get(each) for each in (ours, theirs)]
+    mine, rest = [set(simulator._state.jobs[each.job_id].images) for each in (op, other)]
+    assert {each.media_id for each in await world.service.candidates(theirs)} == mine | rest
+    await world.service.settle(ours, sorted(mine))
+    op = await world.ledger.get(ours)
+    if after:
+        # The minute that went by on the server has gone by here, too.
+        received_at = op.received_at + timedelta(minutes=1)
+        await left_behind(world, **attrs.asdict(evolve(op, received_at=received_at), recurse=False))
+    assert {each.media_id for each in await world.service.candidates(theirs)} == rest
+    with pytest.raises(InvalidArgument, match="no other operation has"):
+        await world.service.settle(theirs, sorted(mine))
+    # One that was settled before its job ended may have drawn more.
+    assert outcomes(await world.service.recover()) == ["completed" if after else "unknown"]
+    for character_id, own in ((LENA, mine), (ZED, rest if after else set())):
+        assert {image.external_id for image in await world.images(character_id)} - {None} >= own
+    stored = {image.external_id for image in await world.images(ZED)}
+    assert stored.isdisjoint(mine)
+
+
+async def test_a_namesakes_job_that_does_not_say_what_it_drew_leaves_a_doubt() -> None:
+    world, simulator = await rigged(job_policy=HASTY)
+    simulator.set_reference(world.db_id)
+    other = simulator.add_character(name="Lena Marlow")
+    simulator.set_reference(other)
+    simulator.switches.job_seconds = 10
+    theirs = await world.service.library.generate_360_set(other)
+    clock = simulator.stop_clock()
+    simulator.switches.lost_shots = 1
+    with pytest.raises(JobError):
+        await world.service.generate_portfolio(LENA)
+    clock.now += 60
+    simulator.switches.clock_offset += 60
+    await world.service.library.get_job(theirs.job_id or "")
+    simulator.answer(
+        STATUS,
+        lambda job: {**job, "results": None} if job.get("status") == "completed" else job,
+    )
+    assert outcomes(await world.service.recover()) == ["unknown"]
+
+
+@pytest.mark.parametrize("kind", ["scene", "reference"])
+async def test_how_long_it_took_is_not_told_of_what_was_found_later(kind: str) -> None:
+    world, simulator = await rigged()
+    first = (await world.service.generate_reference(LENA, prompt="master")).image
+    assert first.metrics.generation_ms is not None
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        await draw(world, kind, "one")
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert (await world.images())[0].metrics.generation_ms is None
+
+
+async def test_nor_of_a_job_that_nobody_watched_or_an_image_that_was_chosen() -> None:
+    world, simulator = await rigged(job_policy=PATIENT)
+    await world.service.generate_reference(LENA, prompt="master")
+    await abandoned(world)
+    simulator.switches.job_seconds = 0
+    assert outcomes(await world.service.recover()) == ["completed"]
+    simulator.draw_scene(world.db_id, "chosen", "action")
+    op = await left_behind(
+        world, kind="scene", state=OperationState.UNKNOWN, id="f" * 32, posted_at=utcnow()
+    )
+    (chosen,) = await world.service.candidates(op.id)
+    await world.service.settle(op.id, chosen.media_id)
+    times = [image.metrics.generation_ms for image in await world.images()]
+    assert [each is None for each in times] == [True, True, True, False]
+
+
+async def test_two_jobs_that_may_be_its_own_are_told() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    await lose_a_set(world, simulator)
+    for _ in range(2):
+        await world.service.library.generate_360_set(world.db_id)
+    (report,) = (await world.service.recover()).operations
+    assert report.message.startswith("2 jobs are there that may be its own")
+    assert "Somebody else has drawn for the character, too." in report.message
+    assert "candidates()" not in report.message
+
+
+async def test_an_image_of_a_character_that_was_linked_elsewhere_is_none_of_its_own() -> None:
+    world, simulator = await rigged()
+    simulator.set_reference(world.db_id)
+    await world.link(ZED, library_db_id=world.db_id)
+    drawn = simulator.draw_scene(world.db_id, "here", "action")
+    item = OperationItem(key="k", index=0, state="stored", external_id=drawn)
+    await left_behind(
+        world,
+        kind="scene",
+        character_id=ZED,
+        library_db_id="f" * 24,
+        state=OperationState.DONE,
+        items=(item,),
+    )
+    await left_behind(world, kind="scene", id="f" * 32, state=OperationState.POSTING)
+    assert outcomes(await world.service.recover()) == ["adopted"]
