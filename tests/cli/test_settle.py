@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from charimg import CharacterImageService, CharacterLibraryError, Operation, OperationItem
+from charimg.cli.session import Settings
 from charimg.stores import SqliteGenerationLedger
 
 
@@ -81,11 +83,23 @@ def test_what_makes_no_sense_is_refused(world: Any, unknown: str) -> None:
     assert world.run("settle", "none").code == 2
 
 
-def test_an_ending_of_several_is_refused(world: Any) -> None:
-    for _ in range(2):
-        world.switch(lost_answers=1)
-        world.run("generate", "scene", "mara", "She waits.")
-    assert world.run("settle", "").code == 2
+def test_an_ending_that_says_too_little_is_refused(world: Any, unknown: str) -> None:
+    for ending in ("", unknown[-1], unknown[-3:]):
+        answer = world.run("settle", ending, "--nothing")
+        assert answer.code == 2
+        assert "There is no operation" in answer.err
+    assert world.run("recover", "--json").json["unresolved"] == 1
+    assert world.run("settle", unknown[-4:]).code == 0
+
+
+def test_an_ending_of_several_is_refused(world: Any, unknown: str) -> None:
+    with Settings(given_directory=world.directory).offline() as service:
+        (op,) = service.ledger.unfinished()
+        lease = service.ledger.acquire("mara", owner="test", ttl=5)
+        service.ledger.write(attrs.evolve(op, id=f"f{op.id[1:]}"), lease=lease)
+    answer = world.run("settle", unknown)
+    assert answer.code == 2
+    assert "2 open operations end with" in answer.err
 
 
 def test_a_library_out_of_reach_does_not_keep_recover_from_its_report(

@@ -31,6 +31,7 @@ from ..protocols import (
 )
 
 __all__ = [
+    "SHORTEST_ID",
     "Settings",
     "character_of",
     "check_known",
@@ -46,7 +47,8 @@ HEADERS_VARIABLE = "CHARIMG_HEADERS"
 _NOWHERE = "http://charimg.invalid"
 """Stands in for a Library that the command never calls; the name cannot resolve (RFC 2606)."""
 
-_SHORTEST_ID = 4
+SHORTEST_ID = 4
+"""A shorter end of an id says too little, and none at all fits every one."""
 _Client = TypeVar("_Client", CharacterLibrary, AsyncCharacterLibrary)
 
 
@@ -341,7 +343,7 @@ def resolve_image(service: CharacterImageService, character_id: str, given: str)
         InvalidArgument: It fits several images.
     """
     check_known(service, character_id)
-    if len(given) < _SHORTEST_ID or service.metadata.get(given) is not None:
+    if len(given) < SHORTEST_ID or service.metadata.get(given) is not None:
         return given
     fitting = [image.id for image in service.iter_images(character_id) if image.id.endswith(given)]
     if len(fitting) > 1:

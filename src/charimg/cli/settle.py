@@ -13,7 +13,7 @@ from ..errors import InvalidArgument
 from ..journal import Candidate
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
-from .session import Settings
+from .session import SHORTEST_ID, Settings
 
 __all__ = ["candidate_lines", "settle"]
 
@@ -59,7 +59,7 @@ def settle(
                 )
                 report.say(_next(service, operation_id, len(found)))
                 return
-            done = service.settle(operation_id, images, settled_by=getpass.getuser())
+            done = service.settle(operation_id, images or None, settled_by=getpass.getuser())
         report.data(done, lambda: done.message)
         report.say(f"Operation {operation_id} is settled: {done.message}")
 
@@ -89,6 +89,8 @@ def candidate_lines(found: tuple[Candidate, ...]) -> list[tuple[object, ...]]:
 
 
 def _resolved(service: CharacterImageService, ending: str) -> str:
+    if len(ending) < SHORTEST_ID:
+        return ending
     open_ones = [each.id for each in service.ledger.unfinished() if each.id.endswith(ending)]
     if len(open_ones) > 1:
         raise InvalidArgument(f"{len(open_ones)} open operations end with {ending!a:.80}.")
