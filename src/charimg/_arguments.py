@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
@@ -12,7 +13,7 @@ from typing import Any, NoReturn, TypeVar, cast
 
 from .errors import ConfigurationError, InvalidArgument
 
-__all__ = ["Unpicklable", "checked"]
+__all__ = ["Unpicklable", "check_texts", "checked"]
 
 _Class = TypeVar("_Class", bound=type)
 _Test = Callable[[object], bool]
@@ -44,6 +45,22 @@ def checked(cls: _Class) -> _Class:
         elif isinstance(found, classmethod):
             setattr(cls, name, classmethod(_guarded(found.__func__)))
     return cls
+
+
+def check_texts(**values: object) -> None:
+    """Refuse texts, also inside of lists, that no JSON in UTF-8 could hold.
+
+    Raises:
+        InvalidArgument: One holds a lone surrogate.
+    """
+    for name, value in values.items():
+        try:
+            json.dumps(value, ensure_ascii=False, default=str).encode()
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(
+                f"{name} holds half a character (a lone surrogate), so it cannot be kept as it is. "
+                "Nothing was sent and nothing was changed."
+            ) from error
 
 
 def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -236,6 +236,9 @@ def test_what_came_later_and_may_be_a_namesakes_waits_for_a_person() -> None:
     mine = set(own.images) - before
     assert mine < shown
     assert not shown & before
+    with pytest.raises(InvalidArgument, match="cannot have all of these images"):
+        world.service.settle(operation.id, sorted(shown))
+    assert len(world.images()) == SHOTS
     done = world.service.settle(operation.id, sorted(mine))
     assert done.outcome == "completed"
     images = world.images()
@@ -357,12 +360,20 @@ def test_what_may_be_that_of_a_namesake_waits_for_a_person() -> None:
     assert any("of the same name" in each for each in candidates[0].evidence)
     assert candidates[0].evidence[0].startswith("It shows ")
     mine = set(simulator._state.jobs[operation.job_id or ""].images)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgument, match=r"^Media '0{24}': nothing"):
         world.service.settle(operation.id, [*mine, "0" * 24])
+    with pytest.raises(InvalidArgument, match="With them it would have 7 of 5 shots") as refused:
+        world.service.settle(operation.id, [each.media_id for each in candidates])
+    shown = {each.media_id: each.evidence[0] for each in candidates}
+    for media_id, what in shown.items():
+        named = list(shown.values()).count(what) > 1 and "85mm front cu neutral" not in what
+        assert (media_id in str(refused.value)) == named
+    assert world.images() == []
     done = world.service.settle(operation.id, sorted(mine), settled_by="ann")
     assert done.outcome == "completed"
     images = world.images()
     assert {image.external_id for image in images if image.external_id} == mine
+    assert len(images) == SHOTS
     assert (world.service.settle(operation.id, sorted(mine))).images == done.images
     settled(world)
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from charimg import (
@@ -90,8 +92,68 @@ def test_nothing_closes_it_and_then_nobody_else_is_disturbed() -> None:
         assert report.outcome == "failed"
     assert outcomes(world.service.recover()) == []
     assert prompts(world) == ["master"]
-    with pytest.raises(InvalidArgument, match="is failed already"):
+    with pytest.raises(InvalidArgument, match="is failed already, as a person has settled"):
         world.service.settle(op.id, "f" * 24)
+
+
+def test_what_was_brought_in_is_not_settled_as_nothing_afterwards() -> None:
+    world, _, op = two_scenes()
+    (_, own) = world.service.candidates(op.id)
+    world.service.settle(op.id, own.media_id)
+    for _ in range(2):
+        with pytest.raises(InvalidArgument, match="is done already, as a person has settled it"):
+            world.service.settle(op.id)
+        assert (world.service.settle(op.id, own.media_id)).message == "It was settled before."
+    assert len(world.images()) == 2
+
+
+def test_one_that_ended_by_itself_is_settled_only_as_it_ended() -> None:
+    world, _ = rigged()
+    drawn = world.service.generate_reference(LENA, prompt="one")
+    media_id = drawn.image.external_id
+    assert media_id is not None
+    assert (world.service.settle(drawn.operation_id, media_id)).images == (drawn.image.id,)
+    for other in (None, "f" * 24):
+        with pytest.raises(InvalidArgument, match="is done already; only"):
+            world.service.settle(drawn.operation_id, other)
+
+
+@pytest.mark.parametrize("given", [[], (), [5], [None], [b"m"], ["m", 5]])
+def test_only_none_says_nothing_and_only_texts_name_images(given: Any) -> None:
+    world, _, op = two_scenes()
+    with pytest.raises(InvalidArgument, match="media_id must be"):
+        world.service.settle(op.id, given)
+    assert outcomes(world.service.recover()) == ["unknown"]
+
+
+def test_half_a_character_is_refused_wherever_it_would_be_kept() -> None:
+    world, _, op = two_scenes()
+    half = "\ud800"
+    with pytest.raises(InvalidArgument, match="settled_by holds half a character"):
+        world.service.settle(op.id, settled_by=half)
+    with pytest.raises(InvalidArgument, match="media_id holds half a character"):
+        world.service.settle(op.id, half)
+    before = (len(world.operations()), world.counts)
+    service = world.service
+    for work in (
+        lambda: service.generate_scene(LENA, "one", created_by=half),
+        lambda: service.generate_scene(LENA, "one", mood=half),
+        lambda: service.generate_scene(LENA, "one", additional_characters=[half]),
+        lambda: service.generate_portfolio(LENA, created_by=half),
+        lambda: service.delete_all_images(LENA, created_by=half),
+    ):
+        with pytest.raises(InvalidArgument, match="holds half a character"):
+            work()
+    assert (len(world.operations()), world.counts) == before
+
+
+def test_an_error_names_media_by_whole_ids_and_counts_the_rest() -> None:
+    world, _, op = two_scenes()
+    ids = [f"{number:024x}" for number in range(9)]
+    with pytest.raises(InvalidArgument, match="nothing that operation") as caught:
+        world.service.settle(op.id, ids)
+    assert all(f"'{each}'" in str(caught.value) for each in ids[:6])
+    assert "and 3 more: nothing" in str(caught.value)
 
 
 def test_who_else_may_have_drawn_it_is_told() -> None:

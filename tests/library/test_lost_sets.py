@@ -82,6 +82,17 @@ def test_more_files_than_shots_are_somebody_elses_too() -> None:
     assert tell_shots(files(2, 3, 3), SET).too_many
 
 
+def test_files_of_one_shot_are_told() -> None:
+    assert tell_shots(files(0, 1, 0), SET).repeated == (0, 2)
+    # Two shots of the set have this look.
+    assert tell_shots(files(0, 2, 3), SET).repeated == ()
+    assert tell_shots(files(0, 2, 3, 3), SET).repeated == (1, 2, 3)
+    newer = evolve(files(0)[0], look="seen_by_nobody_yet")
+    assert tell_shots([newer], SET).repeated == ()
+    assert tell_shots([newer, newer], SET).repeated == (0, 1)
+    assert tell_shots(files(0, 0), ()).repeated == ()
+
+
 def test_another_try_at_a_shot_is_told_from_another_shot() -> None:
     first, other = files(2, 3)
     assert not is_retried(first, other)

@@ -123,7 +123,13 @@ def test_those_of_a_set_that_are_chosen_come_in(stage: Stage) -> None:
     assert len(found) == 4
     assert found[0]["evidence"][0].startswith("It shows ")
     assert stage("GET", f"{at}/candidates/{found[0]['mediaId']}").status_code == 200
-    chosen = [each["mediaId"] for each in found[:2]]
+    twice = [each["mediaId"] for each in found]
+    said = stage("POST", f"{at}/settle", json={"mediaIds": twice})
+    refused(said, 422, "INVALID_ARGUMENT")
+    assert "cannot have all of these images" in said.json()["error"]
+    assert opened(stage) == ["unknown"]
+    shots = {each["evidence"][0]: each["mediaId"] for each in found}
+    chosen = list(shots.values())[:2]
     said = ok(stage("POST", f"{at}/settle", json={"mediaIds": chosen}))
     stored = [each["externalId"] for each in said["images"] if each["status"] == "succeeded"]
     assert sorted(stored) == sorted(chosen)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
-from .._arguments import Unpicklable, checked
+from .._arguments import Unpicklable, check_texts, checked
 from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
@@ -332,12 +332,12 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         The image is brought in as the operation's own; a reference becomes the master. Without one,
         the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
         that never ends; what it had drawn stays. The journal keeps who settled it and when.
-        Idempotent.
+        Idempotent for the same answer.
 
         Args:
             operation_id: An open operation.
             media_id: The image, by its id on the Library (see `candidates`), or the images of a
-                set; ``None`` for nothing.
+                set, each shot once; ``None`` for nothing.
             settled_by: The host's user, for the journal.
 
         Raises:
@@ -345,8 +345,7 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The Library could not be asked.
         """
-        ids = [media_id] if isinstance(media_id, str) else media_id or ()
-        return await settle_by_hand(self._parts, operation_id, ids, settled_by)
+        return await settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
     async def _operate(
         self,
@@ -361,6 +360,7 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         on_progress: ProgressCallback | None,
     ) -> _Result:
         parts = self._parts
+        check_texts(created_by=created_by, **(options or {}))
         async with leased(parts, character_id) as lease:
             settled = await settle(parts, character_id, lease)
             _check_settled(kind, settled)

@@ -6,7 +6,7 @@ part). They are the job's own if nobody else drew for a character of that name a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
@@ -42,15 +42,27 @@ class LostSet:
         images: The images with their shots, in the order of drawing.
         missing: The shots that it has not drawn; ``None`` is one that has no name.
         doubts: Why some of the images may be somebody else's; empty if all are the job's own.
+        repeated: Those of the images that show the same shot; no set has all of them.
+        size: How many shots the set has; 0 when unknown.
     """
 
     images: tuple[tuple[LibraryMedia, Shot], ...] = ()
     missing: tuple[Shot | None, ...] = ()
     doubts: tuple[str, ...] = ()
+    repeated: tuple[tuple[LibraryMedia, Shot], ...] = ()
+    size: int = 0
 
 
-async def lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet | None:
+async def lost_set(
+    parts: AsyncParts, op: Operation, job: Job, *, only: Collection[str] | None = None
+) -> LostSet | None:
     """Look among the media documents for what the operation's job has drawn.
+
+    Args:
+        parts: The service's.
+        op: The operation.
+        job: Its job, as it was polled last.
+        only: Media ids: nothing else is the job's.
 
     Returns:
         What is there; ``None`` where media documents are not to be read.
@@ -99,7 +111,11 @@ async def lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet | None
         key=lambda each: (each[0].moment, each[1].id),
     )
     names = [*(file for file, _ in files), None]
-    files = [each for index, each in enumerate(files) if not is_retried(each[0], names[index + 1])]
+    files = [
+        each
+        for index, each in enumerate(files)
+        if not is_retried(each[0], names[index + 1]) and (only is None or each[1].id in only)
+    ]
     doubts = [
         f"Job {rival.job_id} drew for a character of the same name then, too."
         for rival in untold
@@ -124,10 +140,13 @@ async def _told(
     missing: tuple[Shot | None, ...] = (*told.missing, *(each.shot for each in shots[begun:]))
     if not shots:
         missing = (None,) * max(0, job.total - len(files))
+    images = tuple((media, shot) for (_, media), shot in zip(files, told.shots, strict=True))
     return LostSet(
-        images=tuple((media, shot) for (_, media), shot in zip(files, told.shots, strict=True)),
+        images=images,
         missing=missing,
         doubts=tuple(doubts),
+        repeated=tuple(images[index] for index in told.repeated),
+        size=job.total or len(shots),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
 
+from .._arguments import check_texts
 from .._ingest.values import Download
 from .._library.claims import Claim, Drawing, could_be
 from .._library.values import LibraryMedia
@@ -31,6 +32,8 @@ from .sources import source_of
 
 __all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
 
+_NAMED = 6
+"""How many ids an error names."""
 _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 
@@ -57,12 +60,40 @@ def _has_lost_set(op: Operation) -> bool:
     return op.job_id is not None and (op.state in OPEN or is_unfinished(op))
 
 
-async def _lost_set(parts: AsyncParts, op: Operation) -> LostSet:
-    """Return what may be the operation's, and what it does not have yet."""
+async def _lost_set(
+    parts: AsyncParts, op: Operation, *, only: Collection[str] | None = None
+) -> LostSet:
+    """Return what may be the operation's, and what it does not have yet.
+
+    Args:
+        parts: The service's.
+        op: The operation.
+        only: Media ids: nothing else is its.
+
+    Raises:
+        InvalidArgument: A set cannot have all of those.
+    """
     job = await parts.library.get_job(op.job_id or "")
-    lost = await lost_set(parts, op, job) or LostSet()
-    known = {item.external_id for item in op.items}
+    known = {item.external_id for item in op.items if item.external_id is not None}
+    wanted = None if only is None else known.union(only)
+    lost = await lost_set(parts, op, job, only=wanted) or LostSet()
+    if only is not None:
+        _check_set(op, lost)
     return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in known))
+
+
+def _check_set(op: Operation, lost: LostSet) -> None:
+    shots: dict[str, list[str]] = {}
+    for media, shot in lost.repeated:
+        shots.setdefault(shot.name, []).append(media.id)
+    told = [f"{_named(ids)} show the same, {name}." for name, ids in shots.items()]
+    if 0 < lost.size < len(lost.images):
+        told.append(f"With them it would have {len(lost.images)} of {lost.size} shots.")
+    if told:
+        raise InvalidArgument(
+            f"The set of operation {op.id} cannot have all of these images. {' '.join(told)} "
+            "Choose those that belong to it; nothing was changed."
+        )
 
 
 def _shot_of(image: tuple[LibraryMedia, Shot], lost: LostSet) -> Candidate:
@@ -117,9 +148,14 @@ async def fetch_candidate(parts: AsyncParts, operation_id: str, media_id: str) -
 
 
 async def settle_by_hand(
-    parts: AsyncParts, operation_id: str, media_ids: Sequence[str], settled_by: str | None
+    parts: AsyncParts,
+    operation_id: str,
+    media_id: str | Sequence[str] | None,
+    settled_by: str | None,
 ) -> Recovered:
     """Take a person's word for what an operation has drawn: these images, or nothing."""
+    media_ids = _checked(media_id)
+    check_texts(media_id=media_ids, settled_by=settled_by)
     character_id = (await _known(parts, operation_id)).character_id
     async with leased(parts, character_id) as lease:
         op = await _known(parts, operation_id)
@@ -128,7 +164,7 @@ async def settle_by_hand(
             run.intend(**{FOUND_LATER: True})
         if op.finished:
             return _settled_already(op, media_ids)
-        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": list(media_ids)}
+        settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
         if not media_ids:
             return await _nothing(run, settled)
         if op.kind == OperationKind.PORTFOLIO:
@@ -142,18 +178,32 @@ async def settle_by_hand(
         return await bring_in(run)
 
 
+def _checked(media_id: str | Sequence[str] | None) -> list[str]:
+    """Return the ids of the images, each once; none for nothing."""
+    if media_id is None:
+        return []
+    ids = [media_id] if isinstance(media_id, str) else list(media_id)
+    # A list that came out empty by a slip is nobody's word that there is nothing.
+    if not ids or not all(isinstance(each, str) for each in ids):
+        raise InvalidArgument(
+            "media_id must be the id of an image, or a list of at least one; only None says that "
+            "nothing was drawn. Nothing was changed."
+        )
+    return list(dict.fromkeys(ids))
+
+
 async def _take_set(run: AsyncRun, media_ids: Sequence[str], settled: object) -> None:
     op = run.op
-    lost = await _lost_set(run.parts, op) if _has_lost_set(op) else LostSet()
-    chosen = tuple(each for each in lost.images if each[0].id in media_ids)
-    if {media.id for media, _ in chosen} != set(media_ids):
-        raise _not_its_own(op, media_ids)
+    lost = await _lost_set(run.parts, op, only=media_ids) if _has_lost_set(op) else LostSet()
+    there = {media.id for media, _ in lost.images}
+    if not there.issuperset(media_ids):
+        raise _not_its_own(op, [each for each in media_ids if each not in there])
     if op.items:
-        late = [(media.id, shot.name) for media, shot in chosen]
+        late = [(media.id, shot.name) for media, shot in lost.images]
         await place_late(run, late, more=False, settled=settled)
         return
     why = "The Character Library did not draw this shot, or a person has settled that it did not."
-    await received_shots(run, evolve(lost, images=chosen), why, settled=settled)
+    await received_shots(run, lost, why, settled=settled)
 
 
 async def _known(parts: AsyncParts, operation_id: str) -> Operation:
@@ -167,11 +217,19 @@ async def _known(parts: AsyncParts, operation_id: str) -> Operation:
 
 
 def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
-    has = {item.external_id for item in op.items}
-    nothing = not media_ids and (op.state == OperationState.FAILED or "settled" in op.options)
-    if not nothing and (not media_ids or not set(media_ids) <= has):
+    """Give the same answer to the same word; another one comes too late."""
+    settled = op.options.get("settled")
+    if settled is not None:
+        same = set(media_ids) == set(settled["media_ids"])
+    elif media_ids:
+        same = set(media_ids) <= {item.external_id for item in op.items}
+    else:
+        same = op.state == OperationState.FAILED
+    if not same:
+        how = "" if settled is None else ", as a person has settled it with another answer"
         raise InvalidArgument(
-            f"Operation {op.id} is {op.state} already; only one that is open can be settled."
+            f"Operation {op.id} is {op.state} already{how}; only one that is open can be settled. "
+            "Nothing was changed."
         )
     images = tuple(item.image_id for item in op.items if item.image_id is not None)
     outcome = "failed" if op.state == OperationState.FAILED else "completed"
@@ -215,6 +273,13 @@ async def _chosen(parts: AsyncParts, op: Operation, media_ids: Sequence[str]) ->
 
 def _not_its_own(op: Operation, media_ids: Sequence[str]) -> InvalidArgument:
     return InvalidArgument(
-        f"Media {', '.join(media_ids)!a:.80} is nothing that operation {op.id} could be given: it "
-        f"must be an image of the character and of the kind {op.kind} that no other operation has."
+        f"{_named(media_ids)}: nothing that operation {op.id} could be given. It must be an image "
+        f"of the character and of the kind {op.kind} that no other operation has."
     )
+
+
+def _named(media_ids: Sequence[str]) -> str:
+    """Name media by whole ids, a few of them."""
+    told = ", ".join(f"{each!a:.80}" for each in media_ids[:_NAMED])
+    more = len(media_ids) - _NAMED
+    return f"Media {told}" + (f" and {more} more" if more > 0 else "")

@@ -28,11 +28,13 @@ class Told:
         shots: The shot of each file, in their order.
         missing: The shots that no file shows.
         too_many: Whether there are more files of a look than shots: somebody else has drawn, too.
+        repeated: The places of files that show the same shot; no set has all of them.
     """
 
     shots: tuple[Shot, ...]
     missing: tuple[Shot, ...]
     too_many: bool
+    repeated: tuple[int, ...] = ()
 
 
 def is_retried(file: ShotFile, following: ShotFile | None) -> bool:
@@ -78,13 +80,20 @@ def tell_shots(files: Sequence[ShotFile], reference: Sequence[ReferenceShot]) ->
             left[look] -= 1
         else:
             missing.append(_vague(*look) if look in vague else each.shot)
+    number = Counter(shown)
     return Told(
         shots=tuple(
             _vague(*look) if place is None else reference[place].shot
             for look, place in zip(shown, places, strict=True)
         ),
         missing=tuple(missing),
-        too_many=bool(reference and Counter(shown) - there),
+        too_many=bool(reference and number - there),
+        repeated=tuple(
+            index
+            for index, look in enumerate(shown)
+            # A look that the list does not have may be a newer shot's.
+            if reference and number[look] > max(1, there[look])
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from os import PathLike
 from typing import Any, Self, TypeVar, Unpack
 
-from .._arguments import Unpicklable, checked
+from .._arguments import Unpicklable, check_texts, checked
 from .._concurrency import suggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
@@ -333,12 +333,12 @@ class ServiceBase(Verifying, Unpicklable):
         The image is brought in as the operation's own; a reference becomes the master. Without one,
         the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
         that never ends; what it had drawn stays. The journal keeps who settled it and when.
-        Idempotent.
+        Idempotent for the same answer.
 
         Args:
             operation_id: An open operation.
             media_id: The image, by its id on the Library (see `candidates`), or the images of a
-                set; ``None`` for nothing.
+                set, each shot once; ``None`` for nothing.
             settled_by: The host's user, for the journal.
 
         Raises:
@@ -346,8 +346,7 @@ class ServiceBase(Verifying, Unpicklable):
             GenerationInProgress: Another operation on the character is running.
             CharacterLibraryError: The Library could not be asked.
         """
-        ids = [media_id] if isinstance(media_id, str) else media_id or ()
-        return settle_by_hand(self._parts, operation_id, ids, settled_by)
+        return settle_by_hand(self._parts, operation_id, media_id, settled_by)
 
     def _operate(
         self,
@@ -362,6 +361,7 @@ class ServiceBase(Verifying, Unpicklable):
         on_progress: ProgressCallback | None,
     ) -> _Result:
         parts = self._parts
+        check_texts(created_by=created_by, **(options or {}))
         with leased(parts, character_id) as lease:
             settled = settle(parts, character_id, lease)
             _check_settled(kind, settled)

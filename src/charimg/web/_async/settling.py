@@ -69,7 +69,7 @@ async def _settle(call: AsyncCall) -> WebResponse:
     operation = await call.operation(call.item_id)
 
     async def work(_: ProgressCallback) -> dict[str, Any]:
-        settled = await call.service.settle(operation.id, media_ids, settled_by=call.user)
+        settled = await call.service.settle(operation.id, media_ids or None, settled_by=call.user)
         return await _told(call, settled)
 
     return ended(await call.runs.complete(call.character_id, work))

@@ -70,7 +70,7 @@ def _settle(call: Call) -> WebResponse:
     operation = call.operation(call.item_id)
 
     def work(_: ProgressCallback) -> dict[str, Any]:
-        settled = call.service.settle(operation.id, media_ids, settled_by=call.user)
+        settled = call.service.settle(operation.id, media_ids or None, settled_by=call.user)
         return _told(call, settled)
 
     return ended(call.runs.complete(call.character_id, work))
