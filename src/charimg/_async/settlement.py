@@ -274,8 +274,8 @@ async def _chosen(parts: AsyncParts, op: Operation, media_ids: Sequence[str]) ->
 
 def _not_its_own(op: Operation, media_ids: Sequence[str]) -> InvalidArgument:
     return InvalidArgument(
-        f"Media {_ids(media_ids)}: nothing that operation {op.id} could be given. It must be an image "
-        f"of the character and of the kind {op.kind} that no other operation has."
+        f"Media {_ids(media_ids)}: nothing that operation {op.id} could be given. It must be an "
+        f"image of the character and of the kind {op.kind} that no other operation has."
     )
 
 

@@ -70,6 +70,13 @@ def test_an_image_that_may_exist_is_shown_and_chosen(drawn: Page, studio: Studio
             "(src) => document.querySelector(`img[src='${src}']`).naturalWidth > 0",
             picture.get_attribute("src"),
         )
+    with drawn.expect_popup() as opened:
+        link = card.get_by_role("link", name="Open the whole image").first
+        expect(link).to_have_css("cursor", "zoom-in")
+        link.click()
+    whole = opened.value
+    expect(whole.get_by_role("img")).to_be_visible()
+    whole.close()
     expect(card).to_contain_text("She waits.")
     expect(card).to_contain_text("It is of the type that was asked for, action.")
     drawn.evaluate("scrollTo(0, 0)")
