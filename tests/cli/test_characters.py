@@ -240,7 +240,7 @@ def test_creating_without_an_answer_says_how_to_find_it(
     world.read("characters", "add", "Bo")
     answer = world.run("characters", "link", "bo", "--create")
     assert answer.code == 4
-    assert "charimg characters link CHARACTER --find" in answer.err
+    assert "charimg characters link bo --find" in answer.err
     assert "charimg recover" not in answer.err
 
 
