@@ -104,7 +104,7 @@ async def test_what_was_brought_in_is_not_settled_as_nothing_afterwards() -> Non
     for _ in range(2):
         with pytest.raises(InvalidArgument, match="is done already, as a person has settled it"):
             await world.service.settle(op.id)
-        assert (await world.service.settle(op.id, own.media_id)).message == "It was closed before."
+        assert (await world.service.settle(op.id, own.media_id)).outcome == "completed"
     assert len(await world.images()) == 2
 
 

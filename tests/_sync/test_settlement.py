@@ -103,7 +103,7 @@ def test_what_was_brought_in_is_not_settled_as_nothing_afterwards() -> None:
     for _ in range(2):
         with pytest.raises(InvalidArgument, match="is done already, as a person has settled it"):
             world.service.settle(op.id)
-        assert (world.service.settle(op.id, own.media_id)).message == "It was closed before."
+        assert (world.service.settle(op.id, own.media_id)).outcome == "completed"
     assert len(world.images()) == 2
 
 

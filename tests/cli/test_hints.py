@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -8,7 +11,7 @@ from typer.main import get_command
 from charimg import errors
 from charimg.cli import hints
 from charimg.cli.app import app
-from charimg.cli.hints import next_step
+from charimg.cli.hints import as_commands, next_step
 
 
 @pytest.mark.parametrize(
@@ -57,12 +60,43 @@ def test_a_refused_host_may_be_the_users_own(code: str) -> None:
 
 
 def test_every_command_that_is_named_exists() -> None:
-    steps = [step for _, step in hints._BY_CLASS] + list(hints._BY_CODE.values())
+    steps = [step for _, step in (*hints._BY_CLASS, *hints._COMMANDS)]
+    steps += hints._BY_CODE.values()
     named = [words.split() for step in steps for words in re.findall(r"`charimg ([^`]+)`", step)]
     assert len(named) >= len(steps)
     for words in named:
         command = get_command(app)
         for word in words:
-            if word == "CHARACTER":
+            if word in ("CHARACTER", "OPERATION"):
                 break
             command = command.commands[word]  # type: ignore[attr-defined]
+
+
+def advice() -> Iterator[str]:
+    """Give every text of the SDK that names one of its methods."""
+    for path in sorted(Path(hints.__file__).parents[1].glob("_[alip]*/*.py")):
+        tree = ast.parse(path.read_text())
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Constant) or id(node) in docs:
+                continue
+            if re.search(r"[a-z_]+\(\)", str(node.value)):
+                yield str(node.value)
+
+
+def test_no_method_is_advised_on_the_command_line() -> None:
+    texts = [text for text in advice() if "has no put()" not in text]
+    assert len(texts) > 8
+    told = [as_commands(text, {}) for text in texts]
+    assert [text for text in told if re.search(r"[a-z_]+\(\)", text)] == []
+    assert not [text for text in told if "``" in text or "(`" in text]
+
+
+def test_ids_that_are_known_stand_in_the_commands_and_nowhere_else() -> None:
+    text = "CHARACTER: `charimg retry CHARACTER IMAGE`, not `CHARACTER`."
+    assert as_commands(text, {"CHARACTER": "Mara V", "OPERATION": "x"}) == (
+        "CHARACTER: `charimg retry 'Mara V' IMAGE`, not `CHARACTER`."
+    )
+    assert as_commands("candidates(), settle() with no image", {"OPERATION": "ab"}) == (
+        "`charimg settle ab`, `charimg settle ab --nothing`"
+    )

@@ -65,6 +65,7 @@ def test_bars_for_the_job_and_for_the_downloads() -> None:
         progress(_job(2))
         progress(_stored(1, 6))
         progress(_failed(2, 6, metrics=ImageMetrics(shot=Shot(name="50mm [LEFT]\x1b"))))
+    assert screen.report.told("candidates() shows it") == "`charimg settle op` shows it"
     title, *between, drawing, downloading = screen.lines
     assert title == "The portfolio"
     assert "  Failed: image-1 (50mm [LEFT] ): It broke." in between

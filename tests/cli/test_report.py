@@ -257,6 +257,17 @@ def test_a_stdout_that_is_closed_is_none(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Report(as_json=True).out.width
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_closed_stdout_takes_no_result(
+    as_json: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(typer.Exit) as caught, reporting(as_json) as report:
+        report.data({"a": 1}, lambda: "a")
+    assert caught.value.exit_code == 1
+    assert capsys.readouterr().err == "Error: stdout takes no output: it is closed.\n"
+
+
 def test_a_line_of_data_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Report(as_json=False).data({}, lambda: "word " * 100)
     assert capsys.readouterr().out.count("\n") == 1

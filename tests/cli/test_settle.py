@@ -30,6 +30,8 @@ def test_the_candidates_are_shown_and_one_is_brought_in(world: Any, unknown: str
     assert shown.code == 0, shown.err
     assert "It is of the type that was asked for, dialogue." in " ".join(shown.out.split())
     assert "2 images may be its." in shown.err
+    assert "She waits." in shown.out
+    assert world.run("settle", unknown, "--json").json["prompt"] == "She waits."
     found = world.run("settle", unknown, "--json").json["candidates"]
     answer = world.run("settle", unknown, "--image", found[-1]["mediaId"], "--json")
     assert answer.code == 0, answer.err
@@ -53,7 +55,7 @@ def test_what_has_no_candidates_is_told_what_can_be_done(
 
 
 def test_what_is_known_to_be_drawn_is_not_to_be_settled(
-    world: Any, unknown: str, monkeypatch: pytest.MonkeyPatch
+    world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = Operation(
         id="f" * 32,
@@ -63,7 +65,19 @@ def test_what_is_known_to_be_drawn_is_not_to_be_settled(
         items=(OperationItem(key="k", index=0),),
     )
     monkeypatch.setattr(SqliteGenerationLedger, "get", lambda *_: known)
-    assert "`charimg recover` brings it in" in world.run("settle", unknown).err
+    assert "`charimg recover` brings it in" in world.run("settle", known.id).err
+
+
+def test_two_that_are_open_are_told_apart_by_their_prompts(world: Any, unknown: str) -> None:
+    world.switch(lost_answers=1)
+    world.run("generate", "scene", "mara", "She runs. " * 20)
+    answer = world.run("recover")
+    assert answer.code == 8
+    shown = " ".join(answer.out.split())
+    assert "She waits." in shown
+    assert "She runs." in shown
+    assert "…" in shown
+    assert "()" not in shown
 
 
 def test_nothing_closes_it(world: Any, unknown: str) -> None:
@@ -80,7 +94,9 @@ def test_what_makes_no_sense_is_refused(world: Any, unknown: str) -> None:
     other = world.run("settle", unknown, "--image", "f" * 24)
     assert other.code == 2
     assert "nothing that operation" in other.err
-    assert world.run("settle", "none").code == 2
+    none = world.run("settle", "none")
+    assert none.code == 2
+    assert "`charimg recover` shows those that are open" in none.err
 
 
 def test_an_ending_that_says_too_little_is_refused(world: Any, unknown: str) -> None:

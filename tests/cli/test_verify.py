@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,36 @@ def test_files_of_others_are_counted_and_stay(world: Any) -> None:
     assert (answer.code, answer.out) == (0, "")
     assert "1 files are not charimg's; they stay." in answer.err
     assert foreign.exists()
+
+
+def test_files_whose_database_is_gone_are_told_and_kept(world: Any) -> None:
+    path = file_of(world, world.reference())
+    for each in world.directory.glob("charimg.sqlite*"):
+        each.rename(f"{each}.away")
+    answer = world.read("verify")
+    assert answer.code == 2
+    assert "There is no database at" in answer.err
+    assert "there are files in" in answer.err
+    assert "Keep them" in answer.err
+    assert path.exists()
+    (world.directory / "media").rename(world.directory / "elsewhere")
+    (world.directory / "media").mkdir()
+    assert "There is nothing of charimg's" in world.read("verify").err
+
+
+def test_a_file_that_an_older_database_does_not_know_is_kept(world: Any, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(world.directory, older)
+    path = file_of(world, world.reference())
+    shutil.copytree(world.directory / "media", older / "media", dirs_exist_ok=True)
+    where = ("--directory", older, "--library-url", world.server.url)
+    answer = world.run_command("verify", "--repair", *where)
+    assert answer.code == 7
+    assert "unknown-file" in answer.out
+    told = " ".join(answer.out.split())
+    assert "Keep it" in told
+    assert "delete" not in told
+    assert (older / path.relative_to(world.directory)).exists()
 
 
 @pytest.mark.parametrize("how", [["nobody"], ["--repair"]])

@@ -175,7 +175,7 @@ def test_a_bad_image_id(world: Any, command: str) -> None:
     run = world.read if command == "show" else world.run
     for given in ("no-such-image", "", "../../etc/passwd", "%", "_"):
         args = [command, "mara", given, *["--yes"][: int(command == "delete")], "--json"]
-        _check(run(*args), 3, "Next: `charimg list CHARACTER`")
+        _check(run(*args), 3, "Next: `charimg list mara`")
     assert len(world.images()) == 1
 
 

@@ -240,15 +240,17 @@ def test_the_command_table_is_that_of_the_command() -> None:
         for row in rows(section)
         if row[0].startswith("`")
     }
-    real = {}
+    real: dict[str, tuple[list[str], list[str]]] = {}
     for words, command in commands().items():
-        arguments, options = [], []
+        arguments: list[str] = []
+        options: list[str] = []
         for each in command.params:
             if each.param_type_name == "argument":
                 name = each.name.upper()
                 arguments.append(name if each.required else f"[{name}]")
             elif each.opts[0] not in SHARED:
-                options.append(each.opts[0])
+                # Another name for one stands behind it, in brackets.
+                options += each.opts
         real[words] = (arguments, options)
     assert said == real
 

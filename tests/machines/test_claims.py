@@ -40,7 +40,7 @@ from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, ZED, World
 from ..figures import Figure
 
-EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
+EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 15
 TYPES = ("action", "dialogue", "emotional", "establishing")
 WHO = (LENA, LENA, LENA, ZED)
 FATES = ("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused")

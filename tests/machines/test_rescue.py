@@ -34,7 +34,7 @@ from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, World
 from ..figures import Figure
 
-EXAMPLES = 600 if os.environ.get("CHARIMG_SOAK") else 12
+EXAMPLES = 600 if os.environ.get("CHARIMG_SOAK") else 6
 SHOTS = 6
 HASTY = JobPolicy(interval=0.001, interval_max=0.001, deadline=0.004, stall=5)
 TALLY: Counter[str] = Counter()

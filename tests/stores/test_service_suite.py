@@ -49,7 +49,14 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_stubborn_stores",
             "test_too_many",
         ),
-        *("test_strays", "test_unrecorded", "test_verification", "test_watching", "test_whose"),
+        *(
+            "test_strays",
+            "test_texts",
+            "test_unrecorded",
+            "test_verification",
+            "test_watching",
+            "test_whose",
+        ),
     }
     assert {name: vars(module)[name] for name in module.SUITE} == module.SUITE
     kinds = {inspect.iscoroutinefunction(test) for test in module.SUITE.values()}

@@ -103,6 +103,7 @@ async def test_from_the_list_to_an_image(tmp_path: Path) -> None:
         await house.link("mara", "Mara Voss")
         page = await client.get("/screenplay/characters/mara/images")
         assert page.status_code == 200
+        assert 'data-copy="mara"' in page.text
         drawn = await client.post("/v1/characters/mara/generate-initial-image")
         media = drawn.json()["image"]["media"]
         assert media["url"].startswith("/media/")
@@ -112,6 +113,16 @@ async def test_from_the_list_to_an_image(tmp_path: Path) -> None:
         thumbnail = await client.get(media["thumbnailURL"])
         assert thumbnail.headers["content-type"] == "image/webp"
     assert house.closed
+
+
+async def test_two_of_one_name_are_told_apart_by_their_ids(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    for character_id in ("mara-1", "mara-2"):
+        await house.link(character_id, "Mara Voss")
+    async with house.up() as client:
+        index = (await client.get("/")).text
+        for character_id in ("mara-1", "mara-2"):
+            assert f"Mara Voss <small>{character_id}</small>" in index
 
 
 async def test_without_characters_it_says_how_to_add_one(tmp_path: Path) -> None:

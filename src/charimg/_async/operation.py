@@ -427,14 +427,11 @@ def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
     if not isinstance(error, StorageError | CharacterLibraryError):
         return
     if op.kind in _PAID and op.state in _OPEN and isinstance(error, CharacterLibraryError):
-        # A read that failed is worth repeating; what it was made for is not.
         error.retryable = False
         error.outcome_unknown = True
     lies_there = op.state == OperationState.POSTING and DRAWN_BY in op.options
-    if op.state != OperationState.RECEIVED and not lies_there:
-        return
-    error.recoverable = True
-    if op.kind not in _PAID:
+    error.recoverable = lies_there or op.state == OperationState.RECEIVED
+    if not error.recoverable or op.kind not in _PAID:
         return
     said = f"Operation {op.id} may be paid for: do not ask again, recover() brings in what it drew."
     error.args = (f"{error} {said}",)

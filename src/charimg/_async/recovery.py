@@ -235,8 +235,9 @@ def _told(op: Operation, doubt: Doubt) -> str:
     else:
         number = f"1 {what} is" if doubt.number == 1 else f"{doubt.number} {what}s are"
         there = f"{number} there that may be its own, but nothing is sure. {doubt.why}"
-        if what == "image":
-            how = "candidates() shows them, settle() takes the right one, or none."
+        how = "candidates() shows them, settle() takes the right one, or none."
+        if what == "job":
+            how = "candidates() shows their images, settle() takes those of the right one, or none."
     return f"{there} {how} To draw it anew may pay again."
 
 

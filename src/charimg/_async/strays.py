@@ -65,8 +65,8 @@ async def stray(parts: AsyncParts, key: str, *, since: datetime, repair: bool) -
     if op is None:
         return _found(
             key,
-            "No record and no operation of this ledger names it. If no other host uses the store, "
-            "it can be deleted by hand.",
+            "No record and no operation of this ledger names it. Keep it: it may be paid for, and "
+            "known to a newer copy of the database, or to another host.",
         )
     fate = await _fate(parts, op, key)
     if fate.in_flight or await _recorded(parts, key, fate):

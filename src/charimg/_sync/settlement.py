@@ -96,9 +96,10 @@ def _lost_set(parts: Parts, op: Operation, *, only: Collection[str] | None = Non
 
 def _check_set(op: Operation, lost: LostSet) -> None:
     shots: dict[str, list[str]] = {}
-    for media, shot in lost.repeated:
+    # The newest first, as the candidates are shown.
+    for media, shot in lost.repeated[::-1]:
         shots.setdefault(shot.name, []).append(media.id)
-    told = [f"{_named(ids)} show the same, {name}." for name, ids in shots.items()]
+    told = [f"There are too many of {name}: {_ids(ids)}." for name, ids in shots.items()]
     if 0 < lost.size < len(lost.images):
         told.append(f"With them it would have {len(lost.images)} of {lost.size} shots.")
     if told:
@@ -315,13 +316,13 @@ def _chosen(parts: Parts, op: Operation, media_ids: Sequence[str]) -> LibraryMed
 
 def _not_its_own(op: Operation, media_ids: Sequence[str]) -> InvalidArgument:
     return InvalidArgument(
-        f"{_named(media_ids)}: nothing that operation {op.id} could be given. It must be an image "
-        f"of the character and of the kind {op.kind} that no other operation has."
+        f"Media {_ids(media_ids)}: nothing that operation {op.id} could be given. It must be an "
+        f"image of the character and of the kind {op.kind} that no other operation has."
     )
 
 
-def _named(media_ids: Sequence[str]) -> str:
-    """Name media by whole ids, a few of them."""
+def _ids(media_ids: Sequence[str]) -> str:
+    """Return whole ids, a few of them."""
     told = ", ".join(f"{each!a:.80}" for each in media_ids[:_NAMED])
     more = len(media_ids) - _NAMED
-    return f"Media {told}" + (f" and {more} more" if more > 0 else "")
+    return told + (f" and {more} more" if more > 0 else "")

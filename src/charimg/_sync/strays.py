@@ -66,8 +66,8 @@ def stray(parts: Parts, key: str, *, since: datetime, repair: bool) -> Finding |
     if op is None:
         return _found(
             key,
-            "No record and no operation of this ledger names it. If no other host uses the store, "
-            "it can be deleted by hand.",
+            "No record and no operation of this ledger names it. Keep it: it may be paid for, and "
+            "known to a newer copy of the database, or to another host.",
         )
     fate = _fate(parts, op, key)
     if fate.in_flight or _recorded(parts, key, fate):

@@ -173,7 +173,7 @@ def link(
 
     Give the id, or --create, or --find.
     """
-    with reporting(as_json, interrupted=_LOOK) as report:
+    with reporting(as_json, interrupted=_LOOK, character=character) as report:
         if (library_db_id is not None) + create + find != 1:
             raise InvalidArgument("Give exactly one of --library-db-id, --create and --find.")
         settings = Settings.of(directory, library_url, header)

@@ -77,7 +77,7 @@ def reference(
     as_json: JsonOption = False,
 ) -> None:
     """Draw a new master reference image."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         exact = _text(prompt, prompt_file, "prompt")
         options: ServiceOptions = suggesting() if exact is None else {}
         with (
@@ -121,7 +121,7 @@ def portfolio(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the 360° portfolio; earlier images stay. Exit code 7 when some shots failed."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         job_policy = JobPolicy(interval=poll, deadline=deadline)
         settings = Settings.of(directory, library_url, header)
         with settings.service(job_policy=job_policy) as service:
@@ -172,7 +172,7 @@ def scene(
     as_json: JsonOption = False,
 ) -> None:
     """Draw one scene; earlier images stay."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         exact = _text(context, context_file, "context")
         if exact is None:
             raise InvalidArgument("Give the scene's context, or --context-file.")

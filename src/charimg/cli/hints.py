@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ..errors import (
@@ -16,7 +18,7 @@ from ..errors import (
     StorageError,
 )
 
-__all__ = ["instead", "next_step"]
+__all__ = ["as_commands", "instead", "next_step"]
 
 # The first class that fits decides.
 _BY_CLASS: tuple[tuple[type[BaseException], str], ...] = (
@@ -37,6 +39,36 @@ _BY_CODE = {
     ErrorCode.NO_REFERENCE: "if `charimg list CHARACTER` shows no reference, `charimg generate "
     "reference CHARACTER` draws one.",
 }
+
+# What the SDK advises, as commands: the first that fits decides.
+_COMMANDS = (
+    ("recover() (`charimg recover`)", "`charimg recover`"),
+    ("recover()", "`charimg recover`"),
+    ("candidates()", "`charimg settle OPERATION`"),
+    ("settle() with no image", "`charimg settle OPERATION --nothing`"),
+    ("settle()", "`charimg settle OPERATION --image MEDIA`"),
+    ("retry_ingestion()", "`charimg retry CHARACTER IMAGE`"),
+)
+
+
+def as_commands(text: str, known: Mapping[str, str]) -> str:
+    """Return a message of the SDK with commands in the place of methods.
+
+    Args:
+        text: The message.
+        known: What stands for ``CHARACTER``, ``OPERATION`` and ``IMAGE`` in commands.
+    """
+    for method, command in _COMMANDS:
+        text = text.replace(method, command)
+    return re.sub("`charimg [^`]*`", lambda found: _filled(found[0], known), text)
+
+
+def _filled(command: str, known: Mapping[str, str]) -> str:
+    return re.sub(
+        r"\b(CHARACTER|OPERATION|IMAGE)\b",
+        lambda name: shlex.quote(known[name[0]]) if name[0] in known else name[0],
+        command,
+    )
 
 
 _FINDS_OUT = "`charimg recover` finds out what became of it; nothing is paid for anew."

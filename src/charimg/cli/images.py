@@ -49,7 +49,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List a character's images, newest first."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         with Settings.of(directory).offline() as service:
             check_known(service, character)
             images, total = _collect(service, character, kind, status, limit)
@@ -82,7 +82,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one image's record."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character, image=image) as report:
         with Settings.of(directory).offline() as service:
             found = service.get_image(character, resolve_image(service, character, image))
         report.data({"image": found}, lambda: details(found))
@@ -99,7 +99,7 @@ def delete(
     as_json: JsonOption = False,
 ) -> None:
     """Delete an image, or all of a character's: records, files, and the remote reference."""
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         _one_of(image, everything)
         with Settings.of(directory, library_url, header).service() as service:
             result = _deleted(service, character, image, yes)
@@ -167,7 +167,7 @@ def retry(
 
     With --all, exit code 7 when some failed again.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character, image=image) as report:
         _one_of(image, everything)
         with Settings.of(directory, library_url, header).service() as service:
             if image is not None:

@@ -20,6 +20,7 @@ from ..events import (
     ImageFailed,
     ImageStored,
     JobProgressed,
+    OperationStarted,
     ProgressEvent,
     ReferenceRetried,
     WarningRaised,
@@ -80,7 +81,9 @@ class ProgressView:
 
     def __call__(self, event: ProgressEvent, /) -> None:
         """Receive one event."""
-        if isinstance(event, JobProgressed):
+        if isinstance(event, OperationStarted):
+            self._report.known["OPERATION"] = event.operation_id
+        elif isinstance(event, JobProgressed):
             self._job(event)
         elif isinstance(event, (ImageStored, ImageFailed)):
             self._image(event)

@@ -19,7 +19,7 @@ def prompt(
 
     Into a pipe or file goes the exact prompt, without a line end: what --prompt-file then reads.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         with Settings.of(directory).offline(**suggesting()) as service:
             suggestion = service.suggest_prompt(character)
         if as_json:

@@ -13,7 +13,7 @@ from .exit_codes import ExitCode
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
 from .session import Settings, check_known
-from .tables import short_ids
+from .tables import brief, short_ids
 
 __all__ = ["recover"]
 
@@ -31,7 +31,7 @@ def recover(
 
     Exit code 8 when something is still open: unknown, waiting, stranded or in progress.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, character=character) as report:
         with Settings.of(directory, library_url, header).service() as service:
             report.say("Looking at what was left unfinished …")
             done = service.recover(character)
@@ -51,7 +51,7 @@ def recover(
                 "candidates": candidates,
             },
             lambda: table(
-                ("operation", "kind", "character", "outcome", "images", "message"),
+                ("operation", "kind", "character", "outcome", "images", "prompt", "message"),
                 [
                     (
                         short[each.operation_id],
@@ -59,7 +59,13 @@ def recover(
                         each.character_id,
                         each.outcome,
                         len(each.images),
-                        each.message,
+                        # What is open a person decides, and knows it by its prompt.
+                        brief(each.prompt) if each in done.unresolved else "",
+                        report.told(
+                            each.message,
+                            CHARACTER=each.character_id,
+                            OPERATION=short[each.operation_id],
+                        ),
                     )
                     for each in done.operations
                 ],

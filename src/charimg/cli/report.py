@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from .._json import to_json
 from ..errors import CharimgError
 from ..models import OperationWarning
 from .exit_codes import ExitCode, error_code, exit_code_of
-from .hints import next_step
+from .hints import as_commands, next_step
 
 __all__ = ["Report", "error_object", "plain", "reporting", "table", "writing"]
 
@@ -94,7 +94,9 @@ class OutputLost(Exception):
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Tell a stdout that takes nothing (a full disk) from every other failure."""
+    """Tell a stdout that takes nothing (closed, a full disk) from every other failure."""
+    if sys.stdout is None:
+        raise OutputLost("stdout takes no output: it is closed.")
     try:
         yield
     except BrokenPipeError:
@@ -108,10 +110,13 @@ class Report:
 
     Args:
         as_json: Whether stdout carries exactly one JSON object: the result, or ``{"error": …}``.
+        known: What stands for ``CHARACTER``, ``OPERATION`` and ``IMAGE`` in the commands that are
+            advised; more may become known.
     """
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, as_json: bool, known: Mapping[str, str] | None = None) -> None:
         self.as_json = as_json
+        self.known: dict[str, str] = dict(known or {})
         self.out: Console = _console(stderr=False)
         self.err: Console = _console(stderr=True)
 
@@ -139,8 +144,13 @@ class Report:
             sys.stdout.write(told + "\n")
             sys.stdout.flush()
 
+    def told(self, message: str, **known: str) -> str:
+        """Return a message of the SDK as advice on commands, with what is known filled in."""
+        return as_commands(message, {**self.known, **known})
+
     def say(self, text: str, *, style: str = "") -> None:
         """Print a message on stderr."""
+        text = self.told(text)
         # Words wrap on a terminal; a log gets one line per message.
         self.err.print(Text(plain(text), style=style), soft_wrap=not self.err.is_terminal)
 
@@ -156,6 +166,10 @@ class Report:
 
     def fail(self, error: BaseException, code: ExitCode, message: str) -> None:
         """Print an error and the next step on stderr, and with ``--json`` the object on stdout."""
+        image_id = getattr(error, "image_id", None)
+        if image_id is not None:
+            self.known["IMAGE"] = image_id
+        message = self.told(message)
         self.say(f"Error: {message}", style="red")
         step = next_step(error)
         if step is not None:
@@ -180,12 +194,18 @@ _FINISHES = "`charimg recover` finishes what was under way."
 
 
 @contextmanager
-def reporting(as_json: bool, *, interrupted: str = _FINISHES) -> Iterator[Report]:
+def reporting(
+    as_json: bool, *, interrupted: str = _FINISHES, **known: str | None
+) -> Iterator[Report]:
     """Turn whatever goes wrong inside into one message and an exit code, without a traceback.
+
+    What is ``known`` (``character``, ``operation``, ``image``) stands in the commands that are
+    advised.
 
     ``CHARIMG_DEBUG=1`` lets an unexpected exception through whole; charimg's own never show one.
     """
-    report = Report(as_json=as_json)
+    given = {name.upper(): value for name, value in known.items() if value is not None}
+    report = Report(as_json=as_json, known=given)
 
     def retried(details: RetryDetails) -> None:
         # What was called and with what stays out.

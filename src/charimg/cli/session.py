@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, Unpack
@@ -207,10 +207,23 @@ class Settings:
             return
         place = self.places.metadata
         where = self.directory if place.path.parent == self.directory else place.path
+        files = self.places.media
+        if files.backend == "file" and _holds_something(files.path):
+            raise ConfigurationError(
+                f"There is no database at {str(place.path)!r}, but there are files in "
+                f"{str(files.path)!r}. Keep them, and bring the database back from a backup; or "
+                "give another --directory."
+            )
         raise ConfigurationError(
             f"There is nothing of charimg's in {str(where)!r}. Give --directory, or begin with "
             "`charimg characters add`."
         )
+
+
+def _holds_something(directory: Path) -> bool:
+    with suppress(OSError):
+        return any(directory.iterdir())
+    return False
 
 
 def _service(

@@ -6,14 +6,16 @@ import getpass
 from typing import Annotated
 
 import typer
+from rich.console import Group
 
 from .._sync.service import CharacterImageService
 from .._sync.sets import is_unfinished
 from ..errors import InvalidArgument
-from ..journal import Candidate
+from ..journal import Candidate, Operation
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
 from .session import SHORTEST_ID, Settings
+from .tables import brief
 
 __all__ = ["candidate_lines", "settle"]
 
@@ -46,31 +48,38 @@ def settle(
 
     Nothing is asked for anew, and nothing is deleted.
     """
-    with reporting(as_json) as report:
+    with reporting(as_json, operation=operation) as report:
         if images and nothing:
             raise InvalidArgument("Either --image or --nothing, not both.")
         with Settings.of(directory, library_url, header).service() as service:
-            operation_id = _resolved(service, operation)
+            op = _resolved(service, operation)
             if not images and not nothing:
-                found = service.candidates(operation_id)
+                found = service.candidates(op.id)
                 report.data(
-                    {"operationId": operation_id, "candidates": list(found)},
-                    lambda: table(("media", "drawn", "url", "evidence"), candidate_lines(found)),
+                    {"operationId": op.id, "prompt": op.prompt, "candidates": list(found)},
+                    lambda: _shown(op, found),
                 )
-                report.say(_next(service, operation_id, len(found)))
+                report.say(_next(op, len(found)))
                 return
-            done = service.settle(operation_id, images or None, settled_by=getpass.getuser())
+            done = service.settle(op.id, images or None, settled_by=getpass.getuser())
         report.data(done, lambda: done.message)
-        report.say(f"Operation {operation_id} is settled: {done.message}")
+        report.say(f"Operation {op.id} is settled: {done.message}")
 
 
-def _next(service: CharacterImageService, operation_id: str, found: int) -> str:
-    op = service.ledger.get(operation_id)
-    if op is not None and op.finished:
-        return f"Operation {operation_id} is {op.state}: there is nothing to settle."
+def _shown(op: Operation, found: tuple[Candidate, ...]) -> Group:
+    asked = (op.kind, op.character_id, f"{op.created_at:%Y-%m-%d %H:%M:%S}", brief(op.prompt))
+    tables = [table(("kind", "character", "asked for (UTC)", "prompt"), [asked])]
+    if found:
+        tables.append(table(("media", "drawn", "url", "evidence"), candidate_lines(found)))
+    return Group(*tables)
+
+
+def _next(op: Operation, found: int) -> str:
+    if op.finished:
+        return f"Operation {op.id} is {op.state}: there is nothing to settle."
     if found:
         return f"{found} images may be its. Settle it with --image MEDIA or --nothing."
-    if op is not None and op.items and not is_unfinished(op):
+    if op.items and not is_unfinished(op):
         return "What it has drawn is known: `charimg recover` brings it in."
     return "No image fits now. `charimg recover` looks again, --nothing closes it."
 
@@ -88,11 +97,15 @@ def candidate_lines(found: tuple[Candidate, ...]) -> list[tuple[object, ...]]:
     ]
 
 
-def _resolved(service: CharacterImageService, ending: str) -> str:
-    if len(ending) < SHORTEST_ID:
-        return ending
-    open_ones = [each.id for each in service.ledger.unfinished() if each.id.endswith(ending)]
-    if len(open_ones) > 1:
-        raise InvalidArgument(f"{len(open_ones)} open operations end with {ending!a:.80}.")
-    # A whole id may be one that was settled before.
-    return open_ones[0] if open_ones else ending
+def _resolved(service: CharacterImageService, given: str) -> Operation:
+    # An end names one that is open; a whole id may be one that was settled before.
+    short = len(given) < SHORTEST_ID
+    found = [] if short else [op for op in service.ledger.unfinished() if op.id.endswith(given)]
+    if len(found) > 1:
+        raise InvalidArgument(f"{len(found)} open operations end with {given!a:.80}.")
+    op = found[0] if found else service.ledger.get(given)
+    if op is None:
+        raise InvalidArgument(
+            f"There is no operation {given!a:.80}. `charimg recover` shows those that are open."
+        )
+    return op

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from rich.table import Table
@@ -10,9 +11,10 @@ from .._ingest.urls import redact
 from ..models import CharacterImage, Media
 from .report import plain, table
 
-__all__ = ["details", "image_brief", "image_line", "image_table", "short_ids"]
+__all__ = ["brief", "details", "image_brief", "image_line", "image_table", "short_ids"]
 
 _SHORTEST = 10
+_BRIEF = 80
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:
@@ -22,6 +24,11 @@ def short_ids(ids: Sequence[str]) -> dict[str, str]:
     while length < longest and len({each[-length:] for each in ids}) < len(set(ids)):
         length += 1
     return {each: each[-length:] for each in ids}
+
+
+def brief(prompt: str) -> str:
+    """Return the beginning of a prompt, enough to know it by."""
+    return textwrap.shorten(plain(prompt), _BRIEF, placeholder=" …")
 
 
 def _bytes(image: CharacterImage) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from .._sync.service import CharacterImageService
 from ..verification import (
+    Finding,
     FindingKind,
     FindingOutcome,
     VerificationProgressed,
@@ -92,7 +93,7 @@ def verify(
                 done = service.verify(character, repair=repair, on_progress=progress)
             if character is not None and not done.images:
                 check_known(service, character)
-        report.data(done, lambda: _table(done))
+        report.data(done, lambda: _table(report, done))
         _sum_up(report, done, repair=repair)
 
 
@@ -101,17 +102,26 @@ def _service(settings: Settings, *, repair: bool) -> AbstractContextManager[Char
     return settings.service() if repair else settings.offline()
 
 
-def _table(done: VerificationReport) -> Table:
+def _table(report: Report, done: VerificationReport) -> Table:
     shown = [each for each in done.findings if each.kind != FindingKind.FOREIGN_FILE]
     ids = [each.image_id or each.key or each.operation_id or "" for each in shown]
     short = short_ids(ids)
     return table(
         ("finding", "character", "image or operation", "outcome", "message"),
         [
-            (each.kind, each.character_id, short[name], each.outcome, each.message)
+            (each.kind, each.character_id, short[name], each.outcome, _told(report, each))
             for each, name in zip(shown, ids, strict=True)
         ],
     )
+
+
+def _told(report: Report, found: Finding) -> str:
+    ids = {
+        "CHARACTER": found.character_id,
+        "IMAGE": found.image_id,
+        "OPERATION": found.operation_id,
+    }
+    return report.told(found.message, **{name: id_ for name, id_ in ids.items() if id_ is not None})
 
 
 def _sum_up(report: Report, done: VerificationReport, *, repair: bool) -> None:

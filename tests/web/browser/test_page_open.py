@@ -70,6 +70,13 @@ def test_an_image_that_may_exist_is_shown_and_chosen(drawn: Page, studio: Studio
             "(src) => document.querySelector(`img[src='${src}']`).naturalWidth > 0",
             picture.get_attribute("src"),
         )
+    with drawn.expect_popup() as opened:
+        link = card.get_by_role("link", name="Open the whole image").first
+        expect(link).to_have_css("cursor", "zoom-in")
+        link.click()
+    whole = opened.value
+    expect(whole.get_by_role("img")).to_be_visible()
+    whole.close()
     expect(card).to_contain_text("She waits.")
     expect(card).to_contain_text("It is of the type that was asked for, action.")
     drawn.evaluate("scrollTo(0, 0)")
@@ -152,24 +159,37 @@ def test_those_that_belong_to_a_set_are_chosen(drawn: Page, studio: Studio) -> N
     studio.simulator.set_reference(other)
     studio.switch(shots=3, job_seconds=3.0, lost_shots=1)
     order = f"{studio.simulator.base_url}/api/v1/characters/{other}/generate-360-set"
-    studio.simulator.handle("POST", order, {}, b"{}")
-    studio.switch(lost_shots=1)
     drawn.get_by_role("button", name="Start Portfolio").click()
-    until(lambda: studio.counters.set360_posts == 2)
+    until(lambda: studio.counters.set360_posts == 1)
+    studio.switch(lost_shots=1)
+    studio.simulator.handle("POST", order, {}, b"{}")
     studio.simulator.now += 5
     card = open_card(drawn, "A portfolio may exist")
     boxes = card.get_by_role("checkbox")
-    expect(boxes.first).to_be_checked()
+    expect(boxes).to_have_count(4)
     expect(card).to_contain_text("It shows ")
+    # What is true of all is said once, and what is in doubt is chosen by the reader alone.
+    expect(card.get_by_text("drew for a character of the same name then")).to_have_count(1)
+    expect(card.get_by_role("checkbox", checked=True)).to_have_count(0)
     accessible(drawn)
     screenshots(drawn, "open-set")
     # It may be paid for: another one is drawn only when that is meant.
     panel(drawn, "360° Portfolio").get_by_role("button", name="Try again").click()
     drawn.get_by_role("dialog", name="Draw it again?").get_by_role("button", name="Cancel").click()
+    bring_in = card.get_by_role("button", name="Bring these in")
+    bring_in.click()
+    expect(drawn.get_by_role("dialog")).to_have_count(0)
+    for box in boxes.all():
+        box.press("Space")
+    bring_in.click()
+    settle(drawn, "Bring these in")
+    expect(card.get_by_role("alert")).to_contain_text("cannot have all of these images")
+    expect(card.get_by_role("alert")).to_contain_text(": Image 1, Image 3.")
+    screenshots(drawn, "open-set-refused")
     for box in boxes.all()[1:]:
         box.press("Space")
         expect(box).not_to_be_checked()
-    card.get_by_role("button", name="Bring these in").click()
+    bring_in.click()
     expect(drawn.get_by_role("dialog")).to_contain_text("1 image is brought in")
     settle(drawn, "Bring these in")
     expect(card).to_have_count(0)

@@ -116,17 +116,34 @@ async function look(operation, parts) {
     parts.note.textContent = "";
     showError(parts.error, error);
   }
+  const doubts = isOfSet(operation) ? common(candidates) : [];
   parts.found.replaceChildren(
+    evidence(doubts),
     candidates.length
       ? h(
           "ul",
           { class: "ci-candidates" },
-          candidates.map((each, index) => candidate(operation, parts, each, index + 1)),
+          candidates.map((each, index) => candidate(operation, parts, each, index + 1, doubts)),
         )
       : "",
   );
   offer(operation, parts, candidates);
 }
+
+/** What is said of every image of a set, behind the shot that it shows. */
+function common([first, ...rest]) {
+  const said = first?.evidence.slice(1) ?? [];
+  return said.filter((text) => rest.every((each) => each.evidence.includes(text)));
+}
+
+const evidence = (texts) =>
+  texts.length
+    ? h(
+        "ul",
+        { class: "ci-evidence", "aria-label": t("open_evidence") },
+        texts.map((text) => h("li", { text })),
+      )
+    : "";
 
 function picture(operation, { mediaId }, alt) {
   const image = h("img", {
@@ -141,7 +158,7 @@ function picture(operation, { mediaId }, alt) {
   return image;
 }
 
-function candidate(operation, parts, found, number) {
+function candidate(operation, parts, found, number, doubts) {
   const alt = t("open_candidate", { number });
   return h(
     "li",
@@ -162,18 +179,12 @@ function candidate(operation, parts, found, number) {
       class: "ci-candidate-time",
       text: [alt, fmt.date(found.drawnAt)].filter(Boolean).join(" · "),
     }),
-    found.evidence.length
-      ? h(
-          "ul",
-          { class: "ci-evidence", "aria-label": t("open_evidence") },
-          found.evidence.map((text) => h("li", { text })),
-        )
-      : null,
+    evidence(found.evidence.filter((text) => !doubts.includes(text))),
     isOfSet(operation)
       ? h(
           "label",
           { class: "ci-row" },
-          h("input", { type: "checkbox", value: found.mediaId, checked: true }),
+          h("input", { type: "checkbox", value: found.mediaId }),
           t("open_belongs", { number }),
         )
       : thisIsIt(operation, parts, found, alt),
@@ -206,7 +217,20 @@ async function take(operation, parts) {
   }
   const body = [h("p", { text: t("open_take_lead", { count: chosen.length }) })];
   if (await asked("open_take", [t("open_take_rest")], body))
-    act(operation, parts, () => api.settle(operation.id, { mediaIds: chosen }));
+    act(operation, parts, () =>
+      api.settle(operation.id, { mediaIds: chosen }).catch((error) => {
+        throw numbered(error, parts);
+      }),
+    );
+}
+
+/** Have an error name the images as the card does. */
+function numbered(error, parts) {
+  for (const [index, { value }] of parts.found.querySelectorAll("input").entries()) {
+    const name = t("open_candidate", { number: index + 1 });
+    error.message = error.message.replaceAll(`'${value}'`, name);
+  }
+  return error;
 }
 
 /** The buttons below: to close it where that can be, and to look again. */
