@@ -187,7 +187,6 @@ async def test_an_image_that_cannot_be_deleted_stands_in_the_way_of_nothing(
 async def test_what_may_have_been_drawn_and_cannot_be_looked_for_is_waited_for() -> None:
     world = await ready()
     await left_behind(world, kind="scene", state=OperationState.POSTING)
-    Stubborn(world.service.library, "list_images", error=OSError)
 
     async def broken(*_: object, **__: object) -> None:
         raise StorageError("The ledger cannot be read.")

@@ -184,7 +184,6 @@ def test_an_image_that_cannot_be_deleted_stands_in_the_way_of_nothing(port: str,
 def test_what_may_have_been_drawn_and_cannot_be_looked_for_is_waited_for() -> None:
     world = ready()
     left_behind(world, kind="scene", state=OperationState.POSTING)
-    Stubborn(world.service.library, "list_images", error=OSError)
 
     def broken(*_: object, **__: object) -> None:
         raise StorageError("The ledger cannot be read.")
