@@ -396,7 +396,7 @@ async def test_two_jobs_that_may_be_its_own_are_told() -> None:
     (report,) = (await world.service.recover()).operations
     assert report.message.startswith("2 jobs are there that may be its own")
     assert "Somebody else has drawn for the character, too." in report.message
-    assert "candidates()" not in report.message
+    assert "candidates() shows their images" in report.message
 
 
 async def test_an_image_of_a_character_that_was_linked_elsewhere_is_none_of_its_own() -> None:

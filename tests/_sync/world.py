@@ -36,6 +36,8 @@ from charimg.testing import Simulator
 from ..stores.payload.pictures import upload
 
 URL = "http://library.test"
+SMALL = 48
+"""Pixels: what is drawn need not be looked at."""
 # Ids of a host that counts: every directory can have them.
 LENA, MAX, ZED = "1", "2", "3"
 TRAITS = {"age": 34, "gender": "female", "hair": {"color": "auburn"}}
@@ -124,6 +126,7 @@ class World:
         self.stores = chosen()
         self.clock = self.stores.clock
         self.simulator = Simulator(base_url=URL) if simulator is None else simulator
+        self.simulator.switches.width = SMALL
         self.directory = self.stores.directory
         self.media = self.stores.media
         self.metadata = self.stores.metadata

@@ -44,7 +44,7 @@ def _no_hang(pytestconfig: pytest.Config) -> Iterator[None]:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A simulator over HTTP whose 360° set has few shots, and an empty directory."""
     with serve(Simulator()) as server:
-        server.simulator.switches.change({"shots": SHOTS})
+        server.simulator.switches.change({"shots": SHOTS, "width": 48})
         yield Stage(root=tmp_path / "data", server=server)
 
 

@@ -75,7 +75,7 @@ def run() -> Run:
 def server() -> Iterator[Any]:
     """A simulator over HTTP whose 360° set has few shots."""
     with serve(Simulator()) as served:
-        served.simulator.switches.change({"shots": SHOTS})
+        served.simulator.switches.change({"shots": SHOTS, "width": 48})
         yield served
 
 

@@ -173,7 +173,7 @@ class Laboratory:
             return self._left_by(name, *work.left_by)
         root = self._where / "prepared" / str(len(list(self._where.glob("prepared/*"))))
         self._simulator.reset()
-        self._simulator.switches = Switches(shots=SHOTS)
+        self._simulator.switches = Switches(shots=SHOTS, width=48)
         db_id = self._simulator.add_character(name="Lena Marlow")
         with open_service(root, self._server.url) as service:
             link(service, db_id)
@@ -192,7 +192,7 @@ class Laboratory:
         shutil.rmtree(self.root, ignore_errors=True)
         shutil.copytree(world.root, self.root)
         self._simulator._state = copy.deepcopy(world.state)
-        self._simulator.switches = Switches(**{"shots": SHOTS, **work.switches})
+        self._simulator.switches = Switches(**{"shots": SHOTS, "width": 48, **work.switches})
         self._simulator.counters = Counters()
         self._simulator.requests.clear()
         self._known = world.known
@@ -219,6 +219,7 @@ def laboratory(where: Path) -> Iterator[Laboratory]:
     environment["PYTHONPATH"] = os.pathsep.join([str(source), str(_ROOT)])
     simulator = Simulator()
     simulator.switches.shots = 1
+    simulator.switches.width = 48
     db_id = simulator.add_character(name="Lena Marlow")
     with (
         serve(simulator) as server,

@@ -18,6 +18,7 @@ from attrs import evolve
 from charimg._ingest.naming import filename, item_key
 from charimg._json import from_json, to_json
 from charimg._sync import generate, ingest, manage, recovery, removal
+from charimg._sync.adoption import Doubt, Found
 from charimg.journal import Operation, OperationItem, OperationState
 from charimg.models import ImageMetrics, Media, Upload
 from charimg.stores.disk import DiskMediaStore
@@ -139,17 +140,17 @@ def no_received() -> Iterator[None]:
 @contextmanager
 def blind_repost() -> Iterator[None]:
     """Post again what recovery cannot find."""
-    adopt = recovery._Recovery._adopt
+    find = recovery.find
 
-    def adopt_or_post(self: Any) -> bool:
-        if not adopt(self):
-            run = self.run
-            answer = run.parts.library.generate_scene_image(run.op.library_db_id, run.op.prompt)
-            generate.received(run, url=answer.url, media_id=answer.media_id)
-        return True
+    def find_or_post(parts: Any, op: Any) -> Any:
+        found = find(parts, op)
+        if isinstance(found, Doubt):
+            answer = parts.library.generate_scene_image(op.library_db_id, op.prompt)
+            return Found(url=answer.url, media_id=answer.media_id)
+        return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recovery._Recovery, "_adopt", adopt_or_post)
+        patch.setattr(recovery, "find", find_or_post)
         yield
 
 

@@ -37,6 +37,7 @@ class HostileHost(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.simulator = Simulator(base_url=URL)
+        self.simulator.switches.width = 48
         self.inner = self.simulator.transport()
         self.answer: Answer = lambda: httpx.Response(404)
         self.name: str | None = None

@@ -52,6 +52,7 @@ class Server(Simulator):
 
     def __init__(self, skew: int) -> None:
         super().__init__(base_url=URL, clock=lambda: self.now)
+        self.switches.width = 48
         self.now = 0.0
         self.skew = skew
         self.fate = "answered"

@@ -116,6 +116,7 @@ class Scene:
 def scene() -> Iterator[Scene]:
     simulator = Simulator(base_url=URL)
     simulator.switches.shots = SHOTS
+    simulator.switches.width = 48
     db_id = simulator.add_character(name="Mara")
     client = httpx.Client(transport=simulator.transport())
     with tempfile.TemporaryDirectory() as work, client:

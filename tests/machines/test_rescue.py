@@ -45,6 +45,7 @@ class Server(Simulator):
 
     def __init__(self) -> None:
         super().__init__(base_url=URL, clock=lambda: self.now)
+        self.switches.width = 48
         self.now = 0.0
         self.switches.shots = SHOTS
         self.unheard = False

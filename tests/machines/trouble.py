@@ -115,6 +115,7 @@ class TroubledSimulator(Simulator):
     def __init__(self, trouble: Trouble, base_url: str) -> None:
         super().__init__(base_url=base_url)
         self.switches.shots = 2
+        self.switches.width = 48
         self.trouble = trouble
         self.at_post: str | None = None
         self.at_file: str | None = None

@@ -138,6 +138,7 @@ def arena(where: Path, processes: int) -> Iterator[Arena]:
     contenders: list[subprocess.Popen[str]] = []
     with serve(Simulator()) as server:
         server.simulator.switches.shots = 1
+        server.simulator.switches.width = 48
         try:
             for number in range(processes):
                 command = [sys.executable, "-m", "tests.race.contender"]

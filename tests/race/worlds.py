@@ -208,7 +208,7 @@ class Worlds:
         shutil.copytree(prepared.root, root)
         simulator = Simulator(base_url=URL)
         simulator._state = copy.deepcopy(prepared.simulator._state)
-        simulator.switches = Switches(**{"shots": SHOTS, **WORKS[work].switches})
+        simulator.switches = Switches(**{"shots": SHOTS, "width": 48, **WORKS[work].switches})
         simulator.counters = Counters()
         return World(root, simulator)
 
@@ -219,6 +219,7 @@ class Worlds:
     def _prepare(self, work: str) -> World:
         simulator = Simulator(base_url=URL)
         simulator.switches.shots = SHOTS
+        simulator.switches.width = 48
         world = World(self._where / "prepared" / work.replace(" ", "-"), simulator)
         with world.open() as service:
             link(service, simulator.add_character(name="Lena Marlow"))

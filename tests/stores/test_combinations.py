@@ -261,6 +261,7 @@ COMBINATIONS = ("memory", "s3_and_sqlite", "payload_on_mongo")
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_every_combination_gives_the_same_answers(name: str, setting: Setting) -> None:
     simulator = Simulator(base_url=URL)
+    simulator.switches.width = 48
     stores = getattr(setting, name)(simulator.add_character(name="Mara"))
     answers = dict(Story(stores, simulator).tell())
     assert answers == EXPECTED

@@ -185,3 +185,15 @@ def test_scenes_of_other_contexts_differ() -> None:
             images.append(pixels(ask("GET", answer["imageUrl"]).content))
     for first, second in itertools.combinations(images, 2):
         assert difference(first, second) > CLEAR
+
+
+@pytest.mark.parametrize("pillow", [True, False])
+def test_small_images_are_as_different_as_large_ones(
+    pillow: bool, request: pytest.FixtureRequest
+) -> None:
+    if not pillow:
+        request.getfixturevalue("without_pillow")
+    drawings = [draw(prompt, shot.name, shot, width=48) for prompt in PROMPTS for shot in SHOTS]
+    assert len({each.data for each in drawings}) == len(drawings)
+    for each in drawings[:3]:
+        assert Image.open(io.BytesIO(each.data)).size == (each.width, each.height) == (48, 64)

@@ -456,6 +456,15 @@ def media_closed(world: World) -> None:
     assert world.get(path).status_code == 403
 
 
+def width(world: World) -> None:
+    world.switches.change({"width": 96})
+    media_id = world.simulator.set_reference(world.db_id)
+    document = world.get(f"/api/media/{media_id}").json()
+    assert (document["width"], document["height"]) == (96, 128)
+    with pytest.raises(InvalidArgument, match="multiple of 48"):
+        world.switches.change({"width": 100})
+
+
 def clock_offset(world: World) -> None:
     world.switches.clock_offset = -3600
     told = parsedate_to_datetime(world.get().headers["date"])
@@ -509,6 +518,7 @@ PROOFS: dict[str, Callable[[World], None]] = {
         truncated_files,
         html_files,
         file_seconds,
+        width,
         clock_offset,
     )
 }

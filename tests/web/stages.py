@@ -76,6 +76,7 @@ class Stage:
         """Begin a test."""
         self.simulator = Simulator()
         self.simulator.switches.shots = 3
+        self.simulator.switches.width = 48
         self.asked: list[tuple[Any, str, str]] = []
         self.answer: Any = "ada"
         names = ("mara", "otto")

@@ -30,8 +30,34 @@ class Drawing:
     data: bytes
     mime_type: str
     extension: str
-    width: int = WIDTH
-    height: int = HEIGHT
+    width: int
+    height: int
+
+
+class _Pen:
+    """Draws what is measured for WIDTH x HEIGHT onto an image of another size."""
+
+    def __init__(self, pen: Any, scale: float) -> None:
+        self._pen = pen
+        self._scale = scale
+
+    def _box(self, box: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(each * self._scale for each in box)
+
+    def ellipse(self, box: tuple[float, ...], fill: Any) -> None:
+        self._pen.ellipse(self._box(box), fill)
+
+    def rectangle(self, box: tuple[float, ...], fill: Any) -> None:
+        self._pen.rectangle(self._box(box), fill)
+
+    def rounded_rectangle(self, box: tuple[float, ...], radius: float, fill: Any) -> None:
+        self._pen.rounded_rectangle(self._box(box), radius * self._scale, fill)
+
+    def arc(self, box: tuple[float, ...], ends: tuple[int, int], fill: Any, width: float) -> None:
+        self._pen.arc(self._box(box), *ends, fill=fill, width=max(1, round(width * self._scale)))
+
+    def text(self, at: tuple[float, ...], text: str, fill: Any) -> None:
+        self._pen.text(self._box(at), text, fill=fill)
 
 
 @frozen(kw_only=True)
@@ -63,6 +89,7 @@ def draw(
     shot: ReferenceShot | None = None,
     form: str = "JPEG",
     setting: str = "",
+    width: int = WIDTH,
 ) -> Drawing:
     """Return the image of a prompt, for one shot, with a caption.
 
@@ -72,16 +99,18 @@ def draw(
         shot: Decides crop, turn and height of the camera.
         form: ``JPEG``, ``WEBP`` or ``PNG``; without Pillow it is always ``PNG``.
         setting: Decides the backdrop; by default the prompt does.
+        width: Pixels; the height is four thirds of it.
     """
     palette = _Palette.of(prompt)
     if setting:
         palette = evolve(palette, backdrop=_Palette.of(setting).backdrop)
+    size = (width, width * HEIGHT // WIDTH)
     try:
         from PIL import Image, ImageDraw
     except ImportError:
-        return _plain(palette, caption)
-    image = Image.new("RGB", (WIDTH, HEIGHT), palette.backdrop)
-    pen = ImageDraw.Draw(image)
+        return _plain(palette, caption, *size)
+    image = Image.new("RGB", size, palette.backdrop)
+    pen = _Pen(ImageDraw.Draw(image), width / WIDTH)
     _backdrop(pen, palette, caption)
     _figure(pen, palette, shot)
     pen.rectangle((0, HEIGHT - 34, WIDTH, HEIGHT), fill=(18, 18, 20))
@@ -89,14 +118,20 @@ def draw(
     file = io.BytesIO()
     image.save(file, form, quality=82)
     extension = {"JPEG": ".jpg", "WEBP": ".webp", "PNG": ".png"}[form]
-    return Drawing(data=file.getvalue(), mime_type=f"image/{form.lower()}", extension=extension)
+    return Drawing(
+        data=file.getvalue(),
+        mime_type=f"image/{form.lower()}",
+        extension=extension,
+        width=size[0],
+        height=size[1],
+    )
 
 
 def _mark(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _backdrop(pen: Any, palette: _Palette, caption: str) -> None:
+def _backdrop(pen: _Pen, palette: _Palette, caption: str) -> None:
     """Paint a studio backdrop whose lamp stands at another place for every caption."""
     mark = _mark(caption)
     x, y = WIDTH * mark[0] / 255, HEIGHT * 0.7 * mark[1] / 255
@@ -107,7 +142,7 @@ def _backdrop(pen: Any, palette: _Palette, caption: str) -> None:
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(red, green, blue))
 
 
-def _figure(pen: Any, palette: _Palette, shot: ReferenceShot | None) -> None:
+def _figure(pen: _Pen, palette: _Palette, shot: ReferenceShot | None) -> None:
     azimuth = 0.0 if shot is None else math.radians(shot.camera_azimuth_deg)
     elevation = 0 if shot is None else shot.camera_elevation_deg
     scale = 1.0 if shot is None else _SCALES.get(shot.crop, 1.0)
@@ -151,7 +186,7 @@ def _figure(pen: Any, palette: _Palette, shot: ReferenceShot | None) -> None:
 
 
 def _features(
-    pen: Any,
+    pen: _Pen,
     x: float,
     y: float,
     scale: float,
@@ -170,20 +205,20 @@ def _features(
     start, end = (20, 160) if bend >= 0 else (200, 340)
     height = max(2, abs(bend)) * scale
     box = (x - 16 * scale, y + 32 * scale - height, x + 16 * scale, y + 32 * scale + height)
-    pen.arc(box, start, end, fill=(110, 40, 40), width=max(2, round(3 * scale)))
+    pen.arc(box, (start, end), (110, 40, 40), max(2, round(3 * scale)))
 
 
-def _plain(palette: _Palette, caption: str) -> Drawing:
+def _plain(palette: _Palette, caption: str, width: int, height: int) -> Drawing:
     """Return a two-coloured PNG, written without any library (RFC 2083).
 
     Eight bands of six squares each: the caption decides which square has which colour.
     """
     mark = int.from_bytes(_mark(caption))
-    colours = (bytes(palette.backdrop) * (WIDTH // 6), bytes(palette.coat) * (WIDTH // 6))
+    colours = (bytes(palette.backdrop) * (width // 6), bytes(palette.coat) * (width // 6))
     rows = b""
     for band in range(8):
         row = b"".join(colours[mark >> (band * 6 + column) & 1] for column in range(6))
-        rows += (b"\0" + row) * (HEIGHT // 8)
+        rows += (b"\0" + row) * (height // 8)
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return (
@@ -192,8 +227,8 @@ def _plain(palette: _Palette, caption: str) -> Drawing:
 
     data = (
         b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0))
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
-    return Drawing(data=data, mime_type="image/png", extension=".png")
+    return Drawing(data=data, mime_type="image/png", extension=".png", width=width, height=height)

@@ -76,7 +76,7 @@ def drawn(
         **fields: Further fields of the file.
     """
     media_id = state.new_id()
-    drawing = draw(subject, caption, None, _form(media_id, switches), setting)
+    drawing = draw(subject, caption, None, _form(media_id, switches), setting, switches.width)
     created = now_text(switches.clock_offset + number * switches.generation_seconds)
     name = state.name(stem, created, ".jpg")
     return MediaFile(

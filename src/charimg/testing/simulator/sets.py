@@ -203,7 +203,8 @@ def draw_shot(
     media_id = state.new_id()
     lying = switches.misnamed_files
     webp = lying and int(media_id[-1], 16) % 3 == 0
-    drawing = draw(fields["subject"], shot.name, shot, "WEBP" if webp else "JPEG")
+    form = "WEBP" if webp else "JPEG"
+    drawing = draw(fields["subject"], shot.name, shot, form, width=switches.width)
     name = named(".png" if lying else drawing.extension)
     return MediaFile(
         id=media_id,

@@ -19,6 +19,11 @@ _count: Any = lambda: field(default=0, validator=_COUNT)  # noqa: E731
 _seconds: Any = lambda: field(default=0.0, validator=_SECONDS)  # noqa: E731
 
 
+def _of_48(_: object, __: object, value: int) -> None:
+    if value % 48 or not 48 <= value <= 4800:
+        raise ValueError(f"width must be a multiple of 48, from 48 to 4800: {value}")
+
+
 @define(kw_only=True)
 class Switches:
     """Failures to turn on, on a running simulator too. A number means "the next so many".
@@ -69,6 +74,8 @@ class Switches:
         truncated_files: File downloads that break in the middle.
         html_files: File downloads that bring HTML with an image's content type.
         file_seconds: How long every file download takes.
+        width: How wide an image is in pixels, a multiple of 48; its height is four thirds of that.
+            Small images make tests quick.
         clock_offset: How many seconds the server's clock is ahead; may be negative.
     """
 
@@ -118,6 +125,7 @@ class Switches:
     truncated_files: int = _count()
     html_files: int = _count()
     file_seconds: float = _seconds()
+    width: int = field(default=384, validator=[*_COUNT, _of_48])
     clock_offset: float = field(default=0.0, validator=attrs.validators.instance_of((int, float)))
 
     def take(self, name: str) -> bool:
