@@ -218,14 +218,16 @@ def test_a_stranded_job_is_a_clear_error_and_stays_for_recovery() -> None:
 
 
 def test_how_far_a_job_has_come_is_written_down() -> None:
-    policy = JobPolicy(interval=0.001, interval_max=0.002, deadline=0.05, stall=5)
-    world, simulator = rigged(job_policy=policy)
+    world, simulator = rigged(job_policy=JobPolicy(interval=0.001, interval_max=0.002))
     simulator.set_reference(world.db_id)
     simulator.switches.job_seconds = 1_000_000
-    polls = iter((1, 1, 2))
+    polls = iter((1, 1, 2, 2))
 
     def moved(job: Any) -> Any:
-        progress = {"current": next(polls, 2), "total": 2, "percentage": 50}
+        current = next(polls, None)
+        if current is None:
+            return {**job, "status": "failed", "error": "It ends here."}
+        progress = {"current": current, "total": 2, "percentage": 50}
         return {**job, "status": "processing", "progress": progress}
 
     simulator.answer(STATUS, moved)
