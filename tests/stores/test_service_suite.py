@@ -39,6 +39,8 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_closed",
             "test_lost_references",
             "test_lost_sets",
+            "test_paid_once",
+            "test_possible_sets",
             "test_received",
             "test_reference_policies",
             "test_refusals",
@@ -108,7 +110,7 @@ def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
             + (
                 ""
                 if combination == "disk_and_sqlite"
-                else ", a third of them outside the long series"
+                else ", a sixth of them outside the long series"
             )
             + (f"; {' and '.join(later)} in the long series" if later else "")
             + f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",

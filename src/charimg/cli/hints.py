@@ -48,6 +48,7 @@ _COMMANDS = (
     ("settle() with no image", "`charimg settle OPERATION --nothing`"),
     ("settle()", "`charimg settle OPERATION --image MEDIA`"),
     ("retry_ingestion()", "`charimg retry CHARACTER IMAGE`"),
+    ("restore_reference() makes", "restoring it on the page of `charimg serve` makes"),
 )
 
 

@@ -186,7 +186,7 @@ def test_what_happens_is_told(page: Page, studio: Studio) -> None:
     cards(page).first.focus()
     page.keyboard.press("Delete")
     expect(cards(page)).to_have_count(0)
-    deleted = "The current reference is deleted, here and on the Character Library."
+    deleted = "The current reference is deleted; it goes on the Character Library, too."
     expect(page.locator("#ci-status")).to_have_text(deleted)
     told = page.evaluate("told")
     assert told.index("The new reference is here.") < told.index(deleted)

@@ -179,7 +179,7 @@ def test_a_delete_that_fails_brings_the_card_back_with_the_reason(filled: Page) 
 def test_deleting_the_current_reference_says_that_it_goes_remotely_too(filled: Page) -> None:
     cards(filled).last.focus()
     filled.keyboard.press("Delete")
-    expect(notice(filled, "The current reference is deleted, here and on")).to_be_visible()
+    expect(notice(filled, "The current reference is deleted; it goes on")).to_be_visible()
     cards(filled).last.focus()
     filled.keyboard.press("Delete")
     expect(notice(filled, "2 images deleted; the current reference among them")).to_be_visible()

@@ -77,7 +77,8 @@ def test_200_images_are_painted_soon_and_nothing_moves(
     assert 0 < sum(tasks) < 1000
 
 
-@pytest.mark.parametrize("number", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [1_000, 10_000])
 def test_scrolling_thousands_of_images_has_no_long_task(
     open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure, number: int
 ) -> None:
