@@ -267,3 +267,30 @@ def test_tasks_are_broken_off_before_the_stores_close(server: _Server) -> None:
         assert (await runs.complete("mara", work)).ended
 
     anyio.run(main)
+
+
+def test_a_task_that_loses_its_cancellation_is_cancelled_again(
+    server: _Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("charimg.web._runs._AGAIN", 0.01)
+    lost = []
+
+    async def work(on_progress: Any) -> dict[str, Any]:
+        on_progress(OperationStarted(kind="portfolio", **TAG))
+        while True:
+            try:
+                await anyio.sleep_forever()
+            except anyio.get_cancelled_exc_class() as error:
+                if len(lost) == 2:
+                    raise
+                lost.append(error)
+
+    async def main() -> None:
+        runs = AsyncRuns()
+        run = await runs.begin("mara", work)
+        server.should_exit = True
+        assert await runs.ends()
+        assert run.ended
+
+    anyio.run(main)
+    assert len(lost) == 2

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncRun", "AsyncRuns", "Run", "Runs"]
 
+_AGAIN = 5.0
+"""Seconds after which a task that goes on though cancelled is cancelled again."""
 _KEPT = 200
 """How many ended runs are remembered, for clients that come back with ``Last-Event-ID``."""
 
@@ -246,10 +248,11 @@ class AsyncRuns:
         """Cancel what still runs, and wait for its end. Trio does so itself when it ends."""
         import asyncio
 
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            # A cancellation can get lost in a library below; then it is given again.
+            await asyncio.wait({*self._tasks}, timeout=_AGAIN)
 
     def _spawn(self, coroutine: Any) -> None:
         trio = sys.modules.get("trio")
