@@ -21,6 +21,7 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_verification__a_record_without_a_hash_is_held_to_its_size": _NAMED_BY_HASH,
         "test_verification__what_has_no_hash_is_told_and_stays": _NAMED_BY_HASH,
         "test_leases__the_lease_names_the_process_that_works": _FORKED,
+        "test_closed__a_forked_child_waits_for_nobody_in_the_parent": _FORKED,
         "test_looking_again__each_operation_is_looked_at_under_a_lease_with_its_full_life": _CLOCK,
         "test_one_run__a_lease_is_renewed_when_a_quarter_of_its_life_has_gone": _CLOCK,
     },

@@ -88,9 +88,9 @@ def test_scrolling_thousands_of_images_has_no_long_task(
     figure(
         f"longest task of the page while scrolling {number:,} images",
         f"{longest:.1f} ms of processor time, {longest / few:.2f} of that with {_FEW}; at most 50 "
-        "ms, or 1.25",
+        "ms, or 1.5",
     )
-    assert longest < max(50, 1.25 * few)
+    assert longest < max(50, 1.5 * few)
 
 
 def _longest_task(open_page: OpenPage, browser: Browser, studio: Studio, number: int) -> float:
