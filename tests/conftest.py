@@ -40,7 +40,8 @@ NOT_QUICK = (
     *("crash", "docs", "hostile", "machines", "race", "web/browser"),
     *("stores/payload", "stores/postgres", "stores/s3", "stores/test_combinations.py"),
     *("_async/test_combinations.py", "_sync/test_combinations.py", "test_baml.py"),
-    *(f"bulk/test_{each}.py" for each in ("dask", "dask_killed", "ends", "migrate", "processes")),
+    *(f"bulk/test_dask{each}.py" for each in ("", "_killed", "_terminal")),
+    *(f"bulk/test_{each}.py" for each in ("ends", "migrate", "processes")),
     *(f"cli/test_{each}.py" for each in ("app", "bench", "bulk", "bulk_dask", "demo", "doctor")),
     *(f"cli/test_{each}.py" for each in ("generate", "images", "migrate", "recover", "serve")),
     *(f"cli/test_{each}.py" for each in ("simulate", "stores_by_url", "wrong_inputs")),
@@ -49,7 +50,8 @@ NOT_QUICK = (
     *(f"project/test_{each}.py" for each in ("fuzz_tool", "make", "unasync")),
     *("stores/test_conformance_runs.py", "testing/test_conformance_with_pytest.py"),
     *("test_leftovers.py", "web/test_access.py", "web/test_django.py", "web/test_events.py"),
-    *(f"web/test_{each}.py" for each in ("failures", "flask", "openapi", "routes", "spin")),
+    *(f"web/test_{each}.py" for each in ("failures", "flask", "openapi", "routes", "settling")),
+    *(f"web/test_{each}.py" for each in ("spin", "workers")),
 )
 """What `make quick` does not even import: it needs more packages, a server or processes."""
 
@@ -89,9 +91,9 @@ def pytest_sessionstart() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    from .sharing import Sharing
+    from .sharing import sharing
 
-    return Sharing(config, log) if config.option.dist == "load" else None
+    return sharing(config, log) if config.option.dist == "load" else None
 
 
 @pytest.hookimpl(trylast=True)

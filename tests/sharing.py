@@ -6,12 +6,13 @@ its tests share. Tests that take long by themselves come first, each for itself.
 
 from __future__ import annotations
 
+from typing import Any
 from zlib import crc32
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-__all__ = ["Sharing", "share", "takes_long"]
+__all__ = ["share", "sharing", "takes_long"]
 
 _EACH = ("bulk", "crash", "hostile", "machines", "race")
 _FIRST = (*_EACH, "stores/payload")
@@ -43,12 +44,9 @@ def takes_long(nodeid: str) -> bool:
     return name.startswith(_FIRST) or name.endswith(_SERVERS)
 
 
-class Sharing(LoadScopeScheduling):  # type: ignore[misc]
-    """Gives whole shares to the workers, in the order of collection."""
-
-    def __init__(self, config: pytest.Config, log: object = None) -> None:
-        super().__init__(config, log)
-        config.option.loadscopereorder = False
-
-    def _split_scope(self, nodeid: str) -> str:
-        return share(nodeid)
+def sharing(config: pytest.Config, log: Any) -> Any:
+    """Return a scheduler that gives whole shares to the workers, in the order of collection."""
+    config.option.loadscopereorder = False
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = share
+    return scheduler

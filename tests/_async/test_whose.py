@@ -50,6 +50,18 @@ async def lose_a_set(world: AsyncWorld, simulator: Rigged) -> None:
         await world.service.generate_portfolio(LENA)
 
 
+async def lost_beside_theirs() -> tuple[AsyncWorld, Rigged]:
+    """Lose a set while somebody else's job runs, which has ended since."""
+    world, simulator = await rigged(job_policy=PATIENT)
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    theirs = await world.service.library.generate_360_set(world.db_id)
+    await lose_a_set(world, simulator)
+    simulator.switches.job_seconds = 0
+    await world.service.library.get_job(theirs.job_id or "")
+    return world, simulator
+
+
 async def draw(world: AsyncWorld, kind: str, prompt: str) -> None:
     if kind == "scene":
         await world.service.generate_scene(LENA, prompt)
@@ -89,13 +101,7 @@ async def test_the_set_of_a_job_that_was_given_up_is_not_the_next_ones(
 
 @pytest.mark.parametrize("tells", [True, False])
 async def test_the_set_of_a_job_that_was_listed_before_is_not_the_next_ones(tells: bool) -> None:
-    world, simulator = await rigged(job_policy=PATIENT)
-    simulator.set_reference(world.db_id)
-    simulator.switches.job_seconds = 1_000_000
-    theirs = await world.service.library.generate_360_set(world.db_id)
-    await lose_a_set(world, simulator)
-    simulator.switches.job_seconds = 0
-    await world.service.library.get_job(theirs.job_id or "")
+    world, simulator = await lost_beside_theirs()
     if not tells:
         simulator.answer(STATUS, lambda job: {**job, "results": None})
     assert outcomes(await world.service.recover()) == ["unknown"]
@@ -104,13 +110,7 @@ async def test_the_set_of_a_job_that_was_listed_before_is_not_the_next_ones(tell
 
 
 async def test_a_job_that_ran_and_that_the_server_forgets_leaves_a_doubt() -> None:
-    world, simulator = await rigged(job_policy=PATIENT)
-    simulator.set_reference(world.db_id)
-    simulator.switches.job_seconds = 1_000_000
-    theirs = await world.service.library.generate_360_set(world.db_id)
-    await lose_a_set(world, simulator)
-    simulator.switches.job_seconds = 0
-    await world.service.library.get_job(theirs.job_id or "")
+    world, simulator = await lost_beside_theirs()
     simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
     assert outcomes(await world.service.recover()) == ["unknown"]
     simulator.answer(STATUS, lambda _: {"error": "away"}, status=500)

@@ -49,6 +49,18 @@ def lose_a_set(world: World, simulator: Rigged) -> None:
         world.service.generate_portfolio(LENA)
 
 
+def lost_beside_theirs() -> tuple[World, Rigged]:
+    """Lose a set while somebody else's job runs, which has ended since."""
+    world, simulator = rigged(job_policy=PATIENT)
+    simulator.set_reference(world.db_id)
+    simulator.switches.job_seconds = 1_000_000
+    theirs = world.service.library.generate_360_set(world.db_id)
+    lose_a_set(world, simulator)
+    simulator.switches.job_seconds = 0
+    world.service.library.get_job(theirs.job_id or "")
+    return world, simulator
+
+
 def draw(world: World, kind: str, prompt: str) -> None:
     if kind == "scene":
         world.service.generate_scene(LENA, prompt)
@@ -88,13 +100,7 @@ def test_the_set_of_a_job_that_was_given_up_is_not_the_next_ones(
 
 @pytest.mark.parametrize("tells", [True, False])
 def test_the_set_of_a_job_that_was_listed_before_is_not_the_next_ones(tells: bool) -> None:
-    world, simulator = rigged(job_policy=PATIENT)
-    simulator.set_reference(world.db_id)
-    simulator.switches.job_seconds = 1_000_000
-    theirs = world.service.library.generate_360_set(world.db_id)
-    lose_a_set(world, simulator)
-    simulator.switches.job_seconds = 0
-    world.service.library.get_job(theirs.job_id or "")
+    world, simulator = lost_beside_theirs()
     if not tells:
         simulator.answer(STATUS, lambda job: {**job, "results": None})
     assert outcomes(world.service.recover()) == ["unknown"]
@@ -103,13 +109,7 @@ def test_the_set_of_a_job_that_was_listed_before_is_not_the_next_ones(tells: boo
 
 
 def test_a_job_that_ran_and_that_the_server_forgets_leaves_a_doubt() -> None:
-    world, simulator = rigged(job_policy=PATIENT)
-    simulator.set_reference(world.db_id)
-    simulator.switches.job_seconds = 1_000_000
-    theirs = world.service.library.generate_360_set(world.db_id)
-    lose_a_set(world, simulator)
-    simulator.switches.job_seconds = 0
-    world.service.library.get_job(theirs.job_id or "")
+    world, simulator = lost_beside_theirs()
     simulator.answer(STATUS, lambda _: {"status": "failed", "error": "Job not found"}, status=404)
     assert outcomes(world.service.recover()) == ["unknown"]
     simulator.answer(STATUS, lambda _: {"error": "away"}, status=500)

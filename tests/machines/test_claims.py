@@ -40,7 +40,7 @@ from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, ZED, World
 from ..figures import Figure
 
-EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 15
+EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
 TYPES = ("action", "dialogue", "emotional", "establishing")
 WHO = (LENA, LENA, LENA, ZED)
 FATES = ("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused")
@@ -287,8 +287,7 @@ def test_no_record_has_another_operations_image(
 ) -> None:
     TALLY.clear()
     run(machine, examples)
-    # Few histories may never come to something that could be found.
-    assert TALLY["found"] > 0 or examples == EXAMPLES
+    assert TALLY["found"] > 0
     figure(
         f"histories of lost answers, {'async' if machine.is_async else 'sync'}",
         f"{TALLY['histories']}, 0 wrong in {TALLY['records']} looks at records, "

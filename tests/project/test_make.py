@@ -146,3 +146,11 @@ def test_what_quick_leaves_out_is_there() -> None:
     """Or a file that was renamed would come in unnoticed."""
     missing = [path for path in conftest.NOT_QUICK if not (ROOT / "tests" / path).exists()]
     assert missing == []
+
+
+def test_quick_takes_nothing_that_needs_a_framework_or_a_cluster() -> None:
+    command = [sys.executable, "-m", "pytest", "--quick", "--collect-only", "-q", "-n", "0"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    ids = [line for line in told.stdout.splitlines() if "::" in line]
+    assert len(ids) > 1000
+    assert [each for each in ids if re.search(r"\[(django|flask)|test_dask|/browser/", each)] == []

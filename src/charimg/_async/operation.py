@@ -44,12 +44,13 @@ from ..journal import (
     OperationKind,
     OperationState,
 )
-from ..models import CharacterImage, OperationWarning, utcnow
+from ..models import CharacterImage, ImageKind, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
 
 __all__ = [
     "DRAWN_BY",
+    "DRAWS",
     "FOUND_LATER",
     "AsyncRun",
     "generation_ms",
@@ -63,7 +64,12 @@ _log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
-_PAID = (OperationKind.REFERENCE, OperationKind.PORTFOLIO, OperationKind.SCENE)
+DRAWS = {
+    OperationKind.REFERENCE: ImageKind.REFERENCE,
+    OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
+    OperationKind.SCENE: ImageKind.SCENE,
+}
+"""What the operations that pay for images draw."""
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
@@ -426,12 +432,12 @@ def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
     """Make an error say that what was asked for is paid for, whatever its own words advise."""
     if not isinstance(error, StorageError | CharacterLibraryError):
         return
-    if op.kind in _PAID and op.state in _OPEN and isinstance(error, CharacterLibraryError):
+    if op.kind in DRAWS and op.state in _OPEN and isinstance(error, CharacterLibraryError):
         error.retryable = False
         error.outcome_unknown = True
     lies_there = op.state == OperationState.POSTING and DRAWN_BY in op.options
     error.recoverable = lies_there or op.state == OperationState.RECEIVED
-    if not error.recoverable or op.kind not in _PAID:
+    if not error.recoverable or op.kind not in DRAWS:
         return
     said = f"Operation {op.id} may be paid for: do not ask again, recover() brings in what it drew."
     error.args = (f"{error} {said}",)

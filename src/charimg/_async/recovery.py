@@ -26,7 +26,7 @@ from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
 from .master import became_master, current_reference
-from .operation import FOUND_LATER, AsyncRun, leased, short
+from .operation import DRAWS, FOUND_LATER, AsyncRun, leased, short
 from .parts import AsyncParts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
@@ -41,7 +41,7 @@ from .sets import (
     resolve_set,
     why_missing,
 )
-from .unrecorded import DRAWS, unrecorded_image
+from .unrecorded import unrecorded_image
 
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 

@@ -27,7 +27,7 @@ from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
 from .master import became_master, current_reference
-from .operation import FOUND_LATER, Run, leased, short
+from .operation import DRAWS, FOUND_LATER, Run, leased, short
 from .parts import Parts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
@@ -42,7 +42,7 @@ from .sets import (
     resolve_set,
     why_missing,
 )
-from .unrecorded import DRAWS, unrecorded_image
+from .unrecorded import unrecorded_image
 
 __all__ = ["Settled", "bring_in", "outcome_of", "recover", "settle"]
 

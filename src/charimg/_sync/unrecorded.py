@@ -21,12 +21,11 @@ from ..models import (
     ImageStatus,
     ReferencePolicy,
 )
-from .operation import generation_ms
+from .operation import DRAWS, generation_ms
 from .parts import Parts
 from .sources import shown_image
 
 __all__ = [
-    "DRAWS",
     "KEY",
     "find_image",
     "removes_all",
@@ -38,12 +37,6 @@ __all__ = [
 _PAGE = 500
 KEY = re.compile(r"[0-9a-f]{32}-\d{3,}")
 """What the keys of images look like."""
-DRAWS = {
-    OperationKind.REFERENCE: ImageKind.REFERENCE,
-    OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
-    OperationKind.SCENE: ImageKind.SCENE,
-}
-"""What the operations that pay for images draw."""
 
 
 def find_image(parts: Parts, image_id: str) -> CharacterImage | None:

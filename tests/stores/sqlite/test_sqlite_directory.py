@@ -101,3 +101,18 @@ def test_an_id_that_is_no_text_is_nobodys(database: SqliteDatabase) -> None:
     assert directory.get("mira\ud83d") is None
     with pytest.raises(InvalidArgument, match="cannot be the id of a character"):
         directory.put(CharacterReference(id="mira\ud83d", name="Mira"))
+
+
+def test_who_is_linked_is_found_without_reading_all(database: SqliteDatabase) -> None:
+    directory = SqliteCharacterDirectory(database)
+    directory.put(MIRA)
+    directory.put(ABEL)
+    seen: list[str] = []
+    with database.reading() as connection:
+        connection.set_trace_callback(seen.append)
+    assert directory.linked(DB_ID) == (MIRA,)
+    with database.reading() as connection:
+        connection.set_trace_callback(None)
+        (query,) = [each for each in seen if each.startswith("SELECT")]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert plan[0] == "SEARCH characters USING INDEX characters_linked (library_db_id=?)"

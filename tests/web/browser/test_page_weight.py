@@ -83,33 +83,42 @@ def test_scrolling_thousands_of_images_has_no_long_task(
     open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure, number: int
 ) -> None:
     # The floor: what scrolling costs on this machine when there is little to scroll through.
-    few = _longest_task(open_page, browser, studio, _FEW)
-    longest = _longest_task(open_page, browser, studio, number)
+    few = _listing(open_page, studio, _FEW)
+    many = _listing(open_page, studio, number)
+    # In turn: a machine that is busy for a while is so for both.
+    pairs: list[tuple[float, float]] = []
+    while not pairs or (not _is_smooth(*pairs[-1]) and len(pairs) < 6):
+        pairs.append((_longest_task(browser, few, _FEW), _longest_task(browser, many, number)))
+    floor, longest = pairs[-1]
     figure(
         f"longest task of the page while scrolling {number:,} images",
-        f"{longest:.1f} ms of processor time, {longest / few:.2f} of that with {_FEW}; at most 50 "
-        "ms, or 1.5",
+        f"{longest:.1f} ms of processor time, {longest / floor:.2f} of that with {_FEW}; at most "
+        "50 ms, or 1.25",
     )
-    assert longest < max(50, 1.5 * few)
+    assert _is_smooth(floor, longest), pairs
+    assert many.evaluate("document.querySelectorAll('*').length") < 3000
 
 
-def _longest_task(open_page: OpenPage, browser: Browser, studio: Studio, number: int) -> float:
+def _is_smooth(floor: float, longest: float) -> bool:
+    return longest < max(50, 1.25 * floor)
+
+
+def _listing(open_page: OpenPage, studio: Studio, number: int) -> Page:
     studio.fill(number, files=30)
     page = open_page(motion=True)
     expect(page.locator("#ci-count")).to_have_text(f"{number:,}")
     page.get_by_label("Order").select_option("oldest")
     expect(page.locator("#ci-foot")).to_be_empty(timeout=300_000)
     page.mouse.move(900, 500)
-    longest: list[float] = []
-    # What the page itself needs is the best of a few: even processor time grows on a busy machine.
-    while not longest or (min(longest) >= 50 and len(longest) < 6):
-        page.evaluate("scrollTo(0, 0)")
-        with traced(browser, page) as tasks:
-            _scroll_to(page, f"fill-{number - 1:06d}")
-        assert len(tasks) > 100
-        longest.append(max(tasks))
-    assert page.evaluate("document.querySelectorAll('*').length") < 3000
-    return min(longest)
+    return page
+
+
+def _longest_task(browser: Browser, page: Page, number: int) -> float:
+    page.evaluate("scrollTo(0, 0)")
+    with traced(browser, page) as tasks:
+        _scroll_to(page, f"fill-{number - 1:06d}")
+    assert len(tasks) > 100
+    return max(tasks)
 
 
 def _scroll_to(page: Page, last: str) -> None:

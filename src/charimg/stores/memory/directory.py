@@ -51,7 +51,11 @@ class MemoryCharacterDirectory(Unpicklable):
 
     def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
-        return tuple(each for each in self.list_all() if each.library_db_id == library_db_id)
+        with self._lock:
+            found = [
+                each for each in self._characters.values() if each.library_db_id == library_db_id
+            ]
+        return tuple(_copy(each) for each in sorted(found, key=lambda each: each.id))
 
     def remove(self, character_id: str, /) -> bool:
         """Forget the character; tell whether it was there. Its images stay."""

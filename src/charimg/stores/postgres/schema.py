@@ -147,7 +147,10 @@ _COUNTS = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_TABLES, _COUNTS)
+# Who is linked to a character of the Library is found without reading all.
+_LINKS = ("CREATE INDEX characters_linked ON {s}.characters (library_db_id)",)
+
+STEPS: tuple[tuple[str, ...], ...] = (_TABLES, _COUNTS, _LINKS)
 """Step ``n`` (from 1) brings a schema from version ``n - 1`` to version ``n``."""
 
 

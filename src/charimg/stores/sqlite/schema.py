@@ -143,7 +143,12 @@ def _counts(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters, _counts)
+def _links(connection: sqlite3.Connection) -> None:
+    """Step 4: who is linked to a character of the Library is found without reading all."""
+    connection.execute("CREATE INDEX characters_linked ON characters (library_db_id)")
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters, _counts, _links)
 """Step ``n`` (from 1) brings a file from version ``n - 1`` to version ``n``."""
 
 
