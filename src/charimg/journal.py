@@ -14,7 +14,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .models import SceneDetails, Shot, utcnow
+from .models import ImageKind, SceneDetails, Shot, utcnow
 
 __all__ = [
     "Candidate",
@@ -42,6 +42,14 @@ class OperationKind(StrEnum):
     DELETE = "delete"
     RESTORE = "restore"
     RETRY = "retry"
+
+
+DRAWS = {
+    OperationKind.REFERENCE: ImageKind.REFERENCE,
+    OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
+    OperationKind.SCENE: ImageKind.SCENE,
+}
+"""What the operations that pay for images draw."""
 
 
 class OperationState(StrEnum):

@@ -35,22 +35,13 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import (
-    ItemState,
-    JobSeen,
-    Lease,
-    Operation,
-    OperationItem,
-    OperationKind,
-    OperationState,
-)
-from ..models import CharacterImage, ImageKind, OperationWarning, utcnow
+from ..journal import DRAWS, ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
+from ..models import CharacterImage, OperationWarning, utcnow
 from ..protocols import AsyncGenerationLedger, ProgressCallback
 from .parts import AsyncParts, tell
 
 __all__ = [
     "DRAWN_BY",
-    "DRAWS",
     "FOUND_LATER",
     "AsyncRun",
     "generation_ms",
@@ -64,12 +55,6 @@ _log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had drawn the image, by its own clock."""
-DRAWS = {
-    OperationKind.REFERENCE: ImageKind.REFERENCE,
-    OperationKind.PORTFOLIO: ImageKind.PORTFOLIO_ITEM,
-    OperationKind.SCENE: ImageKind.SCENE,
-}
-"""What the operations that pay for images draw."""
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""

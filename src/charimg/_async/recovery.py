@@ -11,6 +11,7 @@ from .._library.values import Job
 from .._plain import logger
 from ..errors import CharacterLibraryError, ErrorCode, GenerationInProgress, LeaseLost
 from ..journal import (
+    DRAWS,
     ItemState,
     Lease,
     Operation,
@@ -26,7 +27,7 @@ from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
 from .master import became_master, current_reference
-from .operation import DRAWS, FOUND_LATER, AsyncRun, leased, short
+from .operation import FOUND_LATER, AsyncRun, leased, short
 from .parts import AsyncParts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (

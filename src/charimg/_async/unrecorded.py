@@ -12,7 +12,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from .._ingest.naming import operation_of
-from ..journal import ItemState, Operation, OperationItem, OperationKind, OperationState
+from ..journal import DRAWS, ItemState, Operation, OperationItem, OperationKind, OperationState
 from ..models import (
     CharacterImage,
     ImageKind,
@@ -20,7 +20,7 @@ from ..models import (
     ImageStatus,
     ReferencePolicy,
 )
-from .operation import DRAWS, generation_ms
+from .operation import generation_ms
 from .parts import AsyncParts
 from .sources import shown_image
 
