@@ -18,15 +18,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from charimg import CharacterImage, CharimgError, Operation
 from charimg._async import adoption as async_adoption
@@ -39,6 +32,7 @@ from charimg.testing.simulator.exchange import SimulatedResponse
 from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, ZED, World
 from ..figures import Figure
+from ..histories import follow
 
 EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
 TYPES = ("action", "dialogue", "emotional", "establishing")
@@ -262,22 +256,6 @@ class AsyncHistories(Histories):
     is_async = True
 
 
-def run(machine: type[Histories], examples: int) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=30,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.parametrize(
     "examples", [EXAMPLES, pytest.param(150, marks=pytest.mark.long)], ids=["few", "many"]
 )
@@ -286,7 +264,7 @@ def test_no_record_has_another_operations_image(
     machine: type[Histories], examples: int, figure: Figure
 ) -> None:
     TALLY.clear()
-    run(machine, examples)
+    follow(machine, examples, steps=30)
     assert TALLY["found"] > 0
     figure(
         f"histories of lost answers, {'async' if machine.is_async else 'sync'}",
@@ -319,4 +297,4 @@ def test_the_rule_that_was_wrong_is_noticed(
 ) -> None:
     monkeypatch.setattr(Histories, "findable", lambda *_: {})
     with newest_first(), pytest.raises(AssertionError, match="has the image of another operation"):
-        run(machine, 200)
+        follow(machine, 200, steps=30)

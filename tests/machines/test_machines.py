@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from ..figures import Figure
+from ..histories import follow
 from .machine import RULES, TALLY, Machine
 from .stages import AsyncStage, SyncStage
 
@@ -23,9 +23,8 @@ EVERYTHING = {
 }
 """Every rule, by what it calls."""
 
-PLAIN = {"max_examples": 200, "stateful_step_count": 20, "derandomize": True}
-FEW = {**PLAIN, "max_examples": 60}
-"""Of the long series, the beginning."""
+FEW = 60
+"""Of the histories of the long series, the beginning."""
 
 
 class SyncMachine(Machine):
@@ -37,34 +36,34 @@ class AsyncMachine(Machine):
 
 
 @pytest.mark.parametrize(
-    "options", [FEW, pytest.param(PLAIN, marks=pytest.mark.long)], ids=["few", "all"]
+    "examples", [FEW, pytest.param(200, marks=pytest.mark.long)], ids=["few", "all"]
 )
 @pytest.mark.parametrize("machine", [SyncMachine, AsyncMachine], ids=["sync", "async"])
 def test_nothing_is_lost_in_any_history(
-    machine: type[Machine], options: dict[str, Any], figure: Figure
+    machine: type[Machine], examples: int, figure: Figure
 ) -> None:
     TALLY.clear()
     RULES.clear()
     begun = "derandomized"
-    chosen: type[Machine] = machine
     if SOAK:
-        examples, _, steps = (SOAK if "x" in SOAK else "2000x50").partition("x")
+        many, _, steps = (SOAK if "x" in SOAK else "2000x50").partition("x")
         number = int(os.environ.get("CHARIMG_SOAK_SEED") or secrets.randbits(32))
-        options = {"max_examples": int(examples), "stateful_step_count": int(steps)}
         begun = f"CHARIMG_SOAK_SEED={number}"
-        chosen = seed(number)(machine)
         print(begun)
-    run_state_machine_as_test(
-        chosen,
-        settings=settings(
-            **options,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+        run_state_machine_as_test(
+            seed(number)(machine),
+            settings=settings(
+                max_examples=int(many),
+                stateful_step_count=int(steps),
+                deadline=None,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    else:
+        follow(machine, examples, steps=20, phases=list(Phase), report_multiple_bugs=True)
     # Few histories may never come to something to retry.
-    assert set(RULES) | ({"retry_ingestion"} if options is FEW else set()) == EVERYTHING
+    assert set(RULES) | ({"retry_ingestion"} if examples == FEW else set()) == EVERYTHING
     followed = ", ".join(f"{number} {name}" for name, number in sorted(RULES.items()))
     figure(
         f"random histories, {machine.stage_type.__name__.removesuffix('Stage').lower()}",

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from charimg import CharacterImage, ImagePage
 from charimg._sync import manage, recovery, removal
@@ -17,8 +15,9 @@ from charimg.stores import MemoryMediaStore, MemoryMetadataRepository
 
 from ..crash.sabotage import BUGS
 from ..figures import Figure
+from ..histories import follow
 from .machine import TALLY
-from .test_machines import PLAIN, SyncMachine
+from .test_machines import SyncMachine
 
 
 @contextmanager
@@ -93,17 +92,7 @@ def test_every_mistake_is_noticed(figure: Figure) -> None:
     for name, mistake in MISTAKES.items():
         TALLY.clear()
         with mistake(), pytest.raises(AssertionError):
-            run_state_machine_as_test(
-                SyncMachine,
-                settings=settings(
-                    **{**PLAIN, "max_examples": 1000},  # type: ignore[arg-type]
-                    deadline=None,
-                    database=None,
-                    phases=[Phase.generate],
-                    report_multiple_bugs=False,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
+            follow(SyncMachine, 1000, steps=20)
         needed[name] = TALLY["histories"]
     figure(
         "seeded bugs that random histories notice",

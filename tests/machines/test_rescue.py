@@ -15,16 +15,8 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from charimg import CharimgError, JobPolicy, Operation
 from charimg.testing import Simulator
@@ -33,6 +25,7 @@ from charimg.testing.simulator.exchange import SimulatedResponse
 from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, World
 from ..figures import Figure
+from ..histories import follow
 
 EXAMPLES = 600 if os.environ.get("CHARIMG_SOAK") else 6
 SHOTS = 6
@@ -286,19 +279,7 @@ def test_what_the_server_lost_comes_in_once(
     machine: type[Rescues], examples: int, figure: Figure
 ) -> None:
     TALLY.clear()
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=20,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    follow(machine, examples, steps=20)
     assert TALLY["rescued"] > 0
     figure(
         f"histories of images that the server lost, {'async' if machine.is_async else 'sync'}",

@@ -16,20 +16,14 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from charimg.testing import Simulator
 from charimg.testing.simulator import sets, state
 
 from ..figures import Figure
+from ..histories import follow
 
 EXAMPLES = 500 if os.environ.get("CHARIMG_SOAK") else 15
 TALLY: Counter[str] = Counter()
@@ -220,28 +214,12 @@ class Histories(RuleBasedStateMachine):
         TALLY["drawn"] += self.drawn
 
 
-def run(examples: int) -> None:
-    run_state_machine_as_test(
-        Histories,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=25,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.parametrize(
     "examples", [EXAMPLES, pytest.param(200, marks=pytest.mark.long)], ids=["few", "many"]
 )
 def test_the_simulator_keeps_its_facts(examples: int, figure: Figure) -> None:
     TALLY.clear()
-    run(examples)
+    follow(Histories, examples, steps=25)
     assert TALLY["sets"] > 0
     figure(
         "histories of the simulator",
@@ -287,4 +265,4 @@ def test_a_simulator_that_does_not_is_noticed(
 ) -> None:
     mistake(monkeypatch)
     with pytest.raises(AssertionError):
-        run(200)
+        follow(Histories, 200, steps=25)
