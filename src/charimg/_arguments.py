@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NoReturn, TypeVar, cast
 
+from ._offers import offers
 from .errors import ConfigurationError, InvalidArgument
 
 __all__ = ["Unpicklable", "check_texts", "checked"]
@@ -135,21 +136,8 @@ def _named(kind: Any) -> _Test:
     if not isinstance(kind, type):
         return _anything
     if getattr(kind, "_is_protocol", False):
-        members = _members(kind)
-        return lambda value: (
-            not isinstance(value, type) and all(hasattr(value, each) for each in members)
-        )
+        return lambda value: offers(value, kind)
     return lambda value: isinstance(value, kind) or _foreign(value)
-
-
-def _members(protocol: type) -> tuple[str, ...]:
-    found = [
-        name
-        for base in protocol.__mro__
-        if getattr(base, "_is_protocol", False)
-        for name in (*vars(base), *vars(base).get("__annotations__", ()))
-    ]
-    return tuple(name for name in found if name == "__call__" or not name.startswith("_"))
 
 
 def _anything(_: object) -> bool:

@@ -34,14 +34,11 @@ __all__ = [
     "Deadline",
     "Outcome",
     "arun_bounded",
-    "ashielded",
     "asleep",
     "asuggest",
-    "asurely",
     "run_bounded",
     "sleep",
     "suggest",
-    "surely",
 ]
 
 _log = logger("charimg.concurrency")
@@ -81,13 +78,6 @@ async def asleep(seconds: float) -> None:
     await anyio.sleep(seconds)
 
 
-def ashielded() -> AbstractContextManager[object]:
-    """Return a context manager in which an outer cancellation does not arrive. For clean-up."""
-    import anyio
-
-    return anyio.CancelScope(shield=True)
-
-
 def suggest(suggester: PromptSuggester, character: CharacterReference) -> PromptSuggestion:
     """Ask for a prompt, in the caller's own thread."""
     return suggester.suggest(character)
@@ -99,43 +89,6 @@ async def asuggest(
     """Ask for a prompt, and wait for it if it has to be waited for."""
     suggestion = suggester.suggest(character)
     return await suggestion if isawaitable(suggestion) else suggestion
-
-
-def surely(call: Callable[[], T]) -> T:
-    """Make a call that an interrupt (Ctrl-C) does not prevent: it is made again, then raised.
-
-    Args:
-        call: Idempotent. A second interrupt ends it.
-    """
-    try:
-        return call()
-    except KeyboardInterrupt:
-        call()
-        raise
-
-
-async def asurely(call: Callable[[], Awaitable[T]]) -> T:
-    """Make a call that a cancellation does not prevent: it is raised once the call has ended.
-
-    A shield holds off anyio's and trio's scopes, but not ``asyncio.Task.cancel`` (as of
-    ``asyncio.timeout`` and ``TaskGroup``): a call that this has broken off is made again.
-
-    Args:
-        call: Idempotent, and short.
-    """
-    import anyio
-
-    cancelled: BaseException | None = None
-    while True:
-        try:
-            with ashielded():
-                result = await call()
-        except anyio.get_cancelled_exc_class() as error:
-            cancelled = error
-            continue
-        if cancelled is not None:
-            raise cancelled
-        return result
 
 
 class Deadline:

@@ -18,12 +18,14 @@ from .import_graph import Import, circles, read_imports, read_tree
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 
 FLOORS = {
+    "_offers": 0,
     "_plain": 0,
     "errors": 1,
     "models": 1,
     "_owner": 1,
     "_masks": 1,
     "_quick": 1,
+    "_surely": 1,
     "policies": 2,
     "_home": 2,
     "_arguments": 2,
@@ -91,11 +93,13 @@ IO = {
 
 EVERYWHERE = {"attrs"}
 CORE = {
-    "anyio": {"web", "_home", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"},
+    "anyio": {"web", "_home", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"}
+    | {"_surely"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
     "stamina": {"_async", "_sync", "cli"},
+    "typing_extensions": {"_offers"},
 }
 """Core dependencies, and the rooms that may use them."""
 NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}

@@ -17,7 +17,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from charimg._async import x
-from charimg._concurrency import arun_bounded, asleep, asuggest, asurely
+from charimg._concurrency import arun_bounded, asleep, asuggest
+from charimg._surely import asurely
 from charimg._assembly.embedded import async_embedded
 from charimg._assembly.stores import async_open_stores
 from charimg._assembly.suggesters import async_suggester

@@ -6,6 +6,7 @@ import copy
 import functools
 import os
 import shutil
+import sqlite3
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -228,18 +229,25 @@ class Worlds:
 
 
 class Temporary:
-    """Every temporary file that was opened; all must be closed and none have a name."""
+    """Every temporary file and database that was opened; all must be closed, and no file left."""
 
     def __init__(self, where: Path, patch: pytest.MonkeyPatch) -> None:
         self.where = where
         self.opened: list[Any] = []
-        spooled = tempfile.SpooledTemporaryFile
+        self.connections: list[sqlite3.Connection] = []
+        spooled, connect = tempfile.SpooledTemporaryFile, sqlite3.connect
+
+        def connected(*args: Any, **options: Any) -> sqlite3.Connection:
+            connection = connect(*args, **options)
+            self.connections.append(connection)
+            return connection
 
         def noted(*args: Any, **options: Any) -> Any:
             file = spooled(*args, **options)
             self.opened.append(file)
             return file
 
+        patch.setattr(sqlite3, "connect", connected)
         patch.setattr(tempfile, "SpooledTemporaryFile", noted)
         patch.setattr(tempfile, "tempdir", str(where))
 
@@ -247,5 +255,16 @@ class Temporary:
         """Return what is left, and forget it."""
         found = [f"temporary file {path.name}" for path in self.where.iterdir()]
         found += ["a temporary file is open" for file in self.opened if not file.closed]
+        found += ["a database is open" for each in self.connections if is_open(each)]
         self.opened.clear()
+        self.connections.clear()
         return found
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    """Tell whether a connection was not closed."""
+    try:
+        _ = connection.total_changes
+    except sqlite3.ProgrammingError:
+        return False
+    return True

@@ -12,6 +12,7 @@ from .._concurrency import asuggest
 from .._ingest.naming import new_operation_id
 from .._ingest.values import Download
 from .._library.ids import check_character_id, check_object_id
+from .._offers import offers
 from ..errors import (
     CharacterNotFound,
     CharacterNotLinked,
@@ -261,7 +262,7 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         """
         directory = self._parts.directory
         check_character_id(character.id)
-        if not isinstance(directory, AsyncWritableCharacterDirectory):
+        if not offers(directory, AsyncWritableCharacterDirectory):
             raise ConfigurationError(
                 f"{type(directory).__name__} has no put(), so character {character.id!r} was not "
                 "written. Add it where the host keeps its characters."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._ingest.naming import item_key
+from .._offers import offers
 from ..capabilities import AsyncCheckingMetadataRepository
 from ..models import CharacterImage, ImageStatus
 from .operation import AsyncRun
@@ -17,7 +18,7 @@ async def check_stores(run: AsyncRun, kind: str) -> None:
     await run.parts.media.get(key)
     metadata = run.parts.metadata
     await metadata.get(key)
-    if isinstance(metadata, AsyncCheckingMetadataRepository):
+    if offers(metadata, AsyncCheckingMetadataRepository):
         await metadata.check(
             CharacterImage(
                 key=key,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._offers import offers
 from ..capabilities import AsyncSearchableCharacterDirectory
 from ..errors import InvalidArgument
 from ..models import CharacterReference
@@ -12,9 +13,9 @@ __all__ = ["check_unshared", "linked_to"]
 
 async def linked_to(directory: AsyncCharacterDirectory, db_id: str) -> set[str] | None:
     """Return the ids of the characters with a link; ``None`` if the directory cannot tell."""
-    if isinstance(directory, AsyncSearchableCharacterDirectory):
+    if offers(directory, AsyncSearchableCharacterDirectory):
         return {each.id for each in await directory.linked(db_id)}
-    if isinstance(directory, AsyncListableCharacterDirectory):
+    if offers(directory, AsyncListableCharacterDirectory):
         return {each.id for each in await directory.list_all() if each.library_db_id == db_id}
     return None
 

@@ -9,6 +9,7 @@ from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
+from .._offers import offers
 from .._plain import logger
 from ..errors import (
     CharacterNotFound,
@@ -110,7 +111,7 @@ class AsyncMigration:
             ConfigurationError: The source's repository cannot tell.
         """
         metadata = self._source.metadata
-        if not isinstance(metadata, AsyncListableMetadataRepository):
+        if not offers(metadata, AsyncListableMetadataRepository):
             raise ConfigurationError(
                 f"{type(metadata).__name__} cannot tell whose records it holds. "
                 "Name the characters."
@@ -176,18 +177,18 @@ class AsyncMigration:
     async def _elsewhere(self, ids: Sequence[str]) -> int:
         """Count the target's records of characters that the source has none of."""
         metadata = self._target.metadata
-        if not isinstance(metadata, AsyncListableMetadataRepository):
+        if not offers(metadata, AsyncListableMetadataRepository):
             return 0
         others = set(await metadata.character_ids()) - set(ids)
         return sum([(await metadata.list(each, limit=1)).total for each in sorted(others)])
 
     async def _characters(self, wanted: Sequence[str] | None) -> None:
         source, target = self._source.directory, self._target.directory
-        if not isinstance(target, AsyncWritableCharacterDirectory):
+        if not offers(target, AsyncWritableCharacterDirectory):
             return
         if wanted is not None:
             found = [await source.get(each) for each in wanted]
-        elif isinstance(source, AsyncListableCharacterDirectory):
+        elif offers(source, AsyncListableCharacterDirectory):
             found = list(await source.list_all())
         else:
             found = [await source.get(each) for each in await self.character_ids()]

@@ -9,11 +9,12 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import asleep, asurely
+from .._concurrency import asleep
 from .._library.values import Job
 from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
+from .._surely import asurely
 from ..errors import (
     CharacterLibraryError,
     CharimgError,

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from .._ingest.naming import alt_text, filename
 from .._library.filenames import last_part
+from .._offers import offers
 from .._plain import logger
 from ..capabilities import AsyncRepairableMediaStore
 from ..errors import (
@@ -66,7 +67,7 @@ async def look_at(parts: AsyncParts, image: CharacterImage) -> Seen:
     size, store, rendered = 0, parts.media, True
     try:
         size, sha256 = await _read(parts, media.key)
-        if isinstance(store, AsyncRepairableMediaStore):
+        if offers(store, AsyncRepairableMediaStore):
             rendered = await store.has_renditions(media)
     except MediaNotFound:
         return Seen(damage=FindingKind.LOST, message="The media store has no whole file of it.")
@@ -160,14 +161,14 @@ def _stored(media: Media) -> Media:
 async def _becomes(parts: AsyncParts, upload: Upload) -> str:
     """Return the hash that the file would have once it is stored."""
     store = parts.media
-    if isinstance(store, AsyncRepairableMediaStore):
+    if offers(store, AsyncRepairableMediaStore):
         return await store.sha256_of(upload)
     return upload.sha256
 
 
 async def _store(parts: AsyncParts, upload: Upload, damage: FindingKind) -> Media:
     store = parts.media
-    if isinstance(store, AsyncRepairableMediaStore):
+    if offers(store, AsyncRepairableMediaStore):
         return await store.replace(upload)
     if damage == FindingKind.ALTERED:
         await store.delete(upload.key)

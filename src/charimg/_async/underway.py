@@ -7,9 +7,9 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from .._concurrency import asurely
 from .._home import AsyncHome
 from .._plain import logger
+from .._surely import asurely
 from ..errors import ConfigurationError
 from ..journal import Lease
 from ..protocols import AsyncGenerationLedger
@@ -96,7 +96,7 @@ class AsyncUnderway:
         if working:
             _log.warning("service.closing", extra={"character_ids": working})
         else:
-            await self._end()
+            await asurely(self._end)
 
     async def _end(self) -> None:
         await self._release()

@@ -9,6 +9,7 @@ from attrs import evolve
 
 from .._ingest.naming import TRIAL
 from .._keyset import KeySet
+from .._offers import offers
 from ..capabilities import AsyncListableMediaStore
 from ..errors import (
     CharimgError,
@@ -65,9 +66,9 @@ async def verify(
 
 
 async def _character_ids(parts: AsyncParts) -> tuple[str, ...]:
-    if isinstance(parts.metadata, AsyncListableMetadataRepository):
+    if offers(parts.metadata, AsyncListableMetadataRepository):
         return await parts.metadata.character_ids()
-    if isinstance(parts.directory, AsyncListableCharacterDirectory):
+    if offers(parts.directory, AsyncListableCharacterDirectory):
         return tuple([each.id for each in await parts.directory.list_all()])
     raise ConfigurationError(
         f"Neither {type(parts.metadata).__name__} nor {type(parts.directory).__name__} can tell "
@@ -174,7 +175,7 @@ class _Verification:
     async def files(self) -> None:
         """Look for files that no record names, where the store can list them."""
         store = self._parts.media
-        if not isinstance(store, AsyncListableMediaStore):
+        if not offers(store, AsyncListableMediaStore):
             return
         self._listed = True
         async for key in store.list_keys():

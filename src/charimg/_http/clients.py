@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from .._home import AsyncHome, Reopened
+from .._surely import asurely
 from ..errors import ConfigurationError
 
 __all__ = ["AsyncClients", "Clients"]
@@ -94,7 +95,7 @@ class AsyncClients:
                 # Their connections ended with their event loop.
                 return
             for client in self._clients:
-                await client.aclose()
+                await asurely(client.aclose)
 
 
 def _closed(what: str) -> ConfigurationError:

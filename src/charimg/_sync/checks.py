@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .._ingest.naming import item_key
+from .._offers import offers
 from ..capabilities import CheckingMetadataRepository
 from ..models import CharacterImage, ImageStatus
 from .operation import Run
@@ -18,7 +19,7 @@ def check_stores(run: Run, kind: str) -> None:
     run.parts.media.get(key)
     metadata = run.parts.metadata
     metadata.get(key)
-    if isinstance(metadata, CheckingMetadataRepository):
+    if offers(metadata, CheckingMetadataRepository):
         metadata.check(
             CharacterImage(
                 key=key,

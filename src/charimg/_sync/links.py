@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .._offers import offers
 from ..capabilities import SearchableCharacterDirectory
 from ..errors import InvalidArgument
 from ..models import CharacterReference
@@ -13,9 +14,9 @@ __all__ = ["check_unshared", "linked_to"]
 
 def linked_to(directory: CharacterDirectory, db_id: str) -> set[str] | None:
     """Return the ids of the characters with a link; ``None`` if the directory cannot tell."""
-    if isinstance(directory, SearchableCharacterDirectory):
+    if offers(directory, SearchableCharacterDirectory):
         return {each.id for each in directory.linked(db_id)}
-    if isinstance(directory, ListableCharacterDirectory):
+    if offers(directory, ListableCharacterDirectory):
         return {each.id for each in directory.list_all() if each.library_db_id == db_id}
     return None
 

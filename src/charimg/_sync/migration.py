@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
+from .._offers import offers
 from .._plain import logger
 from ..errors import (
     CharacterNotFound,
@@ -111,7 +112,7 @@ class Migration:
             ConfigurationError: The source's repository cannot tell.
         """
         metadata = self._source.metadata
-        if not isinstance(metadata, ListableMetadataRepository):
+        if not offers(metadata, ListableMetadataRepository):
             raise ConfigurationError(
                 f"{type(metadata).__name__} cannot tell whose records it holds. "
                 "Name the characters."
@@ -177,18 +178,18 @@ class Migration:
     def _elsewhere(self, ids: Sequence[str]) -> int:
         """Count the target's records of characters that the source has none of."""
         metadata = self._target.metadata
-        if not isinstance(metadata, ListableMetadataRepository):
+        if not offers(metadata, ListableMetadataRepository):
             return 0
         others = set(metadata.character_ids()) - set(ids)
         return sum([(metadata.list(each, limit=1)).total for each in sorted(others)])
 
     def _characters(self, wanted: Sequence[str] | None) -> None:
         source, target = self._source.directory, self._target.directory
-        if not isinstance(target, WritableCharacterDirectory):
+        if not offers(target, WritableCharacterDirectory):
             return
         if wanted is not None:
             found = [source.get(each) for each in wanted]
-        elif isinstance(source, ListableCharacterDirectory):
+        elif offers(source, ListableCharacterDirectory):
             found = list(source.list_all())
         else:
             found = [source.get(each) for each in self.character_ids()]

@@ -10,11 +10,12 @@ from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import sleep, surely
+from .._concurrency import sleep
 from .._library.values import Job
 from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
+from .._surely import surely
 from ..errors import (
     CharacterLibraryError,
     CharimgError,

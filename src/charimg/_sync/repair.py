@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from .._ingest.naming import alt_text, filename
 from .._library.filenames import last_part
+from .._offers import offers
 from .._plain import logger
 from ..capabilities import RepairableMediaStore
 from ..errors import (
@@ -67,7 +68,7 @@ def look_at(parts: Parts, image: CharacterImage) -> Seen:
     size, store, rendered = 0, parts.media, True
     try:
         size, sha256 = _read(parts, media.key)
-        if isinstance(store, RepairableMediaStore):
+        if offers(store, RepairableMediaStore):
             rendered = store.has_renditions(media)
     except MediaNotFound:
         return Seen(damage=FindingKind.LOST, message="The media store has no whole file of it.")
@@ -161,14 +162,14 @@ def _stored(media: Media) -> Media:
 def _becomes(parts: Parts, upload: Upload) -> str:
     """Return the hash that the file would have once it is stored."""
     store = parts.media
-    if isinstance(store, RepairableMediaStore):
+    if offers(store, RepairableMediaStore):
         return store.sha256_of(upload)
     return upload.sha256
 
 
 def _store(parts: Parts, upload: Upload, damage: FindingKind) -> Media:
     store = parts.media
-    if isinstance(store, RepairableMediaStore):
+    if offers(store, RepairableMediaStore):
         return store.replace(upload)
     if damage == FindingKind.ALTERED:
         store.delete(upload.key)

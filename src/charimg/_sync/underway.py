@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from .._concurrency import surely
 from .._home import Home
 from .._plain import logger
+from .._surely import surely
 from ..errors import ConfigurationError
 from ..journal import Lease
 from ..protocols import GenerationLedger
@@ -97,7 +97,7 @@ class Underway:
         if working:
             _log.warning("service.closing", extra={"character_ids": working})
         else:
-            self._end()
+            surely(self._end)
 
     def _end(self) -> None:
         self._release()

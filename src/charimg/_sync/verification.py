@@ -10,6 +10,7 @@ from attrs import evolve
 
 from .._ingest.naming import TRIAL
 from .._keyset import KeySet
+from .._offers import offers
 from ..capabilities import ListableMediaStore
 from ..errors import (
     CharimgError,
@@ -66,9 +67,9 @@ def verify(
 
 
 def _character_ids(parts: Parts) -> tuple[str, ...]:
-    if isinstance(parts.metadata, ListableMetadataRepository):
+    if offers(parts.metadata, ListableMetadataRepository):
         return parts.metadata.character_ids()
-    if isinstance(parts.directory, ListableCharacterDirectory):
+    if offers(parts.directory, ListableCharacterDirectory):
         return tuple([each.id for each in parts.directory.list_all()])
     raise ConfigurationError(
         f"Neither {type(parts.metadata).__name__} nor {type(parts.directory).__name__} can tell "
@@ -175,7 +176,7 @@ class _Verification:
     def files(self) -> None:
         """Look for files that no record names, where the store can list them."""
         store = self._parts.media
-        if not isinstance(store, ListableMediaStore):
+        if not offers(store, ListableMediaStore):
             return
         self._listed = True
         for key in store.list_keys():

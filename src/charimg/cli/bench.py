@@ -12,10 +12,12 @@ from contextlib import ExitStack, contextmanager
 from attrs import define, field, frozen
 
 from .._assembly.stores import Stores
-from .._concurrency import Outcome, run_bounded, surely
+from .._concurrency import Outcome, run_bounded
 from .._decoding import Decoder
 from .._ingest.inspect import inspect
+from .._offers import offers
 from .._owner import new_owner
+from .._surely import surely
 from .._sync.library import CharacterLibrary
 from .._sync.parts import CONCURRENCY
 from ..errors import CharimgError
@@ -145,7 +147,7 @@ class Bench:
 
         _rounds(work)
         self._take("metadata: add a record", adding)
-        if isinstance(metadata, ListableMetadataRepository):
+        if offers(metadata, ListableMetadataRepository):
             owner = next(reversed(metadata.character_ids()), owner)
         self._median("metadata: read a page of 50", lambda: metadata.list(owner, limit=_PAGE))
 

@@ -15,6 +15,7 @@ from typing import Annotated, Self
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from .._offers import offers
 from .._sync.parts import ServiceOptions
 from ..bulk import (
     BulkOutcome,
@@ -297,7 +298,7 @@ def _moving(report: Report, move: Move, characters: str | None) -> list[BulkTask
         if characters is not None:
             return read_tasks(characters, BulkWork.MIGRATE)
         ids = set(migration.character_ids())
-        if isinstance(source.directory, ListableCharacterDirectory):
+        if offers(source.directory, ListableCharacterDirectory):
             ids |= {each.id for each in source.directory.list_all()}
         return [BulkTask(character_id=each) for each in sorted(ids)]
 

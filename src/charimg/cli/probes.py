@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from attrs import frozen
 
 from .._assembly.stores import Stores
-from .._concurrency import surely
+from .._offers import offers
 from .._owner import new_owner
+from .._surely import surely
 from ..errors import CharimgError, GenerationInProgress, StorageError
 from ..journal import Operation, OperationKind, OperationState
 from ..models import CharacterImage, ImageKind, ImageStatus, Media, Upload
@@ -105,7 +106,7 @@ def check_newest(stores: Stores) -> str:
         StorageError: It is another file, or a store failed.
     """
     metadata = stores.metadata
-    if not isinstance(metadata, ListableMetadataRepository):
+    if not offers(metadata, ListableMetadataRepository):
         return "not looked at: the repository cannot tell whose records it holds"
     pages = (metadata.list(each, limit=_NEWEST) for each in metadata.character_ids()[-_LOOKED_AT:])
     images = [image for page in pages for image in page.images if image.media is not None]
@@ -231,7 +232,7 @@ def _metadata(stores: Stores) -> str:
 def known_character(stores: Stores) -> str:
     """Return whose record the probe may be: a CMS takes none of an unknown character."""
     directory = stores.directory
-    if stores.metadata.requires_media and isinstance(directory, ListableCharacterDirectory):
+    if stores.metadata.requires_media and offers(directory, ListableCharacterDirectory):
         for character in directory.list_all():
             return character.id
     return CHARACTER

@@ -13,7 +13,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from .._assembly.settings import StoreSettings
-from .._concurrency import surely
+from .._surely import surely
 from ..errors import StorageError
 
 __all__ = ["Scratch", "scratch"]

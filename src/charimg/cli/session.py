@@ -16,6 +16,7 @@ from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
 from .._async.library import AsyncCharacterLibrary
 from .._library.urls import ENVIRONMENT_VARIABLE
+from .._offers import offers
 from .._sync.download import Downloader
 from .._sync.library import CharacterLibrary
 from .._sync.parts import ServiceOptions
@@ -256,7 +257,7 @@ def writable(stores: Stores) -> WritableCharacterDirectory:
         ConfigurationError: The host keeps them elsewhere.
     """
     directory = stores.directory
-    if not isinstance(directory, WritableCharacterDirectory):
+    if not offers(directory, WritableCharacterDirectory):
         raise ConfigurationError(
             f"{type(directory).__name__} takes no characters in. Add them where the host keeps "
             "them."
@@ -271,9 +272,9 @@ def linking(stores: Stores) -> Callable[[CharacterReference], CharacterReference
         ConfigurationError: The directory keeps none.
     """
     directory = stores.directory
-    if isinstance(directory, LinkableCharacterDirectory):
+    if offers(directory, LinkableCharacterDirectory):
         return partial(_link, directory)
-    if isinstance(directory, WritableCharacterDirectory):
+    if offers(directory, WritableCharacterDirectory):
         return partial(_put, directory)
     raise ConfigurationError(
         f"{type(directory).__name__} keeps no links, so nothing was sent. Store the id of the "
@@ -305,7 +306,7 @@ def listed(stores: Stores) -> tuple[CharacterReference, ...]:
         ConfigurationError: It cannot list them.
     """
     directory = stores.directory
-    if not isinstance(directory, ListableCharacterDirectory):
+    if not offers(directory, ListableCharacterDirectory):
         raise ConfigurationError(
             f"{type(directory).__name__} cannot list its characters. Look at them where the host "
             "keeps them."
@@ -327,7 +328,7 @@ def character_of(stores: Stores, character_id: str) -> CharacterReference:
 
 def _unknown(directory: CharacterDirectory, character_id: str) -> CharacterNotFound:
     how = "where the host keeps its characters"
-    if isinstance(directory, WritableCharacterDirectory):
+    if offers(directory, WritableCharacterDirectory):
         how = "with `charimg characters add`"
     return CharacterNotFound(f"There is no character {character_id!r}. Add it {how}.")
 

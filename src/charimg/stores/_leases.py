@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from .._concurrency import asurely, surely
+from .._surely import asurely, surely
 from ..errors import GenerationInProgress, StorageError
 from ..journal import Lease
 
@@ -41,7 +42,9 @@ def give_back(taken: list[Lease], release: Callable[[Lease], None]) -> None:
             surely(partial(release, lease))
 
 
-async def agive_back(taken: list[Lease], release: Callable[[Lease], Awaitable[None]]) -> None:
+async def agive_back(
+    taken: list[Lease], release: Callable[[Lease], Coroutine[Any, Any, None]]
+) -> None:
     """See `give_back`."""
     for lease in taken:
         with suppress(StorageError):

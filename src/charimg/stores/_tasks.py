@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from .._concurrency import ashielded, asurely
+from .._surely import ashielded, asurely
 
 __all__ = ["unbroken"]
 

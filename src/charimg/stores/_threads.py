@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from .._concurrency import ashielded, asleep
+from .._concurrency import asleep
+from .._surely import ashielded
 
 __all__ = ["in_thread"]
 

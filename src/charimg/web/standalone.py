@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import anyio
 
 from .._async.service import AsyncCharacterImageService
+from .._offers import offers
 from ..models import CharacterReference
 from ..protocols import AsyncListableCharacterDirectory
 from ._async.workspace import AsyncWorkspace
@@ -111,7 +112,7 @@ class Standalone:
             return WebResponse(status=303, headers=to)
         directory = self._running().directory
         characters: tuple[CharacterReference, ...] | None = None
-        if isinstance(directory, AsyncListableCharacterDirectory):
+        if offers(directory, AsyncListableCharacterDirectory):
             characters = await directory.list_all()
         sign_out = SIGN_OUT if self._door.asks else None
         return self._workspace.index(characters, sign_out)

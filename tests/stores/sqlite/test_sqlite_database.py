@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import shutil
@@ -443,6 +444,24 @@ async def test_an_async_program_closes_it_too(path: Path, anyio_backend: str) ->
         scope.cancel()
         await cancelled.aclose()
     assert list(path.parent.iterdir()) == [path], "even when the caller is cancelled"
+
+
+def test_a_task_that_is_cancelled_closes_it(path: Path) -> None:
+    async def main() -> None:
+        for turns in range(4):
+            database = SqliteDatabase(path)
+            _touch(database)
+            task = asyncio.create_task(database.aclose())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            # Only a task that has not begun has nothing to end.
+            assert (list(path.parent.iterdir()) == [path]) == bool(turns)
+            database.close()
+
+    asyncio.run(main())
 
 
 # Forking

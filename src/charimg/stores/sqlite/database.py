@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..._arguments import Unpicklable, checked
-from ..._concurrency import ashielded
+from ..._surely import asurely
 from ...errors import InvalidArgument, StorageError
 from .._advice import advice
 from .._directories import make_directory
@@ -97,8 +97,7 @@ class SqliteDatabase(Unpicklable):
 
     async def aclose(self) -> None:
         """Close the connections, as `close` does, even when the caller is cancelled."""
-        with ashielded():
-            await in_thread(self.close)
+        await asurely(lambda: in_thread(self.close))
 
     def __enter__(self) -> Self:
         return self
