@@ -14,8 +14,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from charimg._surely import unbroken
 from charimg.models import Upload
-from charimg.stores._tasks import unbroken
 from charimg.stores._threads import in_thread
 from charimg.stores.disk import AsyncDiskMediaStore
 from charimg.stores.disk import aio as disk_aio

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._library.claims import Claim, Drawing, could_be, given
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
-from .documents import documents
+from .documents import Rescue, documents
 from .links import linked_to
-from .operation import DRAWN_BY
+from .operation import DRAWN_BY, PERHAPS
 from .parts import AsyncParts
 
 __all__ = [
@@ -77,10 +77,12 @@ class Doubt:
     Attributes:
         number: How many images, or jobs, may be.
         why: Why none of them is taken.
+        end: What came of looking, where the request is over and nothing of it is there.
     """
 
     number: int = 0
     why: str = ""
+    end: Rescue | None = None
 
 
 @frozen(kw_only=True)
@@ -111,12 +113,14 @@ class Lying:
         drawings: What is known of them, by their ids.
         claims: Which operations may have drawn one.
         master: The character's master reference, when that is the kind.
+        whole: Whether nothing can lie there unseen: the media documents were read.
     """
 
     images: tuple[LibraryMedia, ...]
     drawings: Mapping[str, Drawing]
     claims: tuple[Claim, ...]
     master: str | None
+    whole: bool
 
 
 async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
@@ -127,7 +131,10 @@ async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
     own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
     if image is None:
-        return _doubt(op, lying.claims, lying.drawings.values())
+        doubt = _doubt(op, lying.claims, lying.drawings.values())
+        if PERHAPS in op.options and not doubt.number:
+            return evolve(doubt, end=Rescue.NOTHING if lying.whole else Rescue.CLOSED)
+        return doubt
     unread = image.processing == "error"
     if op.kind == OperationKind.REFERENCE and not unread and own != lying.master:
         # A reference is the master from then on; another one is not made that unasked.
@@ -152,9 +159,9 @@ def _doubt(op: Operation, claims: Iterable[Claim], drawings: Iterable[Drawing]) 
 
 def _drawn_by(op: Operation, lying: Lying) -> str | None:
     """Return the image of which the server said that it is there: the only one of that time."""
-    if op.posted_on_server is None or DRAWN_BY not in op.options:
+    until = _drawn_until(op)
+    if op.posted_on_server is None or until is None or PERHAPS in op.options:
         return None
-    until = datetime.fromisoformat(str(op.options[DRAWN_BY]))
     claim = Claim(
         operation_id=op.id,
         begun=op.posted_on_server,
@@ -180,6 +187,7 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         tags = {image.image_id: image.tags for image in gallery.scenes}
         kind = "scene"
     images = await documents(parts, f"{db_id}_{kind}_")
+    whole = images is not None
     # Only now: whoever has drawn what was seen is in it.
     ledger = await _read(parts, op)
     if images is None:
@@ -195,6 +203,7 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         drawings={image.id: _drawing(image, tags.get(image.id)) for image in new},
         claims=ledger.claims,
         master=master,
+        whole=whole,
     )
 
 
@@ -408,9 +417,14 @@ def _may_have_drawn(op: Operation) -> bool:
     return op.job_id is None and (op.state in OPEN or (failed and not op.items))
 
 
+def _drawn_until(op: Operation) -> datetime | None:
+    until = op.options.get(DRAWN_BY)
+    return None if until is None else datetime.fromisoformat(str(until))
+
+
 def _claim(op: Operation) -> Claim:
-    begun, ended = op.posted_on_server, None
-    if begun is not None and op.state == OperationState.FAILED:
+    begun, ended = op.posted_on_server, _drawn_until(op)
+    if ended is None and begun is not None and op.state == OperationState.FAILED:
         ended = begun + LATE if _given_up(op) else on_server(op, op.updated_at)
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(

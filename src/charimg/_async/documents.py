@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from .._library.values import LibraryMedia
 from ..errors import CharacterLibraryError
 from .parts import AsyncParts
 
-__all__ = ["documents"]
+__all__ = ["Rescue", "documents"]
 
 _PAGE = 200
 _MOST = 2000
 """How many are looked at, the newest first, where no moment ends the look."""
 _CLOSED = (401, 403, 404, 405)
 """How a server says that they are not for everybody."""
+
+
+class Rescue(StrEnum):
+    """What came of looking for what was drawn; the value says it in words."""
+
+    FOUND = "What it had drawn is taken over."
+    NOTHING = "No media document of the Character Library shows anything that it has drawn."
+    UNSURE = (
+        "What it has drawn may be somebody else's: candidates() shows the images, and settle() "
+        "takes the right ones."
+    )
+    UNSOUGHT = (
+        "What it has drawn was not looked for: the Character Library does not know the character "
+        "any more. settle() with no image closes the operation."
+    )
+    CLOSED = (
+        "What it has drawn, if anything, is paid for, but cannot be looked for: the Character "
+        "Library's media documents are not to be read."
+    )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person has to settle it."""
+        return self in (Rescue.UNSURE, Rescue.UNSOUGHT)
 
 
 async def documents(

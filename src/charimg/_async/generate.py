@@ -26,19 +26,19 @@ from ..models import (
     ReferencePolicy,
     utcnow,
 )
-from .adoption import Found, find
+from .adoption import Doubt, Found, find
 from .checks import check_stores
+from .documents import Rescue
 from .ingest import Ingested, ingest
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import AsyncRun
+from .operation import DRAWN_BY, PERHAPS, AsyncRun
 from .removal import (
     delete_remote_reference,
     remove_everything,
     remove_replaced,
 )
 from .sets import (
-    Rescue,
     is_unfinished,
     received_forgotten,
     received_job,
@@ -62,6 +62,9 @@ __all__ = [
 ]
 
 _log = logger("charimg.service")
+
+_AT_ONCE = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+"""How a server fails that draws a whole set within the request, and may have drawn some of it."""
 
 
 async def generate_reference(
@@ -114,24 +117,31 @@ async def _draw_reference(run: AsyncRun, db_id: str, *, again: bool = False) -> 
         code = getattr(error, "code", None)
         if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
             return False
-        await run.call_failed(error)
-        if code == ErrorCode.UPSTREAM_FEATURES and await _found_unread(run):
+        await run.call_failed(error, ErrorCode.SERVER_ERROR)
+        if await _found_lost(run, error):
             return True
         raise
     await received(run, url=answer.url, media_id=answer.media_id)
     return True
 
 
-async def _found_unread(run: AsyncRun) -> bool:
-    """Take over the image of which the server could not read the features; tell if it is there."""
+async def _found_lost(run: AsyncRun, error: CharimgError) -> bool:
+    """Take over the image that the server drew before it failed; tell whether there is one."""
+    if DRAWN_BY not in run.op.options:
+        return False
     try:
         found = await find(run.parts, run.op)
     except CharacterLibraryError:
         # Recovery looks again.
         return False
-    if not isinstance(found, Found):
+    if isinstance(found, Doubt):
+        if found.end is not None:
+            error.args = (f"{error} {found.end}",)
+            await run.write(state=OperationState.FAILED, error=str(error))
         return False
     await received_found(run, found)
+    if PERHAPS in run.op.options:
+        run.warn(code_of(error), f"{error} {Rescue.FOUND}")
     return True
 
 
@@ -185,9 +195,11 @@ async def generate_scene(
         with run.stage(Stage.GENERATION):
             answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharimgError as error:
-        await run.call_failed(error)
-        raise
-    await received(run, url=answer.url, media_id=answer.media_id)
+        await run.call_failed(error, ErrorCode.SERVER_ERROR)
+        if not await _found_lost(run, error):
+            raise
+    else:
+        await received(run, url=answer.url, media_id=answer.media_id)
     result = await single(run, character, kind=ImageKind.SCENE)
     await run.write(state=OperationState.DONE)
     return result
@@ -278,7 +290,7 @@ async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> No
     try:
         answer = await run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
-        await run.call_failed(error, drawn=_may_lie_there(run, error))
+        await run.call_failed(error, *_AT_ONCE)
         if await _taken_over(run, error):
             return
         raise
@@ -287,14 +299,6 @@ async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> No
     else:
         await run.receive(job_id=answer.job_id)
         await _watch(run, db_id, answer.job_id)
-
-
-def _may_lie_there(run: AsyncRun, error: CharimgError) -> bool:
-    """Tell whether a server that draws within the request may have drawn before it failed."""
-    failed = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
-    code = getattr(error, "code", None)
-    # When it failed must be known: what came later is not of this set.
-    return code in failed and run.parts.library.server_time is not None
 
 
 async def _taken_over(run: AsyncRun, error: CharimgError) -> bool:

@@ -44,6 +44,7 @@ from .parts import AsyncParts, tell
 __all__ = [
     "DRAWN_BY",
     "FOUND_LATER",
+    "PERHAPS",
     "AsyncRun",
     "generation_ms",
     "held",
@@ -55,7 +56,10 @@ __all__ = [
 _log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
-"""Option of an operation: when the server said that it had drawn the image, by its own clock."""
+"""Option of an operation: when the server said that it had failed after drawing, by its own clock.
+What it has drawn is there by then."""
+PERHAPS = "perhaps"
+"""Option of an operation: the server may just as well have failed before it drew anything."""
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
@@ -208,7 +212,7 @@ class AsyncRun:
             )
         )
 
-    async def call_failed(self, error: CharimgError, *, drawn: bool = False) -> None:
+    async def call_failed(self, error: CharimgError, *perhaps: ErrorCode) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
@@ -217,14 +221,15 @@ class AsyncRun:
 
         Args:
             error: What was answered, if anything.
-            drawn: Whether images may lie there all the same.
+            *perhaps: Codes of failures before which something may have been drawn.
         """
-        drawn = drawn or getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
+        code = getattr(error, "code", None)
+        drawn = code == ErrorCode.UPSTREAM_FEATURES
         until = self.parts.library.server_time
-        if drawn and until is not None:
-            # It lies there, from between the request and this answer.
-            options = {**self.op.options, DRAWN_BY: until.isoformat()}
-            await self.write(error=str(error), options=options)
+        if until is not None and (drawn or code in perhaps):
+            # It lies there, if anything does, from between the request and this answer.
+            self.intend(**{DRAWN_BY: until.isoformat()}, **({} if drawn else {PERHAPS: True}))
+            await self.write(error=str(error))
         elif drawn or (isinstance(error, CharacterLibraryError) and error.may_arrive):
             await self.write(error=str(error))
         else:

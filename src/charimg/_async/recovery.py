@@ -23,6 +23,7 @@ from ..journal import (
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
 from .adoption import LATE, OPEN, Doubt, Found, find
+from .documents import Rescue
 from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
@@ -31,7 +32,6 @@ from .operation import FOUND_LATER, AsyncRun, leased, short
 from .parts import AsyncParts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
-    Rescue,
     is_unfinished,
     nothing_more,
     received_forgotten,
@@ -288,6 +288,8 @@ class _Recovery:
 
     async def _unknown(self, doubt: Doubt) -> Recovered:
         run = self.run
+        if doubt.end is not None:
+            return await self._nothing_came(f"{run.op.error} {doubt.end}")
         message = _told(run.op, doubt)
         if (run.op.state, run.op.error) != (OperationState.UNKNOWN, message):
             await run.write(state=OperationState.UNKNOWN, error=message)
@@ -378,7 +380,7 @@ class _Recovery:
                 return None
             if await received_forgotten(run):
                 return None
-            return await self._job_ended(f"The Character Library no longer knows job {job_id}.")
+            return await self._nothing_came(f"The Character Library no longer knows job {job_id}.")
         if is_unfinished(run.op):
             doubts = await received_late(run, job)
             message = f"Job {job_id} has drawn more. {' '.join(doubts)} {Rescue.UNSURE}"
@@ -409,10 +411,10 @@ class _Recovery:
         if rescue.is_open:
             return outcome_of(self.run.op, "unknown", message=message)
         if job.status == "failed":
-            return await self._job_ended(message)
+            return await self._nothing_came(message)
         return outcome_of(self.run.op, "stranded", message=f"{message} {_STRANDED}")
 
-    async def _job_ended(self, message: str) -> Recovered:
+    async def _nothing_came(self, message: str) -> Recovered:
         await self.run.write(state=OperationState.FAILED, error=message)
         return outcome_of(self.run.op, "failed", message=message)
 

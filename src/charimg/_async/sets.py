@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from attrs import evolve
@@ -15,11 +14,11 @@ from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
 from ..journal import ItemState, Operation, OperationItem, OperationState
 from ..models import Shot, utcnow
 from .adoption import drawn_set
+from .documents import Rescue
 from .lost_sets import LostSet, lost_set
 from .operation import AsyncRun
 
 __all__ = [
-    "Rescue",
     "is_unfinished",
     "nothing_more",
     "place_late",
@@ -35,30 +34,6 @@ __all__ = [
 ]
 
 _UNFINISHED = "unfinished"
-
-
-class Rescue(StrEnum):
-    """What came of looking for what a job has drawn; the value says it in words."""
-
-    FOUND = "What it had drawn is taken over."
-    NOTHING = "No media document of the Character Library shows anything that it has drawn."
-    UNSURE = (
-        "What it has drawn may be somebody else's: candidates() shows the images, and settle() "
-        "takes the right ones."
-    )
-    UNSOUGHT = (
-        "What it has drawn was not looked for: the Character Library does not know the character "
-        "any more. settle() with no image closes the operation."
-    )
-    CLOSED = (
-        "What it has drawn, if anything, is paid for, but cannot be looked for: the Character "
-        "Library's media documents are not to be read."
-    )
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a person has to settle it."""
-        return self in (Rescue.UNSURE, Rescue.UNSOUGHT)
 
 
 async def received_job(run: AsyncRun, db_id: str, job: Job) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 
 from .._home import AsyncHome, Reopened
-from .._surely import asurely
+from .._surely import unbroken
 from ..errors import ConfigurationError
 
 __all__ = ["AsyncClients", "Clients"]
@@ -95,7 +95,7 @@ class AsyncClients:
                 # Their connections ended with their event loop.
                 return
             for client in self._clients:
-                await asurely(client.aclose)
+                await unbroken(client.aclose)
 
 
 def _closed(what: str) -> ConfigurationError:

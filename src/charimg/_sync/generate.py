@@ -27,19 +27,19 @@ from ..models import (
     ReferencePolicy,
     utcnow,
 )
-from .adoption import Found, find
+from .adoption import Doubt, Found, find
 from .checks import check_stores
+from .documents import Rescue
 from .ingest import Ingested, ingest
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import Run
+from .operation import DRAWN_BY, PERHAPS, Run
 from .removal import (
     delete_remote_reference,
     remove_everything,
     remove_replaced,
 )
 from .sets import (
-    Rescue,
     is_unfinished,
     received_forgotten,
     received_job,
@@ -63,6 +63,9 @@ __all__ = [
 ]
 
 _log = logger("charimg.service")
+
+_AT_ONCE = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+"""How a server fails that draws a whole set within the request, and may have drawn some of it."""
 
 
 def generate_reference(
@@ -115,24 +118,31 @@ def _draw_reference(run: Run, db_id: str, *, again: bool = False) -> bool:
         code = getattr(error, "code", None)
         if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
             return False
-        run.call_failed(error)
-        if code == ErrorCode.UPSTREAM_FEATURES and _found_unread(run):
+        run.call_failed(error, ErrorCode.SERVER_ERROR)
+        if _found_lost(run, error):
             return True
         raise
     received(run, url=answer.url, media_id=answer.media_id)
     return True
 
 
-def _found_unread(run: Run) -> bool:
-    """Take over the image of which the server could not read the features; tell if it is there."""
+def _found_lost(run: Run, error: CharimgError) -> bool:
+    """Take over the image that the server drew before it failed; tell whether there is one."""
+    if DRAWN_BY not in run.op.options:
+        return False
     try:
         found = find(run.parts, run.op)
     except CharacterLibraryError:
         # Recovery looks again.
         return False
-    if not isinstance(found, Found):
+    if isinstance(found, Doubt):
+        if found.end is not None:
+            error.args = (f"{error} {found.end}",)
+            run.write(state=OperationState.FAILED, error=str(error))
         return False
     received_found(run, found)
+    if PERHAPS in run.op.options:
+        run.warn(code_of(error), f"{error} {Rescue.FOUND}")
     return True
 
 
@@ -186,9 +196,11 @@ def generate_scene(
         with run.stage(Stage.GENERATION):
             answer = library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharimgError as error:
-        run.call_failed(error)
-        raise
-    received(run, url=answer.url, media_id=answer.media_id)
+        run.call_failed(error, ErrorCode.SERVER_ERROR)
+        if not _found_lost(run, error):
+            raise
+    else:
+        received(run, url=answer.url, media_id=answer.media_id)
     result = single(run, character, kind=ImageKind.SCENE)
     run.write(state=OperationState.DONE)
     return result
@@ -279,7 +291,7 @@ def _draw_set(run: Run, db_id: str, options: Mapping[str, Any]) -> None:
     try:
         answer = run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
-        run.call_failed(error, drawn=_may_lie_there(run, error))
+        run.call_failed(error, *_AT_ONCE)
         if _taken_over(run, error):
             return
         raise
@@ -288,14 +300,6 @@ def _draw_set(run: Run, db_id: str, options: Mapping[str, Any]) -> None:
     else:
         run.receive(job_id=answer.job_id)
         _watch(run, db_id, answer.job_id)
-
-
-def _may_lie_there(run: Run, error: CharimgError) -> bool:
-    """Tell whether a server that draws within the request may have drawn before it failed."""
-    failed = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
-    code = getattr(error, "code", None)
-    # When it failed must be known: what came later is not of this set.
-    return code in failed and run.parts.library.server_time is not None
 
 
 def _taken_over(run: Run, error: CharimgError) -> bool:

@@ -45,6 +45,7 @@ from .parts import Parts, tell
 __all__ = [
     "DRAWN_BY",
     "FOUND_LATER",
+    "PERHAPS",
     "Run",
     "generation_ms",
     "held",
@@ -56,7 +57,10 @@ __all__ = [
 _log = logger("charimg.service")
 
 DRAWN_BY = "drawn_by"
-"""Option of an operation: when the server said that it had drawn the image, by its own clock."""
+"""Option of an operation: when the server said that it had failed after drawing, by its own clock.
+What it has drawn is there by then."""
+PERHAPS = "perhaps"
+"""Option of an operation: the server may just as well have failed before it drew anything."""
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
@@ -209,7 +213,7 @@ class Run:
             )
         )
 
-    def call_failed(self, error: CharimgError, *, drawn: bool = False) -> None:
+    def call_failed(self, error: CharimgError, *perhaps: ErrorCode) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
@@ -218,14 +222,15 @@ class Run:
 
         Args:
             error: What was answered, if anything.
-            drawn: Whether images may lie there all the same.
+            *perhaps: Codes of failures before which something may have been drawn.
         """
-        drawn = drawn or getattr(error, "code", None) == ErrorCode.UPSTREAM_FEATURES
+        code = getattr(error, "code", None)
+        drawn = code == ErrorCode.UPSTREAM_FEATURES
         until = self.parts.library.server_time
-        if drawn and until is not None:
-            # It lies there, from between the request and this answer.
-            options = {**self.op.options, DRAWN_BY: until.isoformat()}
-            self.write(error=str(error), options=options)
+        if until is not None and (drawn or code in perhaps):
+            # It lies there, if anything does, from between the request and this answer.
+            self.intend(**{DRAWN_BY: until.isoformat()}, **({} if drawn else {PERHAPS: True}))
+            self.write(error=str(error))
         elif drawn or (isinstance(error, CharacterLibraryError) and error.may_arrive):
             self.write(error=str(error))
         else:

@@ -24,6 +24,7 @@ from ..journal import (
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
 from .adoption import LATE, OPEN, Doubt, Found, find
+from .documents import Rescue
 from .generate import received_found
 from .ingest import ingest
 from .lost_sets import at_once
@@ -32,7 +33,6 @@ from .operation import FOUND_LATER, Run, leased, short
 from .parts import Parts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
-    Rescue,
     is_unfinished,
     nothing_more,
     received_forgotten,
@@ -289,6 +289,8 @@ class _Recovery:
 
     def _unknown(self, doubt: Doubt) -> Recovered:
         run = self.run
+        if doubt.end is not None:
+            return self._nothing_came(f"{run.op.error} {doubt.end}")
         message = _told(run.op, doubt)
         if (run.op.state, run.op.error) != (OperationState.UNKNOWN, message):
             run.write(state=OperationState.UNKNOWN, error=message)
@@ -379,7 +381,7 @@ class _Recovery:
                 return None
             if received_forgotten(run):
                 return None
-            return self._job_ended(f"The Character Library no longer knows job {job_id}.")
+            return self._nothing_came(f"The Character Library no longer knows job {job_id}.")
         if is_unfinished(run.op):
             doubts = received_late(run, job)
             message = f"Job {job_id} has drawn more. {' '.join(doubts)} {Rescue.UNSURE}"
@@ -410,10 +412,10 @@ class _Recovery:
         if rescue.is_open:
             return outcome_of(self.run.op, "unknown", message=message)
         if job.status == "failed":
-            return self._job_ended(message)
+            return self._nothing_came(message)
         return outcome_of(self.run.op, "stranded", message=f"{message} {_STRANDED}")
 
-    def _job_ended(self, message: str) -> Recovered:
+    def _nothing_came(self, message: str) -> Recovered:
         self.run.write(state=OperationState.FAILED, error=message)
         return outcome_of(self.run.op, "failed", message=message)
 

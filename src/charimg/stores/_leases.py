@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
 from .._surely import asurely, surely
 from ..errors import GenerationInProgress, StorageError
@@ -42,9 +41,7 @@ def give_back(taken: list[Lease], release: Callable[[Lease], None]) -> None:
             surely(partial(release, lease))
 
 
-async def agive_back(
-    taken: list[Lease], release: Callable[[Lease], Coroutine[Any, Any, None]]
-) -> None:
+async def agive_back(taken: list[Lease], release: Callable[[Lease], Awaitable[None]]) -> None:
     """See `give_back`."""
     for lease in taken:
         with suppress(StorageError):

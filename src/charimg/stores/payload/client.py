@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from ..._arguments import Unpicklable, checked
 from ..._http.cms import AsyncCmsTransport, CmsTransport
 from ..._library.urls import check_base_url
+from ..._surely import unbroken
 from ...errors import ConfigurationError
-from .._tasks import unbroken
 from .options import PayloadOptions
 from .steps import Site, Steps
 

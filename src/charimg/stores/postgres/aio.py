@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary
 from attrs import define, field
 
 from ..._home import AsyncHome
+from ..._surely import unbroken
 from ...errors import ConfigurationError
-from .._tasks import unbroken
 from .failures import driver, translated
 from .schema import bring_forward
 from .settings import quoted
