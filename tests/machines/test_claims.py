@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from itertools import permutations
 from typing import Any
 
@@ -27,7 +28,7 @@ from charimg._library.claims import Claim, Drawing, could_be
 from charimg._library.filenames import file_name
 from charimg._sync import adoption
 from charimg.testing import Simulator
-from charimg.testing.simulator.exchange import SimulatedResponse
+from charimg.testing.simulator.exchange import SimulatedResponse, json_response
 
 from .._async.world import AsyncWorld
 from .._sync.world import LENA, URL, ZED, World
@@ -37,7 +38,11 @@ from ..histories import follow
 EXAMPLES = 2000 if os.environ.get("CHARIMG_SOAK") else 25
 TYPES = ("action", "dialogue", "emotional", "establishing")
 WHO = (LENA, LENA, LENA, ZED)
-FATES = ("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused")
+FATES = (
+    *("answered", "answered", "lost", "lost", "late", "late", "unheard", "refused"),
+    *("drawn and failed", "failed"),
+)
+FAILED = json_response(500, {"error": "The following field is invalid: Scene Contexts"})
 TALLY: Counter[str] = Counter()
 
 
@@ -65,6 +70,11 @@ class Server(Simulator):
         fate, self.fate = self.fate, "answered"
         if fate == "unheard":
             return SimulatedResponse(status=500, broken="lost")
+        if fate == "failed":
+            return FAILED
+        if fate == "drawn and failed":
+            super().handle(method, url, headers, body)
+            return FAILED
         if fate == "refused":
             self.switches.generation_errors = 1
             return super().handle(method, url, headers, body)
@@ -225,7 +235,7 @@ class Histories(RuleBasedStateMachine):
             Claim(
                 operation_id=each.id,
                 begun=each.posted_on_server,
-                ended=each.posted_on_server if is_refused(each) else None,
+                ended=ended(each),
                 scene_type=each.options.get("scene_type"),
                 known=frozenset(each.baseline),
             )
@@ -248,8 +258,11 @@ class Histories(RuleBasedStateMachine):
         return {owner: media_id for owner, media_id in sure if states[owner] != "failed"}
 
 
-def is_refused(op: Operation) -> bool:
-    return op.state == "failed" and "settled" not in op.options
+def ended(op: Operation) -> datetime | None:
+    if "drawn_by" in op.options:
+        return datetime.fromisoformat(str(op.options["drawn_by"]))
+    is_refused = op.state == "failed" and "settled" not in op.options
+    return op.posted_on_server if is_refused else None
 
 
 class AsyncHistories(Histories):
