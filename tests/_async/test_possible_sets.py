@@ -96,6 +96,16 @@ async def test_the_other_job_is_the_other_operations_then() -> None:
     await settled(world)
 
 
+async def test_who_settled_that_there_is_no_set_may_choose_one_after_all() -> None:
+    world, simulator, op = await lost_among_two()
+    assert (await world.service.settle(op.id)).outcome == "failed"
+    own, other = drawn_by(simulator)
+    assert {each.media_id for each in await world.service.candidates(op.id)} == {*own, *other}
+    assert (await world.service.settle(op.id, own)).outcome == "completed"
+    assert {image.external_id for image in await world.images()} == {*own}
+    await settled(world)
+
+
 async def test_what_a_job_had_drawn_that_failed_is_among_them() -> None:
     world, simulator, op = await lost_among_two(lost_shots=1)
     (own, other) = drawn_by(simulator)

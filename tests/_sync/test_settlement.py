@@ -92,8 +92,27 @@ def test_nothing_closes_it_and_then_nobody_else_is_disturbed() -> None:
         assert report.outcome == "failed"
     assert outcomes(world.service.recover()) == []
     assert prompts(world) == ["master"]
-    with pytest.raises(InvalidArgument, match="is failed already, as a person has settled"):
+    with pytest.raises(InvalidArgument, match="nothing that operation"):
         world.service.settle(op.id, "f" * 24)
+    (kept,) = [each for each in world.operations() if each.id == op.id]
+    assert kept.state == OperationState.FAILED
+
+
+def test_who_settled_that_there_is_nothing_may_think_better_of_it() -> None:
+    world, _, op = two_scenes()
+    world.service.settle(op.id, settled_by="mara")
+    (_, own) = world.service.candidates(op.id)
+    download = world.service.fetch_candidate(op.id, own.media_id)
+    download.close()
+    report = world.service.settle(op.id, own.media_id, settled_by="ann")
+    assert report.outcome == "completed"
+    (kept,) = [each for each in world.operations() if each.id == op.id]
+    word = kept.options["settled"]
+    assert (word["by"], word["media_ids"]) == ("ann", [own.media_id])
+    assert (word["before"]["by"], word["before"]["media_ids"]) == ("mara", [])
+    with pytest.raises(InvalidArgument, match="is done already, as a person has settled it"):
+        world.service.settle(op.id)
+    settled(world)
 
 
 def test_what_was_brought_in_is_not_settled_as_nothing_afterwards() -> None:

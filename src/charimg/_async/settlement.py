@@ -40,7 +40,7 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
-    op = await _known(parts, operation_id)
+    op = _open_again(await _known(parts, operation_id))
     if _has_lost_set(op):
         lost = await _lost_set(parts, op)
         return tuple(_shot_of(each, lost) for each in lost.images[::-1])
@@ -66,6 +66,17 @@ async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, .
         for image in lying.images
         if could_be(claim, lying.drawings[image.id])
     )
+
+
+def _open_again(op: Operation) -> Operation:
+    """Return an operation as it was before a person settled that there is nothing.
+
+    Its image may have come later.
+    """
+    settled = op.options.get("settled")
+    if op.state != OperationState.FAILED or settled is None:
+        return op
+    return evolve(op, state=OperationState.UNKNOWN)
 
 
 def _has_lost_set(op: Operation) -> bool:
@@ -173,12 +184,16 @@ async def settle_by_hand(
     character_id = (await _known(parts, operation_id)).character_id
     async with leased(parts, character_id) as lease:
         op = await _known(parts, operation_id)
+        if media_ids:
+            op = _open_again(op)
         run = AsyncRun(parts, op, lease)
         if not op.items:
             run.intend(**{FOUND_LATER: True})
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
+        if before := op.options.get("settled"):
+            settled["before"] = before
         if not media_ids:
             return await _nothing(run, settled)
         if op.kind == OperationKind.PORTFOLIO:
@@ -295,7 +310,7 @@ async def _nothing(run: AsyncRun, settled: object) -> Recovered:
     if (until := _may_draw_until(run)) > utcnow():
         message = (
             f"{message} The Character Library may draw it until {until:%H:%M} UTC all the same: "
-            "that image is then nobody's."
+            "settle() with its id takes it then."
         )
     await run.write(state=OperationState.FAILED, error=message, options=options)
     return outcome_of(run.op, "failed", message=message)

@@ -41,7 +41,7 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     """Return what the operation may have drawn, the newest first."""
-    op = _known(parts, operation_id)
+    op = _open_again(_known(parts, operation_id))
     if _has_lost_set(op):
         lost = _lost_set(parts, op)
         return tuple(_shot_of(each, lost) for each in lost.images[::-1])
@@ -67,6 +67,17 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
         for image in lying.images
         if could_be(claim, lying.drawings[image.id])
     )
+
+
+def _open_again(op: Operation) -> Operation:
+    """Return an operation as it was before a person settled that there is nothing.
+
+    Its image may have come later.
+    """
+    settled = op.options.get("settled")
+    if op.state != OperationState.FAILED or settled is None:
+        return op
+    return evolve(op, state=OperationState.UNKNOWN)
 
 
 def _has_lost_set(op: Operation) -> bool:
@@ -172,12 +183,16 @@ def settle_by_hand(
     character_id = (_known(parts, operation_id)).character_id
     with leased(parts, character_id) as lease:
         op = _known(parts, operation_id)
+        if media_ids:
+            op = _open_again(op)
         run = Run(parts, op, lease)
         if not op.items:
             run.intend(**{FOUND_LATER: True})
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
+        if before := op.options.get("settled"):
+            settled["before"] = before
         if not media_ids:
             return _nothing(run, settled)
         if op.kind == OperationKind.PORTFOLIO:
@@ -294,7 +309,7 @@ def _nothing(run: Run, settled: object) -> Recovered:
     if (until := _may_draw_until(run)) > utcnow():
         message = (
             f"{message} The Character Library may draw it until {until:%H:%M} UTC all the same: "
-            "that image is then nobody's."
+            "settle() with its id takes it then."
         )
     run.write(state=OperationState.FAILED, error=message, options=options)
     return outcome_of(run.op, "failed", message=message)
