@@ -6,20 +6,50 @@ import asyncio
 import functools
 import gc
 import socket
+import sqlite3
 import subprocess
 import sys
 import traceback
+import warnings
 import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-__all__ = ["Leftovers"]
+__all__ = ["Leftovers", "NotedConnection", "is_open"]
+
+CONNECT = sqlite3.connect
+
+
+class NotedConnection(sqlite3.Connection):
+    """A connection that complains when it is let go of while it is open.
+
+    From Python 3.13 on they all do.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+
+    def __del__(self) -> None:
+        if is_open(self):
+            self.close()
+            warnings.warn(f"unclosed database in {self!r}", ResourceWarning, 2, self)
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    """Tell whether a connection was not closed."""
+    try:
+        _ = connection.total_changes
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
 
 _OPEN: dict[type, Callable[[Any], bool]] = {
     socket.socket: lambda made: made.fileno() != -1,
     asyncio.BaseEventLoop: lambda made: not made.is_closed(),
     subprocess.Popen: lambda made: made.returncode is None,
+    NotedConnection: is_open,
 }
 """What complains when it is let go of while it is open, and how one tells that it is."""
 _KINDS = tuple(_OPEN)
@@ -42,6 +72,7 @@ class Leftovers:
         """Begin to note what is made."""
         for kind in _KINDS:
             self._note_each(kind)
+        sqlite3.connect = functools.partial(CONNECT, factory=NotedConnection)
         tell = sys.unraisablehook
         sys.unraisablehook = lambda unraisable, /: tell(self._with_maker(unraisable))
 

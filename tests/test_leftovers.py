@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SUITE = """
-import asyncio, gc, signal, socket, subprocess, sys
+import asyncio, gc, signal, socket, sqlite3, subprocess, sys
 import pytest
 
 # It collects when it is told to.
@@ -23,6 +23,9 @@ def test_a_socket():
 def test_a_loop():
     kept.append(asyncio.new_event_loop())
 
+def test_a_database():
+    kept.append(sqlite3.connect(""))
+
 def test_a_process():
     kept.append(subprocess.Popen([sys.executable, "-c", ""]))
 
@@ -32,6 +35,7 @@ def test_a_cycle():
 
 def test_what_is_closed():
     socket.socket().close()
+    sqlite3.connect("").close()
     asyncio.run(asyncio.sleep(0))
 
 def test_another():
@@ -71,14 +75,16 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     return ended.stdout
 
 
-@pytest.mark.parametrize("test", ["a_socket", "a_loop", "a_process", "a_cycle", "another_cycle"])
+@pytest.mark.parametrize(
+    "test", ["a_socket", "a_loop", "a_database", "a_process", "a_cycle", "another_cycle"]
+)
 def test_what_a_test_leaves_open_is_told_with_its_name(told: str, test: str) -> None:
     assert f"Left open by test_it.py::test_{test}: Exception ignored in" in told
 
 
 def test_what_is_closed_is_not_told(told: str) -> None:
     assert "Left open by test_it.py::test_what_is_closed" not in told
-    assert "1 failed, 7 passed, 1 error in" in told
+    assert "1 failed, 8 passed, 1 error in" in told
 
 
 def test_children_heed_ctrl_c_where_the_shell_ignores_it(told: str) -> None:

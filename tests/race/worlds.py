@@ -35,6 +35,7 @@ from charimg.testing.simulator import Counters, Switches
 
 from ..crash import invariants
 from ..crash.works import WORKS, link
+from ..leftovers import is_open
 
 __all__ = ["ACTS", "EVERY", "LENA", "SOAK", "Act", "World", "Worlds"]
 
@@ -259,12 +260,3 @@ class Temporary:
         self.opened.clear()
         self.connections.clear()
         return found
-
-
-def is_open(connection: sqlite3.Connection) -> bool:
-    """Tell whether a connection was not closed."""
-    try:
-        _ = connection.total_changes
-    except sqlite3.ProgrammingError:
-        return False
-    return True

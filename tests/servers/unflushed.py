@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..leftovers import CONNECT, NotedConnection
+
 __all__ = ["CONNECT", "FSYNC", "QuickConnection", "unflushed"]
 
-CONNECT, FSYNC = sqlite3.connect, os.fsync
-"""Those that wait."""
+FSYNC = os.fsync
+"""The one that waits."""
 
 
-class QuickConnection(sqlite3.Connection):
+class QuickConnection(NotedConnection):
     """A connection that hands over to the kernel what it writes, and does not ask for more."""
 
     def execute(self, sql: str, *args: Any) -> Any:
@@ -32,9 +34,9 @@ def unflushed() -> Iterator[None]:
     def quick(*args: Any, **options: Any) -> sqlite3.Connection:
         return CONNECT(*args, **{"factory": QuickConnection, **options})
 
-    sqlite3.connect = quick  # type: ignore[assignment]
+    connect, sqlite3.connect = sqlite3.connect, quick  # type: ignore[assignment]
     os.fsync = lambda _: None
     try:
         yield
     finally:
-        sqlite3.connect, os.fsync = CONNECT, FSYNC
+        sqlite3.connect, os.fsync = connect, FSYNC

@@ -37,6 +37,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *("test_leases", "test_recovered_removals", "test_recovered_retries", "test_recovery"),
         *(
             "test_closed",
+            "test_failed_after_drawing",
             "test_lost_references",
             "test_lost_sets",
             "test_paid_once",

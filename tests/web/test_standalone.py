@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import httpx
@@ -35,8 +35,18 @@ URL = "http://127.0.0.1:8080"
 TOKEN = "let-me-in"
 
 
+@pytest.fixture(autouse=True)
+def _houses_are_left() -> Iterator[None]:
+    """Close what the houses of a test keep, also where a server in them ended badly."""
+    yield
+    while House.built:
+        House.built.pop().stores.database.close()
+
+
 class House:
     """A simulator, embedded stores and the server's application over them."""
+
+    built: ClassVar[list[House]] = []
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.skipped = 0.0
@@ -44,6 +54,7 @@ class House:
             base_url="http://library.test", clock=lambda: time.monotonic() + self.skipped
         )
         self.stores = async_embedded(directory, media_url=MEDIA)
+        self.built.append(self)
         self.service: AsyncCharacterImageService | None = None
         self.closed = False
         self.directory: Any = self.stores.directory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from os import PathLike
 from typing import Any, Unpack
 from urllib.parse import parse_qsl
@@ -88,20 +88,21 @@ class Standalone:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        try:
-            self._service = await self._opening.__aenter__()
-            # What an earlier server left behind when it ended.
-            await self._service.recover()
-        except Exception as error:  # noqa: BLE001 - told to the server, which ends
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        with suppress(anyio.get_cancelled_exc_class()):
-            # Told twice, a server does not ask but breaks off; what is open is closed all the same.
-            await receive()
-        # Ended before their stores are: the ledger keeps what recover() needs.
-        await self._workspace.aclose()
-        await self._opening.__aexit__(None, None, None)
+        async with AsyncExitStack() as opened:
+            try:
+                self._service = await opened.enter_async_context(self._opening)
+                # What an earlier server left behind when it ended.
+                await self._service.recover()
+            except Exception as error:  # noqa: BLE001 - told to the server, which ends
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+            await send({"type": "lifespan.startup.complete"})
+            with suppress(anyio.get_cancelled_exc_class()):
+                # Told twice, a server does not ask but breaks off; what is open is closed all the
+                # same.
+                await receive()
+            # Ended before their stores are: the ledger keeps what recover() needs.
+            await self._workspace.aclose()
         self._service = None
         await send({"type": "lifespan.shutdown.complete"})
 
