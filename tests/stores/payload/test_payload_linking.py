@@ -20,6 +20,7 @@ from charimg.stores import (
     PayloadClient,
     PayloadOptions,
 )
+from charimg.stores.payload import characters
 
 KINDS = (
     "sqlite",
@@ -61,6 +62,30 @@ async def test_the_async_twin_does_the_same(server: PayloadServer) -> None:
         mira = server.character("Mira")
         linked = await directory.link(mira, library_db_id=ONE, library_character_id="mira-1")
         assert await directory.get(mira) == linked
+        assert linked in await directory.linked(ONE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_is_linked_is_found_without_reading_all(
+    kind: str, payload_of: Callable[[str], PayloadServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cms = payload_of(kind)
+    ours, theirs = "c" * 24, "d" * 24
+    with PayloadClient(cms.url, api_key=cms.api_key) as client:
+        directory = PayloadCharacterDirectory(client)
+        ids = [cms.character(name) for name in ("Mira", "Tom", "Zed")]
+        for each, db_id in zip(ids, (ours, theirs, ours), strict=True):
+            directory.link(each, library_db_id=db_id, library_character_id=None)
+        with monkeypatch.context() as patch:
+            patch.setattr(characters, "list_all", None)
+            found = directory.linked(ours)
+            assert {each.id for each in found} == {ids[0], ids[2]}
+            assert {each.library_db_id for each in found} == {ours}
+            assert directory.linked("e" * 24) == ()
+    # Where no field can be asked for, nobody is overlooked.
+    options = PayloadOptions(library_db_id=("remoteId",))
+    with PayloadClient(cms.url, api_key=cms.api_key, options=options) as client:
+        assert PayloadCharacterDirectory(client).linked(ours) == ()
 
 
 def test_a_collection_without_the_field_is_told(server: PayloadServer) -> None:

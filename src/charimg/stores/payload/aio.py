@@ -173,6 +173,10 @@ class AsyncPayloadCharacterDirectory(_Store):
             characters.link(self._site, character_id, library_db_id, library_character_id)
         )
 
+    async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`: by a query on each of the fields."""
+        return await self._client.run(characters.linked(self._site, library_db_id))
+
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
         return await self._client.run(characters.list_all(self._site))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from ..._http.cms import CmsRequest
 from ...errors import CharacterNotFound, ConfigurationError, StorageError
 from ...models import CharacterReference
 from . import wire
-from .answers import created_in
+from .answers import created_in, documents_in, object_of
 from .steps import Site, Steps
 
-__all__ = ["get", "link", "list_all"]
+__all__ = ["get", "link", "linked", "list_all"]
 
 
 def get(site: Site, character_id: str) -> Steps[CharacterReference | None]:
@@ -54,11 +55,34 @@ def link(
     return linked
 
 
+def linked(site: Site, library_db_id: str) -> Steps[tuple[CharacterReference, ...]]:
+    """See `SearchableCharacterDirectory.linked`."""
+    options, what = site.options, "look for who is linked"
+    found: dict[str, CharacterReference] = {}
+    known = False
+    for path in options.library_db_id:
+        query = (*wire.flatten({path: {"equals": library_db_id}}), ("limit", "0"), ("depth", "0"))
+        answer = yield CmsRequest(
+            method="POST", url=site.url(_slug(site)), what=what, query=tuple(query)
+        )
+        # Payload answers so where it knows no such field, or cannot look into it.
+        if answer.status != 400:
+            known = True
+            for document in documents_in(object_of(answer, what), what):
+                character = wire.read_character(document, options)
+                found[character.id] = character
+    every = found.values() if known else (yield from list_all(site))
+    return _sorted(each for each in every if each.library_db_id == library_db_id)
+
+
 def list_all(site: Site) -> Steps[tuple[CharacterReference, ...]]:
     """See `ListableCharacterDirectory.list_all`."""
     documents = yield from site.all(_slug(site))
-    found = (wire.read_character(each, site.options) for each in documents)
-    return tuple(sorted(found, key=lambda character: character.id))
+    return _sorted(wire.read_character(each, site.options) for each in documents)
+
+
+def _sorted(characters: Iterable[CharacterReference]) -> tuple[CharacterReference, ...]:
+    return tuple(sorted(characters, key=lambda character: character.id))
 
 
 def _slug(site: Site) -> str:

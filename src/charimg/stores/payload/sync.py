@@ -193,6 +193,10 @@ class PayloadCharacterDirectory(_Store):
             characters.link(self._site, character_id, library_db_id, library_character_id)
         )
 
+    def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
+        """See `SearchableCharacterDirectory.linked`: by a query on each of the fields."""
+        return self._client.run(characters.linked(self._site, library_db_id))
+
     def list_all(self) -> tuple[CharacterReference, ...]:
         """See `ListableCharacterDirectory.list_all`."""
         return self._client.run(characters.list_all(self._site))
