@@ -289,7 +289,8 @@ class Candidate:
 
     Attributes:
         media_id: The media document there.
-        url: Where the file is served.
+        url: Where the file is served, without user info, query and fragment: `fetch_candidate`
+            knows the rest.
         drawn_at: When it was there, by the server's clock, where its name tells.
         evidence: What speaks for it and against it, in words.
     """

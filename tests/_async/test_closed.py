@@ -11,15 +11,17 @@ import pytest
 
 from charimg import (
     AsyncCharacterImageService,
+    AsyncCharacterLibrary,
     AsyncDownloader,
     CharacterReference,
     ConfigurationError,
+    RemoteDelete,
     StorageError,
 )
 from charimg.testing import serve
 
 from .mishaps import prompts, ready
-from .world import LENA
+from .world import LENA, URL
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +42,10 @@ CALLS: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
     "retry": lambda service, image_id: service.retry_ingestion(LENA, image_id),
     "recover": lambda service, _: service.recover(),
     "candidates": lambda service, _: service.candidates("f" * 32),
+    "fetch_candidate": lambda service, _: service.fetch_candidate("f" * 32, "m"),
     "settle": lambda service, _: service.settle("f" * 32),
+    "verify": lambda service, _: service.verify(),
+    "bring_back": lambda service, image_id: service.bring_back(LENA, image_id),
 }
 
 
@@ -72,6 +77,21 @@ async def test_a_closed_downloader_is_noticed_before_anything_is_deleted_or_paid
             await CALLS[name](service, "")
     assert world.counts == (1, 0, 0, 0)
     assert await prompts(world) == ["one"]
+
+
+async def test_a_closed_client_is_noticed_before_anything_is_deleted() -> None:
+    world = await ready()
+    await world.service.generate_reference(LENA, prompt="one")
+    library = AsyncCharacterLibrary(URL)
+    await library.aclose()
+    service = world.assemble(library=library)
+    for name in ("reference", "portfolio", "scene", "delete_image", "delete_all_images", "recover"):
+        (image,) = await world.images()
+        with pytest.raises(ConfigurationError, match="is closed"):
+            await CALLS[name](service, image.id)
+    assert world.counts == (1, 0, 0, 0)
+    assert await prompts(world) == ["one"]
+    assert {each.remote_delete for each in await world.operations()} == {RemoteDelete.NOT_DUE}
 
 
 async def test_with_stores_of_its_own(tmp_path: Path) -> None:

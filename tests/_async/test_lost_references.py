@@ -46,6 +46,11 @@ async def test_where_it_cannot_be_looked_for_recovery_does(away: str) -> None:
     assert caught.value.code == ErrorCode.UPSTREAM_FEATURES
     assert not caught.value.retryable
     assert "recover() looks for it" in str(caught.value)
+    if away == "closed":
+        assert "cannot be looked for now" in str(caught.value)
+        (told,) = (await world.service.recover()).operations
+        assert told.outcome == "unknown"
+        assert told.message.startswith("What it has drawn, if anything, is paid for, but cannot")
     simulator.switches.media_closed = False
     assert outcomes(await world.service.recover()) == ["adopted"]
     assert await prompts(world) == ["one"]

@@ -91,17 +91,29 @@ async def test_recovery_does_the_same_for_one_that_nobody_watches_any_more() -> 
     await settled(world)
 
 
-@pytest.mark.parametrize("how", ["closed", "switched off"])
-async def test_where_media_documents_cannot_be_read_that_is_said(how: str) -> None:
-    world, simulator = await ready(lost=1, media_documents=how == "closed")
-    simulator.switches.media_closed = how == "closed"
-    with pytest.raises(JobError, match="paid for, but cannot be looked for") as caught:
+async def test_where_media_documents_are_switched_off_that_is_said() -> None:
+    world, simulator = await ready(lost=1, media_documents=False)
+    with pytest.raises(JobError, match="paid for, but is not looked for") as caught:
         await world.service.generate_portfolio(LENA)
     assert caught.value.code == ErrorCode.JOB_FAILED
-    asked = [each for each in simulator.requests if each.path == "/api/media"]
-    assert len(asked) == (how == "closed")
+    assert "/api/media" not in [each.path for each in simulator.requests]
     (operation,) = await world.operations()
     assert (operation.state, operation.error) == (OperationState.FAILED, str(caught.value))
+    await settled(world)
+
+
+async def test_where_media_documents_are_closed_it_is_looked_for_later() -> None:
+    world, simulator = await ready(lost=1)
+    simulator.switches.media_closed = True
+    with pytest.raises(JobError, match="paid for, but cannot be looked for now") as caught:
+        await world.service.generate_portfolio(LENA)
+    error = caught.value
+    assert (error.code, error.outcome_unknown) == (ErrorCode.JOB_FAILED, True)
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    simulator.switches.media_closed = False
+    assert outcomes(await world.service.recover()) == ["completed"]
+    assert len(stored(await world.images())) == SHOTS - 1
+    assert world.counts == (0, 0, 1, 0)
     await settled(world)
 
 
@@ -294,6 +306,23 @@ async def test_one_of_which_nobody_knows_when_it_began_waits_for_a_person() -> N
     found = await world.service.candidates(op.id)
     assert len(found) == SHOTS - 1
     assert "not known" in found[0].evidence[-1]
+
+
+async def test_what_comes_after_it_was_given_up_can_be_taken_all_the_same() -> None:
+    world, simulator = await stranded()
+    (op,) = await world.operations()
+    before = len(stored(await world.images()))
+    await world.service.settle(op.id)
+    simulator.switches.strand_jobs = False
+    assert outcomes(await world.service.recover()) == []
+    found = await world.service.candidates(op.id)
+    assert len(found) == SHOTS - before
+    done = await world.service.settle(op.id, [each.media_id for each in found])
+    assert done.outcome == "completed"
+    assert len(stored(await world.images())) == SHOTS
+    assert len(await world.images()) == SHOTS
+    assert world.counts == (0, 0, 1, 0)
+    await settled(world)
 
 
 async def test_a_person_gives_it_up_and_nothing_is_deleted() -> None:
@@ -518,66 +547,6 @@ async def test_what_nobody_can_look_for_is_no_failure() -> None:
     assert outcomes(await world.service.recover()) == ["unknown"]
     assert await world.service.candidates(op.id) == ()
     assert (await world.service.settle(op.id)).outcome == "failed"
-
-
-async def at_once(lost: int = 1) -> tuple[AsyncWorld, Rigged]:
-    """Return a world whose server draws a set within the request, and loses some of its shots."""
-    world, simulator = await ready(lost)
-    simulator.switches.set360_mode = "images"
-    return world, simulator
-
-
-async def test_a_set_that_fails_within_its_request_is_brought_in() -> None:
-    world, _ = await at_once()
-    result = await world.service.generate_portfolio(LENA)
-    (warning,) = result.warnings
-    assert warning.code == ErrorCode.SERVER_ERROR
-    assert "taken over" in warning.message
-    assert (len(result.images), result.failures, result.job_id) == (SHOTS - 1, (), None)
-    assert world.counts == (0, 0, 1, 0)
-    await settled(world)
-
-
-async def test_recovery_brings_it_in_where_it_could_not_be_looked_for() -> None:
-    world, simulator = await at_once()
-    simulator.unheard.append("GET media")
-    with pytest.raises(CharacterLibraryError, match="do not ask again") as caught:
-        await world.service.generate_portfolio(LENA)
-    assert (caught.value.outcome_unknown, caught.value.recoverable) == (True, True)
-    assert outcomes(await world.service.recover()) == ["adopted"]
-    assert len(stored(await world.images())) == SHOTS - 1
-    await settled(world)
-
-
-async def test_one_of_two_sets_that_were_drawn_at_once_waits_for_a_person() -> None:
-    world, simulator = await at_once()
-    namesake(simulator)
-    with pytest.raises(CharacterLibraryError, match="somebody else's") as caught:
-        await world.service.generate_portfolio(LENA)
-    assert caught.value.outcome_unknown
-    assert outcomes(await world.service.recover()) == ["unknown"]
-    (operation,) = await world.operations()
-    found = [each.media_id for each in await world.service.candidates(operation.id)]
-    assert len(found) == 2 * SHOTS - 1
-    shots = [each.id for each in simulator._state.media.values() if each.shot]
-    mine = shots[: SHOTS - 1]
-    assert (await world.service.settle(operation.id, mine)).outcome == "completed"
-    assert {image.external_id for image in await world.images()} == {*mine}
-    await settled(world)
-
-
-@pytest.mark.parametrize("closed", [False, True])
-async def test_a_set_that_was_refused_has_failed(closed: bool) -> None:
-    world, simulator = await ready()
-    simulator.switches.set360_errors = 1
-    simulator.switches.media_closed = closed
-    told = "cannot be looked for" if closed else "No media document"
-    with pytest.raises(CharacterLibraryError, match=told) as caught:
-        await world.service.generate_portfolio(LENA)
-    assert caught.value.code == ErrorCode.SERVER_ERROR
-    (operation,) = await world.operations()
-    assert (operation.state, operation.error) == (OperationState.FAILED, str(caught.value))
-    await settled(world)
 
 
 async def test_a_set_is_settled_with_nothing_else_than_its_own() -> None:

@@ -43,6 +43,23 @@ async def test_a_character_is_put_into_a_directory_that_takes_it() -> None:
     assert await world.directory.get("tom") == character
 
 
+async def test_a_directory_of_the_hosts_is_given_no_id_that_cannot_be_reached() -> None:
+    put: list[str] = []
+
+    class AsyncHosts:
+        async def get(self, character_id: str, /) -> None:
+            return None
+
+        async def put(self, character: CharacterReference, /) -> None:
+            put.append(character.id)
+
+    service = AsyncWorld().assemble(directory=AsyncHosts())
+    with pytest.raises(InvalidArgument, match="slash"):
+        await service.put_character(CharacterReference(id="a/b", name="Tom"))
+    await service.put_character(CharacterReference(id="a-b", name="Tom"))
+    assert put == ["a-b"]
+
+
 async def test_a_directory_that_only_reads_takes_none() -> None:
     class AsyncReadOnly:
         async def get(self, character_id: str, /) -> None:

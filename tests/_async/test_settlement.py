@@ -99,6 +99,26 @@ async def test_nothing_closes_it_and_then_nobody_else_is_disturbed() -> None:
     assert kept.state == OperationState.FAILED
 
 
+async def test_what_opens_a_candidate_is_not_shown() -> None:
+    world, simulator, op = await two_scenes()
+    sign = "?X-Amz-Signature=SECRET"
+
+    def signed(document: Any) -> Any:
+        for each in document["docs"]:
+            each["url"] += sign
+        return document
+
+    simulator.answer("GET media", signed)
+    found = await world.service.candidates(op.id)
+    assert found
+    assert all(each.url and "?" not in each.url for each in found)
+    asked = len(simulator.requests)
+    download = await world.service.fetch_candidate(op.id, found[0].media_id)
+    download.close()
+    assert simulator.requests[-1].path.startswith("/media/")
+    assert len(simulator.requests) > asked
+
+
 async def test_who_settled_that_there_is_nothing_may_think_better_of_it() -> None:
     world, _, op = await two_scenes()
     await world.service.settle(op.id, settled_by="mara")

@@ -13,6 +13,7 @@ from attrs import evolve
 from charimg import (
     CharacterLibraryError,
     CharacterReference,
+    GenerationInProgress,
     InvalidArgument,
     JobError,
     OperationItem,
@@ -272,6 +273,24 @@ async def test_what_either_of_two_characters_may_have_drawn_is_given_to_neither(
         await world.service.generate_scene(ZED, "Zed's")
     assert outcomes(await world.service.recover()) == ["unknown", "unknown"]
     assert [await prompts(world), await world.images(ZED)] == [["master"], []]
+
+
+async def test_at_the_same_time_one_image_is_given_to_one_of_two_characters() -> None:
+    world, simulator = await shared(Listing)
+    simulator.unheard += [SCENE, SCENE]
+    for who in (LENA, ZED):
+        with pytest.raises(CharacterLibraryError):
+            await world.service.generate_scene(who, who)
+    media_id = simulator.draw_scene(world.db_id, "theirs", "dialogue")
+    one, two = await world.ledger.unfinished()
+    lease = await world.ledger.acquire(f"library:{world.db_id}", owner="another", ttl=60)
+    with pytest.raises(GenerationInProgress):
+        await world.service.settle(one.id, media_id)
+    assert set(outcomes(await world.service.recover())) == {"in-progress"}
+    await world.ledger.release(lease)
+    await world.service.settle(one.id, media_id)
+    with pytest.raises(InvalidArgument, match="no other operation has"):
+        await world.service.settle(two.id, media_id)
 
 
 async def test_a_lost_set_is_not_given_another_characters() -> None:

@@ -12,15 +12,17 @@ import pytest
 
 from charimg import (
     CharacterImageService,
+    CharacterLibrary,
     CharacterReference,
     ConfigurationError,
     Downloader,
+    RemoteDelete,
     StorageError,
 )
 from charimg.testing import serve
 
 from .mishaps import prompts, ready
-from .world import LENA
+from .world import LENA, URL
 
 CALLS: dict[str, Callable[[Any, str], Any]] = {
     "put_character": lambda service, _: service.put_character(
@@ -39,7 +41,10 @@ CALLS: dict[str, Callable[[Any, str], Any]] = {
     "retry": lambda service, image_id: service.retry_ingestion(LENA, image_id),
     "recover": lambda service, _: service.recover(),
     "candidates": lambda service, _: service.candidates("f" * 32),
+    "fetch_candidate": lambda service, _: service.fetch_candidate("f" * 32, "m"),
     "settle": lambda service, _: service.settle("f" * 32),
+    "verify": lambda service, _: service.verify(),
+    "bring_back": lambda service, image_id: service.bring_back(LENA, image_id),
 }
 
 
@@ -71,6 +76,21 @@ def test_a_closed_downloader_is_noticed_before_anything_is_deleted_or_paid_for()
             CALLS[name](service, "")
     assert world.counts == (1, 0, 0, 0)
     assert prompts(world) == ["one"]
+
+
+def test_a_closed_client_is_noticed_before_anything_is_deleted() -> None:
+    world = ready()
+    world.service.generate_reference(LENA, prompt="one")
+    library = CharacterLibrary(URL)
+    library.close()
+    service = world.assemble(library=library)
+    for name in ("reference", "portfolio", "scene", "delete_image", "delete_all_images", "recover"):
+        (image,) = world.images()
+        with pytest.raises(ConfigurationError, match="is closed"):
+            CALLS[name](service, image.id)
+    assert world.counts == (1, 0, 0, 0)
+    assert prompts(world) == ["one"]
+    assert {each.remote_delete for each in world.operations()} == {RemoteDelete.NOT_DUE}
 
 
 def test_with_stores_of_its_own(tmp_path: Path) -> None:

@@ -3,23 +3,42 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from charimg import CharacterLibraryError, ErrorCode, GenerationResult, OperationState
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse, json_response
 
-from .mishaps import INITIAL, SCENE, Rigged, outcomes, prompts, rigged, settled
-from .world import LENA, World
+from .mishaps import (
+    INITIAL,
+    PATIENT,
+    SCENE,
+    SET,
+    Rigged,
+    break_once,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+)
+from .world import LENA, URL, World
 
-REQUESTS = {"reference": INITIAL, "scene": SCENE}
-KINDS = tuple(REQUESTS)
-BROKEN = json_response(500, {"error": "The following field is invalid: Scene Contexts"})
+REQUESTS = {"reference": INITIAL, "scene": SCENE, "portfolio": SET}
+KINDS = ("reference", "scene")
+WORDS = (
+    "The following field is invalid: Scene Contexts",
+    "Image generation failed",
+    "fetch failed",
+    "Failed to upload generated image",
+)
+"""What a server says that failed; none of it proves that nothing was drawn."""
 
 
 def ready(kind: str) -> tuple[World, Rigged]:
-    world, simulator = rigged()
-    if kind == "scene":
+    world, simulator = rigged(job_policy=PATIENT)
+    if kind != "reference":
         simulator.set_reference(world.db_id, "master")
     return world, simulator
 
@@ -30,13 +49,13 @@ def draw(world: World, kind: str, prompt: str) -> GenerationResult:
     return world.service.generate_reference(LENA, prompt=prompt)
 
 
-def fail(simulator: Rigged, kind: str, *, drawn: bool) -> None:
+def fail(simulator: Rigged, kind: str, *, drawn: bool, words: str = WORDS[0]) -> None:
     """Let the next request of the kind fail, after it has drawn or before."""
     request = REQUESTS[kind]
 
     def failed(_: SimulatedResponse) -> SimulatedResponse:
         del simulator.odd[request]
-        return BROKEN
+        return json_response(500, {"error": words})
 
     simulator.odd[request] = failed
     if not drawn:
@@ -50,13 +69,21 @@ def refused(world: World, kind: str, prompt: str = "one") -> CharacterLibraryErr
     return caught.value
 
 
+def tell_time(simulator: Rigged, seconds: float) -> None:
+    """Let the server, or a proxy before it, tell a time that differs from that of the files."""
+    simulator.clock_tells = timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("words", WORDS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_it_had_drawn_comes_in_and_is_paid_for_once(kind: str) -> None:
+def test_what_it_had_drawn_comes_in_and_is_paid_for_once(kind: str, words: str) -> None:
     world, simulator = ready(kind)
-    fail(simulator, kind, drawn=True)
+    fail(simulator, kind, drawn=True, words=words)
     (warning,) = (draw(world, kind, "one")).warnings
-    assert warning.code == ErrorCode.SERVER_ERROR
-    assert warning.message.endswith("What it had drawn is taken over.")
+    assert warning.code in (
+        *(ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE),
+    )
+    assert warning.message.endswith("What came in that time is taken for its own.")
     assert prompts(world) == ["one"]
     assert sum(world.counts) == 1
     settled(world)
@@ -143,5 +170,135 @@ def test_what_came_later_is_not_its_own() -> None:
     simulator.switches.clock_offset = 5
     Simulator.draw_scene(simulator, world.db_id, "theirs", "action")
     (told,) = (world.service.recover()).operations
-    assert told.outcome == "failed"
+    assert told.outcome == "unknown"
+    assert "1 image is there that may be its own" in told.message
+    assert "It came after the Character Library had said that it failed." in told.message
     assert prompts(world) == []
+
+
+@pytest.mark.parametrize("late", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_is_told_a_little_late_hides_nothing(kind: str, late: float) -> None:
+    world, simulator = ready(kind)
+    tell_time(simulator, -late)
+    fail(simulator, kind, drawn=True)
+    draw(world, kind, "one")
+    assert prompts(world) == ["one"]
+
+
+@pytest.mark.parametrize("off", [-60, 60])
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_clocks_differ_a_person_settles_it(kind: str, off: float) -> None:
+    world, simulator = ready(kind)
+    tell_time(simulator, off)
+    fail(simulator, kind, drawn=True)
+    error = refused(world, kind)
+    assert error.outcome_unknown
+    assert "No media document" not in str(error)
+    (told,) = (world.service.recover()).operations
+    assert (told.outcome, prompts(world)) == ("unknown", [])
+    assert "1 image is there that may be its own" in told.message
+    (candidate,) = world.service.candidates(told.operation_id)
+    world.service.settle(told.operation_id, candidate.media_id)
+    assert prompts(world) == ["one"]
+    settled(world)
+
+
+def test_what_comes_after_the_answer_is_not_the_next_ones() -> None:
+    world, simulator = ready("scene")
+    fail(simulator, "scene", drawn=False)
+    refused(world, "scene", "one")
+    simulator.switches.clock_offset = 60
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        draw(world, "scene", "two")
+    simulator.switches.clock_offset = 62
+    # Of the first one, which had been in a queue.
+    media_id = simulator.draw_scene(world.db_id, "one", "action")
+    (told,) = (world.service.recover()).operations
+    two, one = (world.service.list_operations(LENA)).operations
+    assert (told.outcome, told.operation_id) == ("unknown", two.id)
+    assert f"Operation {one.id} may have drawn it, too." in told.message
+    assert prompts(world) == []
+    # It was told as failed, and can be settled all the same.
+    assert [each.media_id for each in world.service.candidates(one.id)] == [media_id]
+    world.service.settle(one.id, media_id)
+    assert prompts(world) == ["one"]
+    assert outcomes(world.service.recover()) == ["unknown"]
+
+
+def test_what_could_not_be_looked_for_can_be_settled_later() -> None:
+    world, simulator = ready("scene")
+    simulator.switches.media_closed = True
+    fail(simulator, "scene", drawn=True)
+    simulator._state.characters[world.db_id].gallery.clear()
+    odd = simulator.odd[SCENE]
+
+    def unseen(answer: SimulatedResponse) -> SimulatedResponse:
+        simulator._state.characters[world.db_id].gallery.clear()
+        return odd(answer)
+
+    simulator.odd[SCENE] = unseen
+    assert "cannot be looked for now" in str(refused(world, "scene"))
+    simulator.switches.media_closed = False
+    (op,) = (world.service.list_operations(LENA)).operations
+    assert op.state == OperationState.FAILED
+    (candidate,) = world.service.candidates(op.id)
+    world.service.settle(op.id, candidate.media_id)
+    assert prompts(world) == ["one"]
+
+
+def test_a_job_that_was_ordered_is_watched_to_its_end() -> None:
+    world, simulator = ready("portfolio")
+    fail(simulator, "portfolio", drawn=True)
+    result = world.service.generate_portfolio(LENA)
+    assert (len(result.images), result.failures) == (simulator.switches.shots, ())
+    (warning,) = result.warnings
+    assert warning.code == ErrorCode.SERVER_ERROR
+    assert warning.message.endswith("What came in that time is taken for its own.")
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_a_job_that_could_not_be_looked_for_is_found_by_recovery() -> None:
+    world, simulator = ready("portfolio")
+    fail(simulator, "portfolio", drawn=True)
+    # The first is asked before the set is ordered.
+    break_once(world.service.library, "list_jobs", 2, error=Unreached)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.recoverable
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert len(world.images()) == simulator.switches.shots
+    assert world.counts == (0, 0, 1, 0)
+    settled(world)
+
+
+def test_of_two_jobs_a_person_takes_one() -> None:
+    world, simulator = ready("portfolio")
+    path = f"/api/v1/characters/{world.db_id}/generate-360-set"
+
+    def and_another(_: SimulatedResponse) -> SimulatedResponse:
+        del simulator.odd[SET]
+        Simulator.handle(simulator, "POST", f"{URL}{path}", {}, b"{}")
+        return json_response(500, {"error": WORDS[0]})
+
+    simulator.odd[SET] = and_another
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_portfolio(LENA)
+    (told,) = (world.service.recover()).operations
+    assert told.outcome == "unknown"
+    assert "2 jobs are there that may be its own" in told.message
+    own, _ = [job.images for job in simulator._state.jobs.values()]
+    found = {each.media_id for each in world.service.candidates(told.operation_id)}
+    assert found > {*own}
+    world.service.settle(told.operation_id, own)
+    assert {image.external_id for image in world.images()} == {*own}
+    settled(world)
+
+
+class Unreached(CharacterLibraryError):
+    """The Library could not be asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code=ErrorCode.UNAVAILABLE)

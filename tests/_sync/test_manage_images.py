@@ -42,6 +42,23 @@ def test_a_character_is_put_into_a_directory_that_takes_it() -> None:
     assert world.directory.get("tom") == character
 
 
+def test_a_directory_of_the_hosts_is_given_no_id_that_cannot_be_reached() -> None:
+    put: list[str] = []
+
+    class Hosts:
+        def get(self, character_id: str, /) -> None:
+            return None
+
+        def put(self, character: CharacterReference, /) -> None:
+            put.append(character.id)
+
+    service = World().assemble(directory=Hosts())
+    with pytest.raises(InvalidArgument, match="slash"):
+        service.put_character(CharacterReference(id="a/b", name="Tom"))
+    service.put_character(CharacterReference(id="a-b", name="Tom"))
+    assert put == ["a-b"]
+
+
 def test_a_directory_that_only_reads_takes_none() -> None:
     class ReadOnly:
         def get(self, character_id: str, /) -> None:

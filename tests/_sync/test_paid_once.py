@@ -10,10 +10,18 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from charimg import CharacterLibraryError, ErrorCode, JobPolicy, OperationState, ReferencePolicy
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    JobPolicy,
+    Operation,
+    OperationState,
+    ReferencePolicy,
+    StorageError,
+)
 from charimg.testing.simulator.exchange import SimulatedResponse
 
-from .mishaps import INITIAL, STATUS, Rigged, outcomes, rigged, settled
+from .mishaps import INITIAL, PATIENT, SCENE, STATUS, Rigged, outcomes, rigged, settled
 from .world import LENA, World
 
 
@@ -34,6 +42,47 @@ def leads_to_recovery(
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.recoverable) == (str(error), error.recoverable)
     return error
+
+
+@pytest.mark.parametrize("kind", ["reference", "scene", "portfolio"])
+def test_an_answer_that_cannot_be_written_down(kind: str) -> None:
+    world, simulator = rigged(job_policy=PATIENT)
+    if kind != "reference":
+        simulator.set_reference(world.db_id)
+    write = world.ledger.write
+
+    def full(op: Operation, /, **options: Any) -> None:
+        if op.state == OperationState.RECEIVED:
+            raise StorageError("The disk is full. Free some disk space and try again.")
+        write(op, **options)
+
+    world.ledger.write = full
+    works: dict[str, Callable[[], object]] = {
+        "reference": lambda: world.service.generate_reference(LENA, prompt="one"),
+        "scene": lambda: world.service.generate_scene(LENA, "one"),
+        "portfolio": lambda: world.service.generate_portfolio(LENA),
+    }
+    with pytest.raises(StorageError, match="do not ask again") as caught:
+        works[kind]()
+    assert caught.value.recoverable
+    world.ledger.write = write
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert sum(world.counts[each] for each in (0, 2, 3)) == 1
+    settled(world)
+
+
+def test_an_earlier_one_of_unknown_outcome_is_told_by_the_next() -> None:
+    world, simulator = ready()
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "one")
+    (op,) = world.operations()
+    (warning,) = (world.service.generate_scene(LENA, "one")).warnings
+    assert warning.code == ErrorCode.UNFINISHED
+    assert "To draw it anew may pay again." in warning.message
+    assert warning.message.endswith(f"It is operation {op.id}.")
+    world.service.settle(op.id)
+    assert (world.service.generate_scene(LENA, "one")).warnings == ()
 
 
 def test_a_set_that_is_drawn_while_the_gallery_fails() -> None:

@@ -14,6 +14,7 @@ from attrs import evolve
 from charimg import (
     CharacterLibraryError,
     CharacterReference,
+    GenerationInProgress,
     InvalidArgument,
     JobError,
     OperationItem,
@@ -271,6 +272,24 @@ def test_what_either_of_two_characters_may_have_drawn_is_given_to_neither(
         world.service.generate_scene(ZED, "Zed's")
     assert outcomes(world.service.recover()) == ["unknown", "unknown"]
     assert [prompts(world), world.images(ZED)] == [["master"], []]
+
+
+def test_at_the_same_time_one_image_is_given_to_one_of_two_characters() -> None:
+    world, simulator = shared(Listing)
+    simulator.unheard += [SCENE, SCENE]
+    for who in (LENA, ZED):
+        with pytest.raises(CharacterLibraryError):
+            world.service.generate_scene(who, who)
+    media_id = simulator.draw_scene(world.db_id, "theirs", "dialogue")
+    one, two = world.ledger.unfinished()
+    lease = world.ledger.acquire(f"library:{world.db_id}", owner="another", ttl=60)
+    with pytest.raises(GenerationInProgress):
+        world.service.settle(one.id, media_id)
+    assert set(outcomes(world.service.recover())) == {"in-progress"}
+    world.ledger.release(lease)
+    world.service.settle(one.id, media_id)
+    with pytest.raises(InvalidArgument, match="no other operation has"):
+        world.service.settle(two.id, media_id)
 
 
 def test_a_lost_set_is_not_given_another_characters() -> None:

@@ -4,8 +4,10 @@ import io
 from typing import Any
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
+from charimg._library.jobs import AWAY
 from charimg.cli.progress import ProgressView
 from charimg.cli.report import Report
 from charimg.events import (
@@ -131,6 +133,23 @@ def test_without_a_terminal_a_few_lines_are_enough() -> None:
         "  job completed: 8/8",
         "  Failed: image-1: It broke.",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_that_the_connection_is_waited_for_is_told(terminal: bool) -> None:
+    screen = _Screen(terminal=terminal)
+    with ProgressView(screen.report, "The portfolio") as progress:
+        progress(_job(2))
+        progress(evolve(_job(2), task=AWAY))
+        text = " ".join(screen.file.getvalue().split())
+        assert "(Waiting for the connection to the Character Library)" in text
+        progress(_job(2))
+    if not terminal:
+        assert [each.strip() for each in screen.file.getvalue().splitlines()[1:]] == [
+            "job processing: 2/8",
+            "job processing: 2/8 (Waiting for the connection to the Character Library)",
+            "job processing: 2/8",
+        ]
 
 
 def test_downloads_can_be_counted_by_the_caller() -> None:

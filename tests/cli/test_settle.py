@@ -87,6 +87,19 @@ def test_nothing_closes_it(world: Any, unknown: str) -> None:
     assert world.run("recover", "--json").json["operations"] == []
 
 
+def test_who_gives_up_may_take_what_comes_later(world: Any, unknown: str) -> None:
+    answer = world.run("settle", unknown, "--give-up")
+    assert answer.code == 0, answer.err
+    assert "()" not in answer.out + answer.err
+    assert f"`charimg settle {answer.err.split()[1]} --image MEDIA`" in " ".join(answer.out.split())
+    (operation_id,) = [each for each in answer.err.split() if len(each) == 32]
+    shown = world.run("settle", operation_id, "--json")
+    assert "2 images may be its." in shown.err
+    media = shown.json["candidates"][-1]["mediaId"]
+    assert world.run("settle", operation_id, "--image", media).code == 0
+    assert world.images()[0]["externalId"] == media
+
+
 def test_what_makes_no_sense_is_refused(world: Any, unknown: str) -> None:
     both = world.run("settle", unknown, "--nothing", "--image", "f" * 24)
     assert both.code == 2

@@ -6,7 +6,7 @@ from attrs import evolve
 from rich.console import Console, RenderableType
 
 from charimg.cli.tables import details, image_brief, image_line, image_table, short_ids
-from charimg.models import CharacterImage, ImageMetrics, Media, Shot
+from charimg.models import CharacterImage, ImageMetrics, Media, SceneDetails, Shot
 
 _MEDIA = Media(
     id="m-1",
@@ -80,6 +80,13 @@ def test_a_line_names_the_file() -> None:
     located = _IMAGE.with_media(evolve(_MEDIA, url="file:///a", width=None))
     assert image_line(located).endswith("succeeded  2 KiB  file:///a")
     assert "succeeded" in image_line(evolve(_IMAGE, media=None))
+
+
+def test_details_tell_how_a_scene_was_asked_for() -> None:
+    scene = SceneDetails(type="action", mood="tense", lighting="dusk")
+    shown = _shown(details(evolve(_IMAGE, kind="scene", metrics=ImageMetrics(scene=scene))))
+    for told in ("action", "tense", "dusk"):
+        assert told in shown
 
 
 def test_details_leave_out_what_is_empty_and_cut_the_query() -> None:

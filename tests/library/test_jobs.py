@@ -75,6 +75,8 @@ def test_a_failed_job_says_why() -> None:
     assert error.server_message == "no credit"
     assert not error.outcome_unknown
     assert error_of(watching()[0], polled("failed", message="m")).server_message == "m"
+    signed = polled("failed", error="no file http://u:p@h/x?sig=SECRET")
+    assert error_of(watching()[0], signed).server_message == "no file http://[…]@h/x?[…]"
 
 
 def test_the_deadline_strands_a_job_that_still_moves() -> None:

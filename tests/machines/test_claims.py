@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
@@ -254,13 +254,26 @@ class Histories(RuleBasedStateMachine):
         if kind == "reference":
             master = self.server.reference_of(self.world.db_id)
             sure = {pair for pair in sure if pair[1] == master}
-        states = {each.id: each.state for each in operations}
-        return {owner: media_id for owner, media_id in sure if states[owner] != "failed"}
+        known_by_id = {each.id: each for each in operations}
+        moments = {each.id: each.moment for each in drawings}
+        return {
+            owner: media_id
+            for owner, media_id in sure
+            if known_by_id[owner].state != "failed"
+            and not is_late(known_by_id[owner], moments[media_id])
+        }
+
+
+def is_late(op: Operation, moment: datetime | None) -> bool:
+    until = op.options.get("drawn_by")
+    if until is None or moment is None:
+        return False
+    return moment > datetime.fromisoformat(str(until)) + timedelta(seconds=3)
 
 
 def ended(op: Operation) -> datetime | None:
-    if "drawn_by" in op.options:
-        return datetime.fromisoformat(str(op.options["drawn_by"]))
+    if "perhaps" in op.options and op.posted_on_server is not None:
+        return op.posted_on_server + timedelta(days=1)
     is_refused = op.state == "failed" and "settled" not in op.options
     return op.posted_on_server if is_refused else None
 

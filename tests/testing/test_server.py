@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -98,6 +100,15 @@ def test_without_uvicorn_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(ConfigurationError, match="needs uvicorn"):
         run(port=0, ready=told.append)
     assert told == []
+
+
+def test_it_tells_its_own_time_alone() -> None:
+    with serve() as server, client_of(server.url) as client:
+        server.simulator.switches.clock_offset = 3600
+        answer = client.get("/api/health")
+        (told,) = answer.headers.get_list("date")
+        ahead = parsedate_to_datetime(told) - datetime.now(UTC)
+        assert 3500 < ahead.total_seconds() < 3700
 
 
 @pytest.mark.parametrize("switch", ["broken_connections", "down", "lost_answers"])

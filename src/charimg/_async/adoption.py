@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 
 from attrs import evolve, frozen
 
-from .._library.claims import Claim, Drawing, could_be, given
+from .._library.claims import OFF, Claim, Drawing, could_be, given, is_late
 from .._library.filenames import file_name, last_part
 from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
-from .documents import Rescue, documents
+from .documents import Rescue, documents, not_to_be_read
 from .links import linked_to
 from .operation import DRAWN_BY, PERHAPS
 from .parts import AsyncParts
@@ -77,12 +77,12 @@ class Doubt:
     Attributes:
         number: How many images, or jobs, may be.
         why: Why none of them is taken.
-        end: What came of looking, where the request is over and nothing of it is there.
+        rescue: What came of looking, where the request is over and nothing of it was seen.
     """
 
     number: int = 0
     why: str = ""
-    end: Rescue | None = None
+    rescue: Rescue | None = None
 
 
 @frozen(kw_only=True)
@@ -130,11 +130,13 @@ async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
     lying = await look(parts, op)
     own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
+    if image is not None and is_late(lying.drawings[image.id], _drawn_until(op)):
+        return Doubt(number=1, why="It came after the Character Library had said that it failed.")
     if image is None:
         doubt = _doubt(op, lying.claims, lying.drawings.values())
-        if PERHAPS in op.options and not doubt.number:
-            return evolve(doubt, end=Rescue.NOTHING if lying.whole else Rescue.CLOSED)
-        return doubt
+        if DRAWN_BY not in op.options or doubt.number:
+            return doubt
+        return evolve(doubt, rescue=Rescue.NOTHING if lying.whole else not_to_be_read(parts))
     unread = image.processing == "error"
     if op.kind == OperationKind.REFERENCE and not unread and own != lying.master:
         # A reference is the master from then on; another one is not made that unasked.
@@ -144,13 +146,15 @@ async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
 
 def _doubt(op: Operation, claims: Iterable[Claim], drawings: Iterable[Drawing]) -> Doubt:
     own = [claim for claim in claims if claim.operation_id == op.id]
-    maybe = [each for each in drawings if any(could_be(claim, each) for claim in own)]
+    maybe = [each for each in drawings if any(could_be(claim, each, off=OFF) for claim in own)]
     others = [
         claim.operation_id
         for claim in claims
         if claim not in own and any(could_be(claim, each) for each in maybe)
     ]
     why = [f"Operation {each} may have drawn it, too." for each in others]
+    if not why and not any(could_be(claim, each) for claim in own for each in maybe):
+        why = ["By its time it should not be, but clocks may differ."]
     return Doubt(
         number=len(maybe),
         why=" ".join(why) or "Somebody else has drawn for the character, too.",
@@ -247,7 +251,8 @@ async def orderable(parts: AsyncParts, op: Operation) -> tuple[list[Job], list[s
         for job in page.jobs
         if job.job_id not in told
         and any(
-            could_be(claim, Drawing(id=f"job:{job.job_id}", moment=job.created_at)) for claim in own
+            could_be(claim, Drawing(id=f"job:{job.job_id}", moment=job.created_at), off=OFF)
+            for claim in own
         )
     ]
     return jobs, sorted(ledger.open - {op.id})
@@ -423,9 +428,16 @@ def _drawn_until(op: Operation) -> datetime | None:
 
 
 def _claim(op: Operation) -> Claim:
-    begun, ended = op.posted_on_server, _drawn_until(op)
-    if ended is None and begun is not None and op.state == OperationState.FAILED:
-        ended = begun + LATE if _given_up(op) else on_server(op, op.updated_at)
+    begun, ended = op.posted_on_server, None
+    if begun is None:
+        pass
+    elif PERHAPS in op.options or (_given_up(op) and op.state == OperationState.FAILED):
+        # What was said to be nothing may come all the same.
+        ended = begun + LATE
+    elif (until := _drawn_until(op)) is not None:
+        ended = until
+    elif op.state == OperationState.FAILED:
+        ended = on_server(op, op.updated_at)
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,

@@ -42,9 +42,10 @@ from ..protocols import (
     ProgressCallback,
 )
 from .download import AsyncDownloader
+from .leases import leased
 from .library import AsyncCharacterLibrary
 from .links import check_unshared
-from .operation import AsyncRun, leased, operation
+from .operation import AsyncRun, operation
 from .parts import CONCURRENCY, AsyncParts, AsyncServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, fetch_candidate, settle_by_hand

@@ -128,6 +128,10 @@ class AsyncCalls:
         """Whether its connections belong to an event loop."""
         return self._transport.in_one_loop
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if it cannot send anything any more."""
+        self._transport.check()
+
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         await self._transport.aclose()

@@ -7,9 +7,11 @@ from enum import StrEnum
 
 from .._library.values import LibraryMedia
 from ..errors import CharacterLibraryError
+from ..journal import Operation
+from .operation import PERHAPS
 from .parts import AsyncParts
 
-__all__ = ["Rescue", "documents"]
+__all__ = ["Rescue", "documents", "not_to_be_read"]
 
 _PAGE = 200
 _MOST = 2000
@@ -32,14 +34,25 @@ class Rescue(StrEnum):
         "any more. settle() with no image closes the operation."
     )
     CLOSED = (
-        "What it has drawn, if anything, is paid for, but cannot be looked for: the Character "
-        "Library's media documents are not to be read."
+        "What it has drawn, if anything, is paid for, but cannot be looked for now: the Character "
+        "Library's media documents are not to be read. recover() looks again."
+    )
+    OFF = (
+        "What it has drawn, if anything, is paid for, but is not looked for: this service reads no "
+        "media documents (media_documents)."
     )
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a person has to settle it."""
+    def keeps_open(self, op: Operation) -> bool:
+        """Tell whether there is more to do: for a person, or for a later look."""
+        if self == Rescue.CLOSED:
+            # Of most that fails nothing is drawn, and nobody should have to close it by hand.
+            return PERHAPS not in op.options
         return self in (Rescue.UNSURE, Rescue.UNSOUGHT)
+
+
+def not_to_be_read(parts: AsyncParts) -> Rescue:
+    """Return why media documents could not be read."""
+    return Rescue.CLOSED if parts.media_documents else Rescue.OFF
 
 
 async def documents(

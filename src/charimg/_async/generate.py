@@ -15,7 +15,7 @@ from .._plain import logger
 from .._stages import code_of
 from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
 from ..events import JobProgressed, ReferenceRetried, Stage
-from ..journal import OperationItem, OperationState
+from ..journal import OperationItem, OperationKind, OperationState
 from ..models import (
     CharacterImage,
     CharacterReference,
@@ -41,6 +41,7 @@ from .removal import (
 from .sets import (
     is_unfinished,
     received_forgotten,
+    received_gallery,
     received_job,
     received_lost,
     received_set,
@@ -62,9 +63,6 @@ __all__ = [
 ]
 
 _log = logger("charimg.service")
-
-_AT_ONCE = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
-"""How a server fails that draws a whole set within the request, and may have drawn some of it."""
 
 
 async def generate_reference(
@@ -117,36 +115,22 @@ async def _draw_reference(run: AsyncRun, db_id: str, *, again: bool = False) -> 
         code = getattr(error, "code", None)
         if code == ErrorCode.ALREADY_HAS_REFERENCE and not again:
             return False
-        await run.call_failed(error, ErrorCode.SERVER_ERROR)
-        if await _found_lost(run, error):
+        await run.call_failed(error)
+        if await _taken_over(run, error):
             return True
         raise
     await received(run, url=answer.url, media_id=answer.media_id)
     return True
 
 
-async def _found_lost(run: AsyncRun, error: CharimgError) -> bool:
-    """Take over the image that the server drew before it failed; tell whether there is one."""
-    if DRAWN_BY not in run.op.options:
-        return False
-    try:
-        found = await find(run.parts, run.op)
-    except CharacterLibraryError:
-        # Recovery looks again.
-        return False
-    if isinstance(found, Doubt):
-        if found.end is not None:
-            error.args = (f"{error} {found.end}",)
-            await run.write(state=OperationState.FAILED, error=str(error))
-        return False
-    await received_found(run, found)
-    if PERHAPS in run.op.options:
-        run.warn(code_of(error), f"{error} {Rescue.FOUND}")
-    return True
-
-
 async def received_found(run: AsyncRun, found: Found) -> None:
-    """Write down an image that was found; one that the server lost is made the master."""
+    """Write down what was found; a reference that the server lost is made the master."""
+    if found.job_id is not None:
+        await run.receive(job_id=found.job_id)
+        return
+    if found.images:
+        await received_gallery(run, found.images)
+        return
     await received(run, url=found.url, media_id=found.media_id)
     if not found.unread:
         return
@@ -195,8 +179,8 @@ async def generate_scene(
         with run.stage(Stage.GENERATION):
             answer = await library.generate_scene_image(db_id, run.op.prompt, **options)
     except CharimgError as error:
-        await run.call_failed(error, ErrorCode.SERVER_ERROR)
-        if not await _found_lost(run, error):
+        await run.call_failed(error)
+        if not await _taken_over(run, error):
             raise
     else:
         await received(run, url=answer.url, media_id=answer.media_id)
@@ -290,34 +274,63 @@ async def _draw_set(run: AsyncRun, db_id: str, options: Mapping[str, Any]) -> No
     try:
         answer = await run.parts.library.generate_360_set(db_id, **options)
     except CharimgError as error:
-        await run.call_failed(error, *_AT_ONCE)
-        if await _taken_over(run, error):
-            return
-        raise
-    if answer.job_id is None:
-        await received_set(run, db_id, answer)
+        await run.call_failed(error)
+        if not await _taken_over(run, error):
+            raise
     else:
-        await run.receive(job_id=answer.job_id)
-        await _watch(run, db_id, answer.job_id)
+        if answer.job_id is None:
+            await received_set(run, db_id, answer)
+        else:
+            await run.receive(job_id=answer.job_id)
+    if run.op.job_id is not None and not run.op.items:
+        await _watch(run, db_id, run.op.job_id)
 
 
 async def _taken_over(run: AsyncRun, error: CharimgError) -> bool:
-    """Take over what the server drew within a request that failed; tell whether there is any."""
-    job = at_once(run.op)
-    if job is None:
+    """Take over what the server drew before it said that it failed; tell whether there is any."""
+    if DRAWN_BY not in run.op.options:
         return False
     try:
-        rescue = await received_lost(run, job)
+        came = await look_for_lost(run)
     except CharacterLibraryError:
         # Recovery looks again.
         return False
+    rescue = came.rescue if isinstance(came, Doubt) else came
     if rescue == Rescue.FOUND:
-        run.warn(code_of(error), f"{error} {rescue}")
+        if PERHAPS in run.op.options:
+            run.warn(code_of(error), f"{error} What came in that time is taken for its own.")
         return True
-    error.args = (f"{error} {rescue}",)
-    if not rescue.is_open:
-        await run.write(state=OperationState.FAILED, error=str(error))
+    if rescue is not None:
+        error.args = (f"{error} {rescue}",)
+        # One image of which the server says that it drew it is looked for again.
+        may_be_over = PERHAPS in run.op.options or run.op.kind == OperationKind.PORTFOLIO
+        if may_be_over and not rescue.keeps_open(run.op):
+            await run.write(state=OperationState.FAILED, error=str(error))
     return False
+
+
+async def look_for_lost(run: AsyncRun) -> Rescue | Doubt:
+    """Look for what was drawn for a request without a good answer, and write it down.
+
+    Returns:
+        What came of it, or why nobody can tell.
+
+    Raises:
+        CharacterLibraryError: The Library could not be asked.
+    """
+    found = await find(run.parts, run.op)
+    if isinstance(found, Found):
+        await received_found(run, found)
+        return Rescue.FOUND
+    job = at_once(run.op)
+    if job is None:
+        return found
+    if not found.number:
+        return await received_lost(run, job)
+    # A server with jobs does not draw within the request.
+    options = {name: value for name, value in run.op.options.items() if name != DRAWN_BY}
+    await run.write(options=options)
+    return found
 
 
 def _portfolio_result(
@@ -393,7 +406,7 @@ async def _rescued(run: AsyncRun, error: JobError) -> tuple[JobError, bool]:
     except CharacterLibraryError:
         reason = redacted(error.server_message or "no reason given", run.op.prompt)
         return _told(error, f"{error} The server said: {reason} recover() looks for it."), False
-    over = error.code == ErrorCode.JOB_FAILED and not rescue.is_open
+    over = error.code == ErrorCode.JOB_FAILED and not rescue.keeps_open(run.op)
     return _told(error, f"{why_missing(job, run.op.prompt)} {rescue}"), over
 
 

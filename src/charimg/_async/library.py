@@ -132,6 +132,10 @@ class AsyncCharacterLibrary(AsyncLibrarySets, Unpicklable):
         """The time-outs that this client was made with."""
         return self._timeouts
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the client is closed, before anything is deleted."""
+        self._calls.check()
+
     async def aclose(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         await self._calls.aclose()

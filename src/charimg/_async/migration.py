@@ -30,7 +30,7 @@ from ..protocols import (
     AsyncMetadataRepository,
     AsyncWritableCharacterDirectory,
 )
-from .operation import held
+from .leases import held
 
 __all__ = ["AsyncMigration", "AsyncStoreSet"]
 

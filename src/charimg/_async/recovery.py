@@ -22,20 +22,20 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import LATE, OPEN, Doubt, Found, find
+from .adoption import LATE, OPEN, Doubt
 from .documents import Rescue
-from .generate import received_found
+from .generate import look_for_lost
 from .ingest import ingest
+from .leases import alone_with, leased
 from .lost_sets import at_once
 from .master import became_master, current_reference
-from .operation import FOUND_LATER, AsyncRun, leased, short
+from .operation import FOUND_LATER, PERHAPS, AsyncRun, short
 from .parts import AsyncParts
 from .removal import remove_replaced, resume_removal, sweep
 from .sets import (
     is_unfinished,
     nothing_more,
     received_forgotten,
-    received_gallery,
     received_job,
     received_late,
     received_lost,
@@ -60,18 +60,25 @@ class Settled:
         drawing: The operations whose remote job still runs and is not too old to be believed.
         refused: Those that a store keeps from being finished; what they have drawn is safe.
         brought: Those whose images have just come in.
+        unknown: Those of which nobody can tell what they have drawn.
     """
 
     unseen: CharacterLibraryError | None = None
     drawing: tuple[Recovered, ...] = ()
     refused: tuple[Recovered, ...] = ()
     brought: tuple[Recovered, ...] = ()
+    unknown: tuple[Recovered, ...] = ()
 
     def warnings(self, kind: str) -> list[tuple[ErrorCode, str]]:
         """Return what an operation of this kind has to tell of the earlier ones."""
         told = [(ErrorCode.UNFINISHED, _unfinished(each)) for each in self.refused]
         # A reference decides what everything else is drawn from.
         kinds = (kind, OperationKind.REFERENCE) if kind in DRAWS else ()
+        told += [
+            (ErrorCode.UNFINISHED, f"{each.message} It is operation {each.operation_id}.")
+            for each in self.unknown
+            if each.kind == kind
+        ]
         return told + [
             (ErrorCode.RECOVERED, _came_in(each)) for each in self.brought if each.kind in kinds
         ]
@@ -93,6 +100,7 @@ def _came_in(earlier: Recovered) -> str:
 
 async def recover(parts: AsyncParts, character_id: str | None = None) -> RecoveryReport:
     """Finish every unfinished operation of one or all characters, each under its lease."""
+    parts.library.check()
     report: list[Recovered] = []
     # The newest first: see the module on adoption.
     for op in reversed(await parts.ledger.unfinished(character_id)):
@@ -114,7 +122,7 @@ async def recover(parts: AsyncParts, character_id: str | None = None) -> Recover
 async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> Settled:
     """Finish what earlier operations of a character left, under a lease that is already held."""
     unseen: CharacterLibraryError | None = None
-    drawing, refused, brought = [], [], []
+    drawing, refused, brought, unknown = [], [], [], []
     for op in reversed(await parts.ledger.unfinished(character_id)):
         age = (utcnow() - op.created_at).total_seconds()
         if age > LATE.total_seconds() and (op.state == OperationState.UNKNOWN or is_unfinished(op)):
@@ -140,10 +148,16 @@ async def settle(parts: AsyncParts, character_id: str, lease: Lease) -> Settled:
             unseen = error
         elif recovered.outcome == "waiting" and age < parts.job_policy.deadline:
             drawing.append(recovered)
+        elif recovered.outcome == "unknown":
+            unknown.append(recovered)
         elif recovered.images and recovered.kind in DRAWS:
             brought.append(recovered)
     return Settled(
-        unseen=unseen, drawing=tuple(drawing), refused=tuple(refused), brought=tuple(brought)
+        unseen=unseen,
+        drawing=tuple(drawing),
+        refused=tuple(refused),
+        brought=tuple(brought),
+        unknown=tuple(unknown),
     )
 
 
@@ -228,7 +242,9 @@ async def bring_in(run: AsyncRun) -> Recovered:
 def _told(op: Operation, doubt: Doubt) -> str:
     what = "job" if op.kind == OperationKind.PORTFOLIO else "image"
     how = "recover() looks again, and settle() with no image closes it."
-    if not doubt.number:
+    if doubt.rescue is not None:
+        there = str(doubt.rescue)
+    elif not doubt.number:
         there = (
             "Nobody can tell whether the Character Library drew this: the request may have been "
             "sent, and nothing is there that may be its own."
@@ -258,16 +274,15 @@ class _Recovery:
         if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return await self._finish_restore()
-            if (failed := at_once(run.op)) is not None:
-                self.adopted = True
-                run.intend(**{FOUND_LATER: True})
-                if (told := await self._look_for_lost(failed)) is not None:
-                    return told
-            else:
-                found = await find(run.parts, run.op)
-                if isinstance(found, Doubt):
-                    return await self._unknown(found)
-                await self._adopt(found)
+            run.intend(**{FOUND_LATER: True})
+            failed = at_once(run.op)
+            async with alone_with(run.parts, run.op):
+                came = await look_for_lost(run)
+            if isinstance(came, Doubt):
+                return await self._unknown(came)
+            if failed is not None and (told := await self._came_of(failed, came)) is not None:
+                return told
+            self.adopted = True
         if run.op.state == OperationState.RECEIVED or run.op.job_id is not None:
             return await self._bring_in()
         return outcome_of(run.op, "cleaned", message="The removal was finished.")
@@ -288,24 +303,12 @@ class _Recovery:
 
     async def _unknown(self, doubt: Doubt) -> Recovered:
         run = self.run
-        if doubt.end is not None:
-            return await self._nothing_came(f"{run.op.error} {doubt.end}")
+        if doubt.rescue is not None and PERHAPS in run.op.options:
+            return await self._nothing_came(f"{run.op.error} {doubt.rescue}")
         message = _told(run.op, doubt)
         if (run.op.state, run.op.error) != (OperationState.UNKNOWN, message):
             await run.write(state=OperationState.UNKNOWN, error=message)
         return outcome_of(run.op, "unknown", message=message)
-
-    async def _adopt(self, found: Found) -> None:
-        """Take over what the operation has drawn."""
-        run = self.run
-        self.adopted = True
-        run.intend(**{FOUND_LATER: True})
-        if found.job_id is not None:
-            await run.receive(job_id=found.job_id)
-        elif found.images:
-            await received_gallery(run, found.images)
-        else:
-            await received_found(run, found)
 
     async def _bring_in(self) -> Recovered:
         run = self.run
@@ -404,11 +407,13 @@ class _Recovery:
         return outcome_of(run.op, "waiting", message=message)
 
     async def _look_for_lost(self, job: Job) -> Recovered | None:
-        rescue = await received_lost(self.run, job)
+        return await self._came_of(job, await received_lost(self.run, job))
+
+    async def _came_of(self, job: Job, rescue: Rescue) -> Recovered | None:
         message = f"{why_missing(job, self.run.op.prompt)} {rescue}"
         if rescue == Rescue.FOUND:
             return None
-        if rescue.is_open:
+        if rescue.keeps_open(self.run.op):
             return outcome_of(self.run.op, "unknown", message=message)
         if job.status == "failed":
             return await self._nothing_came(message)

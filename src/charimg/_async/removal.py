@@ -225,6 +225,7 @@ async def delete_remote_reference(run: AsyncRun, *, only: str | None = None) -> 
                     "it was left alone.",
                 )
                 return False
+        run.parts.library.check()
         await run.write(remote_delete=RemoteDelete.INTENDED)
         await run.parts.library.delete_reference_image(db_id)
     except CharacterLibraryError as error:

@@ -14,7 +14,7 @@ from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
 from ..journal import ItemState, Operation, OperationItem, OperationState
 from ..models import Shot, utcnow
 from .adoption import drawn_set
-from .documents import Rescue
+from .documents import Rescue, not_to_be_read
 from .lost_sets import LostSet, lost_set
 from .operation import AsyncRun
 
@@ -185,17 +185,20 @@ async def received_lost(run: AsyncRun, job: Job) -> Rescue:
     lost = await lost_set(run.parts, run.op, job)
     why = why_missing(job, run.op.prompt)
     if lost is None:
-        return Rescue.CLOSED
-    if lost.sought and not lost.images:
-        return Rescue.NOTHING
-    if lost.doubts or not lost.sought:
-        rescue = Rescue.UNSURE if lost.sought else Rescue.UNSOUGHT
-        if run.op.state != OperationState.UNKNOWN:
-            told = " ".join(lost.doubts) or rescue
-            await run.write(state=OperationState.UNKNOWN, error=f"{why} {told}")
-        return rescue
-    await received_shots(run, lost, why, unfinished=job.status != "failed")
-    return Rescue.FOUND
+        rescue = not_to_be_read(run.parts)
+    elif not lost.sought:
+        rescue = Rescue.UNSOUGHT
+    elif not lost.images:
+        rescue = Rescue.NOTHING
+    elif lost.doubts:
+        rescue = Rescue.UNSURE
+    else:
+        await received_shots(run, lost, why, unfinished=job.status != "failed")
+        return Rescue.FOUND
+    if rescue.keeps_open(run.op) and run.op.state != OperationState.UNKNOWN:
+        told = rescue if lost is None else " ".join(lost.doubts) or rescue
+        await run.write(state=OperationState.UNKNOWN, error=f"{why} {told}")
+    return rescue
 
 
 async def received_shots(

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from attrs import evolve
 
 from .._arguments import check_texts
+from .._ingest.urls import public
 from .._ingest.values import Download
-from .._library.claims import Claim, Drawing, could_be
+from .._library.claims import OFF, Claim, Drawing, could_be
 from .._library.values import LibraryMedia
 from ..errors import InvalidArgument
 from ..journal import (
@@ -23,8 +24,9 @@ from ..journal import (
 from ..models import Shot, utcnow
 from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
+from .leases import alone_with, leased
 from .lost_sets import LostSet, at_once, lost_set
-from .operation import FOUND_LATER, AsyncRun, leased
+from .operation import DRAWN_BY, FOUND_LATER, PERHAPS, AsyncRun
 from .parts import AsyncParts
 from .possible_sets import begun, has_possible_set, possible_set
 from .recovery import bring_in, outcome_of
@@ -39,7 +41,15 @@ _IMAGES = (OperationKind.REFERENCE, OperationKind.SCENE)
 
 
 async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
-    """Return what the operation may have drawn, the newest first."""
+    """Return what the operation may have drawn, the newest first, as it may be shown."""
+    return tuple(
+        evolve(each, url=public(each.url)) if each.url else each
+        for each in await _candidates(parts, operation_id)
+    )
+
+
+async def _candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
+    """Return the same, each with its whole URL."""
     op = _open_again(await _known(parts, operation_id))
     if _has_lost_set(op):
         lost = await _lost_set(parts, op)
@@ -64,19 +74,22 @@ async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, .
         _candidate(image, claim, lying)
         for claim in own
         for image in lying.images
-        if could_be(claim, lying.drawings[image.id])
+        if could_be(claim, lying.drawings[image.id], off=OFF)
     )
 
 
 def _open_again(op: Operation) -> Operation:
-    """Return an operation as it was before a person settled that there is nothing.
+    """Return an operation as it was before it was said that there is nothing, or nothing more.
 
-    Its image may have come later.
+    A person said so, or the server, and it may have come later.
     """
-    settled = op.options.get("settled")
-    if op.state != OperationState.FAILED or settled is None:
+    if op.state == OperationState.DONE and is_unfinished(op):
+        return evolve(op, state=OperationState.RECEIVED)
+    if op.state != OperationState.FAILED or op.items or not {"settled", PERHAPS} & {*op.options}:
         return op
-    return evolve(op, state=OperationState.UNKNOWN)
+    # A set that came later came by a job.
+    options = {name: value for name, value in op.options.items() if name != DRAWN_BY}
+    return evolve(op, state=OperationState.UNKNOWN, options=options)
 
 
 def _has_lost_set(op: Operation) -> bool:
@@ -149,7 +162,8 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
         told.append("It has the mood that was asked for.")
     if drawing.moment is not None and claim.begun is not None:
         seconds = (drawing.moment - claim.begun).total_seconds()
-        told.append(f"It was there {max(0, seconds):.0f} s after the request.")
+        when = "before" if seconds < 0 else "after"
+        told.append(f"It was there {abs(seconds):.0f} s {when} the request.")
     if drawing.id == lying.master:
         told.append("It is the Character Library's master reference.")
     others = [
@@ -164,7 +178,7 @@ def _evidence(drawing: Drawing, claim: Claim, lying: Lying) -> list[str]:
 async def fetch_candidate(parts: AsyncParts, operation_id: str, media_id: str) -> Download:
     """Download one of the candidates, as guarded and checked as what is brought in."""
     op = await _known(parts, operation_id)
-    for each in await candidates(parts, operation_id):
+    for each in await _candidates(parts, operation_id):
         if each.media_id == media_id:
             item = OperationItem(key=media_id, index=0, source_url=each.url, external_id=media_id)
             url = await source_of(parts, item)
@@ -196,12 +210,13 @@ async def settle_by_hand(
             settled["before"] = before
         if not media_ids:
             return await _nothing(run, settled)
-        if op.kind == OperationKind.PORTFOLIO:
-            await _take_set(run, media_ids, settled)
-        else:
-            image = await _chosen(parts, op, media_ids)
-            run.intend(settled=settled)
-            await received(run, url=image.url, media_id=image.id)
+        async with alone_with(parts, op):
+            if op.kind == OperationKind.PORTFOLIO:
+                await _take_set(run, media_ids, settled)
+            else:
+                image = await _chosen(parts, op, media_ids)
+                run.intend(settled=settled)
+                await received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
             await try_make_master(run)
         return await bring_in(run)

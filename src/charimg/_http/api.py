@@ -198,6 +198,10 @@ class ApiTransport:
         """Whether its connections belong to an event loop."""
         return self._clients.in_one_loop
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the client is closed, or in another event loop."""
+        self._clients.get()
+
     def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """Send one request, once, and read its answer whole.
 
@@ -242,6 +246,10 @@ class AsyncApiTransport:
     def in_one_loop(self) -> bool:
         """See `ApiTransport.in_one_loop`."""
         return self._clients.in_one_loop
+
+    def check(self) -> None:
+        """See `ApiTransport.check`."""
+        self._clients.get()
 
     async def send(self, request: LibraryRequest, *, request_id: str) -> LibraryAnswer:
         """See `ApiTransport.send`."""

@@ -13,10 +13,12 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 
-__all__ = ["Claim", "Drawing", "could_be", "given"]
+__all__ = ["OFF", "Claim", "Drawing", "could_be", "given", "is_late"]
 
-_TICK = timedelta(seconds=1)
-"""The server tells its clock in whole seconds (RFC 9110, 6.6.1)."""
+_TICK = timedelta(seconds=3)
+"""The server tells its clock in whole seconds (RFC 9110, 6.6.1), and many tell it a second late."""
+OFF = timedelta(hours=1)
+"""By how much the clock that names the files may be off from the one that a proxy tells."""
 _NO_MOOD = "neutral"
 """What the server writes down where none was asked for."""
 
@@ -59,8 +61,14 @@ class Claim:
     known: frozenset[str] = frozenset()
 
 
-def could_be(claim: Claim, drawing: Drawing) -> bool:
-    """Tell whether the operation may have drawn it. What is not known excludes nothing."""
+def could_be(claim: Claim, drawing: Drawing, *, off: timedelta = timedelta(0)) -> bool:
+    """Tell whether the operation may have drawn it. What is not known excludes nothing.
+
+    Args:
+        claim: What is known of the operation.
+        drawing: What was drawn.
+        off: By how much its moment may be wrong.
+    """
     if drawing.id in claim.known:
         return False
     if None not in (claim.scene_type, drawing.scene_type) and (
@@ -71,9 +79,15 @@ def could_be(claim: Claim, drawing: Drawing) -> bool:
         return False
     if drawing.moment is None:
         return True
-    early = claim.begun is not None and drawing.moment < claim.begun
-    late = claim.ended is not None and drawing.moment > claim.ended + _TICK
-    return not early and not late
+    early = claim.begun is not None and drawing.moment < claim.begun - off
+    return not early and not is_late(drawing, claim.ended, off=off)
+
+
+def is_late(drawing: Drawing, ended: datetime | None, *, off: timedelta = timedelta(0)) -> bool:
+    """Tell whether it was not there yet when a request was answered, by the server's clock."""
+    if ended is None or drawing.moment is None:
+        return False
+    return drawing.moment > ended + _TICK + off
 
 
 def given(claims: Collection[Claim], drawings: Iterable[Drawing]) -> dict[str, str]:

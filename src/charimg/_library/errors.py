@@ -66,8 +66,8 @@ _HINTS: dict[str, str] = {
     ErrorCode.RATE_LIMITED: "Try again later.",
     ErrorCode.UNAVAILABLE: "Try again later.",
     ErrorCode.TIMEOUT: "Try again later, or allow more time.",
-    ErrorCode.UPSTREAM_MODEL: "The image model refused or failed; nothing was stored there.",
-    ErrorCode.UPSTREAM_STORAGE: "The image was drawn, but not stored there: it is lost.",
+    ErrorCode.UPSTREAM_MODEL: "By that the image model refused or failed.",
+    ErrorCode.UPSTREAM_STORAGE: "By that the image was drawn, and could not be stored there.",
     ErrorCode.UPSTREAM_FEATURES: (
         "The image was drawn and may be kept there; recover() looks for it."
     ),

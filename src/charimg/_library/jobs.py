@@ -13,9 +13,9 @@ from ..errors import CharacterLibraryError, ErrorCode, JobError
 from ..policies import JobPolicy
 from .values import Job
 
-__all__ = ["JobWatch"]
+__all__ = ["AWAY", "JobWatch"]
 
-_AWAY = "Waiting for the connection to the Character Library"
+AWAY = "Waiting for the connection to the Character Library"
 
 
 class JobWatch:
@@ -96,7 +96,7 @@ class JobWatch:
         left = min(self._started + self._policy.deadline, self._moved + self._policy.stall) - now
         if not error.retryable or left <= 0:
             raise error
-        return min(self._next_interval(), left), evolve(self._last, task=_AWAY)
+        return min(self._next_interval(), left), evolve(self._last, task=AWAY)
 
     def _note(self, job: Job, now: float) -> None:
         """Remember when the job last moved, and since when it says that it is cancelled."""

@@ -43,9 +43,10 @@ from ..protocols import (
     WritableCharacterDirectory,
 )
 from .download import Downloader
+from .leases import leased
 from .library import CharacterLibrary
 from .links import check_unshared
-from .operation import Run, leased, operation
+from .operation import Run, operation
 from .parts import CONCURRENCY, Parts, ServiceOptions
 from .recovery import Settled, recover, settle
 from .settlement import candidates, fetch_candidate, settle_by_hand

@@ -127,6 +127,10 @@ class Calls:
         """Whether its connections belong to an event loop."""
         return self._transport.in_one_loop
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if it cannot send anything any more."""
+        self._transport.check()
+
     def close(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         self._transport.close()

@@ -133,6 +133,10 @@ class CharacterLibrary(LibrarySets, Unpicklable):
         """The time-outs that this client was made with."""
         return self._timeouts
 
+    def check(self) -> None:
+        """Raise `ConfigurationError` if the client is closed, before anything is deleted."""
+        self._calls.check()
+
     def close(self) -> None:
         """Close the connections, unless the httpx client was injected. Idempotent."""
         self._calls.close()

@@ -31,7 +31,7 @@ from ..protocols import (
     MetadataRepository,
     WritableCharacterDirectory,
 )
-from .operation import held
+from .leases import held
 
 __all__ = ["Migration", "StoreSet"]
 

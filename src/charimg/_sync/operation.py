@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from attrs import evolve
 
-from .._concurrency import sleep
 from .._library.values import Job
-from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._stages import Measure, code_of, timed
 from .._surely import surely
@@ -22,7 +20,6 @@ from ..errors import (
     ErrorCode,
     JobError,
     LeaseLost,
-    PreconditionError,
     StorageError,
 )
 from ..events import (
@@ -37,9 +34,18 @@ from ..events import (
     ServiceEvent,
     WarningRaised,
 )
-from ..journal import DRAWS, ItemState, JobSeen, Lease, Operation, OperationItem, OperationState
+from ..journal import (
+    DRAWS,
+    ItemState,
+    JobSeen,
+    Lease,
+    Operation,
+    OperationItem,
+    OperationKind,
+    OperationState,
+)
 from ..models import CharacterImage, OperationWarning, utcnow
-from ..protocols import GenerationLedger, ProgressCallback
+from ..protocols import ProgressCallback
 from .parts import Parts, tell
 
 __all__ = [
@@ -48,8 +54,6 @@ __all__ = [
     "PERHAPS",
     "Run",
     "generation_ms",
-    "held",
-    "leased",
     "operation",
     "short",
 ]
@@ -61,11 +65,11 @@ DRAWN_BY = "drawn_by"
 What it has drawn is there by then."""
 PERHAPS = "perhaps"
 """Option of an operation: the server may just as well have failed before it drew anything."""
+_MAY_HAVE_DRAWN = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.UPSTREAM_STORAGE)
+"""How a server says that it failed, before it drew or after."""
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
-_PAUSES = (0.05, 0.25)
-"""Seconds after which a lease that could not be given up is given up again."""
 
 
 def generation_ms(op: Operation) -> float | None:
@@ -213,7 +217,7 @@ class Run:
             )
         )
 
-    def call_failed(self, error: CharimgError, *perhaps: ErrorCode) -> None:
+    def call_failed(self, error: CharimgError) -> None:
         """Write down how the call that the operation is about failed.
 
         Only a definite answer ends the operation. After a time-out or a broken connection the
@@ -222,12 +226,14 @@ class Run:
 
         Args:
             error: What was answered, if anything.
-            *perhaps: Codes of failures before which something may have been drawn.
         """
         code = getattr(error, "code", None)
         drawn = code == ErrorCode.UPSTREAM_FEATURES
+        # A model that refuses one shot may have drawn those before it.
+        in_a_set = self.op.kind == OperationKind.PORTFOLIO
+        perhaps = code in _MAY_HAVE_DRAWN and (in_a_set or getattr(error, "outcome_unknown", False))
         until = self.parts.library.server_time
-        if until is not None and (drawn or code in perhaps):
+        if until is not None and (drawn or perhaps):
             # It lies there, if anything does, from between the request and this answer.
             self.intend(**{DRAWN_BY: until.isoformat()}, **({} if drawn else {PERHAPS: True}))
             self.write(error=str(error))
@@ -314,78 +320,6 @@ class Run:
 
 
 @contextmanager
-def leased(parts: Parts, character_id: str) -> Iterator[Lease]:
-    """Work on a character under its lease; what is needed for it stays open for so long.
-
-    Raises:
-        ConfigurationError: The service is closed, or belongs to another event loop.
-    """
-    with parts.underway.working(character_id):
-        ledger = parts.ledger
-        with held(ledger, character_id, parts.lease_seconds, parts.underway.unreleased) as lease:
-            yield lease
-
-
-def _nowhere(*_: object) -> None:
-    """Take nothing over."""
-
-
-@contextmanager
-def held(
-    ledger: GenerationLedger,
-    character_id: str,
-    ttl: float,
-    unreleased: Callable[[GenerationLedger, Lease], object] = _nowhere,
-) -> Iterator[Lease]:
-    """Hold a character's lease; it is given up even when the caller is cancelled.
-
-    Args:
-        ledger: Whose lease.
-        character_id: The character.
-        ttl: Seconds.
-        unreleased: Takes a lease over that could not be given up.
-    """
-    # Named now: the process may have forked since the service was made, and its parent may be gone.
-    owner = new_owner()
-    try:
-        lease = ledger.acquire(character_id, owner=owner, ttl=ttl)
-    except BaseException as error:
-        if not isinstance(error, PreconditionError):
-            # It may stand in the ledger all the same.
-            abandon(owner)
-        raise
-    try:
-        yield lease
-    finally:
-        # Nobody works under it any more, whether the ledger hears of it or not.
-        abandon(owner)
-        try:
-            surely(lambda: give_up(ledger, lease))
-        except Exception:  # noqa: BLE001
-            # What was done under it stands, and must not seem to fail.
-            _log.exception("lease.unreleased", extra={"character_id": character_id})
-            unreleased(ledger, lease)
-        else:
-            forget(owner)
-
-
-def give_up(ledger: GenerationLedger, lease: Lease) -> None:
-    """Give the lease up; a moment's trouble must not lock its character.
-
-    Raises:
-        StorageError: The ledger failed each time.
-    """
-    for pause in _PAUSES:
-        try:
-            ledger.release(lease)
-        except Exception:  # noqa: BLE001 - the last one is raised
-            sleep(pause)
-        else:
-            return
-    ledger.release(lease)
-
-
-@contextmanager
 def operation(
     parts: Parts,
     op: Operation,
@@ -425,7 +359,9 @@ def _warn_of_paying_again(error: BaseException, op: Operation) -> None:
     if op.kind in DRAWS and op.state in _OPEN and isinstance(error, CharacterLibraryError):
         error.retryable = False
         error.outcome_unknown = True
-    lies_there = op.state == OperationState.POSTING and DRAWN_BY in op.options
+    # A store that fails once the request is due may have failed to write down the answer.
+    due = DRAWN_BY in op.options or isinstance(error, StorageError)
+    lies_there = op.state == OperationState.POSTING and due
     error.recoverable = lies_there or op.state == OperationState.RECEIVED
     if not error.recoverable or op.kind not in DRAWS:
         return

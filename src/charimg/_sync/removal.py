@@ -224,6 +224,7 @@ def delete_remote_reference(run: Run, *, only: str | None = None) -> bool:
                     "it was left alone.",
                 )
                 return False
+        run.parts.library.check()
         run.write(remote_delete=RemoteDelete.INTENDED)
         run.parts.library.delete_reference_image(db_id)
     except CharacterLibraryError as error:

@@ -32,7 +32,7 @@ from ..journal import Lease, OperationItem
 from ..models import CharacterImage, ImageStatus, Media, Upload, utcnow
 from ..verification import FindingKind
 from .documents import documents
-from .operation import leased
+from .leases import leased
 from .parts import Parts
 from .sources import source_of, whole_source
 

@@ -13,7 +13,7 @@ from ..errors import CharimgError, GenerationInProgress
 from ..journal import ItemState, Operation, OperationKind, OperationState
 from ..verification import Finding, FindingKind, FindingOutcome
 from .adoption import operations_of
-from .operation import leased
+from .leases import leased
 from .parts import Parts
 from .repair import keys_of
 from .unrecorded import removes_all

@@ -193,10 +193,11 @@ def bulk(
     header: HeaderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do one work over many characters: what is done already is not done again.
+    """Do one work over many characters.
 
-    What an earlier run had begun is recovered, and never asked for twice. Ctrl-C waits for the
-    characters in flight. Exit code 7 when some are not done; run the same command again.
+    With --manifest, what is done already is not done again, and what an earlier run may have paid
+    for is never asked for twice. Without one, every run draws anew. Ctrl-C waits for the characters
+    in flight. Exit code 7 when some are not done; run the same command again.
 
     reference deletes every earlier image of every listed character first, unless the column policy
     says keep-history or delete-after-success.

@@ -39,7 +39,8 @@ def _text(given: str | None, file: str | None, what: str) -> str | None:
     if file is None:
         return given
     if given is not None:
-        raise InvalidArgument(f"Give either --{what} or --{what}-file, not both.")
+        # A scene's context is an argument, and no option.
+        raise InvalidArgument(f"Give the {what} itself or --{what}-file, not both.")
     try:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from .._library.jobs import AWAY
 from ..events import (
     ImageFailed,
     ImageStored,
@@ -62,7 +63,7 @@ class ProgressView:
         )
         self._drawing = self._progress.add_task("Drawing", total=None, visible=draws)
         self._downloading = self._progress.add_task("Downloading", total=None, visible=not draws)
-        self._told: tuple[str, int] | None = None
+        self._told: tuple[str, str, int] | None = None
 
     def __enter__(self) -> Self:
         self._report.say(self._title if self._live else f"{self._title} …")
@@ -102,10 +103,12 @@ class ProgressView:
     def _job(self, event: JobProgressed) -> None:
         total = event.total or None
         self._progress.update(self._drawing, total=total, completed=event.current)
-        told = (event.status, event.current * _STEPS // event.total if event.total else 0)
+        waits = f" ({event.task})" if event.task == AWAY else ""
+        self._progress.update(self._drawing, description=f"Drawing{waits}")
+        told = (waits, event.status, event.current * _STEPS // event.total if event.total else 0)
         if not self._live and told != self._told:
             self._told = told
-            self._report.say(f"  job {event.status}: {event.current}/{event.total}")
+            self._report.say(f"  job {event.status}: {event.current}/{event.total}{waits}")
 
     def _image(self, event: ImageStored | ImageFailed) -> None:
         # What can be downloaded has been drawn.

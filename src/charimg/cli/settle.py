@@ -62,7 +62,7 @@ def settle(
                 report.say(_next(op, len(found)))
                 return
             done = service.settle(op.id, images or None, settled_by=getpass.getuser())
-        report.data(done, lambda: done.message)
+        report.data(done, lambda: report.told(done.message, OPERATION=op.id))
         report.say(f"Operation {op.id} is settled: {done.message}")
 
 
@@ -75,10 +75,10 @@ def _shown(op: Operation, found: tuple[Candidate, ...]) -> Group:
 
 
 def _next(op: Operation, found: int) -> str:
-    if op.finished:
-        return f"Operation {op.id} is {op.state}: there is nothing to settle."
     if found:
         return f"{found} images may be its. Settle it with --image MEDIA or --nothing."
+    if op.finished:
+        return f"Operation {op.id} is {op.state}: there is nothing to settle."
     if op.items and not is_unfinished(op):
         return "What it has drawn is known: `charimg recover` brings it in."
     return "No image fits now. `charimg recover` looks again, --nothing closes it."

@@ -108,6 +108,8 @@ def _server(simulator: Simulator) -> Any:
         # A connection that breaks on purpose would be an error with a traceback.
         log_level="critical",
         access_log=False,
+        # The simulator has a clock of its own.
+        date_header=False,
         timeout_graceful_shutdown=1,
         ws="none",
     )

@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from charimg import AsyncCharacterImageService
+from charimg import AsyncCharacterImageService, AsyncCharacterLibrary
+from charimg._assembly.embedded import async_embedded
 from charimg.web import MediaApp, asgi_app
 from charimg.web.texts import TEXTS
 
@@ -64,8 +65,13 @@ def test_behind_the_prefix_of_a_proxy(pages: Pages, tmp_path: Path) -> None:
         assert scope["path"].startswith("/team/"), scope["path"]
         await app({**scope, "root_path": "/team"}, receive, send)
 
-    images = AsyncCharacterImageService.local(
-        tmp_path / "studio", library="http://127.0.0.1:1", media_url="/media"
+    stores = async_embedded(tmp_path / "studio", media_url="/media")
+    images = AsyncCharacterImageService(
+        library=AsyncCharacterLibrary("http://127.0.0.1:1"),
+        directory=stores.directory,
+        media=stores.media,
+        metadata=stores.metadata,
+        ledger=stores.ledger,
     )
     mounted = asgi_app(images, authorize=lambda *_: True, character_url="/cast/{id}")
     app = Starlette(
@@ -75,7 +81,7 @@ def test_behind_the_prefix_of_a_proxy(pages: Pages, tmp_path: Path) -> None:
             Route("/cast/{id}", lambda request: PlainTextResponse(request.path_params["id"])),
         ]
     )
-    with serve_asgi(behind) as url:
+    with stores.database, serve_asgi(behind) as url:
         page = pages.open(f"{url}/team/studio/screenplay/characters/{MARA}/images")
         expect(cards(page)).to_have_count(3)
         for picture in cards(page).get_by_role("img").all():

@@ -1,0 +1,108 @@
+"""Leases: of a character, for all that works on it; of one of the Library's, for what is given."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from .._concurrency import asleep
+from .._owner import abandon, forget, new_owner
+from .._plain import logger
+from .._surely import asurely
+from ..errors import PreconditionError
+from ..journal import Lease, Operation
+from ..protocols import AsyncGenerationLedger
+from .parts import AsyncParts
+
+__all__ = ["alone_with", "held", "leased"]
+
+_log = logger("charimg.service")
+
+_PAUSES = (0.05, 0.25)
+"""Seconds after which a lease that could not be given up is given up again."""
+
+
+@asynccontextmanager
+async def leased(parts: AsyncParts, character_id: str) -> AsyncIterator[Lease]:
+    """Work on a character under its lease; what is needed for it stays open for so long.
+
+    Raises:
+        ConfigurationError: The service or its client is closed, or belongs to another event loop.
+    """
+    parts.library.check()
+    async with parts.underway.working(character_id):
+        ledger = parts.ledger
+        async with held(
+            ledger, character_id, parts.lease_seconds, parts.underway.unreleased
+        ) as lease:
+            yield lease
+
+
+@asynccontextmanager
+async def alone_with(parts: AsyncParts, op: Operation) -> AsyncIterator[None]:
+    """Let nobody else give images of the same character of the Library to an operation.
+
+    Two characters here may be one there, though no directory of charimg's takes such a pair.
+    """
+    key = f"library:{op.library_db_id}"
+    async with held(parts.ledger, key, parts.lease_seconds, parts.underway.unreleased):
+        yield
+
+
+def _nowhere(*_: object) -> None:
+    """Take nothing over."""
+
+
+@asynccontextmanager
+async def held(
+    ledger: AsyncGenerationLedger,
+    character_id: str,
+    ttl: float,
+    unreleased: Callable[[AsyncGenerationLedger, Lease], object] = _nowhere,
+) -> AsyncIterator[Lease]:
+    """Hold a character's lease; it is given up even when the caller is cancelled.
+
+    Args:
+        ledger: Whose lease.
+        character_id: The character.
+        ttl: Seconds.
+        unreleased: Takes a lease over that could not be given up.
+    """
+    # Named now: the process may have forked since the service was made, and its parent may be gone.
+    owner = new_owner()
+    try:
+        lease = await ledger.acquire(character_id, owner=owner, ttl=ttl)
+    except BaseException as error:
+        if not isinstance(error, PreconditionError):
+            # It may stand in the ledger all the same.
+            abandon(owner)
+        raise
+    try:
+        yield lease
+    finally:
+        # Nobody works under it any more, whether the ledger hears of it or not.
+        abandon(owner)
+        try:
+            await asurely(lambda: give_up(ledger, lease))
+        except Exception:  # noqa: BLE001
+            # What was done under it stands, and must not seem to fail.
+            _log.exception("lease.unreleased", extra={"character_id": character_id})
+            unreleased(ledger, lease)
+        else:
+            forget(owner)
+
+
+async def give_up(ledger: AsyncGenerationLedger, lease: Lease) -> None:
+    """Give the lease up; a moment's trouble must not lock its character.
+
+    Raises:
+        StorageError: The ledger failed each time.
+    """
+    for pause in _PAUSES:
+        try:
+            await ledger.release(lease)
+        except Exception:  # noqa: BLE001 - the last one is raised
+            await asleep(pause)
+        else:
+            return
+    await ledger.release(lease)
