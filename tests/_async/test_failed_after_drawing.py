@@ -122,6 +122,18 @@ async def test_where_it_cannot_be_looked_for_now_recovery_does(kind: str, drawn:
     await settled(world)
 
 
+async def test_while_somebody_looks_for_the_same_characters_it_is_left_to_recovery() -> None:
+    world, simulator = await ready("scene")
+    fail(simulator, "scene", drawn=True)
+    # For another character here that is the same one there.
+    lease = await world.ledger.acquire(f"library:{world.db_id}", owner="another", ttl=60)
+    error = await refused(world, "scene")
+    assert error.recoverable
+    await world.ledger.release(lease)
+    assert outcomes(await world.service.recover()) == ["adopted"]
+    assert await prompts(world) == ["one"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_where_media_documents_are_closed_it_says_so(kind: str) -> None:
     world, simulator = await ready(kind)

@@ -121,6 +121,18 @@ def test_where_it_cannot_be_looked_for_now_recovery_does(kind: str, drawn: bool)
     settled(world)
 
 
+def test_while_somebody_looks_for_the_same_characters_it_is_left_to_recovery() -> None:
+    world, simulator = ready("scene")
+    fail(simulator, "scene", drawn=True)
+    # For another character here that is the same one there.
+    lease = world.ledger.acquire(f"library:{world.db_id}", owner="another", ttl=60)
+    error = refused(world, "scene")
+    assert error.recoverable
+    world.ledger.release(lease)
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["one"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_media_documents_are_closed_it_says_so(kind: str) -> None:
     world, simulator = ready(kind)

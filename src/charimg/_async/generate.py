@@ -13,7 +13,13 @@ from .._library.errors import redacted
 from .._masks import masked
 from .._plain import logger
 from .._stages import code_of
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
+from ..errors import (
+    CharacterLibraryError,
+    CharimgError,
+    ErrorCode,
+    GenerationInProgress,
+    JobError,
+)
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import OperationItem, OperationKind, OperationState
 from ..models import (
@@ -30,6 +36,7 @@ from .adoption import Doubt, Found, find
 from .checks import check_stores
 from .documents import Rescue
 from .ingest import Ingested, ingest
+from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
 from .operation import DRAWN_BY, PERHAPS, AsyncRun
@@ -292,7 +299,7 @@ async def _taken_over(run: AsyncRun, error: CharimgError) -> bool:
         return False
     try:
         came = await look_for_lost(run)
-    except CharacterLibraryError:
+    except (CharacterLibraryError, GenerationInProgress):
         # Recovery looks again.
         return False
     rescue = came.rescue if isinstance(came, Doubt) else came
@@ -317,7 +324,13 @@ async def look_for_lost(run: AsyncRun) -> Rescue | Doubt:
 
     Raises:
         CharacterLibraryError: The Library could not be asked.
+        GenerationInProgress: Somebody else looks for what is the same character's there.
     """
+    async with alone_with(run.parts, run.op):
+        return await _look_for_lost(run)
+
+
+async def _look_for_lost(run: AsyncRun) -> Rescue | Doubt:
     found = await find(run.parts, run.op)
     if isinstance(found, Found):
         await received_found(run, found)

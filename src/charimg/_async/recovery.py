@@ -26,7 +26,7 @@ from .adoption import LATE, OPEN, Doubt
 from .documents import Rescue
 from .generate import look_for_lost
 from .ingest import ingest
-from .leases import alone_with, leased
+from .leases import leased
 from .lost_sets import at_once
 from .master import became_master, current_reference
 from .operation import FOUND_LATER, PERHAPS, AsyncRun, short
@@ -276,8 +276,7 @@ class _Recovery:
                 return await self._finish_restore()
             run.intend(**{FOUND_LATER: True})
             failed = at_once(run.op)
-            async with alone_with(run.parts, run.op):
-                came = await look_for_lost(run)
+            came = await look_for_lost(run)
             if isinstance(came, Doubt):
                 return await self._unknown(came)
             if failed is not None and (told := await self._came_of(failed, came)) is not None:

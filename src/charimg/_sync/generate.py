@@ -14,7 +14,13 @@ from .._library.errors import redacted
 from .._masks import masked
 from .._plain import logger
 from .._stages import code_of
-from ..errors import CharacterLibraryError, CharimgError, ErrorCode, JobError
+from ..errors import (
+    CharacterLibraryError,
+    CharimgError,
+    ErrorCode,
+    GenerationInProgress,
+    JobError,
+)
 from ..events import JobProgressed, ReferenceRetried, Stage
 from ..journal import OperationItem, OperationKind, OperationState
 from ..models import (
@@ -31,6 +37,7 @@ from .adoption import Doubt, Found, find
 from .checks import check_stores
 from .documents import Rescue
 from .ingest import Ingested, ingest
+from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
 from .operation import DRAWN_BY, PERHAPS, Run
@@ -293,7 +300,7 @@ def _taken_over(run: Run, error: CharimgError) -> bool:
         return False
     try:
         came = look_for_lost(run)
-    except CharacterLibraryError:
+    except (CharacterLibraryError, GenerationInProgress):
         # Recovery looks again.
         return False
     rescue = came.rescue if isinstance(came, Doubt) else came
@@ -318,7 +325,13 @@ def look_for_lost(run: Run) -> Rescue | Doubt:
 
     Raises:
         CharacterLibraryError: The Library could not be asked.
+        GenerationInProgress: Somebody else looks for what is the same character's there.
     """
+    with alone_with(run.parts, run.op):
+        return _look_for_lost(run)
+
+
+def _look_for_lost(run: Run) -> Rescue | Doubt:
     found = find(run.parts, run.op)
     if isinstance(found, Found):
         received_found(run, found)

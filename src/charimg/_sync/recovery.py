@@ -27,7 +27,7 @@ from .adoption import LATE, OPEN, Doubt
 from .documents import Rescue
 from .generate import look_for_lost
 from .ingest import ingest
-from .leases import alone_with, leased
+from .leases import leased
 from .lost_sets import at_once
 from .master import became_master, current_reference
 from .operation import FOUND_LATER, PERHAPS, Run, short
@@ -277,8 +277,7 @@ class _Recovery:
                 return self._finish_restore()
             run.intend(**{FOUND_LATER: True})
             failed = at_once(run.op)
-            with alone_with(run.parts, run.op):
-                came = look_for_lost(run)
+            came = look_for_lost(run)
             if isinstance(came, Doubt):
                 return self._unknown(came)
             if failed is not None and (told := self._came_of(failed, came)) is not None:
