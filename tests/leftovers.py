@@ -79,7 +79,9 @@ class Leftovers:
     def look(self) -> None:
         """Have what is open and what nobody refers to any more say so now."""
         made, self._made = [each() for each in self._made], []
-        if any(isinstance(each, kind) and _OPEN[kind](each) for each in made for kind in _KINDS):
+        # A database is often a fixture's, and open still; to collect for each would take long.
+        kinds = [kind for kind in _KINDS if kind is not NotedConnection]
+        if any(isinstance(each, kind) and _OPEN[kind](each) for each in made for kind in kinds):
             del made
             gc.collect()
 

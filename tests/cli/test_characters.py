@@ -295,7 +295,7 @@ def test_payload_keeps_the_link(
     mira = cms.character("Mira", generationMetadata={"bamlData": {"hair": "red"}})
     refused = run("generate", "reference", mira, "--prompt", "A face.", *where)
     assert refused.code == 3
-    assert "`charimg characters link 1`, with" in refused.err
+    assert f"`charimg characters link {mira}`, with" in refused.err
     linked = run("characters", "link", mira, "--create", "--json", *where)
     assert linked.code == 0, linked.err
     assert linked.json["character"]["traits"] == {"hair": "red"}

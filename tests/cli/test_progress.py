@@ -141,6 +141,7 @@ def test_that_the_connection_is_waited_for_is_told(terminal: bool) -> None:
     with ProgressView(screen.report, "The portfolio") as progress:
         progress(_job(2))
         progress(evolve(_job(2), task=AWAY))
+        progress._progress.refresh()
         text = " ".join(screen.file.getvalue().split())
         assert "(Waiting for the connection to the Character Library)" in text
         progress(_job(2))

@@ -140,7 +140,7 @@ def no_received() -> Iterator[None]:
 @contextmanager
 def blind_repost() -> Iterator[None]:
     """Post again what recovery cannot find."""
-    find = recovery.find
+    find = generate.find
 
     def find_or_post(parts: Any, op: Any) -> Any:
         found = find(parts, op)
@@ -150,7 +150,7 @@ def blind_repost() -> Iterator[None]:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recovery, "find", find_or_post)
+        patch.setattr(generate, "find", find_or_post)
         yield
 
 
