@@ -114,6 +114,8 @@ def _listing(open_page: OpenPage, studio: Studio, number: int) -> Page:
 
 
 def _longest_task(browser: Browser, page: Page, number: int) -> float:
+    # A page behind another one draws nothing.
+    page.bring_to_front()
     page.evaluate("scrollTo(0, 0)")
     with traced(browser, page) as tasks:
         _scroll_to(page, f"fill-{number - 1:06d}")
