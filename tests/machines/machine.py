@@ -226,11 +226,13 @@ class Machine(RuleBasedStateMachine):
         )
         sent = {each: n - counts[each] for each, n in counts_of(stage.simulator).items()}
         bounds = BOUNDS.get(name, NOTHING)
-        # A removal that was cut off before its remote DELETE sends it when it is finished.
+        # A removal, also one ahead of a reference, that was cut off before its remote DELETE sends
+        # it when it is finished.
         due = [
             op
             for op in left
-            if op.kind == OperationKind.DELETE and op.remote_delete == RemoteDelete.NOT_DUE
+            if (op.kind == OperationKind.DELETE or op.options.get("remote"))
+            and op.remote_delete == RemoteDelete.NOT_DUE
         ]
         bounds = evolve(bounds, reference_deletes=bounds.reference_deletes + len(due))
         assert bounds.violations(sent) == []
@@ -296,7 +298,7 @@ class Machine(RuleBasedStateMachine):
         elif done.calm:
             assert isinstance(done.error, CharimgError)
             media = self.stage.simulator._state.media
-            unread = self.remote is not None and media[self.remote].unread
+            unread = self.remote is not None and media[self.remote].reading == "error"
             assert self.remote is None or one is not None or unread
             assert done.after == done.before
 
