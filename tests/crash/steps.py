@@ -126,7 +126,19 @@ def stepping(steps: Steps, root: Path) -> Iterator[None]:
         factory = _connection(steps)
 
         def connect(*args: Any, **options: Any) -> Any:
-            return steps.run("sql connect", lambda: real_connect(*args, factory=factory, **options))
+            made: list[Any] = []
+
+            def call() -> Any:
+                made.append(real_connect(*args, factory=factory, **options))
+                return made[0]
+
+            try:
+                return steps.run("sql connect", call)
+            except BaseException:
+                # Cut off before anybody had it: then only Python can let go of it.
+                for each in made:
+                    each.close()
+                raise
 
         patch.setattr(sqlite3, "connect", connect)
         yield
