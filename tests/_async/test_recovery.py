@@ -108,6 +108,7 @@ async def test_what_shows_nothing_is_unknown_and_never_posted_again(kind: str) -
     assert "lost" not in repr(open_one)
     (operation,) = await world.operations()
     assert operation.state == OperationState.UNKNOWN
+    assert "found_later" not in operation.options
     assert outcomes(await world.service.recover()) == ["unknown"]
     assert world.counts == (0, 0, 0, 0)
     await settled(world)

@@ -115,8 +115,9 @@ async def test_what_opens_a_candidate_is_not_shown() -> None:
     asked = len(simulator.requests)
     download = await world.service.fetch_candidate(op.id, found[0].media_id)
     download.close()
-    assert simulator.requests[-1].path.startswith("/media/")
     assert len(simulator.requests) > asked
+    assert simulator.requests[-1].path.startswith("/media/")
+    assert simulator.requests[-1].query == {"X-Amz-Signature": "SECRET"}
 
 
 async def test_who_settled_that_there_is_nothing_may_think_better_of_it() -> None:

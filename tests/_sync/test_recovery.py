@@ -107,6 +107,7 @@ def test_what_shows_nothing_is_unknown_and_never_posted_again(kind: str) -> None
     assert "lost" not in repr(open_one)
     (operation,) = world.operations()
     assert operation.state == OperationState.UNKNOWN
+    assert "found_later" not in operation.options
     assert outcomes(world.service.recover()) == ["unknown"]
     assert world.counts == (0, 0, 0, 0)
     settled(world)

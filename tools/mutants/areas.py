@@ -59,7 +59,7 @@ AREAS = (
     Area("job watch", ("_library/jobs.py",), ("library/test_jobs.py",), 90),
     Area(
         "journal and removal",
-        ("journal.py", "_sync/operation.py", "_sync/removal.py"),
+        ("journal.py", "_sync/leases.py", "_sync/operation.py", "_sync/removal.py"),
         CRASHES,
         90,
     ),

@@ -427,22 +427,23 @@ def _drawn_until(op: Operation) -> datetime | None:
     return None if until is None else datetime.fromisoformat(str(until))
 
 
-def _claim(op: Operation) -> Claim:
-    begun, ended = op.posted_on_server, None
+def _ended(op: Operation) -> datetime | None:
+    """Return by when the operation's image is there, if ever; ``None`` where nobody knows."""
+    begun, has_failed = op.posted_on_server, op.state == OperationState.FAILED
     if begun is None:
-        pass
-    elif PERHAPS in op.options or (_given_up(op) and op.state == OperationState.FAILED):
+        return None
+    if PERHAPS in op.options or (_given_up(op) and has_failed):
         # What was said to be nothing may come all the same.
-        ended = begun + LATE
-    elif (until := _drawn_until(op)) is not None:
-        ended = until
-    elif op.state == OperationState.FAILED:
-        ended = on_server(op, op.updated_at)
+        return begun + LATE
+    return _drawn_until(op) or (on_server(op, op.updated_at) if has_failed else None)
+
+
+def _claim(op: Operation) -> Claim:
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,
-        begun=begun,
-        ended=ended,
+        begun=op.posted_on_server,
+        ended=_ended(op),
         **{name: None if value is None else str(value) for name, value in asked.items()},
         known=frozenset(op.baseline),
     )

@@ -39,7 +39,7 @@ from .ingest import Ingested, ingest
 from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import DRAWN_BY, PERHAPS, AsyncRun
+from .operation import DRAWN_BY, PERHAPS, AsyncRun, without_end
 from .removal import (
     delete_remote_reference,
     remove_everything,
@@ -316,8 +316,12 @@ async def _taken_over(run: AsyncRun, error: CharimgError) -> bool:
     return False
 
 
-async def look_for_lost(run: AsyncRun) -> Rescue | Doubt:
+async def look_for_lost(run: AsyncRun, **found_with: object) -> Rescue | Doubt:
     """Look for what was drawn for a request without a good answer, and write it down.
+
+    Args:
+        run: The operation.
+        **found_with: Options that the operation shall remember if something is found.
 
     Returns:
         What came of it, or why nobody can tell.
@@ -327,23 +331,20 @@ async def look_for_lost(run: AsyncRun) -> Rescue | Doubt:
         GenerationInProgress: Somebody else looks for what is the same character's there.
     """
     async with alone_with(run.parts, run.op):
-        return await _look_for_lost(run)
-
-
-async def _look_for_lost(run: AsyncRun) -> Rescue | Doubt:
-    found = await find(run.parts, run.op)
-    if isinstance(found, Found):
-        await received_found(run, found)
-        return Rescue.FOUND
-    job = at_once(run.op)
-    if job is None:
-        return found
-    if not found.number:
+        found = await find(run.parts, run.op)
+        if isinstance(found, Found):
+            run.intend(**found_with)
+            await received_found(run, found)
+            return Rescue.FOUND
+        job = at_once(run.op)
+        if job is None:
+            return found
+        if found.number:
+            # A server with jobs does not draw within the request.
+            await run.write(options=without_end(run.op))
+            return found
+        run.intend(**found_with)
         return await received_lost(run, job)
-    # A server with jobs does not draw within the request.
-    options = {name: value for name, value in run.op.options.items() if name != DRAWN_BY}
-    await run.write(options=options)
-    return found
 
 
 def _portfolio_result(

@@ -274,9 +274,8 @@ class _Recovery:
         if run.op.state in OPEN and run.op.job_id is None:
             if run.op.kind == OperationKind.RESTORE:
                 return await self._finish_restore()
-            run.intend(**{FOUND_LATER: True})
             failed = at_once(run.op)
-            came = await look_for_lost(run)
+            came = await look_for_lost(run, **{FOUND_LATER: True})
             if isinstance(came, Doubt):
                 return await self._unknown(came)
             if failed is not None and (told := await self._came_of(failed, came)) is not None:

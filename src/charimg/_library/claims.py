@@ -47,7 +47,7 @@ class Claim:
     Attributes:
         operation_id: The operation.
         begun: When its request was sent, by the server's clock.
-        ended: When it was answered, by the server's clock; ``None`` while it may still draw.
+        ended: By when it has drawn, if ever, by the server's clock; ``None`` where nobody knows.
         scene_type: The type that was asked for.
         mood: The mood that was asked for.
         known: What was there before.

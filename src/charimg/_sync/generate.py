@@ -40,7 +40,7 @@ from .ingest import Ingested, ingest
 from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import DRAWN_BY, PERHAPS, Run
+from .operation import DRAWN_BY, PERHAPS, Run, without_end
 from .removal import (
     delete_remote_reference,
     remove_everything,
@@ -317,8 +317,12 @@ def _taken_over(run: Run, error: CharimgError) -> bool:
     return False
 
 
-def look_for_lost(run: Run) -> Rescue | Doubt:
+def look_for_lost(run: Run, **found_with: object) -> Rescue | Doubt:
     """Look for what was drawn for a request without a good answer, and write it down.
+
+    Args:
+        run: The operation.
+        **found_with: Options that the operation shall remember if something is found.
 
     Returns:
         What came of it, or why nobody can tell.
@@ -328,23 +332,20 @@ def look_for_lost(run: Run) -> Rescue | Doubt:
         GenerationInProgress: Somebody else looks for what is the same character's there.
     """
     with alone_with(run.parts, run.op):
-        return _look_for_lost(run)
-
-
-def _look_for_lost(run: Run) -> Rescue | Doubt:
-    found = find(run.parts, run.op)
-    if isinstance(found, Found):
-        received_found(run, found)
-        return Rescue.FOUND
-    job = at_once(run.op)
-    if job is None:
-        return found
-    if not found.number:
+        found = find(run.parts, run.op)
+        if isinstance(found, Found):
+            run.intend(**found_with)
+            received_found(run, found)
+            return Rescue.FOUND
+        job = at_once(run.op)
+        if job is None:
+            return found
+        if found.number:
+            # A server with jobs does not draw within the request.
+            run.write(options=without_end(run.op))
+            return found
+        run.intend(**found_with)
         return received_lost(run, job)
-    # A server with jobs does not draw within the request.
-    options = {name: value for name, value in run.op.options.items() if name != DRAWN_BY}
-    run.write(options=options)
-    return found
 
 
 def _portfolio_result(

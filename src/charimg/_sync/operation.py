@@ -56,6 +56,7 @@ __all__ = [
     "generation_ms",
     "operation",
     "short",
+    "without_end",
 ]
 
 _log = logger("charimg.service")
@@ -70,6 +71,11 @@ _MAY_HAVE_DRAWN = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.U
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
+
+
+def without_end(op: Operation) -> dict[str, Any]:
+    """Return the options of an operation whose request may have gone on after its answer."""
+    return {name: value for name, value in op.options.items() if name != DRAWN_BY}
 
 
 def generation_ms(op: Operation) -> float | None:

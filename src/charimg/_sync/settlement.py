@@ -27,7 +27,7 @@ from .adoption import OPEN, Lying, look
 from .generate import received, try_make_master
 from .leases import alone_with, leased
 from .lost_sets import LostSet, at_once, lost_set
-from .operation import DRAWN_BY, FOUND_LATER, PERHAPS, Run
+from .operation import FOUND_LATER, PERHAPS, Run, without_end
 from .parts import Parts
 from .possible_sets import begun, has_possible_set, possible_set
 from .recovery import bring_in, outcome_of
@@ -89,8 +89,7 @@ def _open_again(op: Operation) -> Operation:
     if op.state != OperationState.FAILED or op.items or not {"settled", PERHAPS} & {*op.options}:
         return op
     # A set that came later came by a job.
-    options = {name: value for name, value in op.options.items() if name != DRAWN_BY}
-    return evolve(op, state=OperationState.UNKNOWN, options=options)
+    return evolve(op, state=OperationState.UNKNOWN, options=without_end(op))
 
 
 def _has_lost_set(op: Operation) -> bool:
@@ -200,8 +199,6 @@ def settle_by_hand(
         if media_ids:
             op = _open_again(op)
         run = Run(parts, op, lease)
-        if not op.items:
-            run.intend(**{FOUND_LATER: True})
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
@@ -209,6 +206,8 @@ def settle_by_hand(
             settled["before"] = before
         if not media_ids:
             return _nothing(run, settled)
+        if not op.items:
+            run.intend(**{FOUND_LATER: True})
         with alone_with(parts, op):
             if op.kind == OperationKind.PORTFOLIO:
                 _take_set(run, media_ids, settled)
