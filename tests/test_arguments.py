@@ -6,7 +6,8 @@ import copy
 import inspect
 import pickle
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ from charimg import (
     DownloadLimits,
     InvalidArgument,
     JobPolicy,
+    Migration,
     RetryPolicy,
     Timeouts,
     stores,
 )
 from charimg._arguments import checked
+from charimg.bulk import BulkTask, run_bulk
 from charimg.testing import Simulator
 
 WRONG = [None, 5, -1, float("nan"), True, "", b"x", [], {}, object(), int, lambda: None]
@@ -66,6 +69,12 @@ def made(tmp_path: Path) -> Iterator[dict[str, Any]]:
             stores.DiskMediaStore(tmp_path / "media"),
         ]
         yield {type(each).__name__: each for each in parts}
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
 
 
 GOOD: dict[str, Any] = {
@@ -120,10 +129,18 @@ def test_of_every_method(made: dict[str, Any]) -> None:
     assert found == {}
 
 
-def test_of_every_constructor(made: dict[str, Any], tmp_path: Path) -> None:
+def test_of_every_constructor_and_function(
+    made: dict[str, Any], tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
     service = made["CharacterImageService"]
     names = ("library", "directory", "media", "metadata", "ledger")
     parts = {name: getattr(service, name) for name in names}
+    bulk = {
+        "work": "reference",
+        "tasks": ["lena"],
+        "executor": executor,
+        "open_service": lambda: nullcontext(service),
+    }
     constructors: list[tuple[Callable[..., Any], dict[str, Any]]] = [
         (CharacterImageService, parts),
         (CharacterLibrary, {"base_url": "http://library.test"}),
@@ -138,6 +155,9 @@ def test_of_every_constructor(made: dict[str, Any], tmp_path: Path) -> None:
         (stores.AsyncPayloadClient, {"base_url": "http://cms.test"}),
         (stores.PostgresDatabase, {"conninfo": "postgresql://db/studio"}),
         (stores.AsyncPostgresDatabase, {"conninfo": "postgresql://db/studio"}),
+        (Migration, {"source": service, "target": service}),
+        (run_bulk, bulk),
+        (BulkTask, {"character_id": "lena"}),
         (RetryPolicy, {}),
         (JobPolicy, {}),
         (Timeouts, {}),
@@ -149,6 +169,20 @@ def test_of_every_constructor(made: dict[str, Any], tmp_path: Path) -> None:
         for at, error in tries(call, good)
     }
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"executor": 5}, {"open_service": 5}, {"in_flight": "4"}, {"manifest": 5}, {"tasks": [5]}],
+)
+def test_a_bulk_run_with_a_wrong_argument_draws_nothing(
+    made: dict[str, Any], executor: ThreadPoolExecutor, wrong: dict[str, Any]
+) -> None:
+    service = made["CharacterImageService"]
+    good = {"tasks": ["lena"], "executor": executor, "open_service": lambda: nullcontext(service)}
+    with pytest.raises(InvalidArgument):
+        run_bulk("reference", **{**good, **wrong})
+    assert service.list_operations("lena").operations == ()
 
 
 def test_what_is_missing_or_wrong_is_named() -> None:

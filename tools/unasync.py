@@ -42,6 +42,7 @@ NAMES = {
     "async_suggester": "suggester",
     "asurely": "surely",
     "asynccontextmanager": "contextmanager",
+    "enter_async_context": "enter_context",
     "push_async_callback": "callback",
 }
 """Whole identifiers. Any other identifier that starts with ``Async`` simply loses that prefix."""

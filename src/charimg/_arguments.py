@@ -9,16 +9,17 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast, get_origin
 
 from ._offers import offers
 from .errors import ConfigurationError, InvalidArgument
 
 __all__ = ["Unpicklable", "check_texts", "checked"]
 
-_Class = TypeVar("_Class", bound=type)
+_Checked = TypeVar("_Checked", bound=Callable[..., Any])
 _Test = Callable[[object], bool]
-_Rules = tuple[tuple[str, ...], dict[str, tuple[str, _Test]]]
+_Rule = tuple[str, str, _Test]
+"""Of a parameter: its name, its annotation, and what tells whether a value fits that."""
 
 
 class Unpicklable:
@@ -32,20 +33,22 @@ class Unpicklable:
         )
 
 
-def checked(cls: _Class) -> _Class:
-    """Refuse arguments of the wrong type in the constructor and the public methods of a class.
+def checked(called: _Checked) -> _Checked:
+    """Refuse arguments of the wrong type in a function, or in a class's constructor and methods.
 
     A wrong one is `ConfigurationError` in the constructor, else `InvalidArgument`; it is not shown,
     for it may be anything. Foreign objects are taken for what they say that they are.
     """
-    for name, found in list(vars(cls).items()):
+    if not isinstance(called, type):
+        return cast("_Checked", _guarded(called, bound=0))
+    for name, found in list(vars(called).items()):
         if name.startswith("_") and name != "__init__":
             continue
         if inspect.isfunction(found):
-            setattr(cls, name, _guarded(found))
+            setattr(called, name, _guarded(found))
         elif isinstance(found, classmethod):
-            setattr(cls, name, classmethod(_guarded(found.__func__)))
-    return cls
+            setattr(called, name, classmethod(_guarded(found.__func__)))
+    return cast("_Checked", called)
 
 
 def check_texts(**values: object) -> None:
@@ -64,32 +67,35 @@ def check_texts(**values: object) -> None:
             ) from error
 
 
-def _guarded(function: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(function: Callable[..., Any], *, bound: int = 1) -> Callable[..., Any]:
+    """Check what a function is given, but the first arguments that Python itself hands over."""
+
     @functools.cache
-    def rules() -> _Rules:
+    def rules() -> tuple[list[_Rule], dict[str, _Rule]]:
         # Only now: what the annotations name may be defined after the class.
-        return _rules(function)
+        return _rules(function, bound)
 
     def check(args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
-        names, tests = rules()
-        for name, value in (*zip(names, args, strict=False), *options.items()):
-            said, test = tests.get(name, ("", _anything))
+        by_place, by_name = rules()
+        given = list(zip(by_place, args[bound:], strict=False))
+        given += [(by_name[name], value) for name, value in options.items() if name in by_name]
+        for (name, said, test), value in given:
             if not test(value):
                 raise _wrong(function, name, said, value)
 
     if inspect.iscoroutinefunction(function):
 
         @functools.wraps(function)
-        async def in_task(self: Any, *args: Any, **options: Any) -> Any:
+        async def in_task(*args: Any, **options: Any) -> Any:
             check(args, options)
-            return await function(self, *args, **options)
+            return await function(*args, **options)
 
         return in_task
 
     @functools.wraps(function)
-    def called(self: Any, *args: Any, **options: Any) -> Any:
+    def called(*args: Any, **options: Any) -> Any:
         check(args, options)
-        return function(self, *args, **options)
+        return function(*args, **options)
 
     return called
 
@@ -104,16 +110,20 @@ def _wrong(
     return InvalidArgument(f"{function.__name__}: {text}")
 
 
-def _rules(function: Callable[..., Any]) -> _Rules:
-    names, tests = [], {}
-    for parameter in list(inspect.signature(function).parameters.values())[1:]:
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            names.append(parameter.name)
-        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            annotation = str(parameter.annotation)
-            test = _test(ast.parse(annotation, mode="eval").body, function.__globals__)
-            tests[parameter.name] = (annotation, test)
-    return tuple(names), tests
+def _rules(function: Callable[..., Any], bound: int) -> tuple[list[_Rule], dict[str, _Rule]]:
+    """Return the rules of what is given by its place, and of what is given by its name."""
+    by_place, by_name = [], {}
+    for parameter in list(inspect.signature(function).parameters.values())[bound:]:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        said = str(parameter.annotation)
+        test = _test(ast.parse(said, mode="eval").body, function.__globals__)
+        rule = (parameter.name, said, test)
+        if parameter.kind != parameter.KEYWORD_ONLY:
+            by_place.append(rule)
+        if parameter.kind != parameter.POSITIONAL_ONLY:
+            by_name[parameter.name] = rule
+    return by_place, by_name
 
 
 def _test(node: ast.expr, known: Mapping[str, Any]) -> _Test:
@@ -133,6 +143,8 @@ def _named(kind: Any) -> _Test:
     if kind is None or isinstance(kind, TypeVar):
         # Known to type checkers alone.
         return _foreign
+    if get_origin(kind) is Callable:
+        return callable
     if not isinstance(kind, type):
         return _anything
     if getattr(kind, "_is_protocol", False):

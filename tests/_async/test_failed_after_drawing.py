@@ -6,7 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from charimg import CharacterLibraryError, ErrorCode, GenerationResult, OperationState
+from charimg import (
+    CharacterLibraryError,
+    ErrorCode,
+    GenerationInProgress,
+    GenerationResult,
+    OperationState,
+)
 from charimg.testing import Simulator
 from charimg.testing.simulator.exchange import SimulatedResponse, json_response
 
@@ -128,6 +134,10 @@ async def test_while_somebody_looks_for_the_same_characters_it_is_left_to_recove
     lease = await world.ledger.acquire(f"library:{world.db_id}", owner="another", ttl=60)
     error = await refused(world, "scene")
     assert error.recoverable
+    (op,) = await world.operations()
+    with pytest.raises(GenerationInProgress, match=f"waits: .*{world.db_id}, and what") as told:
+        await world.service.settle(op.id, media_id="any")
+    assert (told.value.holder, "library:" in str(told.value)) == ("another", False)
     await world.ledger.release(lease)
     assert outcomes(await world.service.recover()) == ["adopted"]
     assert await prompts(world) == ["one"]

@@ -271,7 +271,19 @@ def test_retrying_all_that_failed(world: Any) -> None:
     assert "The failed downloads again" in answer.err
     nothing = world.run("retry", "mara", "--all", "--json")
     assert nothing.code == 0
-    assert nothing.json == {"retried": [], "failures": []}
+    assert nothing.json == {"retried": [], "failures": [], "notDrawn": []}
+
+
+def test_what_was_not_drawn_did_not_fail_again(world: Any) -> None:
+    world.reference()
+    world.switch(shots=3, failing_shots=1)
+    world.run("generate", "portfolio", "mara")
+    (lacking,) = world.images("--status", "failed")
+    answer = world.run("retry", "mara", "--all")
+    assert answer.code == 0
+    assert "0 stored, 0 failed again." in answer.err
+    assert "Without anything to download: 1;" in answer.err
+    assert world.run("retry", "mara", "--all", "--json").json["notDrawn"] == [lacking["id"]]
 
 
 def test_no_library_is_configured(world: Any) -> None:

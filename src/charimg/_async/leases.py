@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from .._concurrency import asleep
 from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._surely import asurely
-from ..errors import PreconditionError
+from ..errors import GenerationInProgress, PreconditionError
 from ..journal import Lease, Operation
 from ..protocols import AsyncGenerationLedger
 from .parts import AsyncParts
@@ -43,9 +43,24 @@ async def alone_with(parts: AsyncParts, op: Operation) -> AsyncIterator[None]:
     """Let nobody else give images of the same character of the Library to an operation.
 
     Two characters here may be one there, though no directory of charimg's takes such a pair.
+
+    Raises:
+        GenerationInProgress: Somebody gives images of it to an operation of another character.
     """
     key = f"library:{op.library_db_id}"
-    async with held(parts.ledger, key, parts.lease_seconds, parts.underway.unreleased):
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(
+                held(parts.ledger, key, parts.lease_seconds, parts.underway.unreleased)
+            )
+        except GenerationInProgress as error:
+            raise GenerationInProgress(
+                f"Operation {op.id} of character {op.character_id!r} waits: another character here "
+                f"has the same library_db_id, {op.library_db_id}, and what was drawn for that one "
+                "is looked for, or that was broken off. Try again when it has ended.",
+                holder=error.holder,
+                expires_in=error.expires_in,
+            ) from error
         yield
 
 

@@ -9,6 +9,7 @@ from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
+from .._arguments import checked
 from .._offers import offers
 from .._plain import logger
 from ..errors import (
@@ -73,6 +74,7 @@ class _File:
     sha256: str
 
 
+@checked
 class AsyncMigration:
     """Copies characters, records, files and operations; the source is only read.
 

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from .._concurrency import sleep
 from .._owner import abandon, forget, new_owner
 from .._plain import logger
 from .._surely import surely
-from ..errors import PreconditionError
+from ..errors import GenerationInProgress, PreconditionError
 from ..journal import Lease, Operation
 from ..protocols import GenerationLedger
 from .parts import Parts
@@ -42,9 +42,24 @@ def alone_with(parts: Parts, op: Operation) -> Iterator[None]:
     """Let nobody else give images of the same character of the Library to an operation.
 
     Two characters here may be one there, though no directory of charimg's takes such a pair.
+
+    Raises:
+        GenerationInProgress: Somebody gives images of it to an operation of another character.
     """
     key = f"library:{op.library_db_id}"
-    with held(parts.ledger, key, parts.lease_seconds, parts.underway.unreleased):
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(
+                held(parts.ledger, key, parts.lease_seconds, parts.underway.unreleased)
+            )
+        except GenerationInProgress as error:
+            raise GenerationInProgress(
+                f"Operation {op.id} of character {op.character_id!r} waits: another character here "
+                f"has the same library_db_id, {op.library_db_id}, and what was drawn for that one "
+                "is looked for, or that was broken off. Try again when it has ended.",
+                holder=error.holder,
+                expires_in=error.expires_in,
+            ) from error
         yield
 
 

@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from attrs import evolve, frozen
 
+from .._arguments import checked
 from .._offers import offers
 from .._plain import logger
 from ..errors import (
@@ -74,6 +75,7 @@ class _File:
     sha256: str
 
 
+@checked
 class Migration:
     """Copies characters, records, files and operations; the source is only read.
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from uuid import uuid4
 
+from .._arguments import checked
 from ..errors import CharimgError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class _Call(Future[_T]):
         return super().cancel()
 
 
+@checked
 class DaskExecutor(Executor):
     """Runs calls on the workers of a Dask cluster.
 

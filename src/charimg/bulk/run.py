@@ -11,6 +11,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
+from .._arguments import checked
 from ..errors import CharimgError, InvalidArgument
 from ..models import utcnow
 from .manifest import Manifest
@@ -29,6 +30,7 @@ from .worker import Job, OpenMigration, OpenService, code_of, move, perform
 __all__ = ["run_bulk"]
 
 
+@checked
 def run_bulk(
     work: str,
     tasks: Iterable[BulkTask | str],
@@ -269,6 +271,8 @@ def _call(
 def _asked(work: BulkWork, tasks: Iterable[BulkTask | str]) -> dict[str, BulkTask]:
     found: dict[str, BulkTask] = {}
     for each in tasks:
+        if not isinstance(each, str | BulkTask):
+            raise InvalidArgument(f"A task is an id or a BulkTask, not {type(each).__name__}.")
         task = BulkTask(character_id=each) if isinstance(each, str) else each
         check_task(work, task)
         if task.key in found:

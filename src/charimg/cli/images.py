@@ -185,7 +185,9 @@ def _retry_one(report: Report, service: CharacterImageService, character: str, i
 
 def _retry_all(report: Report, service: CharacterImageService, character: str) -> None:
     check_known(service, character)
-    failed = list(service.iter_images(character, status=ImageStatus.FAILED))
+    every = list(service.iter_images(character, status=ImageStatus.FAILED))
+    failed = [image for image in every if image.source_url or image.external_id]
+    not_drawn = [image.id for image in every if image not in failed]
     results: list[GenerationResult] = []
     failures: list[dict[str, Any]] = []
     with ProgressView(report, "The failed downloads again", draws=False) as progress:
@@ -199,10 +201,16 @@ def _retry_all(report: Report, service: CharacterImageService, character: str) -
                 )
             progress.settled(done, len(failed))
     report.data(
-        {"retried": [result.image for result in results], "failures": failures},
+        {
+            "retried": [result.image for result in results],
+            "failures": failures,
+            "notDrawn": not_drawn,
+        },
         lambda: image_table([result.image for result in results]),
     )
     report.say(f"{len(results)} stored, {len(failures)} failed again.")
+    if not_drawn:
+        report.say(f"Without anything to download: {len(not_drawn)}; the Library did not draw them.")
     if failures:
         raise typer.Exit(ExitCode.PARTIAL)
 
