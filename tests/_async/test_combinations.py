@@ -39,11 +39,11 @@ def suite() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 SUITE = dict(suite())
 _BOTH = "disk_and_sqlite"
-# A server's stores do the same in both modes, in the same code but for the calls themselves.
-_ONE = "s3_and_postgres" if inspect.iscoroutinefunction(world.AsyncWorld.link) else "payload"
-RUN = (_BOTH, _ONE)
-"""What the suite runs, of the servers' one every sixth test; the long series runs the others, and
-every step of the crashes."""
+# The stores do the same in both modes, in the same code but for the calls themselves.
+_WAITS = inspect.iscoroutinefunction(world.AsyncWorld.link)
+RUN = {_BOTH: 1 if _WAITS else 3, "s3_and_postgres" if _WAITS else "payload": 6}
+"""What the suite runs, and every how many of the tests; the long series runs the others, and every
+step of the crashes."""
 STRIDES = "test_crashes__no_crash_loses_an_image_or_pays_twice"
 globals().update(SUITE)
 
@@ -53,7 +53,7 @@ def cases(name: str) -> Iterator[Any]:
     for each in COMBINATIONS:
         if left_out(name, each):
             continue
-        in_suite = each == _BOTH or (each == _ONE and crc32(name.encode()) % 6 == 0)
+        in_suite = each in RUN and crc32(name.encode()) % RUN[each] == 0
         if in_suite:
             yield each
         if not in_suite or name == STRIDES:
