@@ -97,23 +97,23 @@ def test_every_step_of_the_crashes_is_tried_in_the_long_series() -> None:
         assert all(mark.name == "long" for each in tried for mark in each.marks)
 
 
+ORDINALS = {1: "", 3: "third ", 6: "sixth "}
+
+
 def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
     modes = {"async": in_async, "sync": in_sync}
     for combination in sorted(ALL):
-        run_in = [name for name, module in modes.items() if combination in module.RUN]
-        later = [name for name in modes if name not in run_in]
+        every = ", ".join(
+            f"{mode} every {ORDINALS[module.RUN[combination]]}one"
+            for mode, module in modes.items()
+            if combination in module.RUN
+        )
         run = [
             cases(test) for name, test in in_async.SUITE.items() if not left_out(name, combination)
         ]
         assert sum(run) > 300
         figure(
             f"service suite over {combination}",
-            f"{len(run)} tests, {sum(run)} cases, {' and '.join(run_in)}"
-            + (
-                ""
-                if combination == "disk_and_sqlite"
-                else ", a sixth of them outside the long series"
-            )
-            + (f"; {' and '.join(later)} in the long series" if later else "")
+            f"{len(run)} tests, {sum(run)} cases in each mode; outside the long series {every}"
             + f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",
         )
