@@ -115,5 +115,5 @@ def test_how_many_cases_each_combination_runs(figure: Figure) -> None:
         figure(
             f"service suite over {combination}",
             f"{len(run)} tests, {sum(run)} cases in each mode; outside the long series {every}"
-            + f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",
+            f"; {len(in_async.SUITE) - len(run)} tests left out with a reason",
         )
