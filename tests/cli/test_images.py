@@ -282,7 +282,7 @@ def test_what_was_not_drawn_did_not_fail_again(world: Any) -> None:
     answer = world.run("retry", "mara", "--all")
     assert answer.code == 0
     assert "0 stored, 0 failed again." in answer.err
-    assert "Without anything to download: 1;" in answer.err
+    assert "Nothing to download of 1:" in answer.err
     assert world.run("retry", "mara", "--all", "--json").json["notDrawn"] == [lacking["id"]]
 
 

@@ -210,7 +210,7 @@ def _retry_all(report: Report, service: CharacterImageService, character: str) -
     )
     report.say(f"{len(results)} stored, {len(failures)} failed again.")
     if not_drawn:
-        report.say(f"Without anything to download: {len(not_drawn)}; the Library did not draw them.")
+        report.say(f"Nothing to download of {len(not_drawn)}: the Library did not draw them.")
     if failures:
         raise typer.Exit(ExitCode.PARTIAL)
 
