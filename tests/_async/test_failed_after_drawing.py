@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from charimg import (
@@ -75,11 +73,6 @@ async def refused(world: AsyncWorld, kind: str, prompt: str = "one") -> Characte
         await draw(world, kind, prompt)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.SERVER_ERROR, False)
     return caught.value
-
-
-def tell_time(simulator: Rigged, seconds: float) -> None:
-    """Let the server, or a proxy before it, tell a time that differs from that of the files."""
-    simulator.clock_tells = timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("words", WORDS)
@@ -196,34 +189,6 @@ async def test_what_came_later_is_not_its_own() -> None:
     assert "1 image is there that may be its own" in told.message
     assert "It came after the Character Library had said that it failed." in told.message
     assert await prompts(world) == []
-
-
-@pytest.mark.parametrize("late", [1, 2])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_clock_that_is_told_a_little_late_hides_nothing(kind: str, late: float) -> None:
-    world, simulator = await ready(kind)
-    tell_time(simulator, -late)
-    fail(simulator, kind, drawn=True)
-    await draw(world, kind, "one")
-    assert await prompts(world) == ["one"]
-
-
-@pytest.mark.parametrize("off", [-60, 60])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_where_clocks_differ_a_person_settles_it(kind: str, off: float) -> None:
-    world, simulator = await ready(kind)
-    tell_time(simulator, off)
-    fail(simulator, kind, drawn=True)
-    error = await refused(world, kind)
-    assert error.outcome_unknown
-    assert "No media document" not in str(error)
-    (told,) = (await world.service.recover()).operations
-    assert (told.outcome, await prompts(world)) == ("unknown", [])
-    assert "1 image is there that may be its own" in told.message
-    (candidate,) = await world.service.candidates(told.operation_id)
-    await world.service.settle(told.operation_id, candidate.media_id)
-    assert await prompts(world) == ["one"]
-    await settled(world)
 
 
 async def test_what_comes_after_the_answer_is_not_the_next_ones() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timedelta
-from email.utils import format_datetime, parsedate_to_datetime
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,14 +33,12 @@ class Rigged(Simulator):
     Attributes:
         unheard: Requests (method and end of the path) of which the next never arrives.
         odd: What becomes of the answers to such requests.
-        clock_tells: By how much the time that is told differs from that in the names of files.
     """
 
     def __init__(self) -> None:
         super().__init__(base_url=URL)
         self.switches.shots = 2
         self.unheard: list[str] = []
-        self.clock_tells = timedelta(0)
         self.odd: dict[str, Callable[[SimulatedResponse], SimulatedResponse]] = {}
 
     def stop_clock(self) -> Clock:
@@ -60,10 +56,6 @@ class Rigged(Simulator):
             self.unheard.remove(name)
             return SimulatedResponse(status=500, broken="lost")
         answer = super().handle(method, url, headers, body)
-        if self.clock_tells and "date" in answer.headers:
-            told = parsedate_to_datetime(answer.headers["date"]) + self.clock_tells
-            date = format_datetime(told, usegmt=True)
-            answer = evolve(answer, headers={**answer.headers, "date": date})
         return self.odd[name](answer) if name in self.odd else answer
 
     def answer(self, name: str, change: Callable[[Any], Any], status: int = 200) -> None:

@@ -162,8 +162,69 @@ def test_two_at_once_are_not_told_apart_by_the_gallery_alone() -> None:
     simulator.switches.media_closed = True
     simulator.switches.lost_answers = 1
     with pytest.raises(CharacterLibraryError):
-        world.service.generate_scene(LENA, "two", scene_type="action")
-    assert outcomes(world.service.recover()) == ["unknown", "unknown"]
+        world.service.generate_scene(LENA, "two")
+    report = world.service.recover()
+    assert outcomes(report) == ["unknown", "unknown"]
+    # A person may know whose it is.
+    shown = [world.service.candidates(each.operation_id) for each in report.operations]
+    assert [len(each) for each in shown] == [1, 1]
+    assert all("1 image is there that may be its own" in each.message for each in report.operations)
+    two = next(each for each in world.operations() if each.prompt == "two")
+    world.service.settle(two.id, media_id=shown[0][0].media_id)
+    assert prompts(world) == ["two", "master"]
+    assert outcomes(world.service.recover()) == ["unknown"]
+
+
+def test_a_request_that_was_refused_explains_nothing() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.switches.generation_errors = 1
+    with pytest.raises(CharacterLibraryError) as refused:
+        world.service.generate_scene(LENA, "refused", scene_type="action")
+    assert not refused.value.outcome_unknown
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "own", scene_type="action")
+    foreign = simulator.draw_scene(world.db_id, "foreign", "action")
+    (told,) = (world.service.recover()).operations
+    assert told.outcome == "unknown"
+    candidates = world.service.candidates(told.operation_id)
+    (own,) = (each.media_id for each in candidates if each.media_id != foreign)
+    world.service.settle(told.operation_id, media_id=own)
+    assert prompts(world) == ["own", "master"]
+
+
+def test_a_request_that_was_refused_leaves_the_next_one_its_own() -> None:
+    world, simulator = rigged()
+    world.service.generate_reference(LENA, prompt="master")
+    simulator.switches.generation_errors = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "refused", scene_type="action")
+    simulator.switches.lost_answers = 1
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "own", scene_type="action")
+    assert outcomes(world.service.recover()) == ["adopted"]
+    assert prompts(world) == ["own", "master"]
+
+
+@pytest.mark.parametrize("stranger", [True, False])
+def test_what_comes_after_it_was_said_to_be_nothing_is_not_the_next_ones(
+    stranger: bool,
+) -> None:
+    world, simulator = one_lost_scene()
+    (op,) = [each for each in world.operations() if each.prompt == "one"]
+    world.service.settle(op.id)
+    if stranger:
+        simulator.draw_scene(world.db_id, "foreign", "dialogue")
+    simulator.unheard.append(SCENE)
+    with pytest.raises(CharacterLibraryError):
+        world.service.generate_scene(LENA, "two")
+    late = simulator.draw_scene(world.db_id, "one", "dialogue")
+    (told,) = (world.service.recover()).operations
+    assert told.outcome == "unknown"
+    assert prompts(world) == ["master"]
+    world.service.settle(op.id, media_id=late)
+    assert prompts(world) == ["one", "master"]
 
 
 def test_a_server_that_is_away_is_not_one_that_is_closed() -> None:

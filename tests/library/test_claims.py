@@ -69,6 +69,7 @@ CLAIMS = st.lists(
         scene_type=st.sampled_from([None, "action", "dialogue"]),
         mood=st.sampled_from([None, "tense"]),
         known=st.frozensets(st.sampled_from("uvwxy"), max_size=2),
+        denied=st.booleans(),
     ),
     max_size=4,
     unique_by=lambda each: each.operation_id,
@@ -90,15 +91,25 @@ DRAWINGS = st.lists(
 def test_it_is_what_all_explanations_have_in_common(
     claims: list[Claim], drawings: list[Drawing]
 ) -> None:
-    explanations = [
-        set(
-            zip((each.operation_id for each in owners), (each.id for each in drawings), strict=True)
-        )
+    found = [
+        owners
         for owners in permutations(claims, len(drawings))
         if all(map(could_be, owners, drawings))
     ]
-    sure = set.intersection(*explanations) if explanations else set()
+    explanations = [
+        {(owner.operation_id, each.id) for owner, each in zip(owners, drawings, strict=True)}
+        for owners in found
+    ]
+    told = any(not any(owner.denied for owner in owners) for owners in found)
+    sure = set.intersection(*explanations) if told else set()
     assert given(claims, drawings) == dict(sure)
+
+
+def test_who_is_said_to_have_drawn_nothing_explains_nothing() -> None:
+    denied = lost("A", 0, denied=True)
+    assert given([denied, lost("B", 7)], [scene("x", 9)]) == {}
+    assert given([denied, lost("B", 7)], [scene("x", 3), scene("y", 9)]) == {}
+    assert given([denied, lost("B", 7, "dialogue")], [scene("x", 9, "dialogue")]) == {"B": "x"}
 
 
 def test_the_servers_clock_is_never_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -476,6 +476,14 @@ def clock_offset(world: World) -> None:
     assert f"_{round(drawn.timestamp() * 1000)}." in document["filename"]
 
 
+def date_offset(world: World) -> None:
+    world.switches.date_offset = 3600
+    answer = world.get("/api/health")
+    own = datetime.fromisoformat(answer.json()["timestamp"])
+    told = parsedate_to_datetime(answer.headers["date"])
+    assert 3500 < (told - own).total_seconds() < 3700
+
+
 PROOFS: dict[str, Callable[[World], None]] = {
     proof.__name__: proof
     for proof in (
@@ -520,6 +528,7 @@ PROOFS: dict[str, Callable[[World], None]] = {
         file_seconds,
         width,
         clock_offset,
+        date_offset,
     )
 }
 

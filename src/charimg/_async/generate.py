@@ -39,7 +39,7 @@ from .ingest import Ingested, ingest
 from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import DRAWN_BY, PERHAPS, AsyncRun, without_end
+from .operation import BY_DATE, DRAWN_BY, PERHAPS, AsyncRun, without_end
 from .removal import (
     delete_remote_reference,
     remove_everything,
@@ -79,6 +79,7 @@ async def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     await check_health(library)
+    await _tell_the_time(run)
     await check_stores(run, ImageKind.REFERENCE)
     before = await library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
@@ -180,6 +181,7 @@ async def generate_scene(
     await check_stores(run, ImageKind.SCENE)
     gallery = await library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
+    await _tell_the_time(run)
     await run.renew()
     await _posting(run, baseline=baseline)
     try:
@@ -194,6 +196,12 @@ async def generate_scene(
     result = await single(run, character, kind=ImageKind.SCENE)
     await run.write(state=OperationState.DONE)
     return result
+
+
+async def _tell_the_time(run: AsyncRun) -> None:
+    """See to it that it is known by the server's own clock when the request is sent."""
+    if not await run.parts.library.learn_time():
+        run.intend(**{BY_DATE: True})
 
 
 async def _posting(run: AsyncRun, **changes: Any) -> None:
@@ -266,6 +274,7 @@ async def generate_portfolio(
     prompt = "" if reference is None else reference.prompt
     if gallery.character_name:
         run.intend(**{NAMED: gallery.character_name})
+    await _tell_the_time(run)
     await run.renew()
     await _posting(run, baseline=baseline, prompt=prompt)
     with run.stage(Stage.GENERATION):

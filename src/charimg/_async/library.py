@@ -115,8 +115,20 @@ class AsyncCharacterLibrary(AsyncLibrarySets, Unpicklable):
 
     @property
     def server_time(self) -> datetime | None:
-        """What the server's clock says, by its last answer: a little behind, never ahead."""
-        return self._calls.server_time
+        """What the server's clock says: a little behind, never ahead; ``None`` if not known.
+
+        It is the server's own where its health has told it, else the ``Date`` of its last answer.
+        """
+        return self._calls.clock.now()
+
+    async def learn_time(self) -> bool:
+        """Ask for the server's own clock, unless its health has told it within five minutes.
+
+        Returns:
+            Whether it is known. A server that does not answer, or does not tell it, is no error.
+        """
+        await self._calls.learn_time()
+        return self._calls.clock.own
 
     @property
     def base_url(self) -> str:
@@ -157,7 +169,7 @@ class AsyncCharacterLibrary(AsyncLibrarySets, Unpicklable):
 
     async def health(self) -> Health:
         """Ask the server whether it is well."""
-        return await self._calls.call(requests.health(), answers.health)
+        return await self._calls.health()
 
     # Characters
 

@@ -16,9 +16,9 @@ from attrs import frozen
 __all__ = ["OFF", "Claim", "Drawing", "could_be", "given", "is_late"]
 
 _TICK = timedelta(seconds=3)
-"""The server tells its clock in whole seconds (RFC 9110, 6.6.1), and many tell it a second late."""
+"""By how much what is known of the server's clock may be behind: an answer's way, whole seconds."""
 OFF = timedelta(hours=1)
-"""By how much the clock that names the files may be off from the one that a proxy tells."""
+"""By how much the clock that names the files may be off from the ``Date`` that a proxy tells."""
 _NO_MOOD = "neutral"
 """What the server writes down where none was asked for."""
 
@@ -51,6 +51,7 @@ class Claim:
         scene_type: The type that was asked for.
         mood: The mood that was asked for.
         known: What was there before.
+        denied: Whether the server, or a person, has said that it drew nothing.
     """
 
     operation_id: str
@@ -59,6 +60,7 @@ class Claim:
     scene_type: str | None = None
     mood: str | None = None
     known: frozenset[str] = frozenset()
+    denied: bool = False
 
 
 def could_be(claim: Claim, drawing: Drawing, *, off: timedelta = timedelta(0)) -> bool:
@@ -95,15 +97,14 @@ def given(claims: Collection[Claim], drawings: Iterable[Drawing]) -> dict[str, s
 
     Every drawing must be somebody's, each of another operation, and an operation has drawn one or
     nothing. A pair is sure if no such assignment does without it. When there is none at all,
-    somebody else has drawn something, so that nothing is sure.
+    somebody else has drawn something, so that nothing is sure. So it is where there is none without
+    an operation that is said to have drawn nothing: it may have, but is no proof of anything.
     """
-    options = {
-        each.id: [claim.operation_id for claim in claims if could_be(claim, each)]
-        for each in drawings
-    }
-    whole = _assigned(options)
+    drawings = list(drawings)
+    whole = _assigned(_options([each for each in claims if not each.denied], drawings))
     if whole is None:
         return {}
+    options = _options(claims, drawings)
     sure = {}
     for drawing, owner in whole.items():
         without = {
@@ -113,6 +114,15 @@ def given(claims: Collection[Claim], drawings: Iterable[Drawing]) -> dict[str, s
         if _assigned(without) is None:
             sure[owner] = drawing
     return sure
+
+
+def _options(claims: Iterable[Claim], drawings: Iterable[Drawing]) -> dict[str, list[str]]:
+    """Return who may have drawn each of the drawings."""
+    claims = list(claims)
+    return {
+        each.id: [claim.operation_id for claim in claims if could_be(claim, each)]
+        for each in drawings
+    }
 
 
 def _assigned(options: Mapping[str, list[str]]) -> dict[str, str] | None:

@@ -20,7 +20,7 @@ from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
 from .documents import Rescue, documents, not_to_be_read
 from .links import linked_to
-from .operation import DRAWN_BY, PERHAPS
+from .operation import BY_DATE, DRAWN_BY, PERHAPS
 from .parts import Parts
 
 __all__ = [
@@ -115,6 +115,7 @@ class Lying:
         claims: Which operations may have drawn one.
         master: The character's master reference, when that is the kind.
         whole: Whether nothing can lie there unseen: the media documents were read.
+        given: Which operation has surely drawn what.
     """
 
     images: tuple[LibraryMedia, ...]
@@ -122,6 +123,7 @@ class Lying:
     claims: tuple[Claim, ...]
     master: str | None
     whole: bool
+    given: Mapping[str, str]
 
 
 def find(parts: Parts, op: Operation) -> Found | Doubt:
@@ -129,9 +131,9 @@ def find(parts: Parts, op: Operation) -> Found | Doubt:
     if op.kind == OperationKind.PORTFOLIO:
         return _find_set(parts, op)
     lying = look(parts, op)
-    own = _drawn_by(op, lying) or given(lying.claims, lying.drawings.values()).get(op.id)
+    own = _drawn_by(op, lying) or lying.given.get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
-    if image is not None and is_late(lying.drawings[image.id], _drawn_until(op)):
+    if image is not None and is_late(lying.drawings[image.id], _drawn_until(op), off=_off(op)):
         return Doubt(number=1, why="It came after the Character Library had said that it failed.")
     if image is None:
         doubt = _doubt(op, lying.claims, lying.drawings.values())
@@ -165,7 +167,7 @@ def _doubt(op: Operation, claims: Iterable[Claim], drawings: Iterable[Drawing]) 
 def _drawn_by(op: Operation, lying: Lying) -> str | None:
     """Return the image of which the server said that it is there: the only one of that time."""
     until = _drawn_until(op)
-    if op.posted_on_server is None or until is None or PERHAPS in op.options:
+    if op.posted_on_server is None or until is None or {PERHAPS, BY_DATE} & {*op.options}:
         return None
     claim = Claim(
         operation_id=op.id,
@@ -192,23 +194,23 @@ def look(parts: Parts, op: Operation) -> Lying:
         tags = {image.image_id: image.tags for image in gallery.scenes}
         kind = "scene"
     images = documents(parts, f"{db_id}_{kind}_")
-    whole = images is not None
     # Only now: whoever has drawn what was seen is in it.
     ledger = _read(parts, op)
-    if images is None:
-        # Of two that were drawn at once the gallery has one.
-        images = shown if len(ledger.open) == 1 else []
     new = tuple(
         image
-        for image in images
+        for image in (shown if images is None else images)
         if image.id not in ledger.media and last_part(image.url) not in ledger.names
     )
+    drawings = {image.id: _drawing(image, tags.get(image.id)) for image in new}
+    # Of two that were drawn at once the gallery has one, and nobody knows whose.
+    tellable = images is not None or len(ledger.open) == 1
     return Lying(
         images=new,
-        drawings={image.id: _drawing(image, tags.get(image.id)) for image in new},
+        drawings=drawings,
         claims=ledger.claims,
         master=master,
-        whole=whole,
+        whole=images is not None,
+        given=given(ledger.claims, drawings.values()) if tellable else {},
     )
 
 
@@ -415,10 +417,11 @@ def operations_of(parts: Parts, character_id: str) -> list[Operation]:
 def _may_have_drawn(op: Operation) -> bool:
     """Tell whether something may be the operation's, although it has nothing.
 
-    Also where a person has settled that there is nothing: it may come later.
+    Also where a person has settled that there is nothing, or the server had said that it failed: it
+    may come later. What the server refused never comes.
     """
-    failed = op.state == OperationState.FAILED and op.posted_at is not None
-    return op.job_id is None and (op.state in OPEN or (failed and not op.items))
+    denied = op.state == OperationState.FAILED and (_given_up(op) or PERHAPS in op.options)
+    return op.job_id is None and (op.state in OPEN or (denied and not op.items))
 
 
 def _drawn_until(op: Operation) -> datetime | None:
@@ -429,7 +432,7 @@ def _drawn_until(op: Operation) -> datetime | None:
 def _ended(op: Operation) -> datetime | None:
     """Return by when the operation's image is there, if ever; ``None`` where nobody knows."""
     begun, has_failed = op.posted_on_server, op.state == OperationState.FAILED
-    if begun is None:
+    if begun is None or BY_DATE in op.options:
         return None
     if PERHAPS in op.options or (_given_up(op) and has_failed):
         # What was said to be nothing may come all the same.
@@ -437,12 +440,18 @@ def _ended(op: Operation) -> datetime | None:
     return _drawn_until(op) or (on_server(op, op.updated_at) if has_failed else None)
 
 
+def _off(op: Operation) -> timedelta:
+    """Return by how much the operation's times by the server's clock may be wrong."""
+    return OFF if BY_DATE in op.options else timedelta(0)
+
+
 def _claim(op: Operation) -> Claim:
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,
-        begun=op.posted_on_server,
+        begun=None if op.posted_on_server is None else op.posted_on_server - _off(op),
         ended=_ended(op),
         **{name: None if value is None else str(value) for name, value in asked.items()},
         known=frozenset(op.baseline),
+        denied=op.state == OperationState.FAILED,
     )

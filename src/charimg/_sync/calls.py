@@ -6,17 +6,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import evolve
 from stamina import RetryingCaller
 
 from .._http.api import ApiTransport
+from .._library import answers, requests
 from .._library.answers import Exchange
 from .._library.clock import ServerClock
 from .._library.requests import LibraryRequest, is_request_id
 from .._library.retry import RetryDecision
+from .._library.values import Health
 from .._plain import logger
 from ..errors import CharacterLibraryError, ConfigurationError
 from ..policies import RetryPolicy, Timeouts
@@ -118,9 +120,24 @@ class Calls:
         return caller(decision, attempt)
 
     @property
-    def server_time(self) -> datetime | None:
-        """What the server's clock says, never ahead of it; ``None`` before any answer told it."""
-        return self._clock.now()
+    def clock(self) -> ServerClock:
+        """The server's clock."""
+        return self._clock
+
+    def health(self) -> Health:
+        """Ask how the server is, and what time it has."""
+        return self.call(requests.health(), self._heard)
+
+    def learn_time(self) -> None:
+        """Ask once for the server's own time, unless it has told it not long ago."""
+        if not self._clock.fresh:
+            with suppress(CharacterLibraryError):
+                self._attempt(requests.health(), self._heard, self._request_id())
+
+    def _heard(self, exchange: Exchange) -> Health:
+        health = answers.health(exchange)
+        self._clock.hear(health.timestamp)
+        return health
 
     @property
     def in_one_loop(self) -> bool:

@@ -40,7 +40,7 @@ from .ingest import Ingested, ingest
 from .leases import alone_with
 from .lost_sets import NAMED, at_once
 from .master import choose_master, current_reference
-from .operation import DRAWN_BY, PERHAPS, Run, without_end
+from .operation import BY_DATE, DRAWN_BY, PERHAPS, Run, without_end
 from .removal import (
     delete_remote_reference,
     remove_everything,
@@ -80,6 +80,7 @@ def generate_reference(
     library = run.parts.library
     # Neither an outage nor a link to a character that is not there may cost the images here.
     check_health(library)
+    _tell_the_time(run)
     check_stores(run, ImageKind.REFERENCE)
     before = library.get_reference_image(db_id)
     baseline = () if before.media_id is None else (before.media_id,)
@@ -181,6 +182,7 @@ def generate_scene(
     check_stores(run, ImageKind.SCENE)
     gallery = library.list_images(db_id, category="scene", include_urls=False)
     baseline = tuple(image.image_id for image in gallery.scenes)
+    _tell_the_time(run)
     run.renew()
     _posting(run, baseline=baseline)
     try:
@@ -195,6 +197,12 @@ def generate_scene(
     result = single(run, character, kind=ImageKind.SCENE)
     run.write(state=OperationState.DONE)
     return result
+
+
+def _tell_the_time(run: Run) -> None:
+    """See to it that it is known by the server's own clock when the request is sent."""
+    if not run.parts.library.learn_time():
+        run.intend(**{BY_DATE: True})
 
 
 def _posting(run: Run, **changes: Any) -> None:
@@ -267,6 +275,7 @@ def generate_portfolio(
     prompt = "" if reference is None else reference.prompt
     if gallery.character_name:
         run.intend(**{NAMED: gallery.character_name})
+    _tell_the_time(run)
     run.renew()
     _posting(run, baseline=baseline, prompt=prompt)
     with run.stage(Stage.GENERATION):

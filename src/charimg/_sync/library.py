@@ -116,8 +116,20 @@ class CharacterLibrary(LibrarySets, Unpicklable):
 
     @property
     def server_time(self) -> datetime | None:
-        """What the server's clock says, by its last answer: a little behind, never ahead."""
-        return self._calls.server_time
+        """What the server's clock says: a little behind, never ahead; ``None`` if not known.
+
+        It is the server's own where its health has told it, else the ``Date`` of its last answer.
+        """
+        return self._calls.clock.now()
+
+    def learn_time(self) -> bool:
+        """Ask for the server's own clock, unless its health has told it within five minutes.
+
+        Returns:
+            Whether it is known. A server that does not answer, or does not tell it, is no error.
+        """
+        self._calls.learn_time()
+        return self._calls.clock.own
 
     @property
     def base_url(self) -> str:
@@ -158,7 +170,7 @@ class CharacterLibrary(LibrarySets, Unpicklable):
 
     def health(self) -> Health:
         """Ask the server whether it is well."""
-        return self._calls.call(requests.health(), answers.health)
+        return self._calls.health()
 
     # Characters
 

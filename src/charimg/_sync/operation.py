@@ -49,6 +49,7 @@ from ..protocols import ProgressCallback
 from .parts import Parts, tell
 
 __all__ = [
+    "BY_DATE",
     "DRAWN_BY",
     "FOUND_LATER",
     "PERHAPS",
@@ -61,6 +62,9 @@ __all__ = [
 
 _log = logger("charimg.service")
 
+BY_DATE = "by_date"
+"""Option of an operation: its times by the server's clock are those of the ``Date`` of answers, for
+the server has not told its own. A proxy may have told another time."""
 DRAWN_BY = "drawn_by"
 """Option of an operation: when the server said that it had failed after drawing, by its own clock.
 What it has drawn is there by then."""

@@ -215,7 +215,8 @@ class Simulator:
         if generated and response.status < 300 and self.switches.take("lost_answers"):
             return evolve(response, broken="lost")
         seconds = response.seconds + self.switches.api_seconds
-        date = format_datetime(datetime.now(UTC) + timedelta(seconds=switches.clock_offset), True)
+        ahead = switches.clock_offset + switches.date_offset
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), True)
         answer = evolve(
             response,
             seconds=seconds,
@@ -315,7 +316,7 @@ class Simulator:
                 "status": "ok",
                 "service": "Character Library",
                 "version": "2.0.0",
-                "timestamp": now_text(),
+                "timestamp": now_text(self.switches.clock_offset),
                 "uptime": time.monotonic() - self._started,
                 "environment": "simulator",
             },

@@ -77,6 +77,8 @@ class Switches:
         width: How wide an image is in pixels, a multiple of 48; its height is four thirds of that.
             Small images make tests quick.
         clock_offset: How many seconds the server's clock is ahead; may be negative.
+        date_offset: How many seconds the ``Date`` of its answers is ahead of that, as a proxy's is;
+            may be negative.
     """
 
     down: bool = field(default=False, validator=_BOOL)
@@ -127,6 +129,7 @@ class Switches:
     file_seconds: float = _seconds()
     width: int = field(default=384, validator=[*_COUNT, _of_48])
     clock_offset: float = field(default=0.0, validator=attrs.validators.instance_of((int, float)))
+    date_offset: float = field(default=0.0, validator=attrs.validators.instance_of((int, float)))
 
     def take(self, name: str) -> bool:
         """Use one of a counted switch up; tell whether there was one."""
