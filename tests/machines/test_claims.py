@@ -47,13 +47,21 @@ TALLY: Counter[str] = Counter()
 
 
 class Server(Simulator):
-    """A Character Library with a clock that is moved, and a fate for the next generation."""
+    """A Character Library with a clock that is moved, and a fate for the next generation.
 
-    def __init__(self, skew: int) -> None:
+    Args:
+        skew: How many seconds its clock is ahead.
+        proxy: How many seconds the clock of a proxy before it is ahead of that.
+        tells: Whether its health tells the time.
+    """
+
+    def __init__(self, skew: int, proxy: int, *, tells: bool) -> None:
         super().__init__(base_url=URL, clock=lambda: self.now)
         self.switches.width = 48
         self.now = 0.0
         self.skew = skew
+        self.tells = tells
+        self.switches.date_offset = proxy
         self.fate = "answered"
         self.wait(0)
 
@@ -65,6 +73,9 @@ class Server(Simulator):
     def handle(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes
     ) -> SimulatedResponse:
+        if not self.tells and url.endswith("/health"):
+            answer = super().handle(method, url, headers, body)
+            return evolve(answer, body=answer.body.replace(b"timestamp", b"at"))
         if method != "POST" or self.fate == "answered":
             return super().handle(method, url, headers, body)
         fate, self.fate = self.fate, "answered"
@@ -94,10 +105,15 @@ class Histories(RuleBasedStateMachine):
 
     is_async = False
 
-    @initialize(skew=st.integers(-7200, 7200), shared=st.booleans())
-    def begin(self, skew: int, shared: bool) -> None:
+    @initialize(
+        skew=st.integers(-7200, 7200),
+        proxy=st.sampled_from([0, 0, -600, -4, -1, 1, 4, 600]),
+        tells=st.sampled_from([True, True, True, False]),
+        shared=st.booleans(),
+    )
+    def begin(self, skew: int, proxy: int, tells: bool, shared: bool) -> None:
         TALLY["histories"] += 1
-        self.server = Server(skew)
+        self.server = Server(skew, proxy, tells=tells)
         self.runner = asyncio.Runner() if self.is_async else None
         self.world: Any = (AsyncWorld if self.is_async else World)(self.server)
         self.do(self.world.link())
@@ -118,6 +134,8 @@ class Histories(RuleBasedStateMachine):
 
     def generate(self, fate: str, seconds: float, who: str, name: str, **options: Any) -> None:
         self.number += 1
+        # The client's own time has not passed with the server's.
+        self.do(self.world.service.library.health())
         self.server.fate = fate
         self.server.switches.generation_seconds = seconds if fate == "late" else 0
         text = f"number {self.number}"
@@ -238,19 +256,28 @@ class Histories(RuleBasedStateMachine):
                 ended=ended(each),
                 scene_type=each.options.get("scene_type"),
                 known=frozenset(each.baseline),
+                denied=each.state == "failed",
             )
             for each in operations
-            if each.kind == kind and each.posted_at and not each.items
+            if each.kind == kind and each.posted_at and not each.items and not is_refused(each)
         ]
+        if not self.server.tells:
+            # A proxy's clock leaves more to doubt; that nothing is wrong is asked all the same.
+            return {}
         if len(drawings) > 4 or len(claims) > 8:
             TALLY["too many to try"] += 1
             return {}
-        explanations = [
-            {(owner.operation_id, each.id) for owner, each in zip(owners, drawings, strict=True)}
+        found = [
+            owners
             for owners in permutations(claims, len(drawings))
             if all(map(could_be, owners, drawings))
         ]
-        sure = set.intersection(*explanations) if explanations else set()
+        explanations = [
+            {(owner.operation_id, each.id) for owner, each in zip(owners, drawings, strict=True)}
+            for owners in found
+        ]
+        proven = any(not any(owner.denied for owner in owners) for owners in found)
+        sure = set.intersection(*explanations) if proven else set()
         if kind == "reference":
             master = self.server.reference_of(self.world.db_id)
             sure = {pair for pair in sure if pair[1] == master}
@@ -274,8 +301,12 @@ def is_late(op: Operation, moment: datetime | None) -> bool:
 def ended(op: Operation) -> datetime | None:
     if "perhaps" in op.options and op.posted_on_server is not None:
         return op.posted_on_server + timedelta(days=1)
-    is_refused = op.state == "failed" and "settled" not in op.options
-    return op.posted_on_server if is_refused else None
+    return None
+
+
+def is_refused(op: Operation) -> bool:
+    """Tell whether the server said for certain that it drew nothing, and nobody else did."""
+    return op.state == "failed" and {"perhaps", "settled", "superseded"}.isdisjoint(op.options)
 
 
 class AsyncHistories(Histories):

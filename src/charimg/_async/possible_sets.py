@@ -12,9 +12,10 @@ from attrs import field, frozen
 from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind
 from ..models import Shot
-from .adoption import OPEN, orderable, taken_by_others
+from .adoption import orderable
 from .lost_sets import LostSet, at_once, lost_set
 from .parts import AsyncParts
+from .rivals import OPEN, taken_by_others
 
 __all__ = ["PossibleSet", "begun", "has_possible_set", "possible_set"]
 

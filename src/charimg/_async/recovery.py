@@ -22,7 +22,7 @@ from ..journal import (
     RemoteDelete,
 )
 from ..models import CharacterImage, CharacterReference, ImageKind, ImageStatus, utcnow
-from .adoption import LATE, OPEN, Doubt
+from .adoption import Doubt
 from .documents import Rescue
 from .generate import look_for_lost
 from .ingest import ingest
@@ -32,6 +32,7 @@ from .master import became_master, current_reference
 from .operation import FOUND_LATER, PERHAPS, AsyncRun, short
 from .parts import AsyncParts
 from .removal import remove_replaced, resume_removal, sweep
+from .rivals import LATE, OPEN
 from .sets import (
     is_unfinished,
     nothing_more,

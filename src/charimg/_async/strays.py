@@ -11,10 +11,10 @@ from .._plain import logger
 from ..errors import CharimgError, GenerationInProgress
 from ..journal import ItemState, Operation, OperationKind, OperationState
 from ..verification import Finding, FindingKind, FindingOutcome
-from .adoption import operations_of
 from .leases import leased
 from .parts import AsyncParts
 from .repair import keys_of
+from .rivals import operations_of
 from .unrecorded import removes_all
 
 __all__ = ["stray"]

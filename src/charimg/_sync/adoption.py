@@ -8,8 +8,7 @@ only when it can be nobody else's: see `charimg._library.claims`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve, frozen
 
@@ -19,37 +18,22 @@ from .._library.values import GalleryImage, Job, LibraryMedia, PortfolioImage
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind, OperationState
 from .documents import Rescue, documents, not_to_be_read
-from .links import linked_to
 from .operation import BY_DATE, DRAWN_BY, PERHAPS
 from .parts import Parts
+from .rivals import drawn_until, given_up, has_all_of, may_draw_since, off, on_server, rivals_of
 
 __all__ = [
-    "LATE",
-    "OPEN",
     "Doubt",
     "Found",
     "Lying",
     "drawn_set",
     "find",
-    "has_all_of",
     "images_of",
     "look",
-    "operations_of",
     "orderable",
-    "taken_by_others",
 ]
 
-_PAGE = 200
 _JOBS = 50
-_TICK = timedelta(seconds=2)
-"""By how much the server's clock may have been ahead of what was known of it."""
-_GIVEN_UP = {"settled", "superseded"}
-"""Options of operations that ended, though the server may draw for them all the same."""
-LATE = timedelta(days=1)
-"""How long after a request something may still come of it. A server that takes longer is not
-known."""
-OPEN = (OperationState.POSTING, OperationState.UNKNOWN)
-"""What the server has drawn for such an operation, if anything, is not written down."""
 
 
 @frozen(kw_only=True)
@@ -87,25 +71,6 @@ class Doubt:
 
 
 @frozen(kw_only=True)
-class _Ledger:
-    """What the operations have that draw for the same character, and what they may have.
-
-    Attributes:
-        others: All of them but the one that looks, whatever they draw.
-        media: Media ids of their images.
-        names: Names of their images' files.
-        claims: Of those of the operation's kind that have nothing: how they can be told.
-        open: Ids of the operations with a claim that may have drawn since the operation began.
-    """
-
-    others: tuple[Operation, ...]
-    media: frozenset[str]
-    names: frozenset[str]
-    claims: tuple[Claim, ...]
-    open: frozenset[str]
-
-
-@frozen(kw_only=True)
 class Lying:
     """What lies on the Library of an operation's kind, and no operation has.
 
@@ -133,7 +98,7 @@ def find(parts: Parts, op: Operation) -> Found | Doubt:
     lying = look(parts, op)
     own = _drawn_by(op, lying) or lying.given.get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
-    if image is not None and is_late(lying.drawings[image.id], _drawn_until(op), off=_off(op)):
+    if image is not None and is_late(lying.drawings[image.id], drawn_until(op), off=off(op)):
         return Doubt(number=1, why="It came after the Character Library had said that it failed.")
     if image is None:
         doubt = _doubt(op, lying.claims, lying.drawings.values())
@@ -166,7 +131,7 @@ def _doubt(op: Operation, claims: Iterable[Claim], drawings: Iterable[Drawing]) 
 
 def _drawn_by(op: Operation, lying: Lying) -> str | None:
     """Return the image of which the server said that it is there: the only one of that time."""
-    until = _drawn_until(op)
+    until = drawn_until(op)
     if op.posted_on_server is None or until is None or {PERHAPS, BY_DATE} & {*op.options}:
         return None
     claim = Claim(
@@ -195,7 +160,7 @@ def look(parts: Parts, op: Operation) -> Lying:
         kind = "scene"
     images = documents(parts, f"{db_id}_{kind}_")
     # Only now: whoever has drawn what was seen is in it.
-    ledger = _read(parts, op)
+    ledger = rivals_of(parts, op)
     new = tuple(
         image
         for image in (shown if images is None else images)
@@ -226,7 +191,7 @@ def _drawing(image: LibraryMedia, tags: str | None) -> Drawing:
 
 def _find_set(parts: Parts, op: Operation) -> Found | Doubt:
     page = parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
-    ledger = _read(parts, op)
+    ledger = rivals_of(parts, op)
     told = {each.job_id for each in ledger.others}
     jobs = [
         Drawing(id=f"job:{job.job_id}", moment=job.created_at)
@@ -245,7 +210,7 @@ def _find_set(parts: Parts, op: Operation) -> Found | Doubt:
 
 def orderable(parts: Parts, op: Operation) -> tuple[list[Job], list[str]]:
     """Return the jobs that may be the operation's, newest first, and who else may have them."""
-    ledger = _read(parts, op)
+    ledger = rivals_of(parts, op)
     page = parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
     told = {each.job_id for each in ledger.others}
     own = [claim for claim in ledger.claims if claim.operation_id == op.id]
@@ -268,7 +233,7 @@ def drawn_set(parts: Parts, op: Operation) -> tuple[GalleryImage, ...]:
     """
     gallery = parts.library.list_images(op.library_db_id or "", category="core")
     page = parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
-    ledger = _read(parts, op)
+    ledger = rivals_of(parts, op)
     listed = {job.job_id for job in page.jobs}
     if any(each.job_id not in listed and _waits(each, op) for each in ledger.others):
         return ()
@@ -293,35 +258,14 @@ def drawn_set(parts: Parts, op: Operation) -> tuple[GalleryImage, ...]:
 
 def _waits(other: Operation, op: Operation) -> bool:
     """Tell whether another operation's job, of which nobody has the images, may draw since."""
-    told = other.items or (other.state == OperationState.FAILED and not _given_up(other))
-    return other.job_id is not None and not told and _may_draw_since(other, op)
-
-
-def _given_up(op: Operation) -> bool:
-    return not _GIVEN_UP.isdisjoint(op.options)
-
-
-def _may_draw_since(other: Operation, op: Operation) -> bool:
-    return _posted(other) + LATE > _posted(op)
-
-
-def _posted(op: Operation) -> datetime:
-    return op.posted_at or op.created_at
+    told = other.items or (other.state == OperationState.FAILED and not given_up(other))
+    return other.job_id is not None and not told and may_draw_since(other, op)
 
 
 def _over_before(job: Job, op: Operation) -> bool:
     """Tell whether a job had ended when the operation looked at what was there."""
     began = on_server(op, op.created_at)
     return began is not None and job.completed_at is not None and job.completed_at < began
-
-
-def has_all_of(op: Operation, job: Job) -> bool:
-    """Tell whether an operation has all that a job has drawn, which has ended."""
-    if op.job_id != job.job_id or not op.items or op.received_at is None:
-        return False
-    received = on_server(op, op.received_at)
-    ended = job.completed_at
-    return received is not None and ended is not None and received + _TICK >= ended
 
 
 def images_of(parts: Parts, job: Job) -> tuple[PortfolioImage, ...]:
@@ -334,124 +278,3 @@ def images_of(parts: Parts, job: Job) -> tuple[PortfolioImage, ...]:
         if error.code != ErrorCode.NOT_FOUND:
             raise
         return ()
-
-
-def on_server(op: Operation, moment: datetime) -> datetime | None:
-    """Return what the server's clock said at a moment, as far as it was known."""
-    if op.posted_on_server is None or op.posted_at is None:
-        return None
-    return op.posted_on_server + (moment - op.posted_at)
-
-
-def taken_by_others(
-    parts: Parts, op: Operation, db_ids: Collection[str]
-) -> tuple[frozenset[str], tuple[Operation, ...]]:
-    """Return what is not the operation's: media ids, and the operations that may have some.
-
-    Args:
-        parts: The service's parts.
-        op: The operation.
-        db_ids: Characters of the Library; its own is always among them.
-    """
-    others = _others(parts, op, {*db_ids, op.library_db_id or ""})
-    there = (each.removeprefix("image:") for each in op.baseline)
-    return _media(others).union(there), others
-
-
-def _media(operations: Iterable[Operation]) -> frozenset[str]:
-    items = (item for each in operations for item in each.items)
-    return frozenset(item.external_id for item in items if item.external_id)
-
-
-def _read(parts: Parts, op: Operation) -> _Ledger:
-    others = _others(parts, op, {op.library_db_id or ""})
-    urls = (item.source_url for each in others for item in each.items)
-    # The operation itself as it stands in the ledger: somebody may have settled it.
-    current = parts.ledger.get(op.id) or op
-    rivals = [each for each in (current, *others) if each.kind == op.kind and _may_have_drawn(each)]
-    return _Ledger(
-        others=others,
-        media=_media(others),
-        names=frozenset(filter(None, map(last_part, urls))),
-        claims=tuple(map(_claim, rivals)),
-        open=frozenset(
-            each.id
-            for each in rivals
-            if each.state in OPEN or (_given_up(each) and _may_draw_since(each, op))
-        ),
-    )
-
-
-def _others(parts: Parts, op: Operation, db_ids: Collection[str]) -> tuple[Operation, ...]:
-    """Return every other operation of the ledger that draws, or drew, for one of the characters.
-
-    Two local characters may be one on the Library, or have the same name there.
-    """
-    characters: set[str] = set()
-    for db_id in db_ids:
-        linked = linked_to(parts.directory, db_id)
-        if linked is None:
-            # At least those are known that have something open.
-            unfinished = parts.ledger.unfinished()
-            linked = {each.character_id for each in unfinished if each.library_db_id == db_id}
-        characters |= linked
-    found = operations_of(parts, op.character_id)
-    for character_id in sorted(characters - {op.character_id}):
-        operations = operations_of(parts, character_id)
-        found += [each for each in operations if each.library_db_id in db_ids]
-    return tuple(each for each in found if each.id != op.id)
-
-
-def operations_of(parts: Parts, character_id: str) -> list[Operation]:
-    """Return every operation of a character, newest first."""
-    found: list[Operation] = []
-    cursor: str | None = None
-    while True:
-        page = parts.ledger.list(character_id, limit=_PAGE, cursor=cursor)
-        found += page.operations
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
-
-
-def _may_have_drawn(op: Operation) -> bool:
-    """Tell whether something may be the operation's, although it has nothing.
-
-    Also where a person has settled that there is nothing, or the server had said that it failed: it
-    may come later. What the server refused never comes.
-    """
-    denied = op.state == OperationState.FAILED and (_given_up(op) or PERHAPS in op.options)
-    return op.job_id is None and (op.state in OPEN or (denied and not op.items))
-
-
-def _drawn_until(op: Operation) -> datetime | None:
-    until = op.options.get(DRAWN_BY)
-    return None if until is None else datetime.fromisoformat(str(until))
-
-
-def _ended(op: Operation) -> datetime | None:
-    """Return by when the operation's image is there, if ever; ``None`` where nobody knows."""
-    begun, has_failed = op.posted_on_server, op.state == OperationState.FAILED
-    if begun is None or BY_DATE in op.options:
-        return None
-    if PERHAPS in op.options or (_given_up(op) and has_failed):
-        # What was said to be nothing may come all the same.
-        return begun + LATE
-    return _drawn_until(op) or (on_server(op, op.updated_at) if has_failed else None)
-
-
-def _off(op: Operation) -> timedelta:
-    """Return by how much the operation's times by the server's clock may be wrong."""
-    return OFF if BY_DATE in op.options else timedelta(0)
-
-
-def _claim(op: Operation) -> Claim:
-    asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
-    return Claim(
-        operation_id=op.id,
-        begun=None if op.posted_on_server is None else op.posted_on_server - _off(op),
-        ended=_ended(op),
-        **{name: None if value is None else str(value) for name, value in asked.items()},
-        known=frozenset(op.baseline),
-        denied=op.state == OperationState.FAILED,
-    )

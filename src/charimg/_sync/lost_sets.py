@@ -18,10 +18,11 @@ from .._library.values import Job, LibraryMedia, ReferenceShot
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind
 from ..models import Shot
-from .adoption import has_all_of, images_of, taken_by_others
+from .adoption import images_of
 from .documents import documents
 from .operation import DRAWN_BY
 from .parts import Parts
+from .rivals import has_all_of, taken_by_others
 
 __all__ = ["NAMED", "LostSet", "at_once", "lost_set"]
 

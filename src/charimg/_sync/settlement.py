@@ -23,7 +23,7 @@ from ..journal import (
     Recovered,
 )
 from ..models import Shot, utcnow
-from .adoption import OPEN, Lying, look
+from .adoption import Lying, look
 from .generate import received, try_make_master
 from .leases import alone_with, leased
 from .lost_sets import LostSet, at_once, lost_set
@@ -31,6 +31,7 @@ from .operation import FOUND_LATER, PERHAPS, Run, without_end
 from .parts import Parts
 from .possible_sets import begun, has_possible_set, possible_set
 from .recovery import bring_in, outcome_of
+from .rivals import OPEN
 from .sets import is_unfinished, place_late, received_shots
 from .sources import source_of
 
