@@ -77,9 +77,43 @@ def test_out_of_order_only_looks_of_their_own_are_told() -> None:
     assert told.shots[2].name == "85mm front cu neutral"
 
 
+@pytest.mark.parametrize(
+    ("drawn", "missing"),
+    [
+        # Which of the two of one look it is nobody knows, nor which of them is not there.
+        ((1, 0, 3), ["85mm front cu neutral"]),
+        # Both are there, in whichever order.
+        ((1, 0, 2, 3), []),
+        ((1, 0), ["2", "3"]),
+        # The place of this one is sure, by what comes after it.
+        ((2, 3), ["0", "1"]),
+    ],
+)
+def test_what_is_missing_of_shots_of_one_look(drawn: tuple[int, ...], missing: list[str]) -> None:
+    first = SET[:4]
+    names = [SET[int(each)].shot.name if each.isdigit() else each for each in missing]
+    assert [each.name for each in tell_shots(files(*drawn), first).missing] == names
+
+
+def test_of_three_shots_of_one_look_as_many_are_missing_as_there_are_too_few_files() -> None:
+    three = [
+        evolve(SET[2], shot=evolve(SET[2].shot, name=each)) for each in ("first", "second", "third")
+    ]
+    vague = evolve(SET[2].shot, name="85mm front cu neutral", crop=None, expression=None)
+    for number in range(4):
+        told = tell_shots(files(*[2] * number), three)
+        assert len(told.missing) == 3 - number
+        assert not told.too_many
+        if number in (1, 2):
+            assert {*told.shots, *told.missing} == {vague}
+    assert tell_shots(files(2, 2, 2), three).shots == tuple(each.shot for each in three)
+    assert tell_shots(files(), three).missing == tuple(each.shot for each in three)
+
+
 def test_more_files_than_shots_are_somebody_elses_too() -> None:
     assert tell_shots(files(0, 0), SET).too_many
     assert tell_shots(files(2, 3, 3), SET).too_many
+    assert not tell_shots(files(2, 3), SET).too_many
 
 
 def test_files_of_one_shot_are_told() -> None:
@@ -99,7 +133,10 @@ def test_another_try_at_a_shot_is_told_from_another_shot() -> None:
     assert not is_retried(first, None)
     assert is_retried(first, evolve(other, attempt=2))
     assert not is_retried(first, evolve(other, attempt=3))
-    assert not is_retried(first, evolve(files(0)[0], attempt=2))
+    assert not is_retried(first, first)
+    assert is_retried(evolve(first, attempt=2), evolve(first, attempt=3))
+    for change in ({"who": "max"}, {"lens_mm": 50}, {"look": "front"}):
+        assert not is_retried(first, evolve(other, attempt=2, **change))
 
 
 def test_without_the_servers_list_the_files_names_are_what_is_known() -> None:

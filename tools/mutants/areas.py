@@ -79,7 +79,18 @@ AREAS = (
     Area(
         "lost sets",
         ("_sync/sets.py", "_sync/lost_sets.py", "_sync/documents.py", "_library/lost_sets.py"),
-        (*SERVICE, "_sync/test_lost_sets.py", "library/test_lost_sets.py"),
+        (
+            *SERVICE,
+            *(
+                f"_sync/test_{each}.py"
+                for each in (
+                    *("documents", "lost_set_rules", "set_rules"),
+                    *("lost_sets", "sets_at_once", "possible_sets", "failed_after_drawing"),
+                    *("too_many", "whose"),
+                )
+            ),
+            "library/test_lost_sets.py",
+        ),
         90,
     ),
     Area(

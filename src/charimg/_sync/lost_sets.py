@@ -121,13 +121,13 @@ def lost_set(
     }
     rivals = [each for each in near if called[each.character_id] in (*own_names, None)]
     taken, ours = taken_by_others(parts, op, {each.character_id or "" for each in rivals})
-    known = set(taken)
+    known: set[str | None] = {*taken}
     untold = []
     for rival in rivals:
         if any(has_all_of(each, rival) for each in ours):
             continue
         drawn = images_of(parts, rival)
-        known.update(image.media_id for image in drawn if image.media_id)
+        known.update(image.media_id for image in drawn)
         untold += [] if drawn else [rival]
     files = sorted(
         (
