@@ -127,7 +127,7 @@ def test_the_name_of_then_counts_as_that_of_now(look: Look) -> None:
 def test_without_any_name_nothing_is_looked_for(look: Look, db_id: str | None) -> None:
     look.library.draw()
     found = look.found(op=evolve(SET, library_db_id=db_id))
-    assert (found.sought, found.images) == (False, ())
+    assert (found.sought, found.images, found.size) == (False, (), 0)
     assert len(look.library.asked) == (db_id is not None)
 
 
@@ -366,16 +366,16 @@ def test_a_set_has_as_many_of_the_core_shots_as_the_job_says(look: Look) -> None
 
 
 def test_how_many_a_job_was_to_draw_may_not_be_known(look: Look) -> None:
-    look.library.draw()
+    look.library.draw(angle="left")
     found = look.found(evolve(FAILED, total=0, current=0))
-    assert (named(found), found.size) == ((["the front"], []), 3)
+    assert (named(found), found.size) == ((["the left"], []), 3)
     # Nor which.
     look.library.shots = refused(404)
     found = look.found()
-    assert (named(found), found.size) == ((["50mm front cu neutral"], [None, None]), 3)
+    assert (named(found), found.size) == ((["50mm left cu neutral"], [None, None]), 3)
     found = look.found(evolve(FAILED, total=0))
     assert (found.missing, found.size) == ((), 0)
-    look.library.draw(angle="left")
+    look.library.draw()
     assert (look.found(evolve(FAILED, total=1))).missing == ()
 
 

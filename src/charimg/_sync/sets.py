@@ -108,22 +108,22 @@ def resolve_set(run: Run, db_id: str) -> None:
     known = {image.image_id: image for image in gallery.core}
     resolved = []
     for item in run.op.items:
-        image = known.get(item.external_id or "")
-        if item.state != ItemState.PENDING or item.external_id is None:
+        media_id = item.external_id
+        if item.state != ItemState.PENDING or media_id is None:
             resolved.append(item)
-        elif image is None or not image.url:
-            resolved.append(_resolve_by_id(run, item))
+        elif (image := known.get(media_id)) is None or not image.url:
+            resolved.append(_resolve_by_id(run, item, media_id))
         else:
             resolved.append(_with_gallery(item, image))
     run.write(items=tuple(resolved))
 
 
-def _resolve_by_id(run: Run, item: OperationItem) -> OperationItem:
+def _resolve_by_id(run: Run, item: OperationItem, media_id: str) -> OperationItem:
     try:
-        media = run.parts.library.get_media(item.external_id or "")
+        media = run.parts.library.get_media(media_id)
     except (CharacterLibraryError, InvalidArgument) as error:
         code = getattr(error, "code", ErrorCode.INVALID_RESPONSE)
-        run.warn(code, f"Media {item.external_id!a} is not in the gallery: {error}")
+        run.warn(code, f"Media {media_id!a} is not in the gallery: {error}")
         return item
     return evolve(item, source_url=media.url or item.source_url)
 
@@ -250,12 +250,16 @@ def received_late(run: Run, job: Job) -> tuple[str, ...]:
     """
     doubts: tuple[str, ...] = ()
     if job.status == "completed":
-        drawn = [(image.media_id or "", image.angle or "") for image in job.images]
+        drawn = [
+            (image.media_id, image.angle or "")
+            for image in job.images
+            if image.media_id is not None
+        ]
     else:
         lost = lost_set(run.parts, run.op, job) or LostSet()
         drawn = [(media.id, shot.name) for media, shot in lost.images]
         doubts = lost.doubts
-    known = {"", *(item.external_id for item in run.op.items)}
+    known = {item.external_id for item in run.op.items}
     late = [each for each in drawn if each[0] not in known]
     if late and doubts:
         return doubts
@@ -275,7 +279,7 @@ def place_late(run: Run, late: Sequence[tuple[str, str]], *, more: bool, **optio
     if not late and more:
         return
     run.check_number(len(run.op.items) + len(late))
-    items = {item.external_id or item.key: item for item in run.op.items}
+    items = {item.key: item for item in run.op.items}
     for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
         places = _missing(items, name) or _missing(items)
         new = _item(run, len(items))
