@@ -376,18 +376,19 @@ async def test_late_images_take_the_places_of_their_shots_then_of_others_then_ne
 ) -> None:
     items = (
         *named("front", None, "left"),
-        evolve(named("back")[0], key="drawn", state=ItemState.STORED, external_id="0", index=3),
+        # An older server gives no id.
+        evolve(named("down")[0], key="drawn", state=ItemState.STORED, index=3),
         # It came, and could not be stored: a retry brings it in.
         evolve(named("down")[0], key="broken", external_id="9", index=4),
     )
     run = await look.run(items=items, options={"kept": 1}, prompt="Lena")
-    late = [("1", "new"), ("2", "front"), ("3", "back"), ("4", "down"), ("5", "down")]
+    late = [("1", "new"), ("2", "left"), ("3", "front"), ("4", "down"), ("5", "down")]
     await place_late(run, late, more=True, settled="ann")
     assert told(run) == [
-        (ItemState.PENDING, "2", "front"),
+        (ItemState.PENDING, "3", "front"),
         (ItemState.PENDING, "1", "new"),
-        (ItemState.PENDING, "3", "back"),
-        (ItemState.STORED, "0", "back"),
+        (ItemState.PENDING, "2", "left"),
+        (ItemState.STORED, None, "down"),
         (ItemState.FAILED, "9", "down"),
         (ItemState.PENDING, "4", "down"),
         (ItemState.PENDING, "5", "down"),

@@ -273,7 +273,7 @@ def test_the_name_of_a_character_is_asked_for_once(look: Look) -> None:
 
 
 def test_images_come_in_the_order_of_drawing_then_of_their_ids(look: Look) -> None:
-    for moment, media_id in ((SECOND, "5"), (0 * SECOND, "7"), (SECOND, "4"), (2 * SECOND, "1")):
+    for moment, media_id in ((SECOND, "4"), (0 * SECOND, "7"), (SECOND, "5"), (2 * SECOND, "1")):
         look.library.draw(DRAWN + moment, angle=f"new_{media_id}", id=media_id)
     look.library.shots = ()
     assert look.ids() == ["7", "4", "5", "1"]

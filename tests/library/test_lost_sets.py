@@ -127,6 +127,12 @@ def test_files_of_one_shot_are_told() -> None:
     assert tell_shots(files(0, 0), ()).repeated == ()
 
 
+def test_a_shot_without_a_lens_is_that_of_a_file_that_names_none() -> None:
+    bare = evolve(SET[0], shot=evolve(SET[0].shot, lens_mm=None))
+    assert tell_shots([evolve(files(0)[0], lens_mm=0)], [bare]).shots == (bare.shot,)
+    assert tell_shots(files(0), [bare]).missing == (bare.shot,)
+
+
 def test_another_try_at_a_shot_is_told_from_another_shot() -> None:
     first, other = files(2, 3)
     assert not is_retried(first, other)

@@ -193,6 +193,14 @@ EQUIVALENT: dict[str, str] = {
         )
         for name in ("_bring_in", "_look_at_job", "_finish_restore")
     },
+    "_sync/sets.py place_late: run.op.library_db_id or '' -> run.op.library_db_id": NARROWS,
+    **dict.fromkeys(
+        (
+            "_sync/lost_sets.py _told: True -> False",
+            "_library/lost_sets.py tell_shots: True -> False",
+        ),
+        "what is zipped is always of one length",
+    ),
     **dict.fromkeys(
         (
             "_ingest/foreign.py module: 256 -> 257",
