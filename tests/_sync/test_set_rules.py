@@ -330,6 +330,10 @@ def test_a_job_that_ended_well_after_all_says_what_it_drew(look: Look) -> None:
     ]
     assert not is_unfinished(run.op)
     assert run.op.options["kept"] == 1
+    # Nor is one without an id taken where everything else is in.
+    run = look.run(items=(first,))
+    assert received_late(run, evolve(DONE, images=images[2:])) == ()
+    assert run.op.items == (first,)
 
 
 def test_what_came_late_and_may_be_somebody_elses_changes_nothing(look: Look) -> None:
