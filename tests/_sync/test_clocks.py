@@ -124,3 +124,13 @@ def test_the_time_is_not_asked_for_again_at_once() -> None:
         draw(world, "scene", prompt)
     asked = [each for each in simulator.requests if each.path.endswith("/health")]
     assert len(asked) == 1
+
+
+def test_what_an_earlier_request_has_seen_was_not_drawn_for_a_later_one() -> None:
+    world, simulator = ready("reference", 10, own=False)
+    simulator.set_reference(world.db_id, "theirs")
+    lose(world, simulator, "reference", "one", "never sent")
+    world.service.library.delete_reference_image(world.db_id)
+    lose(world, simulator, "reference", "two", "drawn")
+    assert outcomes(world.service.recover()) == ["unknown", "unknown"]
+    assert prompts(world) == []

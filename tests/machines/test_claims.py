@@ -255,11 +255,18 @@ class Histories(RuleBasedStateMachine):
                 begun=each.posted_on_server,
                 ended=ended(each),
                 scene_type=each.options.get("scene_type"),
-                known=frozenset(each.baseline),
+                known=frozenset().union(
+                    *(
+                        other.baseline
+                        for other in operations
+                        if other.kind == kind and (other.posted_at or other.created_at) <= posted
+                    )
+                ),
                 denied=each.state == "failed",
             )
             for each in operations
-            if each.kind == kind and each.posted_at and not each.items and not is_refused(each)
+            if each.kind == kind and (posted := each.posted_at)
+            if not each.items and not is_refused(each)
         ]
         if not self.server.tells:
             # A proxy's clock leaves more to doubt; that nothing is wrong is asked all the same.

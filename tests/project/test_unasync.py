@@ -31,6 +31,7 @@ class AsyncThing:
     async def aclose(self, stack: AsyncExitStack) -> None:
         stack.push_async_callback(arun_bounded, asleep, asurely, async_embedded, aclosing, x)
         stack.push_async_callback(aask, async_open_stores, async_suggester, asuggest)
+        stack.enter_async_context(x)
         acheck_service(stack)
 
 

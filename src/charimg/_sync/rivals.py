@@ -67,12 +67,13 @@ def rivals_of(parts: Parts, op: Operation) -> Rivals:
     urls = (item.source_url for each in others for item in each.items)
     # The operation itself as it stands in the ledger: somebody may have settled it.
     current = parts.ledger.get(op.id) or op
-    rivals = [each for each in (current, *others) if each.kind == op.kind and _may_have_drawn(each)]
+    alike = [each for each in (current, *others) if each.kind == op.kind]
+    rivals = [each for each in alike if _may_have_drawn(each)]
     return Rivals(
         others=others,
         media=_media(others),
         names=frozenset(filter(None, map(last_part, urls))),
-        claims=tuple(map(_claim, rivals)),
+        claims=tuple(_claim(each, _known(each, alike)) for each in rivals),
         open=frozenset(
             each.id
             for each in rivals
@@ -133,14 +134,20 @@ def _media(operations: Iterable[Operation]) -> frozenset[str]:
     return frozenset(item.external_id for item in items if item.external_id)
 
 
-def _claim(op: Operation) -> Claim:
+def _known(op: Operation, alike: Iterable[Operation]) -> frozenset[str]:
+    """Return what was there before an operation: all that it, or an earlier one, has seen."""
+    earlier = (each.baseline for each in alike if _posted(each) <= _posted(op))
+    return frozenset().union(*earlier)
+
+
+def _claim(op: Operation, known: frozenset[str]) -> Claim:
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,
         begun=None if op.posted_on_server is None else op.posted_on_server - off(op),
         ended=_ended(op),
         **{name: None if value is None else str(value) for name, value in asked.items()},
-        known=frozenset(op.baseline),
+        known=known,
         denied=op.state == OperationState.FAILED,
     )
 
