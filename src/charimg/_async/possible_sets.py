@@ -5,19 +5,31 @@ Where the Library has no job of that time, it is one that draws within the reque
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import field, frozen
 
+from .._library.claims import OFF, Claim, Drawing, could_be
 from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind
 from ..models import Shot
 from .adoption import orderable
 from .lost_sets import LostSet, at_once, lost_set
+from .operation import SETTLED
 from .parts import AsyncParts
 from .rivals import OPEN, taken_by_others
 
-__all__ = ["PossibleSet", "begun", "has_possible_set", "possible_set"]
+__all__ = [
+    "PossibleSet",
+    "begun",
+    "core_images",
+    "drawn_by",
+    "has_possible_set",
+    "is_settled_set",
+    "possible_set",
+]
+
+_JOBS = 50
 
 
 @frozen(kw_only=True)
@@ -46,11 +58,34 @@ class PossibleSet:
                 self.evidence.setdefault(media.id, [f"It shows {shot.name}."]).extend(told)
                 self.jobs.setdefault(media.id, []).extend(jobs)
 
+    def jobs_of(self, media_ids: Collection[str]) -> list[Job]:
+        """Return the jobs that may have drawn all of these."""
+        each_has = [{job.job_id for job in self.jobs.get(each, ())} for each in media_ids]
+        some = {job.job_id: job for each in media_ids for job in self.jobs.get(each, ())}
+        return [job for job_id, job in some.items() if all(job_id in ids for ids in each_has)]
+
+    def rest(self, own: Collection[str]) -> dict[str, tuple[LibraryMedia, Shot]]:
+        """Return the images that may belong with those that the operation has."""
+        seen = [each for each in own if each in self.images]
+        jobs = [job.job_id for job in self.jobs_of(seen)]
+        return {
+            media_id: image
+            for media_id, image in self.images.items()
+            if media_id not in own
+            and (not seen or any(job.job_id in jobs for job in self.jobs[media_id]) == bool(jobs))
+        }
+
+
+def is_settled_set(op: Operation) -> bool:
+    """Tell whether a person has said which images are a set's: it may be given more of them."""
+    return op.kind == OperationKind.PORTFOLIO and bool(op.items) and SETTLED in op.options
+
 
 def has_possible_set(op: Operation) -> bool:
     """Tell whether nobody knows which set is the operation's."""
-    unknown = op.state in OPEN and op.job_id is None and at_once(op) is None
-    return op.kind == OperationKind.PORTFOLIO and unknown
+    unknown = op.job_id is None and at_once(op) is None
+    is_open = op.state in OPEN or is_settled_set(op)
+    return op.kind == OperationKind.PORTFOLIO and unknown and is_open
 
 
 async def possible_set(parts: AsyncParts, op: Operation) -> PossibleSet:
@@ -59,12 +94,15 @@ async def possible_set(parts: AsyncParts, op: Operation) -> PossibleSet:
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
-    found = PossibleSet(known=(await taken_by_others(parts, op, ()))[0])
-    listed = await parts.library.list_images(op.library_db_id or "", category="core")
-    shown = {image.image_id: image for image in listed.core}
-    jobs, rivals = await orderable(parts, op)
+    taken, others = await taken_by_others(parts, op, ())
+    found = PossibleSet(known=taken)
+    shown = await core_images(parts, op)
+    if op.items:
+        jobs, rivals = await _listed(parts, op, others), list[str]()
+    else:
+        jobs, rivals = await orderable(parts, op)
     for job in reversed(jobs):
-        images, doubts = await _drawn(parts, op, job, shown)
+        images, doubts = await drawn_by(parts, op, job, shown)
         found.add(images, [_told(op, job), *doubts], job)
     if not jobs:
         lost = await lost_set(parts, op, begun(op))
@@ -85,10 +123,36 @@ def begun(op: Operation) -> Job:
     return Job(job_id="", status="processing", created_at=op.posted_on_server)
 
 
-async def _drawn(
+async def core_images(parts: AsyncParts, op: Operation) -> dict[str, GalleryImage]:
+    """Return the images of sets that the gallery shows, by their ids."""
+    listed = await parts.library.list_images(op.library_db_id or "", category="core")
+    return {image.image_id: image for image in listed.core}
+
+
+async def _listed(parts: AsyncParts, op: Operation, others: Iterable[Operation]) -> list[Job]:
+    """Return the jobs, newest first, that may be the operation's, which has images."""
+    page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
+    told = {each.job_id for each in others}
+    own = Claim(operation_id=op.id, begun=op.posted_on_server, known=frozenset(op.baseline))
+    return [
+        job
+        for job in page.jobs
+        if job.job_id not in told
+        and could_be(own, Drawing(id=f"job:{job.job_id}", moment=job.created_at), off=OFF)
+    ]
+
+
+async def drawn_by(
     parts: AsyncParts, op: Operation, job: Job, shown: Mapping[str, GalleryImage]
 ) -> tuple[tuple[tuple[LibraryMedia, Shot], ...], tuple[str, ...]]:
-    """Return what a job has drawn, and the doubts about it."""
+    """Return what a job has drawn, and the doubts about it.
+
+    Args:
+        parts: The service's.
+        op: The operation whose job it may be.
+        job: The job.
+        shown: What the gallery shows.
+    """
     if job.status != "completed":
         lost = await lost_set(parts, op, job) or LostSet()
         return lost.images, lost.doubts

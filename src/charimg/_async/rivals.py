@@ -12,7 +12,7 @@ from .._library.filenames import last_part
 from .._library.values import Job
 from ..journal import Operation, OperationState
 from .links import linked_to
-from .operation import BY_DATE, DRAWN_BY, PERHAPS
+from .operation import BY_DATE, DRAWN_BY, PERHAPS, SETTLED, UNFINISHED
 from .parts import AsyncParts
 
 __all__ = [
@@ -205,7 +205,8 @@ def on_server(op: Operation, moment: datetime) -> datetime | None:
 
 def has_all_of(op: Operation, job: Job) -> bool:
     """Tell whether an operation has all that a job has drawn, which has ended."""
-    if op.job_id != job.job_id or not op.items or op.received_at is None:
+    partly = op.options.get(UNFINISHED) or op.options.get(SETTLED)
+    if op.job_id != job.job_id or not op.items or op.received_at is None or partly:
         return False
     received = on_server(op, op.received_at)
     ended = job.completed_at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -11,8 +11,8 @@ from .._arguments import check_texts
 from .._ingest.urls import public
 from .._ingest.values import Download
 from .._library.claims import OFF, Claim, Drawing, could_be
-from .._library.values import LibraryMedia
-from ..errors import InvalidArgument
+from .._library.values import Job, LibraryMedia
+from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
 from ..journal import (
     Candidate,
     Operation,
@@ -26,12 +26,19 @@ from .adoption import Lying, look
 from .generate import received, try_make_master
 from .leases import alone_with, leased
 from .lost_sets import LostSet, at_once, lost_set
-from .operation import FOUND_LATER, PERHAPS, AsyncRun, without_end
+from .operation import FOUND_LATER, PERHAPS, SETTLED, AsyncRun, without_end
 from .parts import AsyncParts
-from .possible_sets import begun, has_possible_set, possible_set
+from .possible_sets import (
+    begun,
+    core_images,
+    drawn_by,
+    has_possible_set,
+    is_settled_set,
+    possible_set,
+)
 from .recovery import bring_in, outcome_of
-from .rivals import OPEN
-from .sets import is_unfinished, place_late, received_shots
+from .rivals import OPEN, taken_by_others
+from .sets import NOT_CHOSEN, is_unfinished, place_late, received_shots, why_missing
 from .sources import source_of
 
 __all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
@@ -52,9 +59,6 @@ async def candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, .
 async def _candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, ...]:
     """Return the same, each with its whole URL."""
     op = _open_again(await _known(parts, operation_id))
-    if _has_lost_set(op):
-        lost = await _lost_set(parts, op)
-        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if has_possible_set(op):
         possible = await possible_set(parts, op)
         return tuple(
@@ -64,8 +68,11 @@ async def _candidates(parts: AsyncParts, operation_id: str) -> tuple[Candidate, 
                 drawn_at=media.created_at,
                 evidence=tuple(possible.evidence[media.id]),
             )
-            for media, _ in reversed(possible.images.values())
+            for media, _ in reversed(possible.rest(_own(op)).values())
         )
+    if _has_lost_set(op):
+        lost = await _lost_set(parts, op, await _job(parts, op))
+        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = await look(parts, op)
@@ -84,39 +91,48 @@ def _open_again(op: Operation) -> Operation:
 
     A person said so, or the server, and it may have come later.
     """
-    if op.state == OperationState.DONE and is_unfinished(op):
+    if op.state == OperationState.DONE and (is_unfinished(op) or is_settled_set(op)):
         return evolve(op, state=OperationState.RECEIVED)
-    if op.state != OperationState.FAILED or op.items or not {"settled", PERHAPS} & {*op.options}:
+    if op.state != OperationState.FAILED or op.items or not {SETTLED, PERHAPS} & {*op.options}:
         return op
     # A set that came later came by a job.
     return evolve(op, state=OperationState.UNKNOWN, options=without_end(op))
 
 
+def _own(op: Operation) -> set[str]:
+    """Return the media ids that the operation has."""
+    return {item.external_id for item in op.items if item.external_id is not None}
+
+
 def _has_lost_set(op: Operation) -> bool:
     known = op.job_id is not None or at_once(op) is not None
-    return known and (op.state in OPEN or is_unfinished(op))
+    return known and (op.state in OPEN or is_unfinished(op) or is_settled_set(op))
 
 
-async def _lost_set(
-    parts: AsyncParts, op: Operation, *, only: Collection[str] | None = None
-) -> LostSet:
-    """Return what may be the operation's, and what it does not have yet.
+async def _job(parts: AsyncParts, op: Operation) -> Job:
+    """Return the operation's job, or what stands for it."""
+    try:
+        return at_once(op) or await parts.library.get_job(op.job_id or "")
+    except CharacterLibraryError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+        return begun(op)
 
-    Args:
-        parts: The service's.
-        op: The operation.
-        only: Media ids: nothing else is its.
 
-    Raises:
-        InvalidArgument: A set cannot have all of those.
-    """
-    job = at_once(op) or await parts.library.get_job(op.job_id or "")
-    known = {item.external_id for item in op.items if item.external_id is not None}
-    wanted = None if only is None else known.union(only)
-    lost = await lost_set(parts, op, job, only=wanted) or LostSet()
-    if only is not None:
-        _check_set(op, lost)
-    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in known))
+def _names_images(job: Job) -> bool:
+    return any(image.media_id for image in job.images)
+
+
+async def _lost_set(parts: AsyncParts, op: Operation, job: Job) -> LostSet:
+    """Return what may be the operation's, and what it does not have yet."""
+    own = frozenset(_own(op))
+    if _names_images(job):
+        # What a completed job says that it has drawn, no file needs to tell.
+        drawn, _ = await drawn_by(parts, op, job, await core_images(parts, op))
+        lost, own = LostSet(images=drawn), own | (await taken_by_others(parts, op, ()))[0]
+    else:
+        lost = await lost_set(parts, op, job) or LostSet()
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in own))
 
 
 def _check_set(op: Operation, lost: LostSet) -> None:
@@ -198,13 +214,14 @@ async def settle_by_hand(
     character_id = (await _known(parts, operation_id)).character_id
     async with leased(parts, character_id) as lease:
         op = await _known(parts, operation_id)
-        if media_ids:
+        new = [each for each in media_ids if each not in _own(op)]
+        if new:
             op = _open_again(op)
         run = AsyncRun(parts, op, lease)
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
-        if before := op.options.get("settled"):
+        if before := op.options.get(SETTLED):
             settled["before"] = before
         if not media_ids:
             return await _nothing(run, settled)
@@ -212,10 +229,11 @@ async def settle_by_hand(
             run.intend(**{FOUND_LATER: True})
         async with alone_with(parts, op):
             if op.kind == OperationKind.PORTFOLIO:
-                await _take_set(run, media_ids, settled)
+                if new:
+                    await _take_set(run, new, settled)
             else:
                 image = await _chosen(parts, op, media_ids)
-                run.intend(settled=settled)
+                run.intend(**{SETTLED: settled})
                 await received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
             await try_make_master(run)
@@ -236,48 +254,87 @@ def _checked(media_id: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-async def _take_possible(run: AsyncRun, media_ids: Sequence[str], settled: object) -> None:
+async def _take_possible(
+    run: AsyncRun, media_ids: Sequence[str], settled: Mapping[str, object]
+) -> None:
     op = run.op
     possible = await possible_set(run.parts, op)
-    if strange := [each for each in media_ids if each not in possible.images]:
-        raise _not_its_own(op, strange)
-    jobs = {job.job_id: job for each in media_ids for job in possible.jobs[each]}
-    for each in media_ids:
-        ids = [job.job_id for job in possible.jobs[each]]
-        jobs = {job_id: job for job_id, job in jobs.items() if job_id in ids}
+    rest = possible.rest(_own(op))
+    _check_known(op, media_ids, rest)
+    jobs = possible.jobs_of([*_own(op).intersection(possible.images), *media_ids])
     if not jobs and possible.jobs[media_ids[0]]:
         raise InvalidArgument(
             f"Operation {op.id} has asked for one set, and no job has drawn all of these images. "
             "Choose those of one job, as candidates() tells; nothing was changed."
         )
-    any_job = next(iter(jobs.values()), begun(op))
+    any_job = jobs[0] if jobs else begun(op)
     if any_job.status != "completed":
-        _check_set(op, await lost_set(run.parts, op, any_job, only=media_ids) or LostSet())
-    chosen = (each for media_id, each in possible.images.items() if media_id in media_ids)
-    lost = LostSet(images=tuple(chosen))
-    job = any_job if len(jobs) == 1 else None
-    if job is not None:
+        await _chosen_set(run, any_job, media_ids)
+    if len(jobs) == 1:
         # Nobody else is given the job from now on, and what it has yet to draw comes later.
-        run.op = evolve(op, job_id=job.job_id)
-    more = job is not None and not job.finished
-    await received_shots(run, lost, "", unfinished=more, settled=settled)
+        run.op = evolve(op, job_id=any_job.job_id)
+    chosen = LostSet(images=tuple(each for key, each in rest.items() if key in media_ids))
+    more = len(jobs) == 1 and not any_job.finished
+    left = [key for key in rest if key not in media_ids]
+    await _take(run, chosen, "", more, {**settled, NOT_CHOSEN: left})
 
 
-async def _take_set(run: AsyncRun, media_ids: Sequence[str], settled: object) -> None:
+async def _take_set(run: AsyncRun, media_ids: Sequence[str], settled: Mapping[str, object]) -> None:
     op = run.op
     if has_possible_set(op):
         await _take_possible(run, media_ids, settled)
         return
-    lost = await _lost_set(run.parts, op, only=media_ids) if _has_lost_set(op) else LostSet()
-    there = {media.id for media, _ in lost.images}
-    if not there.issuperset(media_ids):
-        raise _not_its_own(op, [each for each in media_ids if each not in there])
-    if op.items:
-        late = [(media.id, shot.name) for media, shot in lost.images]
-        await place_late(run, late, more=False, settled=settled)
+    if not _has_lost_set(op):
+        raise _not_its_own(op, media_ids)
+    job = await _job(run.parts, op)
+    lost = await _lost_set(run.parts, op, job)
+    rest = {image[0].id: image for image in lost.images}
+    _check_known(op, media_ids, rest)
+    chosen = LostSet(images=tuple(each for key, each in rest.items() if key in media_ids))
+    left = {key: image for key, image in rest.items() if key not in media_ids}
+    why = "It is not among the images that a person has chosen."
+    if _names_images(job):
+        failed = (Shot(name=each.angle) if each.angle else None for each in job.failures)
+        chosen = evolve(chosen, missing=(*(shot for _, shot in left.values()), *failed))
+    else:
+        told = await _chosen_set(run, job, media_ids)
+        # All of them tell best what each shows, unless others are among them.
+        chosen = chosen if op.items and not lost.doubts else told
+        if job.status != "completed":
+            why = f"{why_missing(job, op.prompt)} {why}".strip()
+    more = bool(job.job_id) and not job.finished
+    await _take(run, chosen, why, more, {**settled, NOT_CHOSEN: [*left]})
+
+
+async def _chosen_set(run: AsyncRun, job: Job, media_ids: Sequence[str]) -> LostSet:
+    """Return the chosen images as a set with those that the operation has.
+
+    Raises:
+        InvalidArgument: A set cannot have all of these.
+    """
+    own = _own(run.op)
+    lost = await lost_set(run.parts, run.op, job, only=own.union(media_ids)) or LostSet()
+    _check_set(run.op, lost)
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in own))
+
+
+async def _take(
+    run: AsyncRun, chosen: LostSet, why: str, more: bool, settled: Mapping[str, object]
+) -> None:
+    """Write down what a person has chosen, with what the operation has."""
+    before = run.op.options.get(SETTLED)
+    options = {SETTLED: dict(settled)}
+    if not run.op.items:
+        await received_shots(run, chosen, why, unfinished=more, **options)
         return
-    why = "The Character Library did not draw this shot, or a person has settled that it did not."
-    await received_shots(run, lost, why, settled=settled)
+    late = [(media.id, shot) for media, shot in chosen.images]
+    given_up = before is not None and not before["media_ids"]
+    await place_late(run, late, more=more and not given_up, **options)
+
+
+def _check_known(op: Operation, media_ids: Sequence[str], known: Collection[str]) -> None:
+    if strange := [each for each in media_ids if each not in known]:
+        raise _not_its_own(op, strange)
 
 
 async def _known(parts: AsyncParts, operation_id: str) -> Operation:
@@ -292,11 +349,11 @@ async def _known(parts: AsyncParts, operation_id: str) -> Operation:
 
 def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
     """Give the same answer to the same word; another one comes too late."""
-    settled = op.options.get("settled")
-    if settled is not None:
-        same = set(media_ids) == set(settled["media_ids"])
-    elif media_ids:
-        same = set(media_ids) <= {item.external_id for item in op.items}
+    settled = op.options.get(SETTLED)
+    if media_ids:
+        same = set(media_ids) <= _own(op)
+    elif settled is not None:
+        same = not settled["media_ids"]
     else:
         same = op.state == OperationState.FAILED
     if not same:
@@ -311,7 +368,7 @@ def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
 
 
 async def _nothing(run: AsyncRun, settled: object) -> Recovered:
-    options = {**run.op.options, "settled": settled}
+    options = {**run.op.options, SETTLED: settled}
     if is_unfinished(run.op):
         message = "A person has settled that nothing more is to come."
         await run.write(state=OperationState.DONE, options=options)

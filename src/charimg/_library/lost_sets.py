@@ -9,7 +9,7 @@ where no other order fits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
@@ -17,7 +17,7 @@ from ..models import Shot
 from .filenames import ShotFile
 from .values import ReferenceShot
 
-__all__ = ["Told", "is_retried", "tell_shots"]
+__all__ = ["Told", "full_looks", "is_retried", "look_name", "look_names", "tell_shots"]
 
 
 @frozen(kw_only=True)
@@ -95,6 +95,24 @@ def tell_shots(files: Sequence[ShotFile], reference: Sequence[ReferenceShot]) ->
             if reference and number[look] > max(1, there[look])
         ),
     )
+
+
+def look_names(reference: Sequence[ReferenceShot]) -> dict[str, str]:
+    """Return what each shot, by its name, is called where only its look is sure."""
+    return {each.shot.name: _vague(each.shot.lens_mm or 0, _look(each)).name for each in reference}
+
+
+def look_name(file: ShotFile) -> str:
+    """Return what the shot of a file is called where only its look is sure."""
+    return _vague(file.lens_mm, file.look).name
+
+
+def full_looks(names: Iterable[str], reference: Sequence[ReferenceShot]) -> frozenset[str]:
+    """Return the looks of which a set that has shots of these names has all."""
+    alike = look_names(reference)
+    there = Counter(alike.values())
+    have = Counter(alike.get(name, name) for name in names)
+    return frozenset(look for look, number in there.items() if have[look] >= number)
 
 
 def _look(each: ReferenceShot) -> str:

@@ -304,6 +304,8 @@ class ServiceBase(Verifying, Unpicklable):
     def candidates(self, operation_id: str) -> tuple[Candidate, ...]:
         """Return the images that an operation of unknown outcome may have drawn, newest first.
 
+        Of a set that a person has settled those that it may be given, too.
+
         Raises:
             InvalidArgument: There is no such operation.
             CharacterLibraryError: The Library could not be asked.
@@ -334,10 +336,11 @@ class ServiceBase(Verifying, Unpicklable):
         The image is brought in as the operation's own; a reference becomes the master. Without one,
         the operation is closed: nothing is asked for and nothing deleted. That also gives up a job
         that never ends; what it had drawn stays. The journal keeps who settled it and when.
-        Idempotent for the same answer.
+        Idempotent for the same answer. A set that was settled with some of its images can be given
+        more of them: what is there stays.
 
         Args:
-            operation_id: An open operation.
+            operation_id: An open operation, or one that a person has settled.
             media_id: The image, by its id on the Library (see `candidates`), or the images of a
                 set, each shot once; ``None`` for nothing.
             settled_by: The host's user, for the journal.

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._library.filenames import ShotFile, shot_file, words
-from .._library.lost_sets import is_retried, tell_shots
+from .._library.lost_sets import full_looks, is_retried, look_name, look_names, tell_shots
 from .._library.values import Job, LibraryMedia, ReferenceShot
 from ..errors import CharacterLibraryError, ErrorCode
 from ..journal import Operation, OperationKind
 from ..models import Shot
 from .adoption import images_of
 from .documents import documents
-from .operation import DRAWN_BY
+from .operation import DRAWN_BY, SETTLED
 from .parts import Parts
 from .rivals import has_all_of, taken_by_others
 
-__all__ = ["NAMED", "LostSet", "at_once", "lost_set"]
+__all__ = ["NAMED", "LostSet", "at_once", "looks", "lost_set"]
 
 NAMED = "character_name"
 """Option of an operation: what the Library called the character when the set was asked for."""
@@ -128,7 +128,8 @@ def lost_set(
             continue
         drawn = images_of(parts, rival)
         known.update(image.media_id for image in drawn)
-        untold += [] if drawn else [rival]
+        if not drawn:
+            untold.append((rival, _settled_looks(parts, ours, rival)))
     files = sorted(
         (
             (file, media)
@@ -149,12 +150,32 @@ def lost_set(
     ]
     doubts = [
         f"Job {rival.job_id} drew for a character of the same name then, too."
-        for rival in untold
-        if any(_meet(rival, file.moment, file.moment) for file, _ in files)
+        for rival, looks_there in untold
+        if any(
+            _meet(rival, file.moment, file.moment) and look_name(file) not in looks_there
+            for file, _ in files
+        )
     ]
     doubts += [_CUT_OFF] * (len(others) >= _MOST)
     doubts += [_WHENEVER] * (told is None)
     return _told(parts, job, files, doubts)
+
+
+def looks(parts: Parts) -> dict[str, str]:
+    """Return what each shot of a set is called where only its look is sure."""
+    return look_names(_shots(parts))
+
+
+def _settled_looks(parts: Parts, operations: Sequence[Operation], job: Job) -> frozenset[str]:
+    """Return the looks of which the set of an ended job has all, as a person has settled it.
+
+    It may have been settled with too few: what shows another look may be its, too.
+    """
+    for op in operations:
+        if has_all_of(evolve(op, options={**op.options, SETTLED: None}), job):
+            there = [item.shot.name for item in op.items if item.external_id and item.shot]
+            return full_looks(there, _shots(parts, job))
+    return frozenset()
 
 
 def _told(
@@ -222,7 +243,7 @@ def _who(parts: Parts, db_id: str | None) -> str | None:
         return None
 
 
-def _shots(parts: Parts, job: Job) -> tuple[ReferenceShot, ...]:
+def _shots(parts: Parts, job: Job | None = None) -> tuple[ReferenceShot, ...]:
     """Return the shots of a set, in the order of drawing; none where the server has no list."""
     try:
         shots = parts.library.list_reference_shots()
@@ -231,4 +252,4 @@ def _shots(parts: Parts, job: Job) -> tuple[ReferenceShot, ...]:
             raise
         return ()
     core = tuple(each for each in shots if each.pack in (None, "core"))
-    return core[: job.total or None]
+    return core if job is None else core[: job.total or None]

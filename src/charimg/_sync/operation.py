@@ -53,6 +53,8 @@ __all__ = [
     "DRAWN_BY",
     "FOUND_LATER",
     "PERHAPS",
+    "SETTLED",
+    "UNFINISHED",
     "Run",
     "generation_ms",
     "operation",
@@ -75,6 +77,10 @@ _MAY_HAVE_DRAWN = (ErrorCode.SERVER_ERROR, ErrorCode.UPSTREAM_MODEL, ErrorCode.U
 _OPEN = (OperationState.POSTING, OperationState.RECEIVED, OperationState.UNKNOWN)
 FOUND_LATER = "found_later"
 """Option of an operation: what it has drawn was not received, but found some time later."""
+SETTLED = "settled"
+"""Option of an operation: what a person has said last, who and when, and what was said before."""
+UNFINISHED = "unfinished"
+"""Option of a set: what its job had drawn was taken over, and the job may still draw more."""
 
 
 def without_end(op: Operation) -> dict[str, Any]:

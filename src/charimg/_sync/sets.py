@@ -16,10 +16,11 @@ from ..journal import ItemState, Operation, OperationItem, OperationState
 from ..models import Shot, utcnow
 from .adoption import drawn_set
 from .documents import Rescue, not_to_be_read
-from .lost_sets import LostSet, lost_set
-from .operation import Run
+from .lost_sets import LostSet, looks, lost_set
+from .operation import SETTLED, UNFINISHED, Run
 
 __all__ = [
+    "NOT_CHOSEN",
     "is_unfinished",
     "nothing_more",
     "place_late",
@@ -34,7 +35,8 @@ __all__ = [
     "why_missing",
 ]
 
-_UNFINISHED = "unfinished"
+NOT_CHOSEN = "not_chosen"
+"""What was on offer, too, when a person settled which images are the operation's."""
 
 
 def received_job(run: Run, db_id: str, job: Job) -> None:
@@ -161,12 +163,12 @@ def why_missing(job: Job, prompt: str) -> str:
 
 def is_unfinished(op: Operation) -> bool:
     """Tell whether the images of a job were taken over that may still draw more."""
-    return bool(op.options.get(_UNFINISHED))
+    return bool(op.options.get(UNFINISHED))
 
 
 def nothing_more(run: Run) -> None:
     """Write down that no more images of the operation's job are to come."""
-    run.write(options={**run.op.options, _UNFINISHED: False})
+    run.write(options={**run.op.options, UNFINISHED: False})
 
 
 def received_lost(run: Run, job: Job) -> Rescue:
@@ -235,7 +237,7 @@ def received_shots(
     run.receive(
         received_at=utcnow(),
         items=tuple(items),
-        options={**run.op.options, **options, _UNFINISHED: unfinished},
+        options={**run.op.options, **options, UNFINISHED: unfinished},
     )
 
 
@@ -251,28 +253,34 @@ def received_late(run: Run, job: Job) -> tuple[str, ...]:
     doubts: tuple[str, ...] = ()
     if job.status == "completed":
         drawn = [
-            (image.media_id, image.angle or "")
+            (image.media_id, Shot(name=image.angle or ""))
             for image in job.images
             if image.media_id is not None
         ]
     else:
         lost = lost_set(run.parts, run.op, job) or LostSet()
-        drawn = [(media.id, shot.name) for media, shot in lost.images]
+        drawn = [(media.id, shot) for media, shot in lost.images]
         doubts = lost.doubts
     known = {item.external_id for item in run.op.items}
     late = [each for each in drawn if each[0] not in known]
-    if late and doubts:
-        return doubts
+    if doubts:
+        settled = run.op.options.get(SETTLED) or {}
+        if not {media_id for media_id, _ in late}.issubset(settled.get(NOT_CHOSEN, ())):
+            return doubts
+        # A person has seen all of these already.
+        late = []
     place_late(run, late, more=not job.finished)
     return ()
 
 
-def place_late(run: Run, late: Sequence[tuple[str, str]], *, more: bool, **options: object) -> None:
-    """Put images in the places of their shots that were missing, else of other ones.
+def place_late(
+    run: Run, late: Sequence[tuple[str, Shot]], *, more: bool, **options: object
+) -> None:
+    """Put images in the places of their shots that were missing, else behind the others.
 
     Args:
         run: The operation.
-        late: Media ids, and the names of the shots.
+        late: Media ids, and the shots.
         more: Whether more may come.
         options: More that the operation shall remember.
     """
@@ -280,22 +288,48 @@ def place_late(run: Run, late: Sequence[tuple[str, str]], *, more: bool, **optio
         return
     run.check_number(len(run.op.items) + len(late))
     items = {item.key: item for item in run.op.items}
-    for media_id, name in sorted(late, key=lambda each: not _missing(items, each[1])):
-        places = _missing(items, name) or _missing(items)
+    exact = all(_missing(items, shot.name) for _, shot in late)
+    alike = {} if exact else looks(run.parts)
+    for media_id, shot in sorted(late, key=lambda each: not _missing(items, each[1].name)):
+        places = _missing(items, shot.name) or _places(items, shot.name, alike)
         new = _item(run, len(items))
         key = places[0] if places else new.key
         items[key] = evolve(
             items.get(key, new),
             state=ItemState.PENDING,
             external_id=media_id,
-            shot=Shot(name=name),
+            shot=shot,
             error=None,
         )
     run.write(
         items=tuple(items.values()),
-        options={**run.op.options, **options, _UNFINISHED: more},
+        options={**run.op.options, **options, UNFINISHED: more},
     )
     resolve_set(run, run.op.library_db_id or "")
+
+
+def _places(items: Mapping[str, OperationItem], name: str, alike: Mapping[str, str]) -> list[str]:
+    """Return the keys of missing shots that one of this name, which is not among them, may be.
+
+    Args:
+        items: The images of the set, by their keys.
+        name: The shot's name.
+        alike: What each shot is called where only its look is sure.
+    """
+    look = alike.get(name, name)
+    missing = {key: items[key].shot for key in _missing(items)}
+    names = {key: shot.name for key, shot in missing.items() if shot is not None}
+    # Of two shots that are both known by name neither may be the other.
+    maybe = [
+        key
+        for key, each in names.items()
+        if each == look or (name == look and alike.get(each) == look)
+    ]
+    if maybe:
+        return maybe
+    # The place of another shot is left to it, where the shots are known.
+    known = look in alike.values()
+    return [key for key in missing if key not in names or not known]
 
 
 def _missing(items: Mapping[str, OperationItem], name: str | None = None) -> list[str]:

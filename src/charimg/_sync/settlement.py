@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -12,8 +12,8 @@ from .._arguments import check_texts
 from .._ingest.urls import public
 from .._ingest.values import Download
 from .._library.claims import OFF, Claim, Drawing, could_be
-from .._library.values import LibraryMedia
-from ..errors import InvalidArgument
+from .._library.values import Job, LibraryMedia
+from ..errors import CharacterLibraryError, ErrorCode, InvalidArgument
 from ..journal import (
     Candidate,
     Operation,
@@ -27,12 +27,19 @@ from .adoption import Lying, look
 from .generate import received, try_make_master
 from .leases import alone_with, leased
 from .lost_sets import LostSet, at_once, lost_set
-from .operation import FOUND_LATER, PERHAPS, Run, without_end
+from .operation import FOUND_LATER, PERHAPS, SETTLED, Run, without_end
 from .parts import Parts
-from .possible_sets import begun, has_possible_set, possible_set
+from .possible_sets import (
+    begun,
+    core_images,
+    drawn_by,
+    has_possible_set,
+    is_settled_set,
+    possible_set,
+)
 from .recovery import bring_in, outcome_of
-from .rivals import OPEN
-from .sets import is_unfinished, place_late, received_shots
+from .rivals import OPEN, taken_by_others
+from .sets import NOT_CHOSEN, is_unfinished, place_late, received_shots, why_missing
 from .sources import source_of
 
 __all__ = ["candidates", "fetch_candidate", "settle_by_hand"]
@@ -53,9 +60,6 @@ def candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
 def _candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
     """Return the same, each with its whole URL."""
     op = _open_again(_known(parts, operation_id))
-    if _has_lost_set(op):
-        lost = _lost_set(parts, op)
-        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if has_possible_set(op):
         possible = possible_set(parts, op)
         return tuple(
@@ -65,8 +69,11 @@ def _candidates(parts: Parts, operation_id: str) -> tuple[Candidate, ...]:
                 drawn_at=media.created_at,
                 evidence=tuple(possible.evidence[media.id]),
             )
-            for media, _ in reversed(possible.images.values())
+            for media, _ in reversed(possible.rest(_own(op)).values())
         )
+    if _has_lost_set(op):
+        lost = _lost_set(parts, op, _job(parts, op))
+        return tuple(_shot_of(each, lost) for each in lost.images[::-1])
     if op.state not in OPEN or op.kind not in _IMAGES:
         return ()
     lying = look(parts, op)
@@ -85,37 +92,48 @@ def _open_again(op: Operation) -> Operation:
 
     A person said so, or the server, and it may have come later.
     """
-    if op.state == OperationState.DONE and is_unfinished(op):
+    if op.state == OperationState.DONE and (is_unfinished(op) or is_settled_set(op)):
         return evolve(op, state=OperationState.RECEIVED)
-    if op.state != OperationState.FAILED or op.items or not {"settled", PERHAPS} & {*op.options}:
+    if op.state != OperationState.FAILED or op.items or not {SETTLED, PERHAPS} & {*op.options}:
         return op
     # A set that came later came by a job.
     return evolve(op, state=OperationState.UNKNOWN, options=without_end(op))
 
 
+def _own(op: Operation) -> set[str]:
+    """Return the media ids that the operation has."""
+    return {item.external_id for item in op.items if item.external_id is not None}
+
+
 def _has_lost_set(op: Operation) -> bool:
     known = op.job_id is not None or at_once(op) is not None
-    return known and (op.state in OPEN or is_unfinished(op))
+    return known and (op.state in OPEN or is_unfinished(op) or is_settled_set(op))
 
 
-def _lost_set(parts: Parts, op: Operation, *, only: Collection[str] | None = None) -> LostSet:
-    """Return what may be the operation's, and what it does not have yet.
+def _job(parts: Parts, op: Operation) -> Job:
+    """Return the operation's job, or what stands for it."""
+    try:
+        return at_once(op) or parts.library.get_job(op.job_id or "")
+    except CharacterLibraryError as error:
+        if error.code != ErrorCode.NOT_FOUND:
+            raise
+        return begun(op)
 
-    Args:
-        parts: The service's.
-        op: The operation.
-        only: Media ids: nothing else is its.
 
-    Raises:
-        InvalidArgument: A set cannot have all of those.
-    """
-    job = at_once(op) or parts.library.get_job(op.job_id or "")
-    known = {item.external_id for item in op.items if item.external_id is not None}
-    wanted = None if only is None else known.union(only)
-    lost = lost_set(parts, op, job, only=wanted) or LostSet()
-    if only is not None:
-        _check_set(op, lost)
-    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in known))
+def _names_images(job: Job) -> bool:
+    return any(image.media_id for image in job.images)
+
+
+def _lost_set(parts: Parts, op: Operation, job: Job) -> LostSet:
+    """Return what may be the operation's, and what it does not have yet."""
+    own = frozenset(_own(op))
+    if _names_images(job):
+        # What a completed job says that it has drawn, no file needs to tell.
+        drawn, _ = drawn_by(parts, op, job, core_images(parts, op))
+        lost, own = LostSet(images=drawn), own | (taken_by_others(parts, op, ()))[0]
+    else:
+        lost = lost_set(parts, op, job) or LostSet()
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in own))
 
 
 def _check_set(op: Operation, lost: LostSet) -> None:
@@ -197,13 +215,14 @@ def settle_by_hand(
     character_id = (_known(parts, operation_id)).character_id
     with leased(parts, character_id) as lease:
         op = _known(parts, operation_id)
-        if media_ids:
+        new = [each for each in media_ids if each not in _own(op)]
+        if new:
             op = _open_again(op)
         run = Run(parts, op, lease)
         if op.finished:
             return _settled_already(op, media_ids)
         settled = {"at": utcnow().isoformat(), "by": settled_by, "media_ids": media_ids}
-        if before := op.options.get("settled"):
+        if before := op.options.get(SETTLED):
             settled["before"] = before
         if not media_ids:
             return _nothing(run, settled)
@@ -211,10 +230,11 @@ def settle_by_hand(
             run.intend(**{FOUND_LATER: True})
         with alone_with(parts, op):
             if op.kind == OperationKind.PORTFOLIO:
-                _take_set(run, media_ids, settled)
+                if new:
+                    _take_set(run, new, settled)
             else:
                 image = _chosen(parts, op, media_ids)
-                run.intend(settled=settled)
+                run.intend(**{SETTLED: settled})
                 received(run, url=image.url, media_id=image.id)
         if op.kind == OperationKind.REFERENCE:
             try_make_master(run)
@@ -235,48 +255,83 @@ def _checked(media_id: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _take_possible(run: Run, media_ids: Sequence[str], settled: object) -> None:
+def _take_possible(run: Run, media_ids: Sequence[str], settled: Mapping[str, object]) -> None:
     op = run.op
     possible = possible_set(run.parts, op)
-    if strange := [each for each in media_ids if each not in possible.images]:
-        raise _not_its_own(op, strange)
-    jobs = {job.job_id: job for each in media_ids for job in possible.jobs[each]}
-    for each in media_ids:
-        ids = [job.job_id for job in possible.jobs[each]]
-        jobs = {job_id: job for job_id, job in jobs.items() if job_id in ids}
+    rest = possible.rest(_own(op))
+    _check_known(op, media_ids, rest)
+    jobs = possible.jobs_of([*_own(op).intersection(possible.images), *media_ids])
     if not jobs and possible.jobs[media_ids[0]]:
         raise InvalidArgument(
             f"Operation {op.id} has asked for one set, and no job has drawn all of these images. "
             "Choose those of one job, as candidates() tells; nothing was changed."
         )
-    any_job = next(iter(jobs.values()), begun(op))
+    any_job = jobs[0] if jobs else begun(op)
     if any_job.status != "completed":
-        _check_set(op, lost_set(run.parts, op, any_job, only=media_ids) or LostSet())
-    chosen = (each for media_id, each in possible.images.items() if media_id in media_ids)
-    lost = LostSet(images=tuple(chosen))
-    job = any_job if len(jobs) == 1 else None
-    if job is not None:
+        _chosen_set(run, any_job, media_ids)
+    if len(jobs) == 1:
         # Nobody else is given the job from now on, and what it has yet to draw comes later.
-        run.op = evolve(op, job_id=job.job_id)
-    more = job is not None and not job.finished
-    received_shots(run, lost, "", unfinished=more, settled=settled)
+        run.op = evolve(op, job_id=any_job.job_id)
+    chosen = LostSet(images=tuple(each for key, each in rest.items() if key in media_ids))
+    more = len(jobs) == 1 and not any_job.finished
+    left = [key for key in rest if key not in media_ids]
+    _take(run, chosen, "", more, {**settled, NOT_CHOSEN: left})
 
 
-def _take_set(run: Run, media_ids: Sequence[str], settled: object) -> None:
+def _take_set(run: Run, media_ids: Sequence[str], settled: Mapping[str, object]) -> None:
     op = run.op
     if has_possible_set(op):
         _take_possible(run, media_ids, settled)
         return
-    lost = _lost_set(run.parts, op, only=media_ids) if _has_lost_set(op) else LostSet()
-    there = {media.id for media, _ in lost.images}
-    if not there.issuperset(media_ids):
-        raise _not_its_own(op, [each for each in media_ids if each not in there])
-    if op.items:
-        late = [(media.id, shot.name) for media, shot in lost.images]
-        place_late(run, late, more=False, settled=settled)
+    if not _has_lost_set(op):
+        raise _not_its_own(op, media_ids)
+    job = _job(run.parts, op)
+    lost = _lost_set(run.parts, op, job)
+    rest = {image[0].id: image for image in lost.images}
+    _check_known(op, media_ids, rest)
+    chosen = LostSet(images=tuple(each for key, each in rest.items() if key in media_ids))
+    left = {key: image for key, image in rest.items() if key not in media_ids}
+    why = "It is not among the images that a person has chosen."
+    if _names_images(job):
+        failed = (Shot(name=each.angle) if each.angle else None for each in job.failures)
+        chosen = evolve(chosen, missing=(*(shot for _, shot in left.values()), *failed))
+    else:
+        told = _chosen_set(run, job, media_ids)
+        # All of them tell best what each shows, unless others are among them.
+        chosen = chosen if op.items and not lost.doubts else told
+        if job.status != "completed":
+            why = f"{why_missing(job, op.prompt)} {why}".strip()
+    more = bool(job.job_id) and not job.finished
+    _take(run, chosen, why, more, {**settled, NOT_CHOSEN: [*left]})
+
+
+def _chosen_set(run: Run, job: Job, media_ids: Sequence[str]) -> LostSet:
+    """Return the chosen images as a set with those that the operation has.
+
+    Raises:
+        InvalidArgument: A set cannot have all of these.
+    """
+    own = _own(run.op)
+    lost = lost_set(run.parts, run.op, job, only=own.union(media_ids)) or LostSet()
+    _check_set(run.op, lost)
+    return evolve(lost, images=tuple(each for each in lost.images if each[0].id not in own))
+
+
+def _take(run: Run, chosen: LostSet, why: str, more: bool, settled: Mapping[str, object]) -> None:
+    """Write down what a person has chosen, with what the operation has."""
+    before = run.op.options.get(SETTLED)
+    options = {SETTLED: dict(settled)}
+    if not run.op.items:
+        received_shots(run, chosen, why, unfinished=more, **options)
         return
-    why = "The Character Library did not draw this shot, or a person has settled that it did not."
-    received_shots(run, lost, why, settled=settled)
+    late = [(media.id, shot) for media, shot in chosen.images]
+    given_up = before is not None and not before["media_ids"]
+    place_late(run, late, more=more and not given_up, **options)
+
+
+def _check_known(op: Operation, media_ids: Sequence[str], known: Collection[str]) -> None:
+    if strange := [each for each in media_ids if each not in known]:
+        raise _not_its_own(op, strange)
 
 
 def _known(parts: Parts, operation_id: str) -> Operation:
@@ -291,11 +346,11 @@ def _known(parts: Parts, operation_id: str) -> Operation:
 
 def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
     """Give the same answer to the same word; another one comes too late."""
-    settled = op.options.get("settled")
-    if settled is not None:
-        same = set(media_ids) == set(settled["media_ids"])
-    elif media_ids:
-        same = set(media_ids) <= {item.external_id for item in op.items}
+    settled = op.options.get(SETTLED)
+    if media_ids:
+        same = set(media_ids) <= _own(op)
+    elif settled is not None:
+        same = not settled["media_ids"]
     else:
         same = op.state == OperationState.FAILED
     if not same:
@@ -310,7 +365,7 @@ def _settled_already(op: Operation, media_ids: Sequence[str]) -> Recovered:
 
 
 def _nothing(run: Run, settled: object) -> Recovered:
-    options = {**run.op.options, "settled": settled}
+    options = {**run.op.options, SETTLED: settled}
     if is_unfinished(run.op):
         message = "A person has settled that nothing more is to come."
         run.write(state=OperationState.DONE, options=options)
