@@ -240,7 +240,7 @@ def test_creating_without_an_answer_says_how_to_find_it(
     world.read("characters", "add", "Bo")
     answer = world.run("characters", "link", "bo", "--create")
     assert answer.code == 4
-    assert "charimg characters link bo --find" in answer.err
+    assert "charimg characters link --find bo" in answer.err
     assert "charimg recover" not in answer.err
 
 
@@ -295,7 +295,7 @@ def test_payload_keeps_the_link(
     mira = cms.character("Mira", generationMetadata={"bamlData": {"hair": "red"}})
     refused = run("generate", "reference", mira, "--prompt", "A face.", *where)
     assert refused.code == 3
-    assert f"`charimg characters link {mira}`, with" in refused.err
+    assert f"`charimg characters link --create {mira}`, or" in refused.err
     linked = run("characters", "link", mira, "--create", "--json", *where)
     assert linked.code == 0, linked.err
     assert linked.json["character"]["traits"] == {"hair": "red"}

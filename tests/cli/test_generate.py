@@ -159,14 +159,24 @@ def test_a_portfolio_with_failures_is_partial(world: Any) -> None:
     answer = world.run("generate", "portfolio", "mara", "--poll", "0.05")
     assert answer.code == 7
     assert "1 shots stored, 2 failed" in answer.err
+    assert "`charimg retry --all mara` downloads those again that were drawn." in answer.err
+    assert "recover" not in answer.err
     assert answer.err.count("Failed: ") == 2
     assert answer.out.count("succeeded") == 1
     assert answer.out.count("failed") == 2
     again = world.run("retry", "mara", "--all", "--json")
     # The shot that was never drawn cannot be downloaded.
-    assert again.code == 7
-    assert len(again.json["retried"]) == 1
-    assert [each["code"] for each in again.json["failures"]] == ["IMAGE_MISMATCH"]
+    assert again.code == 0
+    assert len(again.json["retried"]) == len(again.json["notDrawn"]) == 1
+
+
+def test_a_portfolio_of_which_nothing_is_left_to_download_advises_no_retry(world: Any) -> None:
+    world.reference()
+    world.switch(failing_shots=1)
+    answer = world.run("generate", "portfolio", "mara", "--poll", "0.05")
+    assert answer.code == 7
+    assert "2 shots stored, 1 failed." in answer.err
+    assert "`charimg" not in answer.err
 
 
 def test_a_portfolio_without_a_master_is_a_library_error(world: Any) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,10 @@ from charimg.cli.hints import as_commands, next_step
             "charimg recover",
         ),
         (errors.CharacterLibraryError("x", code="NO_REFERENCE"), "charimg generate reference"),
-        (errors.DownloadError("x", code="STATUS", image_id="i-1"), "charimg retry CHARACTER i-1`"),
+        (
+            errors.DownloadError("x", code="STATUS", image_id="i-1"),
+            "charimg retry CHARACTER IMAGE`",
+        ),
     ],
 )
 def test_the_next_step(error: BaseException, told: str) -> None:
@@ -56,7 +60,34 @@ def test_a_refused_host_may_be_the_users_own(code: str) -> None:
     step = next_step(errors.DownloadError("x", code=code, image_id="i-1"))
     assert step is not None
     assert ("CHARIMG_ALLOWED_ORIGINS" in step) == code.endswith("REFUSED")
-    assert "`charimg retry CHARACTER i-1`" in step
+    assert "`charimg retry CHARACTER IMAGE`" in step
+
+
+IDS = {"CHARACTER": "-x y", "OPERATION": "-o", "IMAGE": "--all"}
+
+
+def advised() -> Iterator[str]:
+    """Give every command that the SDK or the command advises and that names an id."""
+    for path in sorted(Path(hints.__file__).parents[1].glob("**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = re.findall("`charimg [^`]+`", node.value)
+                yield from (each for each in named if IDS.keys() & each.strip("`").split())
+
+
+def test_every_advised_command_works_with_ids_that_look_like_options() -> None:
+    commands = {*advised()}
+    assert len(commands) > 8
+    for advice in commands:
+        _, *words = shlex.split(as_commands(advice, IDS).strip("`"))
+        command = get_command(app)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        given, *_ = command.make_parser(
+            command.make_context("x", [], resilient_parsing=True)
+        ).parse_args(words)
+        names = [each for each in advice.strip("`").split() if each in IDS]
+        assert [given[name.lower()] for name in names] == [IDS[name] for name in names], advice
 
 
 def test_every_command_that_is_named_exists() -> None:
@@ -67,7 +98,7 @@ def test_every_command_that_is_named_exists() -> None:
     for words in named:
         command = get_command(app)
         for word in words:
-            if word in ("CHARACTER", "OPERATION"):
+            if word in IDS or word.startswith("-"):
                 break
             command = command.commands[word]  # type: ignore[attr-defined]
 
@@ -98,5 +129,8 @@ def test_ids_that_are_known_stand_in_the_commands_and_nowhere_else() -> None:
         "CHARACTER: `charimg retry 'Mara V' IMAGE`, not `CHARACTER`."
     )
     assert as_commands("candidates(), settle() with no image", {"OPERATION": "ab"}) == (
-        "`charimg settle ab`, `charimg settle ab --nothing`"
+        "`charimg settle ab`, `charimg settle --nothing ab`"
+    )
+    assert as_commands("`charimg retry CHARACTER IMAGE`", {"CHARACTER": "m", "IMAGE": "-x"}) == (
+        "`charimg retry -- m -x`"
     )

@@ -91,13 +91,37 @@ def test_who_gives_up_may_take_what_comes_later(world: Any, unknown: str) -> Non
     answer = world.run("settle", unknown, "--give-up")
     assert answer.code == 0, answer.err
     assert "()" not in answer.out + answer.err
-    assert f"`charimg settle {answer.err.split()[1]} --image MEDIA`" in " ".join(answer.out.split())
+    assert f"`charimg settle --image MEDIA {answer.err.split()[1]}`" in " ".join(answer.out.split())
     (operation_id,) = [each for each in answer.err.split() if len(each) == 32]
     shown = world.run("settle", operation_id, "--json")
     assert "2 images may be its." in shown.err
     media = shown.json["candidates"][-1]["mediaId"]
     assert world.run("settle", operation_id, "--image", media).code == 0
     assert world.images()[0]["externalId"] == media
+
+
+def test_a_set_is_settled_image_by_image(world: Any) -> None:
+    world.reference()
+    world.switch(strand_jobs=True, shots=5)
+    drawn = world.run("generate", "portfolio", "mara", "--poll", "0.05", "--deadline", "1")
+    assert drawn.code == 7
+    assert "`charimg recover mara` brings in what is drawn later." in drawn.err
+    assert "retry" not in drawn.err
+    (open_one,) = world.run("recover", "--json").json["operations"]
+    operation_id = open_one["operationId"]
+    assert world.run("settle", operation_id, "--give-up").code == 0
+    world.switch(strand_jobs=False)
+    shown = world.run("settle", operation_id, "--json")
+    more = len(shown.json["candidates"])
+    assert more == 2
+    assert f"{more} more images may be its." in shown.err
+    assert "once for each image of the set, all at once or one after another" in shown.err
+    for each in shown.json["candidates"]:
+        done = world.run("settle", operation_id, "--image", each["mediaId"])
+        assert done.code == 0, done.err
+    images = [each for each in world.images() if each["kind"] == "portfolioItem"]
+    assert [each["status"] for each in images] == ["succeeded"] * 5
+    assert len({each["metrics"]["shot"]["name"] for each in images}) == 5
 
 
 def test_what_makes_no_sense_is_refused(world: Any, unknown: str) -> None:

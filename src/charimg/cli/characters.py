@@ -31,7 +31,7 @@ __all__ = ["app"]
 app: typer.Typer = typer.Typer(help="Add, list and link characters.", no_args_is_help=True)
 
 _CANDIDATES = 20
-_LOOK = "`charimg characters link CHARACTER --find` looks whether it was made."
+_LOOK = "`charimg characters link --find CHARACTER` looks whether it was made."
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 _DbIdOption = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .._sync.parts import ServiceOptions
-from ..errors import InvalidArgument
+from ..errors import ErrorCode, InvalidArgument
 from ..models import GenerationResult, ReferencePolicy, SceneType
 from ..policies import JobPolicy
 from .exit_codes import ExitCode
@@ -22,7 +22,7 @@ from .options import (
     LibraryUrlOption,
 )
 from .progress import ProgressView
-from .report import Report, plain, reporting
+from .report import Report, reporting
 from .session import Settings, resolve_image, suggesting
 from .tables import image_line, image_table
 
@@ -140,11 +140,12 @@ def portfolio(
                 )
         report.data(result, lambda: image_table((*result.images, *result.failures)))
         if result.failures:
-            report.say(
-                f"{len(result.images)} shots stored, {len(result.failures)} failed. "
-                f"`charimg retry {plain(character)} --all` downloads those again that were drawn.",
-                style="yellow",
-            )
+            told = f"{len(result.images)} shots stored, {len(result.failures)} failed."
+            if any(image.source_url or image.external_id for image in result.failures):
+                told += " `charimg retry --all CHARACTER` downloads those again that were drawn."
+            if any(warning.code == ErrorCode.JOB_STRANDED for warning in result.warnings):
+                told += " `charimg recover CHARACTER` brings in what is drawn later."
+            report.say(told, style="yellow")
             raise typer.Exit(ExitCode.PARTIAL)
         report.say(f"{len(result.images)} shots stored.")
 

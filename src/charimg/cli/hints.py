@@ -28,7 +28,7 @@ _BY_CLASS: tuple[tuple[type[BaseException], str], ...] = (
     ),
     (
         CharacterNotLinked,
-        "`charimg characters link CHARACTER`, with --create or --find, makes the link.",
+        "`charimg characters link --create CHARACTER`, or --find in its place, makes the link.",
     ),
     (ImageNotFound, "`charimg list CHARACTER` shows the images that are here."),
     (GenerationInProgress, "wait until it has ended; `charimg recover` finishes what crashed."),
@@ -45,8 +45,8 @@ _COMMANDS = (
     ("recover() (`charimg recover`)", "`charimg recover`"),
     ("recover()", "`charimg recover`"),
     ("candidates()", "`charimg settle OPERATION`"),
-    ("settle() with no image", "`charimg settle OPERATION --nothing`"),
-    ("settle()", "`charimg settle OPERATION --image MEDIA`"),
+    ("settle() with no image", "`charimg settle --nothing OPERATION`"),
+    ("settle()", "`charimg settle --image MEDIA OPERATION`"),
     ("retry_ingestion()", "`charimg retry CHARACTER IMAGE`"),
     ("restore_reference() makes", "restoring it on the page of `charimg serve` makes"),
 )
@@ -64,11 +64,17 @@ def as_commands(text: str, known: Mapping[str, str]) -> str:
     return re.sub("`charimg [^`]*`", lambda found: _filled(found[0], known), text)
 
 
+_PLACE = re.compile(r"\b(CHARACTER|OPERATION|IMAGE)\b")
+
+
 def _filled(command: str, known: Mapping[str, str]) -> str:
-    return re.sub(
-        r"\b(CHARACTER|OPERATION|IMAGE)\b",
-        lambda name: shlex.quote(known[name[0]]) if name[0] in known else name[0],
-        command,
+    """Return a command with ids in the places of names; its options stand before those."""
+    ids = [each for each in _PLACE.findall(command) if each in known]
+    if any(known[each].startswith("-") for each in ids):
+        # What begins like an option is none behind this.
+        command = _PLACE.sub(r"-- \1", command, count=1)
+    return _PLACE.sub(
+        lambda name: shlex.quote(known[name[0]]) if name[0] in known else name[0], command
     )
 
 
@@ -93,8 +99,7 @@ def next_step(error: BaseException) -> str | None:
             return step
     if isinstance(error, IngestionError) and error.image_id is not None:
         again = (
-            f"`charimg retry CHARACTER {error.image_id}` downloads it again; nothing is drawn or "
-            "paid for anew."
+            "`charimg retry CHARACTER IMAGE` downloads it again; nothing is drawn or paid for anew."
         )
         if error.code in (ErrorCode.ADDRESS_REFUSED, ErrorCode.URL_REFUSED):
             return f"if the host is your own, put its origin into CHARIMG_ALLOWED_ORIGINS; {again}"

@@ -11,7 +11,7 @@ from rich.console import Group
 from .._sync.service import CharacterImageService
 from .._sync.sets import is_unfinished
 from ..errors import InvalidArgument
-from ..journal import Candidate, Operation
+from ..journal import Candidate, Operation, OperationKind
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .report import reporting, table
 from .session import SHORTEST_ID, Settings
@@ -29,7 +29,8 @@ def settle(
         list[str] | None,
         typer.Option(
             "--image",
-            help="The media id of what it has drawn; for a set, once for each image.",
+            help="The media id of what it has drawn; for a set once for each image, all at once or "
+            "one after another.",
             show_default=False,
         ),
     ] = None,
@@ -76,7 +77,16 @@ def _shown(op: Operation, found: tuple[Candidate, ...]) -> Group:
 
 def _next(op: Operation, found: int) -> str:
     if found:
-        return f"{found} images may be its. Settle it with --image MEDIA or --nothing."
+        told = f"{found} images may be its."
+        if op.finished and op.items:
+            told = f"{found} more images may be its."
+        how = "Settle it with --image MEDIA or --nothing."
+        if op.kind == OperationKind.PORTFOLIO:
+            how = (
+                "Settle it with --image MEDIA, given once for each image of the set, all at once "
+                "or one after another; or with --nothing, if no more is to come."
+            )
+        return f"{told} {how}"
     if op.finished:
         return f"Operation {op.id} is {op.state}: there is nothing to settle."
     if op.items and not is_unfinished(op):
