@@ -375,6 +375,11 @@ async def test_media_documents_that_are_closed_now_tell_nothing_new(look: AsyncL
     assert told(run) == [(ItemState.FAILED, None, "the front")]
 
 
+def lately(*names: str) -> list[tuple[str, Shot]]:
+    """Late images of these shots, numbered from 1."""
+    return [(str(number), Shot(name=name)) for number, name in enumerate(names, 1)]
+
+
 async def test_late_images_take_the_places_of_their_shots_then_of_others_then_new_ones(
     look: AsyncLook,
 ) -> None:
@@ -386,7 +391,7 @@ async def test_late_images_take_the_places_of_their_shots_then_of_others_then_ne
         evolve(named("down")[0], key="broken", external_id="9", index=4),
     )
     run = await look.run(items=items, options={"kept": 1}, prompt="Lena")
-    late = [("1", "new"), ("2", "left"), ("3", "front"), ("4", "down"), ("5", "down")]
+    late = lately("new", "left", "front", "down", "down")
     await place_late(run, late, more=True, settled="ann")
     assert told(run) == [
         (ItemState.PENDING, "3", "front"),
@@ -407,7 +412,7 @@ async def test_late_images_take_the_places_of_their_shots_then_of_others_then_ne
 async def test_late_images_are_found_by_the_gallery(look: AsyncLook) -> None:
     look.library.core = [shown("1")]
     run = await look.run(items=named("front"))
-    await place_late(run, [("1", "front")], more=False)
+    await place_late(run, lately("front"), more=False)
     assert run.op.items[0].source_url == f"{URL}1.png"
     assert look.library.asked == ["core of a"]
 
@@ -416,7 +421,7 @@ async def test_late_images_are_found_by_the_gallery(look: AsyncLook) -> None:
 async def test_late_images_count_with_those_before(look: AsyncLook, most: int, fits: bool) -> None:
     run = await look.run(items=named("front", "left"))
     look.parts.job_policy = JobPolicy(max_images=most)
-    late = [("1", "front")]
+    late = lately("front")
     if fits:
         await place_late(run, late, more=False)
         return

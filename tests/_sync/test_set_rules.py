@@ -374,6 +374,11 @@ def test_media_documents_that_are_closed_now_tell_nothing_new(look: Look) -> Non
     assert told(run) == [(ItemState.FAILED, None, "the front")]
 
 
+def lately(*names: str) -> list[tuple[str, Shot]]:
+    """Late images of these shots, numbered from 1."""
+    return [(str(number), Shot(name=name)) for number, name in enumerate(names, 1)]
+
+
 def test_late_images_take_the_places_of_their_shots_then_of_others_then_new_ones(
     look: Look,
 ) -> None:
@@ -385,7 +390,7 @@ def test_late_images_take_the_places_of_their_shots_then_of_others_then_new_ones
         evolve(named("down")[0], key="broken", external_id="9", index=4),
     )
     run = look.run(items=items, options={"kept": 1}, prompt="Lena")
-    late = [("1", "new"), ("2", "left"), ("3", "front"), ("4", "down"), ("5", "down")]
+    late = lately("new", "left", "front", "down", "down")
     place_late(run, late, more=True, settled="ann")
     assert told(run) == [
         (ItemState.PENDING, "3", "front"),
@@ -406,7 +411,7 @@ def test_late_images_take_the_places_of_their_shots_then_of_others_then_new_ones
 def test_late_images_are_found_by_the_gallery(look: Look) -> None:
     look.library.core = [shown("1")]
     run = look.run(items=named("front"))
-    place_late(run, [("1", "front")], more=False)
+    place_late(run, lately("front"), more=False)
     assert run.op.items[0].source_url == f"{URL}1.png"
     assert look.library.asked == ["core of a"]
 
@@ -415,7 +420,7 @@ def test_late_images_are_found_by_the_gallery(look: Look) -> None:
 def test_late_images_count_with_those_before(look: Look, most: int, fits: bool) -> None:
     run = look.run(items=named("front", "left"))
     look.parts.job_policy = JobPolicy(max_images=most)
-    late = [("1", "front")]
+    late = lately("front")
     if fits:
         place_late(run, late, more=False)
         return

@@ -255,11 +255,11 @@ class Histories(RuleBasedStateMachine):
                 begun=each.posted_on_server,
                 ended=ended(each),
                 scene_type=each.options.get("scene_type"),
-                known=frozenset().union(
+                known=frozenset(each.baseline).union(
                     *(
                         other.baseline
                         for other in operations
-                        if other.kind == kind and (other.posted_at or other.created_at) <= posted
+                        if other.kind == kind and (other.posted_at or other.created_at) < posted
                     )
                 ),
                 denied=each.state == "failed",

@@ -136,8 +136,8 @@ def _media(operations: Iterable[Operation]) -> frozenset[str]:
 
 def _known(op: Operation, alike: Iterable[Operation]) -> frozenset[str]:
     """Return what was there before an operation: all that it, or an earlier one, has seen."""
-    earlier = (each.baseline for each in alike if _posted(each) <= _posted(op))
-    return frozenset().union(*earlier)
+    earlier = (each.baseline for each in alike if _posted(each) < _posted(op))
+    return frozenset(op.baseline).union(*earlier)
 
 
 def _claim(op: Operation, known: frozenset[str]) -> Claim:
