@@ -115,7 +115,7 @@ def test_a_set_is_settled_image_by_image(world: Any) -> None:
     more = len(shown.json["candidates"])
     assert more == 2
     assert f"{more} more images may be its." in shown.err
-    assert "once for each image of the set, all at once or one after another" in shown.err
+    assert "once for each image of the set, all at once or one after another." in shown.err
     for each in shown.json["candidates"]:
         done = world.run("settle", operation_id, "--image", each["mediaId"])
         assert done.code == 0, done.err

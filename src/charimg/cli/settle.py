@@ -84,8 +84,9 @@ def _next(op: Operation, found: int) -> str:
         if op.kind == OperationKind.PORTFOLIO:
             how = (
                 "Settle it with --image MEDIA, given once for each image of the set, all at once "
-                "or one after another; or with --nothing, if no more is to come."
+                "or one after another"
             )
+            how += "." if op.finished else "; or with --nothing, if no more is to come."
         return f"{told} {how}"
     if op.finished:
         return f"Operation {op.id} is {op.state}: there is nothing to settle."
