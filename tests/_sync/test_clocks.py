@@ -14,7 +14,7 @@ from .mishaps import INITIAL, PATIENT, SCENE, Rigged, outcomes, prompts, rigged,
 from .world import LENA, World
 
 KINDS = ("reference", "scene")
-OFF = [-3000, -10, -1, 1, 4, 10, 3000]
+OFF = [-3000, -1, 4, 3000]
 REQUESTS = {"reference": INITIAL, "scene": SCENE}
 HEALTH = "GET health"
 

@@ -36,6 +36,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
         *("test_leases", "test_recovered_removals", "test_recovered_retries", "test_recovery"),
         *(
+            "test_clocks",
             "test_closed",
             "test_failed_after_drawing",
             "test_lost_references",
@@ -47,6 +48,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_refusals",
             "test_retry_fallback",
             "test_settlement",
+            "test_settled_in_parts",
             "test_settling",
             "test_sets_at_once",
             "test_signed_sources",
