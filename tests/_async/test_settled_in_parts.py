@@ -329,7 +329,9 @@ async def test_what_a_set_is_known_to_have_is_not_settled() -> None:
         ({"settled": {"media_ids": ["m"]}}, False),
     ],
 )
-def test_who_took_some_of_it_has_not_all_of_a_job(options: dict[str, Any], all_of_it: bool) -> None:
+async def test_who_took_some_of_it_has_not_all_of_a_job(
+    options: dict[str, Any], all_of_it: bool
+) -> None:
     now = utcnow()
     op = Operation(
         id="f" * 32,
