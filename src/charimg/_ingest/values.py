@@ -6,6 +6,8 @@ from typing import IO
 
 from attrs import field, frozen
 
+from .rewrite import Edit
+
 __all__ = ["Download", "ImageType", "Inspection"]
 
 
@@ -32,11 +34,15 @@ class Inspection:
         type: The type from the first bytes.
         width: Pixels, more than 0.
         height: Pixels, more than 0.
+        edits: What changes so that nothing but the image is left.
+        cleaned: What they leave out, in words.
     """
 
     type: ImageType
     width: int
     height: int
+    edits: tuple[Edit, ...] = ()
+    cleaned: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -55,6 +61,8 @@ class Download:
         download_ms: Milliseconds of the attempt that succeeded, from connecting to the last byte.
         inspection_ms: Milliseconds that the check of the bytes took.
         attempts: How many attempts were made in all.
+        source_sha256: Lower-case hex digest of what the server sent.
+        cleaned: What of that was left out, because it was no part of the image, in words.
     """
 
     file: IO[bytes] = field(eq=False, repr=False)
@@ -67,6 +75,8 @@ class Download:
     download_ms: float
     inspection_ms: float
     attempts: int = 1
+    source_sha256: str | None = None
+    cleaned: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Close the file, which removes it. Idempotent."""
