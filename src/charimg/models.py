@@ -162,6 +162,9 @@ class ImageMetrics:
         storing_ms: ``MediaStore.save``.
         bytes: Size of the file.
         sha256: Lower-case hex digest of the file.
+        source_sha256: That of what the server sent. Another one where something was left out.
+        cleaned: What was left out of that, because it was no part of the image, such as
+            ``trailer (2,340 bytes)``. The pixels are the same.
         width: Pixels.
         height: Pixels.
         shot: Lens and camera of a portfolio image.
@@ -179,6 +182,8 @@ class ImageMetrics:
     storing_ms: float | None = None
     bytes: int | None = None
     sha256: str | None = None
+    source_sha256: str | None = None
+    cleaned: tuple[str, ...] = ()
     width: int | None = None
     height: int | None = None
     shot: Shot | None = None

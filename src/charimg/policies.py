@@ -127,6 +127,17 @@ def _formats(names: Iterable[str]) -> frozenset[str]:
     return found
 
 
+_FOREIGN = ("clean", "refuse", "keep")
+
+
+def _one_of_them(policy: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value not in _FOREIGN:
+        raise InvalidArgument(
+            f"{type(policy).__name__}.{attribute.name} must be one of {', '.join(_FOREIGN)}, "
+            f"not {value!r}."
+        )
+
+
 @frozen(kw_only=True)
 class DownloadLimits:
     """What a download may cost, and what it may bring in.
@@ -138,15 +149,22 @@ class DownloadLimits:
         max_redirects: Redirects followed, each checked again.
         max_pixels: Cap on width × height, read from the header before anything is decoded. For an
             animation it holds for all of its frames together.
-        formats: The types of file that are accepted, as the bytes show them. ``gif`` and ``avif``
-            can be added to the three of the default.
+        formats: The types of file that are accepted, as the bytes show them: ``png``, ``jpeg``,
+            ``webp`` and ``avif``, to which ``gif`` can be added.
+        foreign: What becomes of what is no image in the file of an image: bytes behind it or
+            between its parts, further pictures, markup, scripts, archives and documents in its
+            metadata. ``clean`` leaves it out without touching a pixel, and the record says what;
+            ``refuse`` refuses the image; ``keep`` stores the file as it was sent.
         spool_bytes: What is kept in memory before a temporary file is used.
     """
 
-    max_bytes: int = field(default=25 * 1024 * 1024, validator=_count)
+    max_bytes: int = field(default=64 * 1024 * 1024, validator=_count)
     timeout: float = field(default=120.0, validator=_positive)
     connect_timeout: float = field(default=10.0, validator=_positive)
     max_redirects: int = field(default=3, validator=_count_from_0)
-    max_pixels: int = field(default=40_000_000, validator=_count)
-    formats: frozenset[str] = field(default=frozenset({"png", "jpeg", "webp"}), converter=_formats)
+    max_pixels: int = field(default=100_000_000, validator=_count)
+    formats: frozenset[str] = field(
+        default=frozenset({"png", "jpeg", "webp", "avif"}), converter=_formats
+    )
+    foreign: str = field(default="clean", validator=_one_of_them)
     spool_bytes: int = field(default=256 * 1024, validator=_count_from_0)

@@ -208,7 +208,9 @@ async def _whole(
             continue
         tried.add(url)
         try:
-            download = await parts.downloader.fetch(url, library_url=parts.library.base_url)
+            download = await parts.downloader.fetch(
+                url, library_url=parts.library.base_url, sha256=sha256
+            )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
             continue

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Collection
@@ -18,9 +19,10 @@ from .._concurrency import Deadline
 from .._decoding import Decoder
 from .._http.stream import DownloadAnswer, DownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.inspect import inspect
+from .._ingest.inspect import CLEAN, KEEP, inspect
 from .._ingest.limits import BodyMeter
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
+from .._ingest.rewrite import Edit, rewrite
 from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
@@ -104,7 +106,9 @@ class Downloader(Unpicklable):
             connections=_CONNECTIONS, client=client, ssl_context=ssl_context
         )
 
-    def fetch(self, url: str, *, library_url: str | None = None) -> Download:
+    def fetch(
+        self, url: str, *, library_url: str | None = None, sha256: str | None = None
+    ) -> Download:
         """Download one image. The caller closes the result.
 
         Args:
@@ -112,6 +116,8 @@ class Downloader(Unpicklable):
             library_url: The base URL of the Character Library that named the image. Its origin
                 counts among the ``allowed_origins``: the Library may be in the host's own network
                 and serve its images itself.
+            sha256: That of a file that was stored and shall come back. What is sent comes as it is
+                where it has this hash, else cleaned, whatever ``DownloadLimits.foreign`` says.
 
         Raises:
             DownloadError: It did not arrive whole.
@@ -121,7 +127,11 @@ class Downloader(Unpicklable):
         """
         rules = self._policy if library_url is None else self._policy.with_library(library_url)
         fetching = _Fetching(
-            first=rules.first(url), rules=rules, policy=self._retries, begun=time.monotonic()
+            first=rules.first(url),
+            rules=rules,
+            policy=self._retries,
+            begun=time.monotonic(),
+            sha256=sha256,
         )
         call = RetryingCaller(
             attempts=self._retries.attempts,
@@ -159,12 +169,18 @@ class Downloader(Unpicklable):
         fetching.attempts += 1
         # A size of 0 would mean "never on disk".
         spooled = max(1, self._limits.spool_bytes)
-        file = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
+        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
         try:
             begun = time.perf_counter()
             received = self._receive(fetching, file)
             arrived = time.perf_counter()
-            inspection = _inspect(received, file, self._limits)
+            source_sha256 = sha256 = received.meter.sha256
+            foreign = self._limits.foreign
+            if fetching.sha256 is not None:
+                foreign = KEEP if fetching.sha256 == source_sha256 else CLEAN
+            inspection = _inspect(received, file, self._limits, foreign)
+            if inspection.edits:
+                file, sha256 = _cleaned(file, inspection.edits, spooled)
             if self._decoder is not None:
                 self._decoder.check(file, inspection)
             checked = time.perf_counter()
@@ -173,8 +189,8 @@ class Downloader(Unpicklable):
             raise
         download = Download(
             file=file,
-            size=received.meter.size,
-            sha256=received.meter.sha256,
+            size=received.meter.size + sum(edit.grows for edit in inspection.edits),
+            sha256=sha256,
             mime_type=inspection.type.mime_type,
             extension=inspection.type.extension,
             width=inspection.width,
@@ -182,6 +198,8 @@ class Downloader(Unpicklable):
             download_ms=(arrived - begun) * 1000,
             inspection_ms=(checked - arrived) * 1000,
             attempts=fetching.attempts,
+            source_sha256=source_sha256,
+            cleaned=inspection.cleaned,
         )
         _log.debug(
             "download.finished",
@@ -197,7 +215,8 @@ class Downloader(Unpicklable):
         except TimeoutError as error:
             raise DownloadError(
                 f"The file at {redact(fetching.url)} did not arrive within "
-                f"{self._limits.timeout:g} seconds. Try again later.",
+                f"{self._limits.timeout:g} seconds. Try again later, or raise "
+                "DownloadLimits.timeout.",
                 code=ErrorCode.TIMEOUT,
                 retryable=True,
             ) from error
@@ -226,7 +245,8 @@ class Downloader(Unpicklable):
                     return _Received(meter=meter, url=url, self_delimiting=head.self_delimiting)
                 hop = fetching.rules.redirected(hop, head.url)
         raise DownloadError(
-            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects.",
+            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects. "
+            "Raise DownloadLimits.max_redirects if that is wanted.",
             code=ErrorCode.TOO_MANY_REDIRECTS,
         )
 
@@ -239,6 +259,7 @@ class _Fetching:
     rules: FetchPolicy
     policy: RetryPolicy
     begun: float
+    sha256: str | None = None
     attempts: int = 0
     retry_after: float | None = None
 
@@ -301,9 +322,30 @@ def _write(file: IO[bytes], chunk: bytes) -> None:
         ) from error
 
 
-def _inspect(received: _Received, file: IO[bytes], limits: DownloadLimits) -> Inspection:
+def _cleaned(file: IO[bytes], edits: tuple[Edit, ...], spooled: int) -> tuple[IO[bytes], str]:
+    """Return a file with the edits, in the place of the one that is given, and its SHA-256."""
+    cleaned = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
+    digest = hashlib.sha256()
+
+    def write(data: bytes) -> None:
+        digest.update(data)
+        _write(cleaned, data)
+
     try:
-        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats)
+        rewrite(file, edits, write)
+    except BaseException:
+        cleaned.close()
+        raise
+    file.close()
+    cleaned.seek(0)
+    return cleaned, digest.hexdigest()
+
+
+def _inspect(
+    received: _Received, file: IO[bytes], limits: DownloadLimits, foreign: str
+) -> Inspection:
+    try:
+        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats, foreign=foreign)
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise

@@ -239,6 +239,8 @@ class _Ingestion:
             download_ms=fetched.download.download_ms,
             inspection_ms=fetched.download.inspection_ms,
             storing_ms=storing_ms,
+            source_sha256=fetched.download.source_sha256,
+            cleaned=fetched.download.cleaned,
         )
         self._record(item, media=media, metrics=metrics)
 

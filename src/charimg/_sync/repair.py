@@ -207,7 +207,9 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
             continue
         tried.add(url)
         try:
-            download = parts.downloader.fetch(url, library_url=parts.library.base_url)
+            download = parts.downloader.fetch(
+                url, library_url=parts.library.base_url, sha256=sha256
+            )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
             continue

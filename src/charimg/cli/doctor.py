@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from rich.console import Group, RenderableType
 
 from .. import __version__
-from .._assembly.settings import StoreSettings, allowed_origins
+from .._assembly.settings import StoreSettings, allowed_origins, download_limits
 from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
 from ..errors import CharimgError, GenerationInProgress, MediaNotFound, StorageError
@@ -241,6 +241,7 @@ def _examine(
     findings: list[Finding] = []
     try:
         allowed_origins()
+        download_limits()
         suggester()
         findings.extend(_check_library(settings, bench))
     except CharimgError as error:

@@ -17,6 +17,7 @@ from .options import (
     CharacterArgument,
     CreatedByOption,
     DirectoryOption,
+    ForeignOption,
     HeaderOption,
     JsonOption,
     LibraryUrlOption,
@@ -75,6 +76,7 @@ def reference(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw a new master reference image."""
@@ -82,7 +84,7 @@ def reference(
         exact = _text(prompt, prompt_file, "prompt")
         options: ServiceOptions = suggesting() if exact is None else {}
         with (
-            Settings.of(directory, library_url, header).service(**options) as service,
+            Settings.of(directory, library_url, header, foreign).service(**options) as service,
             ProgressView(report, "Drawing the reference") as progress,
         ):
             result = service.generate_reference(
@@ -119,12 +121,13 @@ def portfolio(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw the 360° portfolio; earlier images stay. Exit code 7 when some shots failed."""
     with reporting(as_json, character=character) as report:
         job_policy = JobPolicy(interval=poll, deadline=deadline)
-        settings = Settings.of(directory, library_url, header)
+        settings = Settings.of(directory, library_url, header, foreign)
         with settings.service(job_policy=job_policy) as service:
             if reference_id is not None:
                 reference_id = resolve_image(service, character, reference_id)
@@ -171,6 +174,7 @@ def scene(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw one scene; earlier images stay."""
@@ -179,7 +183,7 @@ def scene(
         if exact is None:
             raise InvalidArgument("Give the scene's context, or --context-file.")
         with (
-            Settings.of(directory, library_url, header).service() as service,
+            Settings.of(directory, library_url, header, foreign).service() as service,
             ProgressView(report, "Drawing the scene") as progress,
         ):
             result = service.generate_scene(

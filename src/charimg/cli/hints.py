@@ -40,6 +40,8 @@ _BY_CODE = {
     "reference CHARACTER` draws one.",
 }
 
+_LIMITS = ("formats", "max_bytes", "max_pixels")
+
 # What the SDK advises, as commands: the first that fits decides.
 _COMMANDS = (
     ("recover() (`charimg recover`)", "`charimg recover`"),
@@ -48,6 +50,8 @@ _COMMANDS = (
     ("settle() with no image", "`charimg settle --nothing OPERATION`"),
     ("settle()", "`charimg settle --image MEDIA OPERATION`"),
     ("retry_ingestion()", "`charimg retry CHARACTER IMAGE`"),
+    *((f"DownloadLimits.{name}", f"CHARIMG_{name.upper()}") for name in _LIMITS),
+    ('DownloadLimits(foreign="clean")', "`--foreign clean`"),
     ("restore_reference() makes", "restoring it on the page of `charimg serve` makes"),
 )
 

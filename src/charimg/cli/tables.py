@@ -101,6 +101,8 @@ def details(image: CharacterImage) -> Table:
         ("size", _size(image)),
         ("type", None if media is None else media.mime_type),
         ("sha256", None if media is None else media.sha256),
+        ("left out", ", ".join(metrics.cleaned)),
+        ("sha256 as sent", metrics.cleaned and metrics.source_sha256),
         ("file", None if media is None else media.url or media.filename),
         ("provider", image.provider),
         ("external id", image.external_id),

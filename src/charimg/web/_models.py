@@ -83,6 +83,10 @@ class ImageMetrics(Json):
     storing_ms: float | None
     bytes: int | None
     sha256: str | None
+    source_sha256: str | None = Field(description="Of what the server sent.")
+    cleaned: list[str] = Field(
+        description="What was left out of that, because it was no part of the image."
+    )
     width: int | None
     height: int | None
     shot: CameraShot | None
@@ -131,6 +135,8 @@ class CharacterImage(Json):
                     "storingMs": 3.1,
                     "bytes": 10671,
                     "sha256": "cdd174a2c227b5be32f0abda52dfb65d027dcd331130eb8b0bfe68b11888f8f6",
+                    "sourceSha256": "5d1f0a0e1a7c3f4b9d8e6c2a4b6f8091" * 2,
+                    "cleaned": ["trailer (2,340 bytes)"],
                     "width": 384,
                     "height": 512,
                     "shot": None,

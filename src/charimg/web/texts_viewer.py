@@ -44,6 +44,7 @@ VIEWER_TEXTS = {
     "viewer_type": "File type",
     "viewer_filename": "File name",
     "viewer_sha256": "SHA-256",
+    "viewer_cleaned": "Left out",
     "viewer_created": "Created",
     "viewer_created_by": "Created by",
     "viewer_master_since": "Master since",

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import IO
 
 from ..._plain import logger
-from ...policies import DownloadLimits
 
 __all__ = ["draw_thumbnail"]
 
 _log = logger("charimg.stores.disk")
 
-# A store may be given files that no download limit has checked.
-_MAX_PIXELS = DownloadLimits().max_pixels
+# They are decoded in the host's own process.
+_MAX_PIXELS = 40_000_000
 _QUALITY = 80
 # A JPEG is decoded at the smallest of its scales that is no smaller than the thumbnail.
 _REDUCING_GAP = 1.0

@@ -70,6 +70,7 @@ function imageFacts(image) {
       sha256 && code(sha256),
       sha256 && copyButton(t("viewer_sha256"), () => sha256),
     ],
+    ["viewer_cleaned", metrics?.cleaned?.join(", ")],
     ["viewer_created", image.createdAt && time(image.createdAt)],
     ["viewer_created_by", image.createdBy],
     ["viewer_master_since", metrics?.masterSince && time(metrics.masterSince)],
