@@ -101,7 +101,7 @@ def _unwanted(kind: ImageType | None, formats: Collection[str]) -> ImageRejected
     text = f"The file is none of {names}."
     if kind is not None:
         text = (
-            f"The file is a {kind.name}, and what is accepted is {names}. Add "
+            f"The file is {kind.a_name}, and what is accepted is {names}. Add "
             f'"{kind.name.lower()}" to DownloadLimits.formats if that is wanted.'
         )
     return ImageRejected(text, code=ErrorCode.NOT_AN_IMAGE)

@@ -116,7 +116,7 @@ class Reader:
     def malformed(self, why: str) -> NoReturn:
         """Refuse the file."""
         raise ImageRejected(
-            f"The file begins like a {self._kind.name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
+            f"The file begins like {self._kind.a_name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
         )
 
     def truncated(self) -> NoReturn:

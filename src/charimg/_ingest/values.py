@@ -25,6 +25,11 @@ class ImageType:
     extension: str
     name: str
 
+    @property
+    def a_name(self) -> str:
+        """The name with its article."""
+        return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
 
 @frozen(kw_only=True)
 class Inspection:
