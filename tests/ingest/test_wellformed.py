@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,7 +46,16 @@ def written(kind: str, folder: Path) -> dict[str, Dressed]:
 def test_exiftool_warns_of_nothing_new(kind: str, tmp_path: Path, figure: Figure) -> None:
     exiftool = program("exiftool", "libimage-exiftool-perl")
     named = written(kind, tmp_path)
-    asked = [exiftool, "-json", "-validate", "-warning", "-error", "-a", "-ImageSize", str(tmp_path)]
+    asked = [
+        exiftool,
+        "-json",
+        "-validate",
+        "-warning",
+        "-error",
+        "-a",
+        "-ImageSize",
+        str(tmp_path),
+    ]
     told = subprocess.run(asked, capture_output=True, check=False)
     found: dict[str, dict[str, Any]] = {
         Path(each["SourceFile"]).name: each for each in json.loads(told.stdout)
@@ -67,15 +77,18 @@ def warnings(found: dict[str, Any]) -> set[str]:
 def test_imagemagick_identifies_all(kind: str, tmp_path: Path, figure: Figure) -> None:
     identify = program("identify", "imagemagick")
     named = written(kind, tmp_path)
-    paths = [str(tmp_path / name) for name in named]
-    told = subprocess.run(
-        [identify, "-regard-warnings", "-format", "%f %wx%h\n", *paths],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.stderr == ""
-    assert told.returncode == 0
-    seen = {line.split()[0] for line in told.stdout.splitlines()}
+    known = _complaints(identify, [tmp_path / f"plain-{name}" for name in named])[1]
+    seen, told = _complaints(identify, [tmp_path / name for name in named])
     assert seen == set(named)
+    # It refuses the XMP of every WebP, those of Pillow included.
+    assert told <= known
     figure(f"cleaned files that ImageMagick identifies, {kind}", f"{len(named)} tried, all well")
+
+
+def _complaints(identify: str, paths: list[Path]) -> tuple[set[str], set[str]]:
+    """Return the names of the files that are understood, and what is said against any."""
+    asked = [identify, "-format", "%f\n", *map(str, paths)]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    complaints = {re.sub("`.*?'", "", line) for line in told.stderr.splitlines()}
+    return set(told.stdout.split()), complaints
