@@ -168,7 +168,6 @@ def test_small_files_stay_in_memory(spool: int, rolled: bool, files: list[Any]) 
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "NOT_AN_IMAGE"),
         (b"", "NOT_AN_IMAGE"),
         (b"GIF89a" + bytes(50), "NOT_AN_IMAGE"),
-        (PNG + b"<script>", "NOT_AN_IMAGE"),
         (PNG[:-9], "TRUNCATED"),
     ],
 )
@@ -433,14 +432,89 @@ def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched(reply(body=jpeg()), decode=None)
 
 
-def test_gif_and_avif_are_the_hosts_choice() -> None:
+def test_the_formats_are_the_hosts_choice() -> None:
+    error = error_of(reply(body=drawn("GIF")))
+    assert error.code == ErrorCode.NOT_AN_IMAGE
+    assert 'Add "gif" to DownloadLimits.formats' in str(error)
     for kind in ("GIF", "AVIF"):
-        body = drawn(kind)
-        assert (error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
         limits = DownloadLimits(formats=[kind.lower()])
-        download = fetched(reply(body=body), limits=limits, decode=True)
+        download = fetched(reply(body=drawn(kind)), limits=limits, decode=True)
         assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
         assert (error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
+    assert (fetched(reply(body=drawn("AVIF")))).mime_type == "image/avif"
+
+
+# What is no image in an image's file
+
+
+MORE = PNG[:33] + chunk(b"tEXt", b"prompt\0<svg onload=x>") + PNG[33:] + b"\r\n"
+
+
+def test_what_is_no_image_is_left_out(files: list[Any]) -> None:
+    download = fetched(reply(body=MORE), decode=True)
+    assert download.file.tell() == 0
+    assert download.file.read() == PNG
+    assert download.size == len(PNG)
+    assert download.sha256 == hashlib.sha256(PNG).hexdigest()
+    assert download.source_sha256 == hashlib.sha256(MORE).hexdigest()
+    assert download.cleaned == (
+        "tEXt chunk with markup or a script (33 bytes)",
+        "trailer (2 bytes)",
+    )
+    sent, stored = files
+    assert sent.closed
+    assert stored is download.file
+
+
+def test_an_image_alone_is_written_once(files: list[Any]) -> None:
+    download = fetched(reply(body=PNG))
+    assert download.cleaned == ()
+    assert download.source_sha256 == download.sha256
+    assert len(files) == 1
+
+
+def test_it_is_refused_or_kept_where_the_host_says_so(files: list[Any]) -> None:
+    error = error_of(reply(body=MORE), limits=DownloadLimits(foreign="refuse"))
+    assert error.code == ErrorCode.NOT_AN_IMAGE
+    assert "trailer (2 bytes)" in str(error)
+    assert 'DownloadLimits(foreign="clean")' in str(error)
+    download = fetched(reply(body=MORE), limits=DownloadLimits(foreign="keep"))
+    assert download.file.read() == MORE
+    assert (download.size, download.cleaned) == (len(MORE), ())
+    assert download.sha256 == download.source_sha256 == hashlib.sha256(MORE).hexdigest()
+
+
+@pytest.mark.parametrize("foreign", ["clean", "refuse", "keep"])
+def test_a_file_that_shall_come_back_is_the_one_that_was_stored(foreign: str) -> None:
+    limits = DownloadLimits(foreign=foreign)
+    for stored in (MORE, PNG):
+        sha256 = hashlib.sha256(stored).hexdigest()
+        server = Scripted(reply(body=MORE))
+        download = downloader(server, limits=limits).fetch(URL, sha256=sha256)
+        assert download.file.read() == stored
+        assert download.sha256 == sha256
+
+
+def test_a_disk_that_is_full_when_it_is_cleaned_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, files: list[Any]
+) -> None:
+    real = tempfile.SpooledTemporaryFile
+
+    def second_fails(*args: Any, **options: Any) -> Any:
+        made = real(*args, **options)
+        if len(files) == 2:
+
+            def full(data: bytes) -> int:
+                raise OSError(28, "No space left on device")
+
+            monkeypatch.setattr(made, "write", full)
+        return made
+
+    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", second_fails)
+    with pytest.raises(StorageError, match="temporary file"):
+        downloader(Scripted(reply(body=MORE))).fetch(URL)
+    assert len(files) == 2
+    assert all(each.closed for each in files)
 
 
 # Files, clients, logs
