@@ -117,9 +117,9 @@ def _outermost(reader: Reader) -> _Outermost:
 
 def _described(box: Box, claims: list[Extent]) -> Iterator[Part]:
     """Tell the parts of a box within the description, in which nothing may move."""
-    if box.name in _DESCRIBING:
+    if box.name in _DESCRIBING or (box.name == b"hdlr" and _inside(claims, box)):
         yield Part(box.start, box.end - box.start, Role.STRUCTURE, "header")
-    elif box.name == b"hdlr" and not _inside(claims, box):
+    elif box.name == b"hdlr":
         named = min(box.content + _NAMED, box.end)
         yield Part(box.start, named - box.start, Role.STRUCTURE, "header")
         yield Part(named, box.end - named, Role.METADATA, "name", filler=b"\0")
@@ -187,7 +187,8 @@ def _claimed(box: Box, claims: list[Extent], last: int, role: Role) -> Iterator[
             yield _unclaimed(at, start)
         if extent.name:
             essence, filler = _ESSENCES[extent.name]
-            if (start, end) != (extent.start, extent.end) or len(essence) > end - start:
+            whole = extent.alone and (start, end) == (extent.start, extent.end)
+            if not whole or len(essence) > end - start:
                 essence = b""
             group = f"item {extent.item}"
             yield Part(start, end - start, Role.METADATA, extent.name, essence, group, filler)

@@ -41,7 +41,7 @@ def rewrite(file: IO[bytes], edits: Iterable[Edit], write: Callable[[bytes], obj
 
     Args:
         file: Seekable; left anywhere.
-        edits: In any order, none within another.
+        edits: In any order, none within another; several at one place stay in theirs.
         write: Takes the next bytes.
     """
     at = 0

@@ -109,7 +109,7 @@ def _frame(reader: Reader, start: int, length: int, canvas: tuple[int, int]) -> 
     """Walk through a frame of an animation."""
     reader.frame(*canvas)
     end = start + 8 + length
-    if length < 16:
+    if length < 16 or length % 2:
         reader.malformed("one of its frames is not valid")
     head = reader.take(16)
     left, top, wide, high = (int.from_bytes(head[at : at + 3], "little") for at in (0, 3, 6, 9))
@@ -140,9 +140,6 @@ def _frame(reader: Reader, start: int, length: int, canvas: tuple[int, int]) -> 
             yield Part(begun, whole, Role.METADATA, "unknown chunk", header, filler=b"\0")
     if not drawn:
         reader.malformed("one of its frames is not valid")
-    if length % 2:
-        reader.skip(1)
-        yield Part(end, 1, Role.STRUCTURE, "padding")
 
 
 def _canvas(reader: Reader) -> tuple[int, int]:
