@@ -132,3 +132,15 @@ def test_a_zip_is_found_however_long_its_comment_is() -> None:
         file.writestr("a.txt", "hidden")
         file.comment = b"." * 65_535
     assert find(b"." * 100 + out.getvalue()) == "a ZIP archive"
+
+
+@pytest.mark.parametrize("text", [b"<img ", b"<img a on", b"<script", b"<form on"])
+def test_whoever_begins_tags_without_end_keeps_nobody_busy(text: bytes) -> None:
+    assert find(text * 10_000) is None
+    # 64 MiB of the first would take minutes else.
+    assert find(text * 10_001) == "markup or a script"
+    file = io.BytesIO(text * 10_001)
+    search = Search(file)
+    half = len(text) * 5_000
+    assert search.within(Part(0, half, Role.METADATA, "text")) is None
+    assert search.within(Part(half, half + len(text), Role.METADATA, "text")) is not None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from attrs import define, field
+from attrs import define, evolve, field
 
 from .parts import Part, Role
 from .rewrite import Edit
@@ -17,14 +15,14 @@ __all__ = ["Cleaning"]
 
 @define
 class Cleaning:
-    """Collects the parts of one file that are left out.
+    """Collects what is left out of one file. However much that is, it takes little memory."""
 
-    Attributes:
-        left_out: The parts, each with what it holds; nothing where it is no part of the image.
-    """
-
-    left_out: list[tuple[Part, str]] = field(factory=list)
+    _edits: list[Edit] = field(factory=list)
+    _sums: dict[str, tuple[int, int]] = field(factory=dict)
     _waiting: list[Part] = field(factory=list)
+    _groups: set[str] = field(factory=set)
+    _names: set[str] = field(factory=set)
+    _kept: set[str] = field(factory=set)
     _signed: bool = False
 
     def take(self, part: Part, foreign: str | None) -> None:
@@ -35,15 +33,16 @@ class Cleaning:
             foreign: What it holds that is foreign, if anything.
         """
         if part.role is Role.JUNK or foreign is not None:
-            self.left_out.append((part, foreign or ""))
+            self._leave_out(part, foreign)
         elif part.group:
             self._waiting.append(part)
         self._signed = self._signed or part.role is Role.CREDENTIALS
 
     def finish(self) -> None:
         """Leave out, too, what goes along with other parts."""
-        gone = {part.group for part, _ in self.left_out}
-        self.left_out += [(part, "") for part in self._waiting if part.group in gone]
+        for part in self._waiting:
+            if part.group in self._groups:
+                self._leave_out(part, None)
 
     def edits(self, kind: ImageType, head: bytes) -> tuple[Edit, ...]:
         """Return the changes to the file.
@@ -52,27 +51,38 @@ class Cleaning:
             kind: Its type.
             head: Its first 32 bytes.
         """
-        edits = [_edit(part) for part, _ in self.left_out]
+        edits = self._edits
         if edits and kind == WEBP:
-            kept = {part.name for part, _ in self.left_out if part.essence}
-            edits += mended(head, edits, {part.name for part, _ in self.left_out} - kept)
+            edits = [*edits, *mended(head, edits, self._names - self._kept)]
         return tuple(edits)
 
     def words(self) -> tuple[str, ...]:
         """Return what is left out, for people, such as ``trailer (2,340 bytes)``."""
-        sums: dict[str, list[int]] = {}
-        for part, foreign in self.left_out:
-            what = f"{part.name} with {foreign}" if foreign else part.name
-            sums.setdefault(what, []).append(part.length)
-        told = [_told(what, lengths) for what, lengths in sums.items()]
+        told = [_told(what, size, count) for what, (size, count) in self._sums.items()]
         if told and self._signed:
             told.append("the content credentials stay, and no longer match the file")
         return tuple(told)
 
+    def _leave_out(self, part: Part, foreign: str | None) -> None:
+        what = part.name if foreign is None else f"{part.name} with {foreign}"
+        size, count = self._sums.get(what, (0, 0))
+        self._sums[what] = (size + part.length, count + 1)
+        self._names.add(part.name)
+        if part.group:
+            self._groups.add(part.group)
+        if part.essence:
+            self._kept.add(part.name)
+        edit = _edit(part)
+        last = self._edits[-1] if self._edits else None
+        if last is not None and last.offset + last.length == edit.offset and edit.only_cuts:
+            self._edits[-1] = evolve(last, length=last.length + edit.length)
+        else:
+            self._edits.append(edit)
 
-def _told(what: str, lengths: Sequence[int]) -> str:
-    size = f"{sum(lengths):,} byte{'' if sum(lengths) == 1 else 's'}"
-    return f"{what} ({size})" if len(lengths) == 1 else f"{what} ({size} in {len(lengths)} parts)"
+
+def _told(what: str, size: int, count: int) -> str:
+    words = f"{size:,} byte{'' if size == 1 else 's'}"
+    return f"{what} ({words})" if count == 1 else f"{what} ({words} in {count:,} parts)"
 
 
 def _edit(part: Part) -> Edit:

@@ -17,6 +17,9 @@ __all__ = ["Search"]
 _BLOCK = 256 * 1024
 _OVERLAP = 1024
 """More than the longest of what is looked for."""
+_MOST_HINTS = 10_000
+"""Places in one file that are looked at closely. A description has none; who writes more of them
+would like to keep us busy."""
 _ZIP_END = b"PK\x05\x06\0\0\0\0"
 """How the end of its directory begins, by which readers find a ZIP."""
 
@@ -74,6 +77,7 @@ class Search:
         head = file.read(8)
         file.seek(0)
         self._file = file
+        self._hints = 0
         self._commented = b"/*" in (head[4:6], head[6:8])
 
     def within(self, part: Part) -> str | None:
@@ -92,6 +96,9 @@ class Search:
             left -= len(block)
             seen = rest + block
             for hint in _HINT.finditer(seen.translate(_FOLDED)):
+                self._hints += 1
+                if self._hints > _MOST_HINTS:
+                    return "markup or a script"
                 found = _judge(seen[hint.start() : hint.start() + _OVERLAP].lower())
                 if found is not None:
                     return found

@@ -72,6 +72,9 @@ class Reader:
         Returns:
             The second byte of what fits, which comes next; and whether all before it was 0xFF.
         """
+        near = self.peek(2)
+        if pattern.match(near) is not None:
+            return near[1], True
         kept, fill = b"", True
         while True:
             block = kept + self.take(min(max(self.left, 1), _BLOCK))

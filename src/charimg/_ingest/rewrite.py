@@ -31,6 +31,11 @@ class Edit:
     filler: bytes = b"\0"
 
     @property
+    def only_cuts(self) -> bool:
+        """Whether nothing comes instead."""
+        return not self.data and not self.fill
+
+    @property
     def grows(self) -> int:
         """By how many bytes the file grows; less than 0 where it shrinks."""
         return len(self.data) + self.fill - self.length

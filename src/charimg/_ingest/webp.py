@@ -34,7 +34,9 @@ def mended(head: bytes, edits: Sequence[Edit], gone: Collection[str]) -> list[Ed
     announced = int.from_bytes(head[4:8], "little")
     end = announced + _HEADER
     # What follows the container was not announced.
-    grown = sum(edit.grows for edit in edits if edit.offset < end)
+    grown = sum(
+        edit.grows + max(0, edit.offset + edit.length - end) for edit in edits if edit.offset < end
+    )
     found = []
     if grown:
         found.append(Edit(4, 4, (announced + grown).to_bytes(4, "little")))
