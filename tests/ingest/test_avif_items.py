@@ -217,3 +217,25 @@ def test_data_that_end_too_early_are_truncated_even_behind_the_items() -> None:
     with pytest.raises(ImageRejected, match="truncated"):
         look(data[:-1])
     assert COLOUR_ITEM in data
+
+
+@pytest.mark.parametrize("kind", [b"av01", b"Exif"])
+@pytest.mark.parametrize("claim", [(0, 3), (4, 4), (6, 10), (0, 60)])
+def test_whoever_claims_the_head_of_a_box_gets_it(kind: bytes, claim: tuple[int, int]) -> None:
+    items = iinf(infe(1, b"av01"), infe(2, kind))
+    head = len(FTYP) + len(meta(ispe(), items=items, located=iloc((1, 0, 0), (2, 0, 0))))
+    padding = box(b"free", EVIL, bytes(40))
+
+    def made(inside: bytes) -> bytes:
+        place = head + len(padding) + 8
+        located = iloc((1, place, len(PIXELS)), (2, head + claim[0], claim[1]))
+        return FTYP + meta(ispe(), items=items, located=located) + inside + MDAT
+
+    data = made(padding)
+    after = cleaned(data)
+    assert look(after).edits == ()
+    assert len(after) == len(data)
+    if kind == b"av01":
+        start = head + claim[0]
+        assert after[start : start + claim[1]] == data[start : start + claim[1]]
+    assert after[head : head + 8] == data[head : head + 8]

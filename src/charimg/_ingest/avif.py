@@ -183,6 +183,9 @@ def _claimed(box: Box, claims: list[Extent], last: int, role: Role) -> Iterator[
     at = box.content
     for extent in inside:
         start, end = max(extent.start, at), min(extent.end, box.end)
+        if end <= at:
+            # It claims the head of the box alone, which stays in any case.
+            continue
         if start > at:
             yield _unclaimed(at, start)
         if extent.name:
