@@ -74,7 +74,9 @@ def test_an_item_in_pieces_goes_as_a_whole() -> None:
         return made(len(head) + 8) + box(b"mdat", PIXELS, one, b".", two)
 
     assert look(pieces(b"words", b"more")).edits == ()
-    assert cleaned(pieces(b"words", EVIL)) == pieces(bytes(5), bytes(25))
+    begin = NO_EXIF[:9]
+    assert cleaned(pieces(b"some words", EVIL)) == pieces(begin + b"\0", bytes(25))
+    assert cleaned(pieces(EVIL, b"some words")) == pieces(NO_EXIF.ljust(25, b"\0"), bytes(10))
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])

@@ -30,7 +30,7 @@ _NAMED = 24
 
 _ESSENCES = {
     "XMP": (b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", b" "),
-    # Nothing: an AVIF is turned by its properties.
+    # Nothing, as an AVIF is turned by its properties. But decoders want to see how it begins.
     "EXIF": (b"\0\0\0\0MM\0*\0\0\0\x08" + bytes(6), b"\0"),
 }
 """What stays of an item's metadata, and what fills it up."""
@@ -190,8 +190,8 @@ def _claimed(box: Box, claims: list[Extent], last: int, role: Role) -> Iterator[
             yield _unclaimed(at, start)
         if extent.name:
             essence, filler = _ESSENCES[extent.name]
-            whole = extent.alone and (start, end) == (extent.start, extent.end)
-            if not whole or len(essence) > end - start:
+            fits = len(essence) <= end - start or extent.name == "EXIF"
+            if not extent.first or start != extent.start or not fits:
                 essence = b""
             group = f"item {extent.item}"
             yield Part(start, end - start, Role.METADATA, extent.name, essence, group, filler)

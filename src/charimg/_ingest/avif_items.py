@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -35,14 +34,14 @@ class Extent(NamedTuple):
         end: The byte behind it.
         name: What it is in words; nothing for pixels.
         item: Its item.
-        alone: Whether that claims nothing else.
+        first: Whether that begins here.
     """
 
     start: int
     end: int
     name: str
     item: int
-    alone: bool
+    first: bool
 
 
 @define
@@ -109,10 +108,11 @@ def describe(reader: Reader, box: Box, data: bytes) -> Description:
         located = list(_located(reader, content(b"iloc"), by_name.get(b"idat")))
     except (struct.error, IndexError):
         reader.malformed("its description is not valid")
-    pieces = Counter(item for item, _, _ in located)
+    begun: set[int] = set()
     for item, start, end in located:
         if item in types:
-            found.extents.append(Extent(start, end, types[item], item, pieces[item] == 1))
+            found.extents.append(Extent(start, end, types[item], item, item not in begun))
+            begun.add(item)
     if not any(not extent.name for extent in found.extents):
         reader.malformed("it describes no still image")
     found.extents.sort()
