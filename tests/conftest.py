@@ -29,7 +29,10 @@ pytest_plugins = ("tests.servers.fixtures",)
 
 _leftovers = Leftovers()
 
-SETTINGS = ("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "LEDGER", "MEDIA", "MEDIA_URL", "METADATA")
+SETTINGS = (
+    *("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "FOREIGN", "FORMATS", "LEDGER", "MAX_BYTES"),
+    *("MAX_PIXELS", "MEDIA", "MEDIA_URL", "METADATA"),
+)
 
 # A clone alone has them not; it tests the contract by the cases in tests/testing/cases.
 collect_ignore = (

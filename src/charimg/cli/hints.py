@@ -40,8 +40,6 @@ _BY_CODE = {
     "reference CHARACTER` draws one.",
 }
 
-_LIMITS = ("formats", "max_bytes", "max_pixels")
-
 # What the SDK advises, as commands: the first that fits decides.
 _COMMANDS = (
     ("recover() (`charimg recover`)", "`charimg recover`"),
@@ -50,9 +48,15 @@ _COMMANDS = (
     ("settle() with no image", "`charimg settle --nothing OPERATION`"),
     ("settle()", "`charimg settle --image MEDIA OPERATION`"),
     ("retry_ingestion()", "`charimg retry CHARACTER IMAGE`"),
-    *((f"DownloadLimits.{name}", f"CHARIMG_{name.upper()}") for name in _LIMITS),
-    ('DownloadLimits(foreign="clean")', "`--foreign clean`"),
     ("restore_reference() makes", "restoring it on the page of `charimg serve` makes"),
+)
+
+# And its settings, as those of the command.
+_SETTINGS = (
+    ("DownloadLimits.formats", "CHARIMG_FORMATS"),
+    ("DownloadLimits.max_bytes", "CHARIMG_MAX_BYTES"),
+    ("DownloadLimits.max_pixels", "CHARIMG_MAX_PIXELS"),
+    ('DownloadLimits(foreign="clean")', "`--foreign clean`"),
 )
 
 
@@ -63,7 +67,7 @@ def as_commands(text: str, known: Mapping[str, str]) -> str:
         text: The message.
         known: What stands for ``CHARACTER``, ``OPERATION`` and ``IMAGE`` in commands.
     """
-    for method, command in _COMMANDS:
+    for method, command in (*_COMMANDS, *_SETTINGS):
         text = text.replace(method, command)
     return re.sub("`charimg [^`]*`", lambda found: _filled(found[0], known), text)
 
