@@ -165,6 +165,9 @@ operations = every_field(
 )
 
 
+METRICS = to_json(ImageMetrics())
+
+
 @given(characters)
 def test_a_character_survives_the_way_through_json(character: CharacterReference) -> None:
     written = json.loads(json.dumps(to_json(character)))
@@ -294,6 +297,9 @@ def test_an_integer_stands_for_a_number() -> None:
         ({"metrics": {"shot": {"name": 3}}}, r"\$\.metrics\.shot\.name must be a string, not int"),
         ({"metrics": {"bytes": True}}, r"\$\.metrics\.bytes must be an integer, not bool"),
         ({"metrics": {"bytes": 1.5}}, r"\$\.metrics\.bytes must be an integer, not float"),
+        ({"metrics": {**METRICS, "cleaned": [7]}}, r"\$\.metrics\.cleaned\[0\] must be a string"),
+        ({"metrics": {**METRICS, "cleaned": "abc"}}, r"cleaned must be a list, not str"),
+        ({"metrics": {**METRICS, "cleaned": None}}, r"cleaned must be a list, not NoneType"),
         ({"media": []}, r"\$\.media must be an object, not list"),
         ({"media": {"id": "1"}}, r"\$\.media\.key is missing"),
         ({"createdAt": "yesterday"}, r"\$\.createdAt must be an ISO 8601 date and time"),
