@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
@@ -100,7 +101,7 @@ def _converter() -> Converter:
         return read
 
     def sequence(cls: Any) -> Any:
-        items: Any = list[get_args(cls)[0]]
+        items: Any = GenericAlias(list, get_args(cls)[:1])
         build = converter.get_structure_hook(items)
 
         def read(value: Any, _: object) -> tuple[Any, ...]:
