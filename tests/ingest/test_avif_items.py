@@ -199,6 +199,14 @@ def test_what_stands_in_the_description_keeps_its_place() -> None:
         assert cleaned(data) == FTYP + meta(ispe(), located=located, more=after) + MDAT
 
 
+def test_a_second_beginning_is_none() -> None:
+    evil = box(b"ftyp", b"avif", EVIL)
+    start = len(FTYP) + len(evil) + len(meta(ispe(), located=iloc((1, 0, 0)))) + 8
+    described = meta(ispe(), located=iloc((1, start, len(PIXELS))))
+    free = struct.pack(">I4s", len(evil), b"free") + bytes(len(evil) - 8)
+    assert cleaned(FTYP + evil + described + MDAT) == FTYP + free + described + MDAT
+
+
 def test_a_second_description_is_none() -> None:
     start = len(FTYP) + 2 * len(meta(ispe(), located=iloc((1, 0, 0)))) + 8
     one = meta(ispe(), located=iloc((1, start, len(PIXELS))))

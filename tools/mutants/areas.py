@@ -113,7 +113,7 @@ AREAS = (
             *(
                 f"ingest/test_{each}.py"
                 for each in (
-                    *("inspect", "gif_avif", "foreign", "parts", "avif_items", "cleaning"),
+                    *("inspect", "gif_avif", "foreign", "parts", "avif_items"),
                     *("naming", "answers"),
                 )
             ),

@@ -66,7 +66,7 @@ def walk_avif(reader: Reader) -> Iterator[Part]:
     claims = _claims(described.extents)
     for box in found.boxes:
         length = box.end - box.start
-        if box.name == b"ftyp":
+        if box.start == 0:
             yield Part(box.start, length, Role.STRUCTURE, "header")
         elif box == described.box:
             yield Part(box.start, box.content + 4 - box.start, Role.STRUCTURE, "header")
