@@ -249,3 +249,40 @@ def test_whoever_claims_the_head_of_a_box_gets_it(kind: bytes, claim: tuple[int,
         start = head + claim[0]
         assert after[start : start + claim[1]] == data[start : start + claim[1]]
     assert after[head : head + 8] == data[head : head + 8]
+
+
+def test_what_harms_nobody_stays_behind_an_avif() -> None:
+    for name in (b"free", b"skip", b"wide", b"mdat", b"uuid"):
+        assert look(avif() + box(name, bytes(16), b"words")).edits == (), name
+        assert cleaned(avif() + box(name, bytes(16), EVIL)) == avif(), name
+    with pytest.raises(ImageRejected, match="truncated"):
+        look(avif() + box(b"mdat", b"words")[:-1])
+
+
+def test_padding_side_by_side_stays_padding() -> None:
+    head = len(FTYP + meta(ispe(), located=iloc((1, 0, 0))))
+    one, two = box(b"free", EVIL), box(b"skip", EVIL)
+    place = head + len(one) + len(two) + 8
+    described = FTYP + meta(ispe(), located=iloc((1, place, len(PIXELS))))
+    blank = box(b"free", bytes(len(EVIL)))
+    assert cleaned(described + one + two + MDAT) == described + blank + blank + MDAT
+
+
+def test_properties_of_an_avif_stay() -> None:
+    data = avif(ispe(), box(b"auxC", EVIL))
+    assert look(data).edits == ()
+    with pytest.raises(ImageRejected, match="header with markup"):
+        look(data, foreign="refuse")
+
+
+def test_claims_are_told_apart_and_in_order() -> None:
+    items = iinf(infe(1, b"av01"), infe(2, b"Exif"), infe(3, b"av01"))
+    content = b"pixels" + b"EXIF data" + b"more pixels"
+
+    def made(start: int) -> bytes:
+        located = iloc((1, start, 6), (2, start + 6, 9), (3, start + 15, 11))
+        return FTYP + meta(ispe(), items=items, located=located)
+
+    data = made(len(made(0)) + 8) + box(b"mdat", content)
+    named = [(part.name, part.length) for part in parts_of(data)]
+    assert named[-4:] == [("header", 8), ("pixels", 6), ("EXIF", 9), ("pixels", 11)]

@@ -144,3 +144,10 @@ def test_whoever_begins_tags_without_end_keeps_nobody_busy(text: bytes) -> None:
     half = len(text) * 5_000
     assert search.within(Part(0, half, Role.METADATA, "text")) is None
     assert search.within(Part(half, half + len(text), Role.METADATA, "text")) is not None
+
+
+@pytest.mark.parametrize("tag", foreign._TAGS)
+def test_every_tag_with_a_handler_is_found(tag: bytes) -> None:
+    assert find(b"a <" + tag + b" x=1 onload=alert(1)>") == "markup or a script"
+    assert find(b"a <" + tag + b" x=1>, onload=") == "markup or a script"
+    assert find(b"a <" + tag + b"s onload=alert(1)>") is None

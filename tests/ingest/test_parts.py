@@ -40,9 +40,16 @@ from .samples import (
 from .test_cleaning import cleaned, look, parts_of
 
 EVIL = b"<script>alert(1)</script>"
+SOI, TAIL = b"\xff\xd8", sof() + SOS + SCAN + b"\xff\xd9"
 JUMBF = b"\0\0\0\x20jumb" + EVIL
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_MORE = b"http://ns.adobe.com/xmp/extension/\0"
+
+
+def name_of(data: bytes) -> str:
+    """Return the name of the one part that is left out."""
+    (told,) = look(data).cleaned
+    return str(told.partition(" with ")[0])
 
 
 def tiff(orientation: int, order: str = ">", more: int = 1, text: bytes = b"") -> bytes:
@@ -64,6 +71,7 @@ def role_of(data: bytes, name: str) -> Role:
 @pytest.mark.parametrize("orientation", range(10))
 def test_of_exif_the_orientation_stays(order: str, orientation: int) -> None:
     upright = upright_only(tiff(orientation, order, text=EVIL))
+    assert upright == upright_only(tiff(orientation, order, more=3))
     if 2 <= orientation <= 8:
         assert upright == tiff(orientation, more=0)
         assert upright_only(upright) == upright
@@ -148,6 +156,56 @@ def test_the_words_are_few_whatever_the_file_holds() -> None:
     assert look(png() + bytes(1234)).cleaned == ("trailer (1,234 bytes)",)
 
 
+def test_what_lies_side_by_side_goes_in_one() -> None:
+    comment = segment(0xFE, EVIL)
+    data = SOI + comment * 3 + segment(0xFE, b"words") + comment + TAIL + b"\n"
+    found = look(data)
+    assert [(edit.offset, edit.length) for edit in found.edits] == [
+        (2, 3 * len(comment)),
+        (2 + 3 * len(comment) + 9, len(comment)),
+        (len(data) - 1, 1),
+    ]
+    assert found.cleaned[0].endswith(" bytes in 4 parts)")
+
+
+def test_each_kind_has_its_name() -> None:
+    for name in (b"tEXt", b"zTXt", b"iTXt", b"tIME", b"hIST", b"sPLT"):
+        data = png()[:33] + chunk(name, EVIL) + png()[33:]
+        assert name_of(data) == f"{name.decode()} chunk"
+    for code, name in (
+        (0xE0, "APP0 segment"),
+        (0xEF, "APP15 segment"),
+        (0xF0, "unknown segment"),
+        (0xFD, "unknown segment"),
+        (0xFE, "comment"),
+    ):
+        assert name_of(SOI + segment(code, EVIL) + TAIL) == name
+
+
+def test_a_beginning_means_something_in_its_own_segment_alone() -> None:
+    for code, begin in (
+        (0xFE, b"JFIF\0\1\2\1\0\x48\0\x48\0\0"),
+        (0xE5, b"Adobe\0\x64\0\0\0\0\2"),
+        (0xE5, b"Exif\0\0" + tiff(6)),
+        (0xE5, XMP),
+        (0xE5, b"ICC_PROFILE\0\1\1"),
+        (0xE5, b"Photoshop 3.0\0"),
+        (0xE5, b"JP\0\1\0\0\0\1" + JUMBF),
+    ):
+        data = SOI + segment(code, begin + EVIL) + TAIL
+        assert cleaned(data) == SOI + TAIL
+        assert name_of(data) == ("comment" if code == 0xFE else "APP5 segment")
+    other = segment(0xE5, b"MPF\0MM\0*") + segment(0xE2, b"FPXR\0")
+    assert cleaned(SOI + other + TAIL + b"\n") == SOI + other + TAIL
+
+
+@pytest.mark.parametrize("code", [0xC4, 0xCC, 0xDB, 0xDC, 0xDD])
+def test_tables_of_a_jpeg_stay(code: int) -> None:
+    data = SOI + segment(code, EVIL) + TAIL
+    assert look(data).edits == ()
+    assert role_of(data, "tables") is Role.STRUCTURE
+
+
 # Content credentials
 
 CREDENTIALS = [
@@ -175,6 +233,7 @@ def test_content_credentials_stay_and_the_record_says_when_they_no_longer_fit(
     data = build(JUMBF)
     assert role_of(data, "content credentials") is Role.CREDENTIALS
     assert look(data).edits == look(data).cleaned == ()
+    assert look(build(b"\0\0\0\x20jumb"), foreign="refuse").edits == ()
     assert cleaned(data + b"\n") == data
     assert look(data + b"\n").cleaned == (
         "trailer (1 byte)",
@@ -187,6 +246,12 @@ def test_what_is_only_called_so_is_searched(plain: bytes, build: Any) -> None:
     data = build(b"\0\0\0\x20nope" + EVIL)
     assert len(look(data).cleaned) == 1
     assert cleaned(data) == plain
+
+
+def test_credentials_in_another_chunk_are_none() -> None:
+    plain = riff(flagged(0), vp8())
+    assert cleaned(riff(flagged(0), vp8(), (b"abcd", JUMBF))) == plain
+    assert cleaned(png()[:33] + chunk(b"prVt", JUMBF) + png()[33:]) == png()
 
 
 def test_another_box_with_an_id_is_searched() -> None:
@@ -218,6 +283,7 @@ def test_what_a_png_needs_is_kept_and_what_is_too_long_for_it_is_searched() -> N
 def test_the_frames_of_an_animated_png_are_pixels() -> None:
     data = png()[:33] + chunk(b"fdAT", EVIL) + png()[33:]
     assert look(data).edits == ()
+    assert look(data, foreign="refuse").edits == ()
 
 
 @pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
@@ -231,8 +297,6 @@ def test_of_the_exif_of_a_png_the_orientation_stays(prefix: bytes) -> None:
 
 
 # JPEG
-
-SOI, TAIL = b"\xff\xd8", sof() + SOS + SCAN + b"\xff\xd9"
 
 
 @pytest.mark.parametrize(
@@ -343,6 +407,8 @@ def test_the_headers_of_a_webp_tell_what_is_left() -> None:
     turned = riff(flagged(everything), vp8(), (b"EXIF", b"Exif\0\0" + tiff(6, text=EVIL)), xmp)
     assert cleaned(turned) == riff(flagged(0x38), vp8(), (b"EXIF", tiff(6, more=0)))
     assert cleaned(both + EVIL) == cleaned(both)
+    # Nothing but the trailer: the headers are right as they are.
+    assert len(look(riff(flagged(0x10), vp8()) + EVIL).edits) == 1
     # Nothing was announced.
     assert cleaned(riff(vp8(), xmp)) == riff(vp8())
     # All of a name go, or the flag would lie.
@@ -360,6 +426,25 @@ def test_what_hides_in_a_frame_of_a_webp_becomes_zeros() -> None:
     odd = riff(flagged(2), (b"ANMF", anmf(vp8())[1] + b"\0"))
     with pytest.raises(ImageRejected, match="one of its frames is not valid"):
         look(odd)
+
+
+def test_a_chunk_of_a_webp_ends_where_its_container_does() -> None:
+    plain = riff(flagged(0), vp8(), (b"abcd", b"words"))
+    end = len(plain) - 8
+    for wrong in (1, 2, 8, 15):
+        shorter = b"RIFF" + (end - wrong).to_bytes(4, "little") + plain[8:]
+        with pytest.raises(ImageRejected, match="longer than the file"):
+            look(shorter + bytes(20))
+
+
+def test_a_frame_of_a_webp_lies_within_its_canvas() -> None:
+    def animation(left: int, top: int) -> bytes:
+        return riff(flagged(2, 9, 8), anmf(vp8(), left=left, top=top))
+
+    assert look(animation(6, 6)).edits == ()
+    for place in ((8, 0), (0, 8), (8, 8)):
+        with pytest.raises(ImageRejected, match="within its canvas"):
+            look(animation(*place))
 
 
 def test_transparency_of_a_webp_is_pixels() -> None:
