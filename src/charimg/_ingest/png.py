@@ -57,7 +57,7 @@ def walk_png(reader: Reader) -> Iterator[Part]:
     reader.dimensions(width, height)
     yield Part(0, reader.at, Role.STRUCTURE, "header")
     seen: set[bytes] = set()
-    name = b""
+    length, name = 0, b""
     while name != b"IEND":
         reader.part()
         start = reader.at
