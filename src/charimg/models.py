@@ -26,6 +26,7 @@ __all__ = [
     "Media",
     "PortfolioResult",
     "PromptSuggestion",
+    "Provenance",
     "ReferencePolicy",
     "SceneDetails",
     "SceneType",
@@ -151,6 +152,27 @@ class SceneDetails:
 
 
 @frozen(kw_only=True)
+class Provenance:
+    """What a stored file says of where it comes from, as found: nobody has proved it.
+
+    Attributes:
+        digital_source_type: The IPTC term, whole, such as
+            ``http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia``: that of its
+            XMP, else that of its content credentials.
+        tool: The program that the XMP names (``xmp:CreatorTool``).
+        credentials: Whether there are content credentials (C2PA).
+        generator: Whose parameters there are: ``a1111`` or ``comfyui``.
+        marked: What charimg has added: ``label`` or ``sign``.
+    """
+
+    digital_source_type: str | None = None
+    tool: str | None = None
+    credentials: bool = False
+    generator: str | None = None
+    marked: str | None = None
+
+
+@frozen(kw_only=True)
 class ImageMetrics:
     """How an image came in. Every field may be absent.
 
@@ -165,6 +187,7 @@ class ImageMetrics:
         source_sha256: That of what the server sent. Another one where something was left out.
         cleaned: What was left out of that, because it was no part of the image, such as
             ``trailer (2,340 bytes)``. The pixels are the same.
+        provenance: What the file says of where it comes from.
         width: Pixels.
         height: Pixels.
         shot: Lens and camera of a portfolio image.
@@ -184,6 +207,7 @@ class ImageMetrics:
     sha256: str | None = None
     source_sha256: str | None = None
     cleaned: tuple[str, ...] = ()
+    provenance: Provenance | None = None
     width: int | None = None
     height: int | None = None
     shot: Shot | None = None

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from attrs import define, field, frozen
 from stamina import AsyncRetryingCaller
 
+from .. import __version__
 from .._arguments import Unpicklable, checked
 from .._concurrency import AsyncDeadline
 from .._decoding import AsyncDecoder
 from .._http.stream import AsyncDownloadAnswer, AsyncDownloadClient
 from .._ingest.answers import Redirect, read_head
 from .._ingest.inspect import CLEAN, KEEP, inspect
+from .._ingest.label import LABEL, READ
 from .._ingest.limits import BodyMeter
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
-from .._ingest.rewrite import Edit, rewrite
 from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
+from .._ingest.xmp import Label
 from .._library.retry import parse_retry_after
 from .._plain import logger
+from .._signing import AsyncContentSigner
 from ..errors import (
     ConfigurationError,
     DownloadError,
     ErrorCode,
     ImageRejected,
     IngestionError,
-    StorageError,
 )
-from ..policies import DownloadLimits, RetryPolicy
+from ..models import Provenance
+from ..policies import DownloadLimits, ProvenancePolicy, RetryPolicy
+from .marking import AsyncFiles, write
 
 if TYPE_CHECKING:
     import ssl
@@ -75,10 +78,12 @@ class AsyncDownloader(Unpicklable):
         decode: Whether Pillow decodes each image after the built-in check, in another process with
             limits on memory and time. By default it does where Pillow is installed and such a
             process can be started; ``True`` makes an error of it where not.
+        provenance: Whether files are labelled or signed, so that they tell that a model has drawn
+            them: ``read``, ``label``, or a policy.
 
     Raises:
         ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected
-            client.
+            client; nothing can be signed, though that is wanted.
         InvalidArgument: An allowed origin or a port makes no sense.
     """
 
@@ -92,6 +97,7 @@ class AsyncDownloader(Unpicklable):
         ssl_context: ssl.SSLContext | None = None,
         client: httpx.AsyncClient | None = None,
         decode: bool | None = None,
+        provenance: str | ProvenancePolicy = READ,
     ) -> None:
         if client is not None and ssl_context is not None:
             raise ConfigurationError(
@@ -101,12 +107,22 @@ class AsyncDownloader(Unpicklable):
         self._limits = limits
         self._retries = retries
         self._decoder = AsyncDecoder.chosen(decode)
+        if isinstance(provenance, str):
+            provenance = ProvenancePolicy(mode=provenance)
+        self._provenance = provenance
+        self._signer = AsyncContentSigner.chosen(provenance, __version__)
         self._client = AsyncDownloadClient(
             connections=_CONNECTIONS, client=client, ssl_context=ssl_context
         )
 
     async def fetch(
-        self, url: str, *, library_url: str | None = None, sha256: str | None = None
+        self,
+        url: str,
+        *,
+        library_url: str | None = None,
+        prompt: str = "",
+        sha256: str | None = None,
+        provenance: Provenance | None = None,
     ) -> Download:
         """Download one image. The caller closes the result.
 
@@ -115,8 +131,10 @@ class AsyncDownloader(Unpicklable):
             library_url: The base URL of the Character Library that named the image. Its origin
                 counts among the ``allowed_origins``: the Library may be in the host's own network
                 and serve its images itself.
+            prompt: What it was drawn from, for its label.
             sha256: That of a file that was stored and shall come back. What is sent comes as it is
                 where it has this hash, else cleaned, whatever ``DownloadLimits.foreign`` says.
+            provenance: What the record of that file says: a label is written again as it was.
 
         Raises:
             DownloadError: It did not arrive whole.
@@ -131,6 +149,7 @@ class AsyncDownloader(Unpicklable):
             policy=self._retries,
             begun=time.monotonic(),
             sha256=sha256,
+            label=self._label(prompt, provenance, again=sha256 is not None),
         )
         call = AsyncRetryingCaller(
             attempts=self._retries.attempts,
@@ -164,32 +183,46 @@ class AsyncDownloader(Unpicklable):
     ) -> None:
         await self.aclose()
 
+    def _label(self, prompt: str, found: Provenance | None, *, again: bool) -> Label | None:
+        """Return the label of a new file, or that which one that shall come back has had."""
+        policy, tool = self._provenance, f"charimg {__version__}"
+        if again:
+            if found is None or found.marked != LABEL:
+                return None
+            tool = found.tool or tool
+        elif policy.mode == READ:
+            return None
+        return Label(tool, policy.provider, prompt if policy.prompt else None)
+
     async def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
-        # A size of 0 would mean "never on disk".
-        spooled = max(1, self._limits.spool_bytes)
-        file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
+        files = AsyncFiles(self._limits.spool_bytes)
         try:
             begun = time.perf_counter()
+            file = files.new()
             received = await self._receive(fetching, file)
             arrived = time.perf_counter()
-            source_sha256 = sha256 = received.meter.sha256
+            source_sha256 = received.meter.sha256
             foreign = self._limits.foreign
             if fetching.sha256 is not None:
                 foreign = KEEP if fetching.sha256 == source_sha256 else CLEAN
-            inspection = _inspect(received, file, self._limits, foreign)
-            if inspection.edits:
-                file, sha256 = _cleaned(file, inspection.edits, spooled)
+            signer = None if fetching.sha256 is not None else self._signer
+            look = partial(_inspect, received, file, self._limits, foreign)
+            inspection = look(fetching.label, sign=signer is not None)
+            stored = files.edited(file, inspection.edits, source_sha256)
             if self._decoder is not None:
-                await self._decoder.check(file, inspection)
+                await self._decoder.check(stored.file, inspection)
+            if signer is not None:
+                stored, inspection = await files.signed(signer, file, stored, inspection, look)
             checked = time.perf_counter()
         except BaseException:
-            file.close()
+            files.close()
             raise
+        files.close(all_but=stored.file)
         download = Download(
-            file=file,
-            size=received.meter.size + sum(edit.grows for edit in inspection.edits),
-            sha256=sha256,
+            file=stored.file,
+            size=stored.size,
+            sha256=stored.sha256,
             mime_type=inspection.type.mime_type,
             extension=inspection.type.extension,
             width=inspection.width,
@@ -199,6 +232,8 @@ class AsyncDownloader(Unpicklable):
             attempts=fetching.attempts,
             source_sha256=source_sha256,
             cleaned=inspection.cleaned,
+            provenance=inspection.provenance,
+            unmarked=inspection.unlabelled,
         )
         _log.debug(
             "download.finished",
@@ -261,6 +296,7 @@ class _Fetching:
     policy: RetryPolicy
     begun: float
     sha256: str | None = None
+    label: Label | None = field(default=None, repr=False)
     attempts: int = 0
     retry_after: float | None = None
 
@@ -307,46 +343,28 @@ async def _read_body(
     async for chunk in answer.chunks:
         deadline.remaining()
         meter.feed(chunk)
-        _write(file, chunk)
+        write(file, chunk)
     meter.finish()
 
 
-def _write(file: IO[bytes], chunk: bytes) -> None:
-    try:
-        file.write(chunk)
-        # Now rather than later, so that a full disk shows here.
-        file.flush()
-    except OSError as error:
-        raise StorageError(
-            "The temporary file of a download could not be written. See to it that the directory "
-            "for temporary files has room."
-        ) from error
-
-
-def _cleaned(file: IO[bytes], edits: tuple[Edit, ...], spooled: int) -> tuple[IO[bytes], str]:
-    """Return a file with the edits, in the place of the one that is given, and its SHA-256."""
-    cleaned = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
-    digest = hashlib.sha256()
-
-    def write(data: bytes) -> None:
-        digest.update(data)
-        _write(cleaned, data)
-
-    try:
-        rewrite(file, edits, write)
-    except BaseException:
-        cleaned.close()
-        raise
-    file.close()
-    cleaned.seek(0)
-    return cleaned, digest.hexdigest()
-
-
 def _inspect(
-    received: _Received, file: IO[bytes], limits: DownloadLimits, foreign: str
+    received: _Received,
+    file: IO[bytes],
+    limits: DownloadLimits,
+    foreign: str,
+    label: Label | None,
+    *,
+    sign: bool,
 ) -> Inspection:
     try:
-        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats, foreign=foreign)
+        return inspect(
+            file,
+            max_pixels=limits.max_pixels,
+            formats=limits.formats,
+            foreign=foreign,
+            label=label,
+            sign=sign,
+        )
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise

@@ -209,7 +209,11 @@ async def _whole(
         tried.add(url)
         try:
             download = await parts.downloader.fetch(
-                url, library_url=parts.library.base_url, sha256=sha256
+                url,
+                library_url=parts.library.base_url,
+                prompt=image.prompt,
+                sha256=sha256,
+                provenance=image.metrics.provenance,
             )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, evolve, field
 
 from .parts import Part, Role
@@ -44,17 +46,25 @@ class Cleaning:
             if part.group in self._groups:
                 self._leave_out(part, None)
 
-    def edits(self, kind: ImageType, head: bytes) -> tuple[Edit, ...]:
+    def edits(self, kind: ImageType, head: bytes, label: Sequence[Edit] = ()) -> tuple[Edit, ...]:
         """Return the changes to the file.
 
         Args:
             kind: Its type.
             head: Its first 32 bytes.
+            label: Those that write a label, as XMP.
         """
-        edits = self._edits
+        edits = [*self._edits, *label]
         if edits and kind == WEBP:
-            edits = [*edits, *mended(head, edits, self._names - self._kept)]
+            come = {"XMP"} if label else ()
+            edits += mended(head, edits, self._names - self._kept, come)
         return tuple(edits)
+
+    def around(self, place: int) -> Edit | None:
+        """Return the change that a place lies in, between bytes that go or first among them."""
+        return next(
+            (edit for edit in self._edits if edit.offset <= place < edit.offset + edit.length), None
+        )
 
     def words(self) -> tuple[str, ...]:
         """Return what is left out, for people, such as ``trailer (2,340 bytes)``."""

@@ -16,12 +16,16 @@ from .clean import Cleaning
 from .foreign import Search
 from .gif import walk_gif
 from .jpeg import walk_jpeg
+from .label import Labelling, NotLabelled, with_label
 from .parts import Part, Role
 from .png import walk_png
+from .provenance import Evidence
 from .reader import Reader
+from .rewrite import Edit
 from .sniff import AVIF, GIF, HEAD, JPEG, PNG, WEBP, sniff
 from .values import ImageType, Inspection
 from .webp import walk_webp
+from .xmp import Label
 
 __all__ = ["CLEAN", "KEEP", "REFUSE", "inspect"]
 
@@ -50,6 +54,8 @@ def inspect(
     max_pixels: int,
     formats: Collection[str] = _USUAL,
     foreign: str = CLEAN,
+    label: Label | None = None,
+    sign: bool = False,
 ) -> Inspection:
     """Check a file; return its type and dimensions, and what makes it an image and nothing else.
 
@@ -58,6 +64,8 @@ def inspect(
         max_pixels: Cap on width × height, for an animation times its frames.
         formats: The types that are accepted, in lower case.
         foreign: ``clean`` finds what is no image, ``refuse`` refuses it, ``keep`` looks for none.
+        label: What is written into the file of where it comes from.
+        sign: Whether the file is signed afterwards, so that credentials it has need not match.
 
     Raises:
         ImageRejected: ``NOT_AN_IMAGE`` (another type, malformed, or more than an image where that
@@ -74,8 +82,11 @@ def inspect(
         search = Search(file)
         reader = Reader(file, size, kind, max_pixels)
         searched, cleaning = _SEARCHED[foreign], Cleaning()
+        evidence, labelling = Evidence(file, kind), Labelling(kind, label, sign)
         for part in _WALKS[kind](reader):
             cleaning.take(part, search.within(part) if part.role in searched else None)
+            evidence.take(part)
+            labelling.take(part)
         cleaning.finish()
         words = cleaning.words()
         if words and foreign == REFUSE:
@@ -83,14 +94,26 @@ def inspect(
                 f"there is more in it than an image: {', '.join(words)}. "
                 'DownloadLimits(foreign="clean") lets it in without that'
             )
-        edits = () if foreign == KEEP else cleaning.edits(kind, head)
+        if foreign == KEEP:
+            cleaning, words = Cleaning(), ()
+        evidence.leave_out(cleaning.around)
         width, height = reader.found or (0, 0)
+        provenance, unlabelled = evidence.provenance(), None
+        edits: list[Edit] = []
+        try:
+            edits = labelling.edits(evidence, cleaning, head, (width, height))
+        except NotLabelled as reason:
+            unlabelled = str(reason)
+        if edits and label is not None:
+            provenance = with_label(provenance, label)
         return Inspection(
             type=kind,
             width=width,
             height=height,
-            edits=edits,
-            cleaned=words if edits else (),
+            edits=cleaning.edits(kind, head, edits),
+            cleaned=words,
+            provenance=provenance,
+            unlabelled=unlabelled,
         )
     finally:
         file.seek(0)

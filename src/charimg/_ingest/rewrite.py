@@ -46,12 +46,13 @@ def rewrite(file: IO[bytes], edits: Iterable[Edit], write: Callable[[bytes], obj
 
     Args:
         file: Seekable; left anywhere.
-        edits: In any order, none within another; several at one place stay in theirs.
+        edits: In any order, none within another. What is inserted where another one begins comes
+            before that.
         write: Takes the next bytes.
     """
     at = 0
     file.seek(0)
-    for edit in sorted(edits, key=lambda edit: edit.offset):
+    for edit in sorted(edits, key=lambda edit: (edit.offset, edit.length)):
         _copy(file, edit.offset - at, write)
         at = file.seek(edit.offset + edit.length)
         write(edit.data)

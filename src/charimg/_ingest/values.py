@@ -6,6 +6,7 @@ from typing import IO
 
 from attrs import field, frozen
 
+from ..models import Provenance
 from .rewrite import Edit
 
 __all__ = ["Download", "ImageType", "Inspection"]
@@ -41,6 +42,8 @@ class Inspection:
         height: Pixels, more than 0.
         edits: What changes so that nothing but the image is left.
         cleaned: What they leave out, in words.
+        provenance: What the file says of where it comes from, with those changes.
+        unlabelled: Why they write no label, though one was wanted.
     """
 
     type: ImageType
@@ -48,6 +51,8 @@ class Inspection:
     height: int
     edits: tuple[Edit, ...] = ()
     cleaned: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    unlabelled: str | None = None
 
 
 @frozen(kw_only=True)
@@ -68,6 +73,8 @@ class Download:
         attempts: How many attempts were made in all.
         source_sha256: Lower-case hex digest of what the server sent.
         cleaned: What of that was left out, because it was no part of the image, in words.
+        provenance: What ``file`` says of where it comes from.
+        unmarked: Why it was not labelled or signed, though that was wanted.
     """
 
     file: IO[bytes] = field(eq=False, repr=False)
@@ -82,6 +89,8 @@ class Download:
     attempts: int = 1
     source_sha256: str | None = None
     cleaned: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    unmarked: str | None = None
 
     def close(self) -> None:
         """Close the file, which removes it. Idempotent."""

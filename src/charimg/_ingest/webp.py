@@ -23,24 +23,31 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack("<4sI", name, len(data)) + data + b"\0" * (len(data) % 2)
 
 
-def mended(head: bytes, edits: Sequence[Edit], gone: Collection[str]) -> list[Edit]:
+def mended(
+    head: bytes, edits: Sequence[Edit], gone: Collection[str], come: Collection[str] = ()
+) -> list[Edit]:
     """Return what changes in the headers so that they tell what the edits leave.
 
     Args:
         head: The first 21 bytes of the file.
         edits: What else changes.
         gone: The names of the parts of which nothing stays.
+        come: The names of the parts that are added.
     """
     announced = int.from_bytes(head[4:8], "little")
     end = announced + _HEADER
     # What follows the container was not announced.
     grown = sum(
-        edit.grows + max(0, edit.offset + edit.length - end) for edit in edits if edit.offset < end
+        edit.grows + max(0, edit.offset + edit.length - end)
+        for edit in edits
+        # What is added behind the last chunk belongs to it.
+        if edit.offset < end or (edit.offset == end and not edit.length)
     )
     found = []
     if grown:
         found.append(Edit(4, 4, (announced + grown).to_bytes(4, "little")))
     flags = head[20] & ~sum(flag for name, flag in _FLAGS.items() if name in gone)
+    flags |= sum(flag for name, flag in _FLAGS.items() if name in come)
     if head[12:16] == b"VP8X" and flags != head[20]:
         found.append(Edit(20, 1, bytes([flags])))
     return found

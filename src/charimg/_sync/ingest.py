@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from functools import partial
 
@@ -119,6 +120,7 @@ def ingest(
     finally:
         work.close()
     work.sparing.end()
+    work.warn_of_unmarked()
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -149,6 +151,7 @@ class _Ingestion:
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
         self.sparing = Sparing()
         self.anonymous = False
+        self.unmarked: dict[str, str] = {}
         self.stages = Stages(run.op, run.observe)
 
     def fetch(self, item: OperationItem) -> _Fetched:
@@ -168,15 +171,19 @@ class _Ingestion:
     def _download(self, item: OperationItem) -> tuple[str, Download]:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
         parts = self.run.parts
-        library_url = parts.library.base_url
+        fetch = partial(
+            parts.downloader.fetch,
+            library_url=parts.library.base_url,
+            prompt=item.prompt,
+        )
         url = source_of(parts, item)
         try:
-            return url, parts.downloader.fetch(url, library_url=library_url)
+            return url, fetch(url)
         except DownloadError:
             other = source_by_id(parts, item)
             if other is None or other == url:
                 raise
-            return other, parts.downloader.fetch(other, library_url=library_url)
+            return other, fetch(other)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: take what a worker brought."""
@@ -241,7 +248,10 @@ class _Ingestion:
             storing_ms=storing_ms,
             source_sha256=fetched.download.source_sha256,
             cleaned=fetched.download.cleaned,
+            provenance=fetched.download.provenance,
         )
+        if fetched.download.unmarked is not None:
+            self.unmarked[item.key] = fetched.download.unmarked
         self._record(item, media=media, metrics=metrics)
 
     def withdraw(self) -> None:
@@ -300,6 +310,15 @@ class _Ingestion:
         if item.source_url or item.external_id:
             said = f"{error} It is paid for, and kept as the failed image {image.id}:"
             error.args = (f"{said} retry_ingestion() repeats its download and draws nothing.",)
+
+    def warn_of_unmarked(self) -> None:
+        """Tell of the images that do not say, as they should, that a model has drawn them."""
+        for reason, count in Counter(self.unmarked.values()).items():
+            what = "One image is" if count == 1 else f"{count} images are"
+            self.run.warn(
+                ErrorCode.NOT_MARKED,
+                f"{what} stored without the mark that was asked for: {reason}.",
+            )
 
     def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         shot = None if item.shot is None else item.shot.name

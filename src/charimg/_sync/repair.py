@@ -208,7 +208,11 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
         tried.add(url)
         try:
             download = parts.downloader.fetch(
-                url, library_url=parts.library.base_url, sha256=sha256
+                url,
+                library_url=parts.library.base_url,
+                prompt=image.prompt,
+                sha256=sha256,
+                provenance=image.metrics.provenance,
             )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)

@@ -21,6 +21,7 @@ from .options import (
     HeaderOption,
     JsonOption,
     LibraryUrlOption,
+    ProvenanceOption,
 )
 from .progress import ProgressView
 from .report import Report, reporting
@@ -77,6 +78,7 @@ def reference(
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
     foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw a new master reference image."""
@@ -84,7 +86,9 @@ def reference(
         exact = _text(prompt, prompt_file, "prompt")
         options: ServiceOptions = suggesting() if exact is None else {}
         with (
-            Settings.of(directory, library_url, header, foreign).service(**options) as service,
+            Settings.of(directory, library_url, header, foreign, provenance).service(
+                **options
+            ) as service,
             ProgressView(report, "Drawing the reference") as progress,
         ):
             result = service.generate_reference(
@@ -122,12 +126,13 @@ def portfolio(
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
     foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw the 360° portfolio; earlier images stay. Exit code 7 when some shots failed."""
     with reporting(as_json, character=character) as report:
         job_policy = JobPolicy(interval=poll, deadline=deadline)
-        settings = Settings.of(directory, library_url, header, foreign)
+        settings = Settings.of(directory, library_url, header, foreign, provenance)
         with settings.service(job_policy=job_policy) as service:
             if reference_id is not None:
                 reference_id = resolve_image(service, character, reference_id)
@@ -175,6 +180,7 @@ def scene(
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
     foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw one scene; earlier images stay."""
@@ -183,7 +189,7 @@ def scene(
         if exact is None:
             raise InvalidArgument("Give the scene's context, or --context-file.")
         with (
-            Settings.of(directory, library_url, header, foreign).service() as service,
+            Settings.of(directory, library_url, header, foreign, provenance).service() as service,
             ProgressView(report, "Drawing the scene") as progress,
         ):
             result = service.generate_scene(

@@ -19,6 +19,7 @@ from .options import (
     ImageArgument,
     JsonOption,
     LibraryUrlOption,
+    ProvenanceOption,
     YesOption,
 )
 from .progress import ProgressView
@@ -163,6 +164,7 @@ def retry(
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
     foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Download failed images again from where they were drawn; never a new generation.
@@ -171,7 +173,7 @@ def retry(
     """
     with reporting(as_json, character=character, image=image) as report:
         _one_of(image, everything)
-        with Settings.of(directory, library_url, header, foreign).service() as service:
+        with Settings.of(directory, library_url, header, foreign, provenance).service() as service:
             if image is not None:
                 _retry_one(report, service, character, image)
             else:

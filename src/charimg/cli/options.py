@@ -18,6 +18,7 @@ __all__ = [
     "ImageArgument",
     "JsonOption",
     "LibraryUrlOption",
+    "ProvenanceOption",
     "YesOption",
     "directory_of",
 ]
@@ -78,6 +79,18 @@ ForeignOption = Annotated[
         metavar="clean|refuse|keep",
         help="What becomes of what is no image in an image's file: it is left out, or the image is "
         "refused, or the file is kept as it was sent. Default: clean",
+        show_default=False,
+    ),
+]
+
+ProvenanceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--provenance",
+        envvar="CHARIMG_PROVENANCE",
+        metavar="read|label|sign",
+        help="Whether files are labelled or signed, so that they tell that a model has drawn them. "
+        "Default: read",
         show_default=False,
     ),
 ]

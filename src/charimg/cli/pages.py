@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import typer
 from attrs import evolve
 
+from .._assembly.provenance import provenance_policy
 from .._assembly.settings import StoreSettings, allowed_origins, download_limits, site_url
 from .._assembly.stores import async_open_stores
 from .._assembly.suggesters import async_suggester
@@ -113,7 +114,9 @@ async def _service(
         library = await owned.enter_async_context(settings.async_library())
         downloader = await owned.enter_async_context(
             AsyncDownloader(
-                limits=download_limits(settings.foreign), allowed_origins=allowed_origins()
+                limits=download_limits(settings.foreign),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(settings.provenance),
             )
         )
         stores = async_open_stores(places)

@@ -11,6 +11,7 @@ from typing import TypeVar, Unpack
 
 from attrs import field, frozen
 
+from .._assembly.provenance import provenance_policy
 from .._assembly.settings import (
     StoreSettings,
     allowed_origins,
@@ -68,12 +69,14 @@ class Settings:
         library_url: ``--library-url``.
         given_headers: ``--header``, each ``NAME=VALUE``.
         foreign: ``--foreign``.
+        provenance: ``--provenance``.
     """
 
     given_directory: Path | None = None
     library_url: str | None = None
     given_headers: tuple[str, ...] = field(default=(), repr=False)
     foreign: str | None = None
+    provenance: str | None = None
 
     @classmethod
     def of(
@@ -82,6 +85,7 @@ class Settings:
         library_url: str | None = None,
         headers: list[str] | None = None,
         foreign: str | None = None,
+        provenance: str | None = None,
     ) -> Settings:
         """Take a command's options."""
         return cls(
@@ -89,6 +93,7 @@ class Settings:
             library_url=library_url,
             given_headers=tuple(headers or ()),
             foreign=foreign,
+            provenance=provenance,
         )
 
     @property
@@ -192,7 +197,9 @@ class Settings:
             self.stores() as stores,
             self.library() as library,
             Downloader(
-                limits=download_limits(self.foreign), allowed_origins=allowed_origins()
+                limits=download_limits(self.foreign),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(self.provenance),
             ) as downloader,
         ):
             options["downloader"] = downloader

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO
 
+from ... import __version__
+from ..._ingest.renditions import label_bytes, label_of
 from ..._plain import logger
 
 __all__ = ["draw_thumbnail"]
@@ -43,4 +46,11 @@ def draw_thumbnail(path: Path | IO[bytes], longest_side: int) -> bytes | None:
     except Exception as error:  # noqa: BLE001 - Pillow's plugins raise whatever they like
         _log.info("thumbnail.skipped", extra={"reason": type(error).__name__})
         return None
-    return drawn.getvalue()
+    return _labelled(path, drawn.getvalue())
+
+
+def _labelled(path: Path | IO[bytes], drawn: bytes) -> bytes:
+    """Return a thumbnail that says what the image says."""
+    with path.open("rb") if isinstance(path, Path) else nullcontext(path) as file:
+        label = label_of(file, f"charimg {__version__}")
+    return drawn if label is None else label_bytes(drawn, label)
