@@ -22,6 +22,7 @@ from charimg.models import (
     ImageMetrics,
     ImageStatus,
     Media,
+    Provenance,
     SceneDetails,
     Shot,
 )
@@ -59,6 +60,14 @@ characters = every_field(
     library_db_id=optional_texts,
     library_character_id=optional_texts,
     traits=json_objects,
+)
+provenances = every_field(
+    Provenance,
+    digital_source_type=optional_texts,
+    tool=optional_texts,
+    credentials=st.booleans(),
+    generator=optional_texts,
+    marked=optional_texts,
 )
 shots = every_field(
     Shot,
@@ -99,6 +108,7 @@ metrics = every_field(
     sha256=optional_texts,
     source_sha256=optional_texts,
     cleaned=st.lists(texts, max_size=3).map(tuple),
+    provenance=st.none() | provenances,
     width=optional_counts,
     height=optional_counts,
     shot=st.none() | shots,
@@ -224,6 +234,7 @@ def test_a_record_has_these_fields_and_no_others() -> None:
         "sha256",
         "sourceSha256",
         "cleaned",
+        "provenance",
         "width",
         "height",
         "shot",

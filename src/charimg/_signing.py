@@ -70,8 +70,7 @@ class ContentSigner:
         self._policy = policy
         self._agent = {"name": "charimg", "version": version}
         try:
-            self._files()
-            self._certificate()
+            _algorithm(self._certificate().public_key())
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"Nothing can be signed: {_words(error)}.") from error
 
@@ -94,11 +93,13 @@ class ContentSigner:
         Raises:
             SigningFailed: Whatever the reason.
         """
+        failed: list[Exception] = []
         try:
-            self._sign(file, mime_type, into, parent)
+            self._sign(file, mime_type, into, parent, failed)
         except Exception as error:
             # Whatever it is, the image was paid for and is kept.
-            raise SigningFailed(_words(error)) from error
+            words = f"the signer failed ({type(failed[0]).__name__})" if failed else _words(error)
+            raise SigningFailed(words) from error
         into.seek(0)
 
     def prove(self, image: bytes, mime_type: str) -> Signature:
@@ -126,7 +127,12 @@ class ContentSigner:
         )
 
     def _sign(
-        self, file: IO[bytes], mime_type: str, into: IO[bytes], parent: IO[bytes] | None
+        self,
+        file: IO[bytes],
+        mime_type: str,
+        into: IO[bytes],
+        parent: IO[bytes] | None,
+        failed: list[Exception],
     ) -> None:
         import c2pa
 
@@ -145,7 +151,7 @@ class ContentSigner:
             "assertions": [{"label": "c2pa.actions", "data": {"actions": [action]}}],
         }
         context = c2pa.Context.from_dict(_SETTINGS)
-        with c2pa.Builder(manifest, context=context) as builder, self._signer() as signer:
+        with c2pa.Builder(manifest, context=context) as builder, self._signer(failed) as signer:
             if parent is not None:
                 parent.seek(0)
                 ingredient = {"relationship": "parentOf", "label": _PARENT}
@@ -153,15 +159,26 @@ class ContentSigner:
             file.seek(0)
             builder.sign(signer, mime_type, file, into)
 
-    def _signer(self) -> Any:
+    def _signer(self, failed: list[Exception]) -> Any:
+        """Return the library's signer, which notes how the host's own fails: it hides that."""
         import c2pa
 
         certificates, key = self._files()
         algorithm, stamps = _algorithm(self._certificate().public_key()), self._policy.timestamp_url
-        if self._policy.signer is not None:
+        own = self._policy.signer
+        if own is not None:
+
+            def sign(data: bytes) -> bytes:
+                try:
+                    return own(data)
+                except Exception as error:  # noqa: BLE001 - whatever a key service raises
+                    failed.append(error)
+                    return b""
+
             known = c2pa.C2paSigningAlg[algorithm.upper()]
-            return c2pa.Signer.from_callback(self._policy.signer, known, certificates, stamps)
-        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(algorithm, certificates, key, stamps))
+            return c2pa.Signer.from_callback(sign, known, certificates, stamps)
+        told = (algorithm, certificates.encode(), key.encode(), stamps)
+        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(*told))
 
     def _files(self) -> tuple[str, str]:
         """Read certificates and key, anew each time: both are replaced before they end."""

@@ -45,6 +45,7 @@ FLOORS = {
     "_baml": 3,
     "_concurrency": 3,
     "_decoding": 3,
+    "_signing": 3,
     "_async": 4,
     "_sync": 4,
     "_assembly": 4,
@@ -94,7 +95,7 @@ IO = {
 EVERYWHERE = {"attrs"}
 CORE = {
     "anyio": {"web", "_home", "_http", "_baml", "_concurrency", "_decoding", "stores", "testing"}
-    | {"_surely"},
+    | {"_surely", "_signing"},
     "cattrs": {"_json", "_library"},
     "httpcore": {"_http"},
     "httpx": {"_http"},
@@ -109,6 +110,8 @@ EXTRAS = {
     "psycopg_pool": {"stores"},
     "PIL": {"_decoding", "stores", "testing", "cli"},
     "baml_py": {"_baml"},
+    "c2pa": {"_signing"},
+    "cryptography": {"_signing"},
     "distributed": {"bulk"},
     "hypothesis": {"testing"},
     "obstore": {"stores"},

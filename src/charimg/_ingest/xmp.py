@@ -177,9 +177,9 @@ def labelled(label: Label, data: bytes = b"", most: int | None = None) -> bytes:
         Unreadable: The packet that there is cannot be read, or there is no room.
     """
     packet = read_packet(data) if data else Packet()
-    if data and not data.startswith(b"</", max(packet.end, 0)):
-        # Without descriptions, or with an element that is empty and closes itself.
-        raise Unreadable
+    if not data.startswith(b"</", max(packet.end, 0)):
+        # It describes nothing.
+        data = b""
     described = _described(label, packet).encode()
     whole = data[: packet.end] + described + data[packet.end :] if data else _packet(described)
     if most is not None and len(whole) > most:
