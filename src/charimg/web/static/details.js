@@ -9,6 +9,7 @@ import {
   lensText,
   poseText,
   promptName,
+  provenanceText,
 } from "./describe.js";
 import { copyButton } from "./overlay.js";
 import { cameraOf } from "./spin.js";
@@ -119,6 +120,7 @@ function originFacts(image) {
   const { sourceUrl } = image;
   return [
     ["viewer_provider", image.provider],
+    ["viewer_provenance", provenanceText(image)],
     [
       "viewer_source",
       sourceUrl && code(sourceUrl),
