@@ -397,6 +397,8 @@ __all__ = [
     "ProgressEvent",
     "PromptSuggester",
     "PromptSuggestion",
+    "Provenance",
+    "ProvenancePolicy",
     "Recovered",
     "RecoveryFinished",
     "RecoveryReport",

@@ -10,6 +10,10 @@ from ..policies import ProvenancePolicy
 __all__ = ["provenance_policy"]
 
 _MODE = "CHARIMG_PROVENANCE"
+_CERTIFICATE = "CHARIMG_PROVENANCE_CERTIFICATE"
+_KEY = "CHARIMG_PROVENANCE_KEY"
+_TIMESTAMP_URL = "CHARIMG_PROVENANCE_TIMESTAMP_URL"
+_PROMPT = "CHARIMG_PROVENANCE_PROMPT"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
@@ -27,20 +31,20 @@ def provenance_policy(mode: str | None = None) -> ProvenancePolicy:
         ConfigurationError: One of them makes no sense.
     """
     source, chosen = ("--provenance", mode) if mode is not None else (_MODE, _value(_MODE))
-    prompt = _value(f"{_MODE}_PROMPT").lower()
+    prompt = _value(_PROMPT).lower()
     if prompt not in (*_YES, *_NO):
-        raise ConfigurationError(f"{_MODE}_PROMPT is wrong: it must be 1 or 0, not {prompt!r}.")
+        raise ConfigurationError(f"{_PROMPT} is wrong: it must be 1 or 0, not {prompt!r}.")
     try:
         return ProvenancePolicy(
             mode=chosen.strip() or "read",
             prompt=prompt in _YES,
-            certificate=_value(f"{_MODE}_CERTIFICATE") or None,
-            key=_value(f"{_MODE}_KEY") or None,
-            timestamp_url=_value(f"{_MODE}_TIMESTAMP_URL") or None,
+            certificate=_value(_CERTIFICATE) or None,
+            key=_value(_KEY) or None,
+            timestamp_url=_value(_TIMESTAMP_URL) or None,
         )
     except InvalidArgument as error:
         raise ConfigurationError(
-            f"{source} is wrong: {error} Paths are told by {_MODE}_CERTIFICATE and {_MODE}_KEY."
+            f"{source} is wrong: {error} Paths are told by {_CERTIFICATE} and {_KEY}."
         ) from error
 
 

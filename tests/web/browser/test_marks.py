@@ -36,7 +36,7 @@ SAID = {
     "marked": "sign",
 }
 COMPOSITE = AI[1]
-DRAW = """async ([type, quality, alpha]) => {
+DRAW = """async ([type, quality, alpha, sourceType]) => {
   const canvas = new OffscreenCanvas(37, 21);
   const pen = canvas.getContext("2d", { alpha });
   pen.fillStyle = "rgb(200 30 90 / 0.5)";
