@@ -90,3 +90,22 @@ def test_the_sheet_grows_by_rows(tmp_path: Path, count: int, rows: int) -> None:
     sheet = _drawn(images, media, tmp_path / "sheet.png")
     step = contact_sheet._CELL + contact_sheet._CAPTION + contact_sheet._GAP
     assert sheet.height == rows * step + contact_sheet._GAP
+
+
+def test_a_sheet_says_what_its_images_say(tmp_path: Path) -> None:
+    from attrs import evolve
+
+    from charimg._ingest.inspect import inspect
+    from charimg._ingest.xmp import TRAINED
+    from charimg.models import Provenance
+
+    files: Any = Files(a=_png((200, 0, 0), (20, 20)), b=_png((0, 200, 0), (20, 20)))
+    images = [_image("a"), _image("b")]
+    found = Provenance(digital_source_type=TRAINED)
+    said = evolve(images[0], metrics=ImageMetrics(provenance=found))
+    for listed, expected in ((images, None), ([said, images[1]], TRAINED)):
+        path = tmp_path / "sheet.png"
+        write_contact_sheet(listed, files, path)
+        with path.open("rb") as file:
+            told = inspect(file, max_pixels=10**7).provenance
+        assert (None if told is None else told.digital_source_type) == expected

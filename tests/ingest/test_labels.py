@@ -20,7 +20,7 @@ from charimg.models import Provenance
 
 from ..figures import Figure
 from .dressed import dressed, plain_images, saved
-from .samples import MANY, chunk, gif, jpeg, png, riff, segment, vp8, vp8l, vp8x
+from .samples import MANY, anmf, chunk, flagged, gif, jpeg, png, riff, segment, vp8, vp8l, vp8x
 from .test_cleaning import cleaned
 from .test_provenance import (
     ALL,
@@ -289,6 +289,21 @@ def test_xmp_that_is_left_out_makes_place_for_a_label() -> None:
     assert stored.count(b"XMP ") == 1
     assert int.from_bytes(stored[4:8], "little") + 8 == len(stored)
     assert said(written(png_with(international(b"XML:com.adobe.xmp", page)))) == SAID
+
+
+def test_a_label_gets_between_what_is_cut_to_both_sides_of_it() -> None:
+    page = b"<script>alert(1)</script>"
+    still = riff(vp8x(), vp8(), (b"ABCD", page)) + b"trailer"
+    assert written(still) == written(riff(vp8x(), vp8()))
+    frames = anmf(vp8(), (b"ABCD", page))
+    moving = riff(flagged(2), (b"ANIM", bytes(6)), frames)
+    assert written(moving + b"trailer") == written(moving)
+    exif = segment(
+        0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0" + bytes(4) + page
+    )
+    junk = jpeg_with(exif, b"\0\0\0", segment(0xFE, page))
+    assert written(junk) == written(jpeg_with(exif))
+    assert said(written(png_with(chunk(b"tEXt", b"Comment\0" + page)))) == SAID
 
 
 # Pixels

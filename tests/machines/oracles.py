@@ -17,10 +17,12 @@ from attrs import evolve
 from charimg import CharacterReference
 from charimg._ingest.addresses import fits
 from charimg._ingest.inspect import inspect
+from charimg._ingest.label import says_so
 from charimg._ingest.origins import FetchPolicy
 from charimg._ingest.rewrite import rewrite
 from charimg._ingest.sniff import HEAD, sniff
 from charimg._ingest.urls import next_url, redact
+from charimg._ingest.xmp import Label
 from charimg._library import answers
 from charimg._library.answers import Exchange
 from charimg.errors import (
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 POLICY = FetchPolicy.checked(origins=["http://10.0.0.5:9000"], ports=(80, 443))
+LABEL = Label("charimg", "Library", "a <prompt>")
 PIXELS = 40_000_000
 FORMATS = ("png", "jpeg", "webp", "gif", "avif")
 READERS = [
@@ -133,7 +136,10 @@ def url_passes(url: str) -> bool:
 
 
 def file_passes(data: bytes) -> bool:
-    """The inspector and the sniffer agree, the size is within the limit, one cleaning is enough."""
+    """The inspector and the sniffer agree, the size is within the limit, one cleaning is enough.
+
+    With a label it says what the label says, or nothing more than it said.
+    """
     try:
         found = inspect(io.BytesIO(data), max_pixels=PIXELS, formats=FORMATS)
     except ImageRejected:
@@ -145,6 +151,14 @@ def file_passes(data: bytes) -> bool:
     assert len(out.getvalue()) == len(data) + sum(edit.grows for edit in found.edits)
     again = inspect(out, max_pixels=PIXELS, formats=FORMATS)
     assert again == evolve(found, edits=(), cleaned=())
+    labelled = inspect(io.BytesIO(data), max_pixels=PIXELS, formats=FORMATS, label=LABEL)
+    out = io.BytesIO()
+    rewrite(io.BytesIO(data), labelled.edits, out.write)
+    assert len(out.getvalue()) == len(data) + sum(edit.grows for edit in labelled.edits)
+    told = inspect(out, max_pixels=PIXELS, formats=FORMATS)
+    unmarked = labelled.provenance and evolve(labelled.provenance, marked=None)
+    assert told == evolve(labelled, edits=(), cleaned=(), provenance=unmarked, unlabelled=None)
+    assert labelled.unlabelled is not None or says_so(told.provenance)
     return True
 
 

@@ -55,13 +55,19 @@ class Cleaning:
             label: Those that write a label, as XMP.
         """
         edits = [*self._edits, *label]
+        for place in (edit.offset for edit in label if not edit.length):
+            around = self.around(place)
+            if around is not None and around.offset < place:
+                # Something is cut to both sides of it.
+                edits.remove(around)
+                edits += around.split(place)
         if edits and kind == WEBP:
             come = {"XMP"} if label else ()
             edits += mended(head, edits, self._names - self._kept, come)
         return tuple(edits)
 
     def around(self, place: int) -> Edit | None:
-        """Return the change that a place lies in, between bytes that go or first among them."""
+        """Return the change that a byte goes with."""
         return next(
             (edit for edit in self._edits if edit.offset <= place < edit.offset + edit.length), None
         )

@@ -93,9 +93,12 @@ class Labelling:
             )
         except Unreadable:
             raise NotLabelled("its XMP leaves no room for a label") from None
-        place, length = self._free(cleaning, head), 0
+        place, length = self._place, 0
         if xmp is not None:
             place, length = xmp.part.offset, xmp.part.length
+        elif self.kind == WEBP:
+            # Behind all that was announced.
+            place = int.from_bytes(head[4:8], "little") + 8
         return self._written(packet, place, length, head, size)
 
     def _check(self, evidence: Evidence, xmp: Xmp | None, cleaning: Cleaning) -> None:
@@ -114,17 +117,6 @@ class Labelling:
             raise NotLabelled("its XMP cannot be read")
         if xmp.packet.source_type and xmp.packet.source_type not in AI:
             raise NotLabelled("its XMP tells of another source itself")
-
-    def _free(self, cleaning: Cleaning, head: bytes) -> int:
-        """Return where a label is inserted, outside of what changes."""
-        place = self._place
-        if self.kind == WEBP:
-            # Behind all that was announced.
-            place = int.from_bytes(head[4:8], "little") + 8
-        within = cleaning.around(place)
-        if within is None or within.offset == place:
-            return place
-        return within.offset if self.kind == WEBP else within.offset + within.length
 
     def _written(
         self, packet: bytes, place: int, length: int, head: bytes, size: tuple[int, int]

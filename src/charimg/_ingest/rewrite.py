@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 __all__ = ["Edit", "rewrite"]
 
@@ -39,6 +39,11 @@ class Edit:
     def grows(self) -> int:
         """By how many bytes the file grows; less than 0 where it shrinks."""
         return len(self.data) + self.fill - self.length
+
+    def split(self, place: int) -> tuple[Edit, Edit]:
+        """Return the same change as two: what comes instead comes before the place."""
+        before = place - self.offset
+        return evolve(self, length=before), Edit(place, self.length - before)
 
 
 def rewrite(file: IO[bytes], edits: Iterable[Edit], write: Callable[[bytes], object]) -> None:
