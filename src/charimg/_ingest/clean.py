@@ -66,6 +66,11 @@ class Cleaning:
             edits += mended(head, edits, self._names - self._kept, come)
         return tuple(edits)
 
+    @property
+    def grows(self) -> int:
+        """By how many bytes the file grows, without a label."""
+        return sum(edit.grows for edit in self._edits)
+
     def around(self, place: int) -> Edit | None:
         """Return the change that a byte goes with."""
         return next(

@@ -6,11 +6,12 @@ from attrs import define, evolve
 
 from ..models import Provenance
 from . import jpeg, png, webp
+from .avif_label import Intricate, label_avif
 from .clean import Cleaning
 from .parts import Part
 from .provenance import XMP_JPEG, XMP_PNG, Evidence, Xmp
 from .rewrite import Edit
-from .sniff import JPEG, PNG, WEBP
+from .sniff import AVIF, JPEG, PNG, WEBP
 from .values import ImageType
 from .xmp import AI, TRAINED, Label, Unreadable, labelled
 
@@ -21,7 +22,7 @@ READ, LABEL, SIGN = "read", "label", "sign"
 
 _APP1 = 0xE1
 _MOST_PACKET = 0xFFFF - 2 - len(XMP_JPEG)
-_BEFORE = {JPEG: ("beginning", "JFIF", "EXIF"), PNG: ("header",), WEBP: ()}
+_BEFORE = {JPEG: ("beginning", "JFIF", "EXIF"), PNG: ("header",), WEBP: (), AVIF: ()}
 """The parts before which no XMP is inserted, by the types that take a label."""
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
 
@@ -57,6 +58,8 @@ class Labelling:
     sign: bool = False
     _place: int = 0
     _index: Part | None = None
+    _trailer: Part | None = None
+    _described: bool = False
 
     def take(self, part: Part) -> None:
         """Take the next part, in the order of the file."""
@@ -64,6 +67,10 @@ class Labelling:
             self._place += part.length
         elif part.name == "index of pictures":
             self._index = self._index or part
+        elif part.name == "trailer":
+            self._trailer = part
+        elif part.name == "XMP":
+            self._described = True
 
     def edits(
         self, evidence: Evidence, cleaning: Cleaning, head: bytes, size: tuple[int, int]
@@ -99,6 +106,8 @@ class Labelling:
         elif self.kind == WEBP:
             # Behind all that was announced.
             place = int.from_bytes(head[4:8], "little") + 8
+        if self.kind == AVIF:
+            return self._in_avif(packet, evidence, cleaning)
         return self._written(packet, place, length, head, size)
 
     def _check(self, evidence: Evidence, xmp: Xmp | None, cleaning: Cleaning) -> None:
@@ -109,6 +118,11 @@ class Labelling:
                 "it has content credentials, which would no longer match; "
                 'provenance="sign" signs new ones with them as their source'
             )
+        if self.kind == AVIF and (evidence.signed or self._described):
+            # Of what is left out there the item stays.
+            raise NotLabelled(
+                "it is an AVIF with XMP or content credentials, which stay as they are"
+            )
         if self._index is not None and cleaning.around(self._index.offset) is None:
             raise NotLabelled("it holds further pictures, whose places would move")
         if xmp is None:
@@ -117,6 +131,14 @@ class Labelling:
             raise NotLabelled("its XMP cannot be read")
         if xmp.packet.source_type and xmp.packet.source_type not in AI:
             raise NotLabelled("its XMP tells of another source itself")
+
+    def _in_avif(self, packet: bytes, evidence: Evidence, cleaning: Cleaning) -> list[Edit]:
+        try:
+            if self._trailer is not None and cleaning.around(self._trailer.offset) is None:
+                raise Intricate
+            return label_avif(evidence.file, cleaning.grows, packet)
+        except Intricate:
+            raise NotLabelled("it is an AVIF of a kind that takes no label") from None
 
     def _written(
         self, packet: bytes, place: int, length: int, head: bytes, size: tuple[int, int]
