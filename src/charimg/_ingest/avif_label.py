@@ -39,8 +39,8 @@ def label_avif(file: IO[bytes], grows: int, packet: bytes) -> list[Edit]:
         Intricate: It is not done with this file.
     """
     size = file.seek(0, os.SEEK_END)
-    meta = next((box for box in _outermost(file, size) if box.name == b"meta"), None)
-    if meta is None or meta.content - meta.start != 8:
+    meta = next(box for box in _outermost(file) if box.name == b"meta")
+    if meta.content - meta.start != 8:
         raise Intricate
     file.seek(meta.start)
     try:
@@ -53,9 +53,9 @@ def label_avif(file: IO[bytes], grows: int, packet: bytes) -> list[Edit]:
     return [*changes, Edit(size, 0, data)]
 
 
-def _outermost(file: IO[bytes], size: int) -> Iterator[Box]:
+def _outermost(file: IO[bytes]) -> Iterator[Box]:
     at = 0
-    while at + 8 <= size:
+    while True:
         file.seek(at)
         length, name = struct.unpack(">I4s", file.read(8))
         header = 8
@@ -68,6 +68,8 @@ def _outermost(file: IO[bytes], size: int) -> Iterator[Box]:
 @define
 class _Description:
     """The box ``meta`` as it is.
+
+    The walk has seen to it that its boxes, items and places can be read.
 
     Attributes:
         data: All of it, its header too.
@@ -116,8 +118,6 @@ class _Description:
         at = 12
         while at < len(self.data):
             length, name = struct.unpack_from(">I4s", self.data, at)
-            if length < 8:
-                raise Intricate
             yield Box(name, at, at + 8, at + length)
             at += length
         self._ends(at, len(self.data))
@@ -132,8 +132,6 @@ class _Description:
         return self.data[box.content] != 0
 
     def _number(self, at: int, size: int) -> int:
-        if at + size > len(self.data):
-            raise Intricate
         return int.from_bytes(self.data[at : at + size])
 
     def _longer(self, box: Box, by: int) -> Edit:
@@ -152,7 +150,7 @@ class _Description:
         while at < box.end:
             length = self._number(at, 4)
             version = self._number(at + 8, 1)
-            if length < 8 or version not in (2, 3):
+            if version not in (2, 3):
                 raise Intricate
             highest = max(highest, self._number(at + 12, 4 if version == 3 else 2))
             at += length
