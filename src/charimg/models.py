@@ -184,7 +184,7 @@ class ImageMetrics:
         storing_ms: ``MediaStore.save``.
         bytes: Size of the file.
         sha256: Lower-case hex digest of the file.
-        source_sha256: That of what the server sent. Another one where something was left out.
+        source_sha256: That of what the server sent. Another one where the file was changed.
         cleaned: What was left out of that, because it was no part of the image, such as
             ``trailer (2,340 bytes)``. The pixels are the same.
         provenance: What the file says of where it comes from.
