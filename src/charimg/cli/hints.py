@@ -57,6 +57,7 @@ _SETTINGS = (
     ("DownloadLimits.max_bytes", "CHARIMG_MAX_BYTES"),
     ("DownloadLimits.max_pixels", "CHARIMG_MAX_PIXELS"),
     ('DownloadLimits(foreign="clean")', "`--foreign clean`"),
+    ('provenance="sign"', "`--provenance sign`"),
 )
 
 
