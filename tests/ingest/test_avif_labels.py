@@ -118,8 +118,10 @@ def test_what_lies_before_the_description_does_not_move() -> None:
 
 def test_what_is_cut_behind_it_is_not_counted() -> None:
     assert check(avif() + b"<script>alert(1)</script>") == check(avif())
-    large = FTYP + meta(ispe()) + MDAT + struct.pack(">I4sQ", 1, b"free", 20) + bytes(4)
-    check(large)
+    free = struct.pack(">I4sQ", 1, b"free", 20) + bytes(4)
+    check(avif() + free)
+    located = iloc((1, len(avif()) - len(PIXELS) + len(free), len(PIXELS)))
+    check(FTYP + free + meta(ispe(), located=located) + MDAT)
 
 
 def test_the_ids_of_items_are_not_taken_twice() -> None:

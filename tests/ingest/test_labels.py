@@ -20,7 +20,21 @@ from charimg.models import Provenance
 
 from ..figures import Figure
 from .dressed import dressed, plain_images, saved
-from .samples import MANY, anmf, chunk, flagged, gif, jpeg, png, riff, segment, vp8, vp8l, vp8x
+from .samples import (
+    MANY,
+    anmf,
+    avif,
+    chunk,
+    flagged,
+    gif,
+    jpeg,
+    png,
+    riff,
+    segment,
+    vp8,
+    vp8l,
+    vp8x,
+)
 from .test_cleaning import cleaned
 from .test_provenance import (
     ALL,
@@ -183,6 +197,8 @@ def test_the_places_are_those_where_readers_look() -> None:
 
 
 def test_transparency_is_announced() -> None:
+    # The bits beside it belong to the height.
+    assert written(riff(vp8l(3, 16_000)))[20:24] == b"\x04\0\0\0"
     name, data = vp8l()
     transparent = (name, data[:4] + bytes([data[4] | 0x10]) + data[5:])
     assert written(riff(transparent))[20] == 0x14
@@ -255,6 +271,17 @@ def test_padding_makes_room() -> None:
     stored = written(jpeg_with(segment(0xE1, XMP_NAME + full)))
     assert len(stored) < len(full)
     assert said(stored) == Provenance(digital_source_type=TRAINED, tool="Painter")
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_room_of_a_jpeg_is_used_to_its_last_byte(more: int) -> None:
+    full = 0xFFFF - 2 - len(XMP_NAME)
+    free = full - len(labelled(LABEL, OTHER + b"<!---->"))
+    found = look(jpeg_with(segment(0xE1, XMP_NAME + OTHER + b"<!--%s-->" % (b"x" * (free + more)))))
+    if more:
+        assert found.unlabelled == "its XMP leaves no room for a label"
+    else:
+        assert len(found.edits[0].data) == 2 + 0xFFFF
 
 
 def test_a_broken_packet_is_no_reason_to_fail() -> None:
@@ -356,6 +383,10 @@ def test_a_rendition_says_what_its_image_says() -> None:
         digital_source_type=TRAINED, tool="charimg 2"
     )
     assert label_of(io.BytesIO(png()), "charimg 2") is None
+    taken = packet(attributes=f'iptc:DigitalSourceType="{CAPTURED}"')
+    assert label_of(io.BytesIO(webp_with((b"XMP ", taken))), "charimg 2") is None
+    for data in (jpeg_with(), png(), avif()):
+        assert (said(label_bytes(data, LABEL)) or TYPED) == SAID
     assert label_of(io.BytesIO(b"no image"), "charimg 2") is None
     assert label_bytes(b"no image", LABEL) == b"no image"
     composite = packet(attributes=f'iptc:DigitalSourceType="{AI[1]}"')

@@ -158,6 +158,8 @@ def test_a_source_type_is_found_in_each_container(data: bytes) -> None:
     "text",
     [
         packet(attributes=f'iptc:DigitalSourceType="{TRAINED}"'),
+        packet(attributes=f'iptc:DigitalSourceType="{TRAINED}"')[36:-12],
+        packet(f"<iptc:DigitalSourceType>{TRAINED}</iptc:DigitalSourceType>")[36:-12],
         packet(f'<iptc:DigitalSourceType r:resource="{TRAINED}"/>'),
         packet(f"<iptc:DigitalSourceType>\n {TRAINED}\n</iptc:DigitalSourceType>"),
         packet(
@@ -227,6 +229,13 @@ def test_a_second_segment_of_xmp_is_no_packet() -> None:
 def test_only_so_much_of_a_packet_is_read(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     name = b"XML:com.adobe.xmp"
     monkeypatch.setattr(reading, "_MOST_XMP", 3000)
+    full = SOURCE.ljust(3000)
+    assert said(webp_with((b"XMP ", full))) == TYPED
+    assert said(webp_with((b"XMP ", full + b" "))) is None
+    if not packed:
+        whole = full[: -len(international(name, b"")) + 12]
+        assert said(png_with(international(name, whole))) == TYPED
+        assert said(png_with(international(name, whole + b" "))) is None
     assert said(png_with(international(name, SOURCE + b" " * 2000, packed=packed))) == TYPED
     assert said(png_with(international(name, SOURCE + b" " * 4000, packed=packed))) is None
     assert said(webp_with((b"XMP ", SOURCE + b" " * 4000))) is None
@@ -290,6 +299,21 @@ def test_the_first_generator_counts() -> None:
         chunk(b"tEXt", b"prompt\0" + GRAPH.encode()),
     ]
     assert said(png_with(*made)) == Provenance(generator="a1111")
+
+
+def test_only_so_many_entries_and_generators_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    exif = tiff((0x0100, b"x"), (0x0110, b"prompt:" + GRAPH.encode()))
+    monkeypatch.setattr(reading, "_MOST_ENTRIES", 2)
+    assert said(webp_with((b"EXIF", exif))) == Provenance(generator="comfyui")
+    monkeypatch.setattr(reading, "_MOST_ENTRIES", 1)
+    assert said(webp_with((b"EXIF", exif))) is None
+    monkeypatch.setattr(reading, "_MOST_GENERATORS", 1)
+    page = b"parameters\0<script>alert(1)</script>"
+    graph = chunk(b"tEXt", b"prompt\0" + GRAPH.encode())
+    # The one that is remembered goes.
+    assert said(png_with(chunk(b"tEXt", page), graph)) is None
 
 
 # Content credentials

@@ -194,6 +194,28 @@ def test_a_probe_proves_certificate_and_key(host: Authority, tmp_path: Path) -> 
     assert timedelta(days=89) < found.expires - datetime.now(UTC) < timedelta(days=91)
 
 
+def test_a_probe_that_does_not_hold_is_told(
+    host: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer = signer_of(host, tmp_path)
+    real = signer.sign
+
+    def spoiled(file: Any, mime_type: str, into: Any) -> None:
+        real(file, mime_type, into)
+        data = into.getvalue()
+        into.seek(data.index(b"teSt") + 8)
+        into.write(b"!")
+        into.seek(0)
+
+    monkeypatch.setattr(signer, "sign", spoiled)
+    found = signer.prove(png(noise=50), "image/png")
+    assert found.problems == ("assertion.dataHash.mismatch",)
+
+
+def test_nothing_is_fetched_to_sign_or_to_read() -> None:
+    assert signing._SETTINGS["verify"] == {"remote_manifest_fetch": False, "ocsp_fetch": False}
+
+
 def test_a_certificate_that_has_ended_is_found(tmp_path: Path) -> None:
     with pytest.raises(SigningFailed, match="not valid at time of signing"):
         signer_of(authority(ended=True), tmp_path).prove(png(), "image/png")

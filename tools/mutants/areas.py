@@ -120,6 +120,18 @@ AREAS = (
         ),
         90,
     ),
+    Area(
+        "provenance",
+        (
+            *(f"_ingest/{each}.py" for each in ("provenance", "xmp", "label", "avif_label")),
+            *("_ingest/renditions.py", "_signing.py"),
+        ),
+        (
+            *(f"ingest/test_{each}.py" for each in ("provenance", "labels", "avif_labels")),
+            "signing/test_signing.py",
+        ),
+        90,
+    ),
     Area("generation", ("_sync/generate.py",), SERVICE, 90),
     Area("ingestion", ("_sync/ingest.py",), SERVICE, 90),
     Area("failed images", ("_sync/unrecorded.py",), SERVICE, 90),

@@ -159,7 +159,7 @@ def read_packet(data: bytes) -> Packet:
     reading = _Reading()
     try:
         reading.parser.Parse(data.rstrip(b"\0"), True)
-    except (expat.ExpatError, ValueError) as error:
+    except expat.ExpatError as error:
         raise Unreadable from error
     return reading.packet
 
