@@ -132,6 +132,8 @@ def in_every_container(store: bytes) -> dict[str, bytes]:
         png_with(chunk(b"eXIf", b"neither order")),
         png_with(chunk(b"eXIf", b"MM\0*\0\0\xff\xff")),
         png_with(chunk(b"iTXt", b"XML:com.adobe.xmp")),
+        png_with(international(b"Description", SOURCE)),
+        webp_with((b"XMP ", packet("<xmp:CreatorTool/>"))),
     ],
 )
 def test_most_files_say_nothing(data: bytes) -> None:
@@ -338,9 +340,15 @@ def test_xmp_goes_before_content_credentials() -> None:
 
 
 def test_only_so_much_of_content_credentials_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = in_every_container(bytes(0) + credentials(TRAINED))["JPEG"]
+    signed = Provenance(credentials=True, digital_source_type=TRAINED)
+    store = credentials(TRAINED)
+    both = webp_with((b"C2PA", credentials()), (b"C2PA", store))
+    assert said(both) == signed
+    # As far as the first, and not as far as what the second says.
+    monkeypatch.setattr(reading, "_MOST_CREDENTIALS", len(credentials()) + 30)
+    assert said(both) == Provenance(credentials=True)
     monkeypatch.setattr(reading, "_MOST_CREDENTIALS", 20)
-    assert said(data) == Provenance(credentials=True)
+    assert said(webp_with((b"C2PA", store))) == Provenance(credentials=True)
 
 
 # What is left out says nothing

@@ -128,7 +128,7 @@ AREAS = (
         ),
         (
             *(f"ingest/test_{each}.py" for each in ("provenance", "labels", "avif_labels")),
-            "signing/test_signing.py",
+            *("signing/test_signing.py", "_async/test_marking.py"),
         ),
         90,
     ),
