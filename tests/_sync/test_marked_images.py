@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import (
     Downloader,
@@ -23,7 +24,7 @@ from charimg import (
 )
 from charimg._ingest.inspect import inspect
 from charimg._ingest.xmp import TRAINED
-from charimg.models import CharacterImage
+from charimg.models import CharacterImage, Media, Upload
 from charimg.stores import DiskMediaStore
 
 from ..ingest.samples import MANY
@@ -117,6 +118,22 @@ def test_what_could_not_be_marked_is_one_warning_for_each_reason(
     (warning,) = portfolio.warnings
     assert warning.message.startswith(f"{world.shots} images are stored without the mark")
     world.check()
+
+
+def test_a_store_that_makes_another_file_of_it_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = a_world()
+    real = world.media.save
+
+    def anew(upload: Upload) -> Media:
+        return evolve(real(upload), sha256="0" * 64)
+
+    monkeypatch.setattr(world.media, "save", anew)
+    result = marking(world, "label").generate_reference(LENA, prompt=PROMPT)
+    assert result.image.metrics.provenance is None
+    (warning,) = result.warnings
+    assert "the media store makes another file of it" in warning.message
 
 
 def test_a_labelled_file_comes_back_from_its_source_with_its_label() -> None:

@@ -32,6 +32,7 @@ from ..models import (
     Upload,
     utcnow,
 )
+from .marking import as_stored
 from .master import next_mastery
 from .operation import AsyncRun, generation_ms
 from .sources import shown_image, source_by_id, source_of
@@ -243,16 +244,17 @@ class _Ingestion:
         # Room on the disk for the next one.
         fetched.close()
         item = evolve(item, source_url=fetched.url)
+        provenance, unmarked = as_stored(fetched.download, media)
         metrics = ImageMetrics(
             download_ms=fetched.download.download_ms,
             inspection_ms=fetched.download.inspection_ms,
             storing_ms=storing_ms,
             source_sha256=fetched.download.source_sha256,
             cleaned=fetched.download.cleaned,
-            provenance=fetched.download.provenance,
+            provenance=provenance,
         )
-        if fetched.download.unmarked is not None:
-            self.unmarked[item.key] = fetched.download.unmarked
+        if unmarked is not None:
+            self.unmarked[item.key] = unmarked
         await self._record(item, media=media, metrics=metrics)
 
     async def withdraw(self) -> None:

@@ -13,14 +13,14 @@ from attrs import evolve, frozen
 
 from .._ingest.label import LABEL, SIGN
 from .._ingest.rewrite import Edit, rewrite
-from .._ingest.values import Inspection
+from .._ingest.values import Download, Inspection
 from .._ingest.xmp import TRAINED, Label
 from .._plain import logger
 from .._signing import ContentSigner, SigningFailed
 from ..errors import StorageError
-from ..models import Provenance
+from ..models import Media, Provenance
 
-__all__ = ["Files", "Stored", "write"]
+__all__ = ["Files", "Stored", "as_stored", "write"]
 
 _log = logger("charimg.download")
 
@@ -130,6 +130,16 @@ class Files:
         provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
         signed = Stored(into, _rewound(into), _sha256(into))
         return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+
+
+def as_stored(download: Download, media: Media) -> tuple[Provenance | None, str | None]:
+    """Return what a file says once it is stored, and why it is not marked though it should be."""
+    found = download.provenance
+    if found is None or media.sha256 in (None, download.sha256):
+        return found, download.unmarked
+    # Nobody knows what is left of it.
+    reason = "the media store makes another file of it"
+    return None, reason if found.marked else download.unmarked
 
 
 def write(file: IO[bytes], data: bytes) -> None:
