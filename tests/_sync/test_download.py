@@ -27,6 +27,7 @@ from charimg import (
     StorageError,
 )
 from charimg._ingest.values import Download
+from charimg._spool import Spool
 
 from ..http.raw_server import head, raw_server
 from ..http.scripted import Chunks, Reply, Scripted, failing, html, reply
@@ -74,13 +75,13 @@ def streamed(*chunks: bytes, **headers: str) -> Reply:
 def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The temporary files that are made; closed after the test."""
     made: list[Any] = []
-    real = tempfile.SpooledTemporaryFile
+    real = Spool.__init__
 
-    def make(*args: Any, **options: Any) -> Any:
-        made.append(real(*args, **options))
-        return made[-1]
+    def make(self: Spool, *args: Any) -> None:
+        real(self, *args)
+        made.append(self)
 
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", make)
+    monkeypatch.setattr(Spool, "__init__", make)
     yield made
     for each in made:
         each.close()

@@ -40,6 +40,7 @@ FLOORS = {
     "_library": 2,
     "_ingest": 2,
     "_keyset": 3,
+    "_spool": 3,
     "_stages": 3,
     "_http": 3,
     "_baml": 3,
@@ -107,7 +108,7 @@ NAMED_IN_TYPES = {"httpx": {"_async", "_sync", "stores"}}
 EXTRAS = {
     "psycopg": {"stores"},
     "psycopg_pool": {"stores"},
-    "PIL": {"_decoding", "stores", "testing", "cli"},
+    "PIL": {"_decoding", "testing", "cli"},
     "baml_py": {"_baml"},
     "distributed": {"bulk"},
     "hypothesis": {"testing"},

@@ -55,6 +55,7 @@ class Download:
         download_ms: Milliseconds of the attempt that succeeded, from connecting to the last byte.
         inspection_ms: Milliseconds that the check of the bytes took.
         attempts: How many attempts were made in all.
+        thumbnail: As in `Upload`.
     """
 
     file: IO[bytes] = field(eq=False, repr=False)
@@ -67,6 +68,7 @@ class Download:
     download_ms: float
     inspection_ms: float
     attempts: int = 1
+    thumbnail: bytes | None = field(default=None, repr=False)
 
     def close(self) -> None:
         """Close the file, which removes it. Idempotent."""

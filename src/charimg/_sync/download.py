@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
 from .._library.retry import parse_retry_after
 from .._plain import logger
+from .._spool import Spool
 from ..errors import (
     ConfigurationError,
     DownloadError,
@@ -104,7 +104,7 @@ class Downloader(Unpicklable):
             connections=_CONNECTIONS, client=client, ssl_context=ssl_context
         )
 
-    def fetch(self, url: str, *, library_url: str | None = None) -> Download:
+    def fetch(self, url: str, *, library_url: str | None = None, thumbnail_px: int = 0) -> Download:
         """Download one image. The caller closes the result.
 
         Args:
@@ -112,6 +112,8 @@ class Downloader(Unpicklable):
             library_url: The base URL of the Character Library that named the image. Its origin
                 counts among the ``allowed_origins``: the Library may be in the host's own network
                 and serve its images itself.
+            thumbnail_px: The longest side in pixels of a thumbnail that is drawn where the image is
+                decoded; 0 for none.
 
         Raises:
             DownloadError: It did not arrive whole.
@@ -121,7 +123,11 @@ class Downloader(Unpicklable):
         """
         rules = self._policy if library_url is None else self._policy.with_library(library_url)
         fetching = _Fetching(
-            first=rules.first(url), rules=rules, policy=self._retries, begun=time.monotonic()
+            first=rules.first(url),
+            rules=rules,
+            policy=self._retries,
+            begun=time.monotonic(),
+            thumbnail_px=thumbnail_px,
         )
         call = RetryingCaller(
             attempts=self._retries.attempts,
@@ -157,24 +163,26 @@ class Downloader(Unpicklable):
 
     def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
-        # A size of 0 would mean "never on disk".
-        spooled = max(1, self._limits.spool_bytes)
-        file = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
+        file = Spool(self._limits.spool_bytes)
+        thumbnail = None
         try:
             begun = time.perf_counter()
             received = self._receive(fetching, file)
+            file.seal()
             arrived = time.perf_counter()
             inspection = _inspect(received, file, self._limits)
             if self._decoder is not None:
-                self._decoder.check(file, inspection)
+                thumbnail = self._decoder.check(
+                    file, inspection, thumbnail_px=fetching.thumbnail_px
+                )
             checked = time.perf_counter()
         except BaseException:
             file.close()
             raise
         download = Download(
             file=file,
-            size=received.meter.size,
-            sha256=received.meter.sha256,
+            size=file.size,
+            sha256=file.sha256,
             mime_type=inspection.type.mime_type,
             extension=inspection.type.extension,
             width=inspection.width,
@@ -182,6 +190,7 @@ class Downloader(Unpicklable):
             download_ms=(arrived - begun) * 1000,
             inspection_ms=(checked - arrived) * 1000,
             attempts=fetching.attempts,
+            thumbnail=thumbnail,
         )
         _log.debug(
             "download.finished",
@@ -239,6 +248,7 @@ class _Fetching:
     rules: FetchPolicy
     policy: RetryPolicy
     begun: float
+    thumbnail_px: int
     attempts: int = 0
     retry_after: float | None = None
 

@@ -168,15 +168,19 @@ class _Ingestion:
     def _download(self, item: OperationItem) -> tuple[str, Download]:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
         parts = self.run.parts
-        library_url = parts.library.base_url
+        fetch = partial(
+            parts.downloader.fetch,
+            library_url=parts.library.base_url,
+            thumbnail_px=parts.thumbnail_px,
+        )
         url = source_of(parts, item)
         try:
-            return url, parts.downloader.fetch(url, library_url=library_url)
+            return url, fetch(url)
         except DownloadError:
             other = source_by_id(parts, item)
             if other is None or other == url:
                 raise
-            return other, parts.downloader.fetch(other, library_url=library_url)
+            return other, fetch(other)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: take what a worker brought."""
@@ -312,6 +316,7 @@ class _Ingestion:
             width=download.width,
             height=download.height,
             alt=alt_text(name, self.kind, shot),
+            thumbnail=download.thumbnail,
         )
         with self.stages.timed(Stage.STORE, item.key) as measure:
             measure.bytes = download.size

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from .._decoding import draw_thumbnail
 from ..models import CharacterImage
 from ..protocols import MediaStore
 
@@ -46,11 +47,12 @@ def write_contact_sheet(images: Sequence[CharacterImage], media: MediaStore, pat
         top = _GAP + place // _COLUMNS * step_y
         with media.open(file.key) as chunks:
             data = io.BytesIO(b"".join(chunks))
-        with Image.open(data) as opened:
-            thumbnail = opened.convert("RGB")
-        thumbnail.thumbnail((_CELL, _CELL))
-        offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
-        sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
+        # Files that came from elsewhere are decoded in another process.
+        if drawn := draw_thumbnail(data, _CELL):
+            with Image.open(io.BytesIO(drawn), formats=["WEBP"]) as opened:
+                thumbnail = opened.convert("RGB")
+            offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
+            sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
         text = _caption(image)
         while draw.textlength(text, font=font) > _CELL:
             text = text[:-2] + "…"
