@@ -14,9 +14,8 @@ from typing import IO, Any
 import anyio
 import pytest
 
-from charimg import _decoding as decoding
 from charimg import errors
-from charimg._decoding import AsyncDecoder, Decoder, draw_thumbnail, worker
+from charimg._decoding import AsyncDecoder, Decoder, draw_thumbnail, thumbnails, worker
 from charimg._decoding.protocol import Answer
 from charimg._decoding.worker import Workers
 from charimg._ingest.inspect import inspect
@@ -84,7 +83,7 @@ def test_the_decoded_size_must_be_the_one_of_the_header() -> None:
 def test_each_answer_has_its_reason(
     answer: bytes, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding._WORKERS, "ask", lambda *args: Answer(answer))
+    monkeypatch.setattr(worker._WORKERS, "ask", lambda *args: Answer(answer))
     said = str(refusal(png(7, 5)))
     assert why in said
     assert ("Downloader(decode=False)" in said) == (answer != b"?")
@@ -93,7 +92,7 @@ def test_each_answer_has_its_reason(
 def test_where_none_can_be_started_the_host_says_what_that_means(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(decoding, "_WORKERS", Workers())
+    monkeypatch.setattr(worker, "_WORKERS", Workers())
     monkeypatch.setattr(sys, "executable", "/usr/bin/nuke")
     file = io.BytesIO(png(7, 5))
     found = inspect(file, max_pixels=MANY)
@@ -122,7 +121,7 @@ def test_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Each way in which a file reaches the process."""
     workers = Workers()
-    monkeypatch.setattr(decoding, "_WORKERS", workers)
+    monkeypatch.setattr(worker, "_WORKERS", workers)
     if request.param == "pipe":
         monkeypatch.setattr(worker, "HANDS", False)
     yield request.param
@@ -185,9 +184,9 @@ def test_what_cannot_be_drawn_has_no_thumbnail(
     assert skipped(io.BytesIO(drawn("PNG")[:200]), caplog) == "it cannot be decoded"
     many = io.BytesIO(bombs.scans(64, 64, 100))
     assert skipped(many, caplog) == "it has more than 100 scans"
-    monkeypatch.setattr(decoding, "_MAX_PIXELS", 61 * 47 - 1)
+    monkeypatch.setattr(thumbnails, "_MAX_PIXELS", 61 * 47 - 1)
     assert skipped(io.BytesIO(drawn("PNG")), caplog) == "it has too many pixels"
-    monkeypatch.setattr(decoding, "_WORKERS", Workers())
+    monkeypatch.setattr(worker, "_WORKERS", Workers())
     monkeypatch.setattr(sys, "executable", "/usr/bin/nuke")
     assert "nuke" in skipped(io.BytesIO(png()), caplog)
 
@@ -213,7 +212,7 @@ def test_only_a_thumbnail_counts_as_one(
         Image.new("RGB", (17, 1)).save(out, "WEBP")
         thumbnail = out.getvalue()
     answer = Answer(b"+", thumbnail)
-    monkeypatch.setattr(decoding._WORKERS, "ask", lambda *args: answer)
+    monkeypatch.setattr(worker._WORKERS, "ask", lambda *args: answer)
     assert skipped(io.BytesIO(png()), caplog) == why
     found = Inspection(type=PNG, width=3, height=2)
     assert Decoder(required=True).check(io.BytesIO(png()), found, thumbnail_px=16) == b""

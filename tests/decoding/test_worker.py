@@ -261,7 +261,8 @@ def test_one_that_answers_as_none_of_ours_would_is_killed(
 
 LEAVING = """
 import io, os, sys
-from charimg._decoding import Decoder, _WORKERS
+from charimg._decoding import Decoder
+from charimg._decoding.worker import _WORKERS
 from charimg._ingest.sniff import PNG
 from charimg._ingest.values import Inspection
 data = bytes.fromhex(sys.argv[1])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import charimg.stores.disk.store as disk_store
-from charimg import _decoding as decoding
+from charimg._decoding import thumbnails
 from charimg._json import from_json
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
 from charimg.models import Media
@@ -232,7 +232,7 @@ def test_what_cannot_be_drawn_is_stored_all_the_same(
 
 
 def test_a_bomb_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_MAX_PIXELS", 800 * 400 - 1)
+    monkeypatch.setattr(thumbnails, "_MAX_PIXELS", 800 * 400 - 1)
     store = DiskMediaStore(tmp_path)
     assert store.save(make_upload(KEY, image_bytes())).id == KEY
     assert store.save(make_upload("k2", image_bytes(799, 400))).id == "k2~t"

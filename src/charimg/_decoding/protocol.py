@@ -15,12 +15,14 @@ __all__ = [
     "MEMORY",
     "MOST_FRAMES",
     "MOST_SCANS",
+    "MOST_SIDE",
     "PIXELS",
     "READY",
     "SCANS",
     "SIZE",
     "Answer",
     "Task",
+    "reason",
 ]
 
 READY = b"R"
@@ -31,6 +33,9 @@ MOST_SCANS = 100
 
 MOST_FRAMES = 10_000
 """Their pixels are counted, but each costs its time, however small."""
+
+MOST_SIDE = 16_383
+"""Pixels that a WebP can have."""
 
 ANSWER = struct.Struct(">cI")
 """A verdict, and the length of the thumbnail that follows."""
@@ -51,7 +56,7 @@ class Task:
         max_pixels: More are not decoded.
         size: Bytes of the file.
         side: The longest side of a thumbnail in pixels; 0 for none.
-        seconds: Of processor time.
+        seconds: Of processor time. 40 megapixels take 1 to 2.
     """
 
     SIZE = _TASK.size
@@ -62,7 +67,7 @@ class Task:
     max_pixels: int
     size: int
     side: int = 0
-    seconds: int
+    seconds: int = 20
     handed: bool = False
 
     @property
@@ -110,3 +115,20 @@ class Answer:
 
     verdict: bytes = b""
     thumbnail: bytes = b""
+
+
+_UNDECODED = "Downloader(decode=False) takes it in undecoded."
+_REASONS = {
+    BROKEN: "it cannot be decoded.",
+    SIZE: "its decoded size is not the one of its header.",
+    PIXELS: "it has too many pixels.",
+    MEMORY: f"decoding it takes too much memory. {_UNDECODED}",
+    SCANS: f"it has more than {MOST_SCANS} scans. {_UNDECODED}",
+    FRAMES: f"it has more than {MOST_FRAMES} frames. {_UNDECODED}",
+    b"": f"decoding it crashed or took too long. {_UNDECODED}",
+}
+
+
+def reason(answer: Answer) -> str:
+    """Return why an image is not fine: a sentence, and what would let it in all the same."""
+    return _REASONS.get(answer.verdict, _REASONS[BROKEN])

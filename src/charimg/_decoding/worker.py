@@ -21,11 +21,14 @@ from typing import IO, cast
 from .handover import HANDS, FilePipe, SocketPipe, hand_over
 from .protocol import ANSWER, READY, Answer, Task
 
-__all__ = ["Unavailable", "Workers"]
+__all__ = ["Unavailable", "Workers", "ask"]
 
 _MOST = 4
 _START_SECONDS = 60.0
 """A start takes 0.1 s; a machine in trouble takes longer."""
+
+_WALL_SECONDS = 60.0
+"""A busy machine needs longer without using more CPU time."""
 
 _PER_THUMBNAIL_PIXEL = 4
 _PROGRAM = (
@@ -165,6 +168,14 @@ class Workers:
                 return worker
             worker.end()
         return _Worker()
+
+
+_WORKERS = Workers()
+
+
+def ask(task: Task, file: IO[bytes]) -> Answer:
+    """Ask one of the processes that all of this process shares; see `Workers.ask`."""
+    return _WORKERS.ask(task, file, _WALL_SECONDS)
 
 
 def _start() -> tuple[subprocess.Popen[bytes], FilePipe | SocketPipe]:
