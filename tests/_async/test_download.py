@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import pickle
 import tempfile
@@ -22,9 +23,11 @@ from charimg import (
     ErrorCode,
     ImageRejected,
     IngestionError,
+    InvalidArgument,
     RetryPolicy,
     StorageError,
 )
+from charimg._ingest.inspect import inspect
 from charimg._ingest.values import Download
 from charimg._spool import Spool
 
@@ -426,6 +429,29 @@ async def test_decoding_is_the_hosts_choice() -> None:
     download = await fetched(reply(body=drawn("WEBP")), decode=True)
     assert (download.width, download.height) == (61, 47)
     assert download.file.tell() == 0
+
+
+async def test_a_thumbnail_is_drawn_where_the_image_is_decoded() -> None:
+    body = drawn("WEBP")
+    own = downloader(Scripted(*[reply(body=body)] * 3), decode=True)
+    for side, size in ((16, (16, 12)), (100, (61, 47))):
+        download = await own.fetch(URL, thumbnail_px=side)
+        found = inspect(io.BytesIO(download.thumbnail or b""), max_pixels=side**2)
+        assert (found.width, found.height) == size
+        assert download.file.read() == body
+    assert (await own.fetch(URL)).thumbnail is None
+    undecoded = downloader(Scripted(reply(body=body)), decode=False)
+    assert (await undecoded.fetch(URL, thumbnail_px=16)).thumbnail is None
+    with pytest.raises(InvalidArgument, match="thumbnail_px must be 0 or more, not -1"):
+        await own.fetch(URL, thumbnail_px=-1)
+
+
+async def test_what_was_downloaded_is_proved_and_stays() -> None:
+    for limits in (DownloadLimits(), DownloadLimits(spool_bytes=0)):
+        download = await fetched(reply(body=PNG), limits=limits)
+        assert isinstance(download.file, Spool)
+        assert download.file.sealed
+        assert download.file.sha256 == download.sha256
 
 
 async def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from ..errors import (
     ErrorCode,
     ImageRejected,
     IngestionError,
+    InvalidArgument,
     StorageError,
 )
 from ..policies import DownloadLimits, RetryPolicy
@@ -121,7 +122,10 @@ class AsyncDownloader(Unpicklable):
             ImageRejected: It is not an image that is accepted.
             StorageError: The temporary file could not be written.
             ConfigurationError: The client is closed.
+            InvalidArgument: ``thumbnail_px`` is negative.
         """
+        if thumbnail_px < 0:
+            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         rules = self._policy if library_url is None else self._policy.with_library(library_url)
         fetching = _Fetching(
             first=rules.first(url),
