@@ -15,6 +15,7 @@ import pytest
 from charimg._decoding.handover import FilePipe, SocketPipe, hand_over, requests
 from charimg._decoding.protocol import Task
 from charimg._spool import Spool
+from charimg.testing.conformance.media import BrokenFile
 
 DATA = bytes(range(256)) * 3
 
@@ -106,6 +107,27 @@ def test_where_no_descriptor_can_be_opened_anew_the_bytes_are_sent(
     with on_disk() as file:
         monkeypatch.setattr(os, "open", fail)
         assert arrived(ends, file).getvalue() == DATA
+
+
+def test_a_process_that_is_gone_takes_nothing_and_that_is_no_error(ends: Any) -> None:
+    ends[1].close()
+    with on_disk() as file:
+        hand_over(ends[0], task(), file)
+    hand_over(ends[0], task(), io.BytesIO(DATA))
+
+
+def test_one_that_goes_while_it_is_told_is_no_error_either() -> None:
+    class Going(FilePipe):
+        def send(self, data: bytes, descriptor: int | None = None) -> None:
+            if data == DATA:
+                raise BrokenPipeError
+
+    hand_over(Going(io.BytesIO()), task(), io.BytesIO(DATA))
+
+
+def test_a_file_that_cannot_be_read_is_told(ends: Any) -> None:
+    with pytest.raises(OSError, match="broke off"):
+        hand_over(ends[0], task(), BrokenFile(DATA * 9))
 
 
 def test_nothing_stays_open(ends: Any) -> None:

@@ -31,12 +31,17 @@ class FilePipe:
 
     Args:
         file: Its end, unbuffered.
+
+    Attributes:
+        hands: Whether it takes descriptors.
     """
+
+    hands = False
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, descriptor: int | None = None) -> None:  # noqa: ARG002 - of both
         """Send all of it."""
         view = memoryview(data)
         while view:
@@ -63,7 +68,12 @@ class SocketPipe:
 
     Args:
         end: Its end.
+
+    Attributes:
+        hands: Whether it takes descriptors.
     """
+
+    hands = True
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
@@ -110,7 +120,7 @@ class Request:
 
 
 def hand_over(pipe: FilePipe | SocketPipe, task: Task, file: IO[bytes]) -> None:
-    """Send an image.
+    """Send an image. A process that does not take it whole may still say why, so that is no error.
 
     Args:
         pipe: Where the process listens.
@@ -118,19 +128,25 @@ def hand_over(pipe: FilePipe | SocketPipe, task: Task, file: IO[bytes]) -> None:
         file: Its position moves if the bytes are sent.
 
     Raises:
-        OSError: The process is gone.
+        OSError: The file cannot be read.
     """
-    descriptor = _descriptor(file, task.size) if isinstance(pipe, SocketPipe) else None
-    if descriptor is not None and isinstance(pipe, SocketPipe):
-        try:
-            pipe.send(evolve(task, handed=True).packed(), descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = _descriptor(file, task.size) if pipe.hands else None
+    handed = descriptor is not None
+    try:
+        pipe.send(evolve(task, handed=handed).packed(), descriptor)
+    except OSError:
         return
-    pipe.send(task.packed())
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    if handed:
+        return
     file.seek(0)
     while block := file.read(_BLOCK):
-        pipe.send(block)
+        try:
+            pipe.send(block)
+        except OSError:
+            return
 
 
 def _descriptor(file: IO[bytes], size: int) -> int | None:

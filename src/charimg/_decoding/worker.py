@@ -74,9 +74,7 @@ class _Worker:
     def ask(self, task: Task, file: IO[bytes], seconds: float) -> Answer:
         """Return the answer to an image; an empty one if the process ended, or had to be ended."""
         with self._killed_after(seconds):
-            # One that does not take the image whole may still say why.
-            with suppress(OSError):
-                hand_over(self._pipe, task, file)
+            hand_over(self._pipe, task, file)
             head = self._read(ANSWER.size)
             if len(head) < ANSWER.size:
                 return Answer()
@@ -133,6 +131,7 @@ class Workers:
 
         Raises:
             Unavailable: No process can be started here.
+            OSError: The file cannot be read.
         """
         if self._owner != os.getpid():
             # After a fork the processes, and any lock that was held, belong to the parent.
