@@ -38,7 +38,7 @@ class Spool(SpooledTemporaryFile[bytes]):
         """The lower-case hex digest of what was written."""
         return self._digest.hexdigest()
 
-    def write(self, data: Any, /) -> int:
+    def write(self, s: Any) -> int:
         """Append; see `io.BufferedIOBase.write`.
 
         Raises:
@@ -46,17 +46,17 @@ class Spool(SpooledTemporaryFile[bytes]):
         """
         if self.sealed or self.tell() != self.size:
             raise io.UnsupportedOperation("A spool is written once, from its beginning to its end.")
-        super().write(data)
-        self._digest.update(data)
-        self.size += len(data)
-        return len(data)
+        super().write(s)
+        self._digest.update(s)
+        self.size += len(s)
+        return len(s)
 
-    def writelines(self, lines: Iterable[Any], /) -> None:
+    def writelines(self, iterable: Iterable[Any]) -> None:
         """Append each."""
-        for line in lines:
+        for line in iterable:
             self.write(line)
 
-    def truncate(self, size: int | None = None, /) -> int:  # noqa: ARG002 - of the class
+    def truncate(self, size: int | None = None) -> int:  # noqa: ARG002 - of the class
         """Raise: what was hashed stays."""
         raise io.UnsupportedOperation("A spool is not cut.")
 

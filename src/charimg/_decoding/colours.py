@@ -86,7 +86,7 @@ def _converted(image: Image, profile: bytes) -> Image | None:
     from PIL import ImageCms
 
     try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        own: Any = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _SPACES[own.profile.xcolor_space]
         if image.mode != mode and (image.mode, mode) != ("L", "RGB"):
             return None
