@@ -261,6 +261,8 @@ class Upload:
         width: Pixels.
         height: Pixels.
         alt: Alternative text.
+        thumbnail: A smaller WebP, upright and in sRGB, for a store that has asked for one by its
+            ``thumbnail_px``; empty if none could be drawn; ``None`` if nobody has tried.
     """
 
     key: str
@@ -272,6 +274,7 @@ class Upload:
     width: int | None = None
     height: int | None = None
     alt: str = ""
+    thumbnail: bytes | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)

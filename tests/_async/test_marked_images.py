@@ -22,6 +22,7 @@ from charimg import (
     to_json,
 )
 from charimg._ingest.inspect import inspect
+from charimg._ingest.label import Labelling, NotLabelled
 from charimg._ingest.xmp import TRAINED
 from charimg.models import CharacterImage, Media, Upload
 from charimg.stores import AsyncDiskMediaStore
@@ -41,11 +42,11 @@ def said(data: bytes) -> Provenance | None:
     return inspect(io.BytesIO(data), max_pixels=MANY, formats=ALL).provenance
 
 
-def marking(world: AsyncWorld, provenance: str | ProvenancePolicy) -> Any:
+def marking(world: AsyncWorld, provenance: str | ProvenancePolicy, *, decode: bool = False) -> Any:
     """Return a service over the world's stores whose files are marked."""
     client = httpx.AsyncClient(transport=world.simulator.transport())
     downloader = AsyncDownloader(
-        client=client, retries=RetryPolicy.off(), provenance=provenance, decode=False
+        client=client, retries=RetryPolicy.off(), provenance=provenance, decode=decode
     )
     return world.assemble(downloader=downloader)
 
@@ -102,8 +103,6 @@ async def test_what_could_not_be_marked_is_one_warning_for_each_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def no(*_: Any) -> Any:
-        from charimg._ingest.label import NotLabelled
-
         raise NotLabelled("its XMP cannot be read")
 
     monkeypatch.setattr("charimg._ingest.label.Labelling.edits", no)
@@ -150,13 +149,35 @@ async def test_a_labelled_file_comes_back_from_its_source_with_its_label() -> No
     assert await world.bytes_of(image) == before
 
 
-async def test_thumbnails_say_what_their_image_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decode", [True, False], ids=["drawn when checked", "drawn when stored"])
+async def test_thumbnails_say_what_their_image_says(decode: bool, tmp_path: Path) -> None:
     pytest.importorskip("PIL")
     world = await a_world(media=AsyncDiskMediaStore(tmp_path, thumbnail_px=32))
     for provenance, expected in (
         ("label", Provenance(digital_source_type=TRAINED, tool=TOOL)),
         ("read", None),
     ):
-        await marking(world, provenance).generate_reference(LENA, prompt=PROMPT)
+        service = marking(world, provenance, decode=decode)
+        await service.generate_reference(LENA, prompt=PROMPT)
         (thumbnail,) = tmp_path.rglob("_thumbnail.webp")
         assert said(thumbnail.read_bytes()) == expected
+
+
+async def test_a_thumbnail_is_labelled_where_its_image_takes_no_label(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("PIL")
+    real = Labelling.edits
+
+    def not_there(self: Labelling, *args: Any) -> Any:
+        if self.kind.name == "JPEG":
+            raise NotLabelled("its XMP cannot be read")
+        return real(self, *args)
+
+    monkeypatch.setattr(Labelling, "edits", not_there)
+    world = await a_world(media=AsyncDiskMediaStore(tmp_path, thumbnail_px=32))
+    await marking(world, "label", decode=True).generate_reference(LENA, prompt=PROMPT)
+    (thumbnail,) = tmp_path.rglob("_thumbnail.webp")
+    told = said(thumbnail.read_bytes())
+    assert told is not None
+    assert told.digital_source_type == TRAINED

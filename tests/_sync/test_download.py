@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import pickle
 import tempfile
@@ -23,10 +24,13 @@ from charimg import (
     ErrorCode,
     ImageRejected,
     IngestionError,
+    InvalidArgument,
     RetryPolicy,
     StorageError,
 )
+from charimg._ingest.inspect import inspect
 from charimg._ingest.values import Download
+from charimg._spool import Spool
 
 from ..http.raw_server import head, raw_server
 from ..http.scripted import Chunks, Reply, Scripted, failing, html, reply
@@ -74,13 +78,13 @@ def streamed(*chunks: bytes, **headers: str) -> Reply:
 def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The temporary files that are made; closed after the test."""
     made: list[Any] = []
-    real = tempfile.SpooledTemporaryFile
+    real = Spool.__init__
 
-    def make(*args: Any, **options: Any) -> Any:
-        made.append(real(*args, **options))
-        return made[-1]
+    def make(self: Spool, *args: Any) -> None:
+        real(self, *args)
+        made.append(self)
 
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", make)
+    monkeypatch.setattr(Spool, "__init__", make)
     yield made
     for each in made:
         each.close()
@@ -425,6 +429,29 @@ def test_decoding_is_the_hosts_choice() -> None:
     assert download.file.tell() == 0
 
 
+def test_a_thumbnail_is_drawn_where_the_image_is_decoded() -> None:
+    body = drawn("WEBP")
+    own = downloader(Scripted(*[reply(body=body)] * 3), decode=True)
+    for side, size in ((16, (16, 12)), (100, (61, 47))):
+        download = own.fetch(URL, thumbnail_px=side)
+        found = inspect(io.BytesIO(download.thumbnail or b""), max_pixels=side**2)
+        assert (found.width, found.height) == size
+        assert download.file.read() == body
+    assert (own.fetch(URL)).thumbnail is None
+    undecoded = downloader(Scripted(reply(body=body)), decode=False)
+    assert (undecoded.fetch(URL, thumbnail_px=16)).thumbnail is None
+    with pytest.raises(InvalidArgument, match="thumbnail_px must be 0 or more, not -1"):
+        own.fetch(URL, thumbnail_px=-1)
+
+
+def test_what_was_downloaded_is_proved_and_stays() -> None:
+    for limits in (DownloadLimits(), DownloadLimits(spool_bytes=0)):
+        download = fetched(reply(body=PNG), limits=limits)
+        assert isinstance(download.file, Spool)
+        assert download.file.sealed
+        assert download.file.sha256 == download.sha256
+
+
 def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
@@ -498,19 +525,14 @@ def test_a_file_that_shall_come_back_is_the_one_that_was_stored(foreign: str) ->
 def test_a_disk_that_is_full_when_it_is_cleaned_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, files: list[Any]
 ) -> None:
-    real = tempfile.SpooledTemporaryFile
+    real = Spool.write
 
-    def second_fails(*args: Any, **options: Any) -> Any:
-        made = real(*args, **options)
+    def second_is_full(self: Spool, data: bytes) -> int:
         if len(files) == 2:
+            raise OSError(28, "No space left on device")
+        return real(self, data)
 
-            def full(data: bytes) -> int:
-                raise OSError(28, "No space left on device")
-
-            monkeypatch.setattr(made, "write", full)
-        return made
-
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", second_fails)
+    monkeypatch.setattr(Spool, "write", second_is_full)
     with pytest.raises(StorageError, match="temporary file"):
         downloader(Scripted(reply(body=MORE))).fetch(URL)
     assert len(files) == 2

@@ -34,6 +34,9 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_marked_images__a_labelled_file_comes_back_from_its_source_with_its_label": (
             _DRAWN_ANEW
         ),
+        "test_marked_images__a_thumbnail_is_labelled_where_its_image_takes_no_label": (
+            _BOTH_IN_PAYLOAD
+        ),
         "test_marked_images__thumbnails_say_what_their_image_says": _BOTH_IN_PAYLOAD,
         "test_manage_images__a_character_is_put_into_a_directory_that_takes_it": _READS_ONLY,
         "test_manage_images__images_of_a_character_that_is_gone_or_unlinked_can_be_deleted": (

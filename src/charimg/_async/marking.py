@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from typing import IO, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from .._ingest.label import LABEL, SIGN
+from .. import __version__
+from .._ingest.label import LABEL, SIGN, says_so
+from .._ingest.renditions import label_bytes
 from .._ingest.rewrite import Edit, rewrite
 from .._ingest.values import Download, Inspection
 from .._ingest.xmp import TRAINED, Label
 from .._plain import logger
 from .._signing import AsyncContentSigner, SigningFailed
+from .._spool import Spool
 from ..errors import StorageError
 from ..models import Media, Provenance
 
-__all__ = ["AsyncFiles", "Stored", "as_stored", "write"]
+__all__ = ["AsyncFiles", "as_stored", "rendition", "write"]
 
 _log = logger("charimg.download")
 
@@ -31,21 +33,6 @@ class _Look(Protocol):
         """Inspect the file as it arrived."""
 
 
-@frozen
-class Stored:
-    """A file that can be stored.
-
-    Attributes:
-        file: At its beginning.
-        size: In bytes.
-        sha256: Lower-case hex digest.
-    """
-
-    file: IO[bytes]
-    size: int
-    sha256: str
-
-
 class AsyncFiles:
     """The temporary files of one download.
 
@@ -54,13 +41,12 @@ class AsyncFiles:
     """
 
     def __init__(self, spool_bytes: int) -> None:
-        # A size of 0 would mean "never on disk".
-        self._most = max(1, spool_bytes)
+        self._most = spool_bytes
         self._files: list[IO[bytes]] = []
 
-    def new(self) -> IO[bytes]:
+    def new(self) -> Spool:
         """Return an empty one, without a name in the file system."""
-        file = tempfile.SpooledTemporaryFile(max_size=self._most)  # noqa: SIM115
+        file = Spool(self._most)
         self._files.append(file)
         return file
 
@@ -70,33 +56,24 @@ class AsyncFiles:
             if file is not all_but:
                 file.close()
 
-    def edited(self, file: IO[bytes], edits: Sequence[Edit], sha256: str) -> Stored:
-        """Return a file with changes.
-
-        Args:
-            file: The one that arrived.
-            edits: The changes; without any it is that one.
-            sha256: Its hash.
-        """
-        if not edits:
-            return Stored(file, _rewound(file), sha256)
-        edited, digest = self.new(), hashlib.sha256()
-
-        def take(data: bytes) -> None:
-            digest.update(data)
-            write(edited, data)
-
-        rewrite(file, edits, take)
-        return Stored(edited, _rewound(edited), digest.hexdigest())
+    def edited(self, file: Spool, edits: Sequence[Edit]) -> Spool:
+        """Return a file with changes, at its beginning; without any it is that one."""
+        if edits:
+            edited = self.new()
+            rewrite(file, edits, partial(write, edited))
+            edited.seal()
+            return edited
+        file.seek(0)
+        return file
 
     async def signed(
         self,
         signer: AsyncContentSigner,
-        source: IO[bytes],
-        stored: Stored,
+        source: Spool,
+        stored: Spool,
         inspection: Inspection,
         look: _Look,
-    ) -> tuple[Stored, Inspection]:
+    ) -> tuple[Spool, Inspection]:
         """Return the file signed, or as it is where that fails.
 
         Args:
@@ -107,10 +84,12 @@ class AsyncFiles:
             look: Inspects the file that arrived.
         """
         found = inspection.provenance or Provenance()
-        into = self.new()
+        # Written to in several places, so it cannot be hashed on the way.
+        into = tempfile.SpooledTemporaryFile(max_size=max(1, self._most))  # noqa: SIM115
+        self._files.append(into)
         try:
             await signer.sign(
-                stored.file,
+                stored,
                 inspection.type.mime_type,
                 into,
                 parent=source if found.credentials else None,
@@ -121,14 +100,23 @@ class AsyncFiles:
             if found.credentials and found.marked == LABEL:
                 # The label has broken what only a signature would have made good.
                 inspection = look(None, sign=False)
-                digest = _sha256(source)
-                stored = self.edited(source, inspection.edits, digest)
-            _rewound(stored.file)
+                stored = self.edited(source, inspection.edits)
+            stored.seek(0)
             return stored, evolve(inspection, unlabelled=reason)
+        signed = self.new()
+        while block := into.read(_BLOCK):
+            write(signed, block)
+        signed.seal()
         source_type = found.digital_source_type or TRAINED
         provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
-        signed = Stored(into, _rewound(into), _sha256(into))
         return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+
+
+def rendition(drawn: bytes | None, inspection: Inspection, label: Label | None) -> bytes | None:
+    """Return a thumbnail that says what its image says, or should say."""
+    if label is None and says_so(inspection.provenance):
+        label = Label(f"charimg {__version__}")
+    return label_bytes(drawn, label) if drawn and label else drawn
 
 
 def as_stored(download: Download, media: Media) -> tuple[Provenance | None, str | None]:
@@ -156,19 +144,3 @@ def write(file: IO[bytes], data: bytes) -> None:
             "The temporary file of a download could not be written. See to it that the directory "
             "for temporary files has room."
         ) from error
-
-
-def _rewound(file: IO[bytes]) -> int:
-    """Return how many bytes a file has, and leave it at its beginning."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    return size
-
-
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while block := file.read(_BLOCK):
-        digest.update(block)
-    file.seek(0)
-    return digest.hexdigest()

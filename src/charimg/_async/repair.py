@@ -214,6 +214,7 @@ async def _whole(
                 prompt=image.prompt,
                 sha256=sha256,
                 provenance=image.metrics.provenance,
+                thumbnail_px=parts.thumbnail_px,
             )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
@@ -228,7 +229,11 @@ async def _whole(
                 extension=download.extension,
             )
             upload = evolve(
-                upload, sha256=download.sha256, width=download.width, height=download.height
+                upload,
+                sha256=download.sha256,
+                width=download.width,
+                height=download.height,
+                thumbnail=download.thumbnail,
             )
             if await _becomes(parts, upload) == sha256:
                 yield upload

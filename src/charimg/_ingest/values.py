@@ -75,6 +75,7 @@ class Download:
         cleaned: What of that was left out, because it was no part of the image, in words.
         provenance: What ``file`` says of where it comes from.
         unmarked: Why it was not labelled or signed, though that was wanted.
+        thumbnail: As in `Upload`.
     """
 
     file: IO[bytes] = field(eq=False, repr=False)
@@ -91,6 +92,7 @@ class Download:
     cleaned: tuple[str, ...] = ()
     provenance: Provenance | None = None
     unmarked: str | None = None
+    thumbnail: bytes | None = field(default=None, repr=False)
 
     def close(self) -> None:
         """Close the file, which removes it. Idempotent."""

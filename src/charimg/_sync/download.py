@@ -35,10 +35,11 @@ from ..errors import (
     ErrorCode,
     ImageRejected,
     IngestionError,
+    InvalidArgument,
 )
 from ..models import Provenance
 from ..policies import DownloadLimits, ProvenancePolicy, RetryPolicy
-from .marking import Files, write
+from .marking import Files, rendition, write
 
 if TYPE_CHECKING:
     import ssl
@@ -124,6 +125,7 @@ class Downloader(Unpicklable):
         prompt: str = "",
         sha256: str | None = None,
         provenance: Provenance | None = None,
+        thumbnail_px: int = 0,
     ) -> Download:
         """Download one image. The caller closes the result.
 
@@ -136,13 +138,18 @@ class Downloader(Unpicklable):
             sha256: That of a file that was stored and shall come back. What is sent comes as it is
                 where it has this hash, else cleaned, whatever ``DownloadLimits.foreign`` says.
             provenance: What the record of that file says: a label is written again as it was.
+            thumbnail_px: The longest side in pixels of a thumbnail that is drawn where the image is
+                decoded; 0 for none.
 
         Raises:
             DownloadError: It did not arrive whole.
             ImageRejected: It is not an image that is accepted.
             StorageError: The temporary file could not be written.
             ConfigurationError: The client is closed.
+            InvalidArgument: ``thumbnail_px`` is negative.
         """
+        if thumbnail_px < 0:
+            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         rules = self._policy if library_url is None else self._policy.with_library(library_url)
         fetching = _Fetching(
             first=rules.first(url),
@@ -151,6 +158,7 @@ class Downloader(Unpicklable):
             begun=time.monotonic(),
             sha256=sha256,
             label=self._label(prompt, provenance, again=sha256 is not None),
+            thumbnail_px=thumbnail_px,
         )
         call = RetryingCaller(
             attempts=self._retries.attempts,
@@ -198,30 +206,34 @@ class Downloader(Unpicklable):
     def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
         files = Files(self._limits.spool_bytes)
+        thumbnail = None
         try:
             begun = time.perf_counter()
             file = files.new()
             received = self._receive(fetching, file)
+            file.seal()
             arrived = time.perf_counter()
-            source_sha256 = received.meter.sha256
+            source_sha256 = file.sha256
             foreign = self._limits.foreign
             if fetching.sha256 is not None:
                 foreign = KEEP if fetching.sha256 == source_sha256 else CLEAN
             signer = None if fetching.sha256 is not None else self._signer
             look = partial(_inspect, received, file, self._limits, foreign)
             inspection = look(fetching.label, sign=signer is not None)
-            stored = files.edited(file, inspection.edits, source_sha256)
+            stored = files.edited(file, inspection.edits)
             if self._decoder is not None:
-                self._decoder.check(stored.file, inspection)
+                thumbnail = self._decoder.check(
+                    stored, inspection, thumbnail_px=fetching.thumbnail_px
+                )
             if signer is not None:
                 stored, inspection = files.signed(signer, file, stored, inspection, look)
             checked = time.perf_counter()
         except BaseException:
             files.close()
             raise
-        files.close(all_but=stored.file)
+        files.close(all_but=stored)
         download = Download(
-            file=stored.file,
+            file=stored,
             size=stored.size,
             sha256=stored.sha256,
             mime_type=inspection.type.mime_type,
@@ -235,6 +247,7 @@ class Downloader(Unpicklable):
             cleaned=inspection.cleaned,
             provenance=inspection.provenance,
             unmarked=inspection.unlabelled,
+            thumbnail=rendition(thumbnail, inspection, fetching.label),
         )
         _log.debug(
             "download.finished",
@@ -294,6 +307,7 @@ class _Fetching:
     rules: FetchPolicy
     policy: RetryPolicy
     begun: float
+    thumbnail_px: int
     sha256: str | None = None
     label: Label | None = field(default=None, repr=False)
     attempts: int = 0

@@ -176,6 +176,7 @@ class _Ingestion:
             parts.downloader.fetch,
             library_url=parts.library.base_url,
             prompt=item.prompt,
+            thumbnail_px=parts.thumbnail_px,
         )
         url = source_of(parts, item)
         try:
@@ -335,6 +336,7 @@ class _Ingestion:
             width=download.width,
             height=download.height,
             alt=alt_text(name, self.kind, shot),
+            thumbnail=download.thumbnail,
         )
         with self.stages.timed(Stage.STORE, item.key) as measure:
             measure.bytes = download.size

@@ -213,6 +213,7 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
                 prompt=image.prompt,
                 sha256=sha256,
                 provenance=image.metrics.provenance,
+                thumbnail_px=parts.thumbnail_px,
             )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
@@ -227,7 +228,11 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
                 extension=download.extension,
             )
             upload = evolve(
-                upload, sha256=download.sha256, width=download.width, height=download.height
+                upload,
+                sha256=download.sha256,
+                width=download.width,
+                height=download.height,
+                thumbnail=download.thumbnail,
             )
             if _becomes(parts, upload) == sha256:
                 yield upload

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import __version__
+from .._decoding import draw_thumbnail
 from .._ingest.label import says_so
 from .._ingest.renditions import label_bytes
 from .._ingest.xmp import Label
@@ -50,11 +51,12 @@ def write_contact_sheet(images: Sequence[CharacterImage], media: MediaStore, pat
         top = _GAP + place // _COLUMNS * step_y
         with media.open(file.key) as chunks:
             whole = io.BytesIO(b"".join(chunks))
-        with Image.open(whole) as opened:
-            thumbnail = opened.convert("RGB")
-        thumbnail.thumbnail((_CELL, _CELL))
-        offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
-        sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
+        # Files that came from elsewhere are decoded in another process.
+        if thumb := draw_thumbnail(whole, _CELL):
+            with Image.open(io.BytesIO(thumb), formats=["WEBP"]) as opened:
+                thumbnail = opened.convert("RGB")
+            offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
+            sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
         text = _caption(image)
         while draw.textlength(text, font=font) > _CELL:
             text = text[:-2] + "…"
