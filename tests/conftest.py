@@ -29,7 +29,10 @@ pytest_plugins = ("tests.servers.fixtures",)
 
 _leftovers = Leftovers()
 
-SETTINGS = ("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "LEDGER", "MEDIA", "MEDIA_URL", "METADATA")
+SETTINGS = (
+    *("ALLOWED_ORIGINS", "CHARACTERS", "DIR", "FOREIGN", "FORMATS", "LEDGER", "MAX_BYTES"),
+    *("MAX_PIXELS", "MEDIA", "MEDIA_URL", "METADATA"),
+)
 
 # A clone alone has them not; it tests the contract by the cases in tests/testing/cases.
 collect_ignore = (
@@ -45,7 +48,12 @@ NOT_QUICK = (
     *(f"cli/test_{each}.py" for each in ("app", "bench", "bulk", "bulk_dask", "demo", "doctor")),
     *(f"cli/test_{each}.py" for each in ("generate", "images", "migrate", "recover", "serve")),
     *(f"cli/test_{each}.py" for each in ("simulate", "stores_by_url", "wrong_inputs")),
-    *("bulk/test_run.py", "decoding/test_worker.py", "guard/test_rebinding.py"),
+    *(
+        "bulk/test_run.py",
+        "decoding/test_worker.py",
+        "guard/test_rebinding.py",
+        "ingest/test_wellformed.py",
+    ),
     *(f"project/test_{each}.py" for each in ("bench", "bench_rows", "coverage_gate", "floors")),
     *(f"project/test_{each}.py" for each in ("fuzz_tool", "make", "unasync")),
     *("stores/test_conformance_runs.py", "testing/test_conformance_with_pytest.py"),

@@ -22,6 +22,7 @@ from charimg.models import (
     ImageMetrics,
     ImageStatus,
     Media,
+    Provenance,
     SceneDetails,
     Shot,
 )
@@ -60,6 +61,14 @@ characters = every_field(
     library_character_id=optional_texts,
     traits=json_objects,
 )
+provenances = every_field(
+    Provenance,
+    digital_source_type=optional_texts,
+    tool=optional_texts,
+    credentials=st.booleans(),
+    generator=optional_texts,
+    marked=optional_texts,
+)
 shots = every_field(
     Shot,
     name=texts,
@@ -97,6 +106,9 @@ metrics = every_field(
     storing_ms=optional_floats,
     bytes=optional_counts,
     sha256=optional_texts,
+    source_sha256=optional_texts,
+    cleaned=st.lists(texts, max_size=3).map(tuple),
+    provenance=st.none() | provenances,
     width=optional_counts,
     height=optional_counts,
     shot=st.none() | shots,
@@ -163,6 +175,9 @@ operations = every_field(
 )
 
 
+METRICS = to_json(ImageMetrics())
+
+
 @given(characters)
 def test_a_character_survives_the_way_through_json(character: CharacterReference) -> None:
     written = json.loads(json.dumps(to_json(character)))
@@ -217,6 +232,9 @@ def test_a_record_has_these_fields_and_no_others() -> None:
         "storingMs",
         "bytes",
         "sha256",
+        "sourceSha256",
+        "cleaned",
+        "provenance",
         "width",
         "height",
         "shot",
@@ -290,6 +308,9 @@ def test_an_integer_stands_for_a_number() -> None:
         ({"metrics": {"shot": {"name": 3}}}, r"\$\.metrics\.shot\.name must be a string, not int"),
         ({"metrics": {"bytes": True}}, r"\$\.metrics\.bytes must be an integer, not bool"),
         ({"metrics": {"bytes": 1.5}}, r"\$\.metrics\.bytes must be an integer, not float"),
+        ({"metrics": {**METRICS, "cleaned": [7]}}, r"\$\.metrics\.cleaned\[0\] must be a string"),
+        ({"metrics": {**METRICS, "cleaned": "abc"}}, r"cleaned must be a list, not str"),
+        ({"metrics": {**METRICS, "cleaned": None}}, r"cleaned must be a list, not NoneType"),
         ({"media": []}, r"\$\.media must be an object, not list"),
         ({"media": {"id": "1"}}, r"\$\.media\.key is missing"),
         ({"createdAt": "yesterday"}, r"\$\.createdAt must be an ISO 8601 date and time"),

@@ -30,6 +30,8 @@ def test_the_defaults_are_accepted(policy: Any) -> None:
         (JobPolicy, {"growth": 0.5}, "must be a number of at least 1"),
         (JobPolicy, {"jitter": 1.1}, "must be a number from 0 to 1"),
         (DownloadLimits, {"max_bytes": 0.5}, "must be a whole number of at least 1"),
+        (DownloadLimits, {"foreign": "drop"}, "must be one of clean, refuse, keep, not 'drop'"),
+        (DownloadLimits, {"foreign": None}, "DownloadLimits.foreign must be one of"),
         (DownloadLimits, {"max_redirects": -1}, "must be a whole number of at least 0"),
     ],
 )
@@ -49,3 +51,10 @@ def test_a_set_may_have_many_times_the_images_of_a_real_one() -> None:
     assert JobPolicy().max_images == 1000
     with pytest.raises(InvalidArgument, match="max_images must be"):
         JobPolicy(max_images=0)
+
+
+def test_what_images_may_be() -> None:
+    limits = DownloadLimits()
+    assert limits.formats == {"png", "jpeg", "webp", "avif"}
+    assert (limits.max_bytes, limits.max_pixels) == (64 * 1024 * 1024, 100_000_000)
+    assert limits.foreign == "clean"

@@ -157,7 +157,9 @@ def check_retry_after(base_url: str) -> None:
 
 
 @contextmanager
-def embedded(directory: str, **options: Any) -> Iterator[CharacterImageService]:
+def embedded(
+    directory: str, *, provenance: Any = "read", **options: Any
+) -> Iterator[CharacterImageService]:
     """Open a service with the simulator and the embedded stores; it knows one character, lena."""
     import httpx
 
@@ -167,7 +169,7 @@ def embedded(directory: str, **options: Any) -> Iterator[CharacterImageService]:
     with (
         httpx.Client(transport=Simulator().transport()) as client,
         CharacterLibrary("http://library.test", client=client) as library,
-        Downloader(client=client) as downloader,
+        Downloader(client=client, provenance=provenance) as downloader,
         CharacterImageService.local(
             directory, library=library, downloader=downloader, **options
         ) as service,

@@ -28,6 +28,7 @@ from charimg import (
     AsyncCharacterLibrary,
     BamlPromptSuggester,
     CharacterReference,
+    ProvenancePolicy,
     Upload,
 )
 from charimg.bulk import BulkTask, DaskExecutor, run_bulk
@@ -296,10 +297,30 @@ def django() -> None:
         listed(answer.status_code, answer.content.decode(), page.content.decode())
 
 
+def c2pa() -> None:
+    """An image is signed, with a certificate of the tests, and read back."""
+    import c2pa as library
+
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "signing"))
+    from certificates import authority
+
+    with TemporaryDirectory() as work:
+        authority().write(Path(work))
+        files = {"certificate": f"{work}/chain.pem", "key": f"{work}/key.pem"}
+        policy = ProvenancePolicy(mode="sign", **files)
+        with image_of_lena(provenance=policy) as (_directory, service, image):
+            demand(image.metrics.provenance.marked == "sign", "the image was not signed")
+            with service.media.open(image.key) as chunks:
+                data = io.BytesIO(b"".join(chunks))
+            with library.Reader(image.media.mime_type, data) as reader:
+                state = reader.get_validation_state()
+    demand(state in ("Valid", "Trusted"), f"the signature is {state}")
+
+
 SMOKES: dict[str, Callable[[], None]] = {
     smoke.__name__: smoke
     for smoke in (
-        *(images, cli, local, baml, bulk, s3, postgres, otel),
+        *(images, cli, local, baml, bulk, c2pa, s3, postgres, otel),
         *(web, fastapi, flask, django),
     )
 }

@@ -119,6 +119,7 @@ if TYPE_CHECKING:
     from .models import OperationWarning as OperationWarning
     from .models import PortfolioResult as PortfolioResult
     from .models import PromptSuggestion as PromptSuggestion
+    from .models import Provenance as Provenance
     from .models import ReferencePolicy as ReferencePolicy
     from .models import SceneDetails as SceneDetails
     from .models import SceneType as SceneType
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
     from .models import Upload as Upload
     from .policies import DownloadLimits as DownloadLimits
     from .policies import JobPolicy as JobPolicy
+    from .policies import ProvenancePolicy as ProvenancePolicy
     from .policies import RetryPolicy as RetryPolicy
     from .policies import Timeouts as Timeouts
     from .prompts import TemplatePromptSuggester as TemplatePromptSuggester
@@ -247,14 +249,10 @@ _NAMES = {
         "Media",
         "OperationWarning",
         "PortfolioResult",
-        "PromptSuggestion",
-        "ReferencePolicy",
-        "SceneDetails",
-        "SceneType",
-        "Shot",
-        "Upload",
+        *("PromptSuggestion", "Provenance", "ReferencePolicy"),
+        *("SceneDetails", "SceneType", "Shot", "Upload"),
     ),
-    "policies": ("DownloadLimits", "JobPolicy", "RetryPolicy", "Timeouts"),
+    "policies": ("DownloadLimits", "JobPolicy", "ProvenancePolicy", "RetryPolicy", "Timeouts"),
     "prompts": ("TemplatePromptSuggester",),
     "protocols": (
         "AsyncCharacterDirectory",
@@ -399,6 +397,8 @@ __all__ = [
     "ProgressEvent",
     "PromptSuggester",
     "PromptSuggestion",
+    "Provenance",
+    "ProvenancePolicy",
     "Recovered",
     "RecoveryFinished",
     "RecoveryReport",

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_origin
+from types import GenericAlias
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import ClassValidationError, Converter, IterableValidationError, IterableValidationNote
@@ -71,6 +72,10 @@ def _is_mapping(cls: Any) -> bool:
     return get_origin(cls) is Mapping
 
 
+def _is_tuple(cls: Any) -> bool:
+    return get_origin(cls) is tuple
+
+
 def _converter() -> Converter:
     converter = Converter(detailed_validation=True, unstruct_collection_overrides={tuple: list})
     for cls in (str, int, float, bool):
@@ -95,6 +100,19 @@ def _converter() -> Converter:
 
         return read
 
+    def sequence(cls: Any) -> Any:
+        items: Any = GenericAlias(list, get_args(cls)[:1])
+        build = converter.get_structure_hook(items)
+
+        def read(value: Any, _: object) -> tuple[Any, ...]:
+            # A string has items, too.
+            if not isinstance(value, list | tuple):
+                raise _WrongType(f"must be a list, not {type(value).__name__}")
+            return tuple(build(value, items))
+
+        return read
+
+    converter.register_structure_hook_factory(_is_tuple, sequence)
     converter.register_structure_hook_factory(attrs.has, structure)
     converter.register_unstructure_hook_factory(
         attrs.has, lambda cls: make_dict_unstructure_fn(cls, converter, **overrides(cls))

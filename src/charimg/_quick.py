@@ -35,6 +35,12 @@ def _moment(text: str) -> datetime:
     return moment
 
 
+def _texts(items: list[Any]) -> tuple[str, ...]:
+    if not all(type(item) is str for item in items):
+        raise Unusual
+    return tuple(items)
+
+
 def _refuse(_: Any) -> Any:
     raise Unusual
 
@@ -44,8 +50,8 @@ def reader(cls: Any, rename: Callable[[str], str]) -> Callable[[Any], Any]:
     """Return what reads a value of a class from JSON, or raises `Unusual`.
 
     Args:
-        cls: An attrs class; one whose fields are more than plain values, times and attrs classes
-            is never read here.
+        cls: An attrs class; one whose fields are more than plain values, times, lists of texts and
+            attrs classes is never read here.
         rename: Gives the name of a field in JSON.
     """
     if not attrs.has(cls):
@@ -62,6 +68,9 @@ def reader(cls: Any, rename: Callable[[str], str]) -> Callable[[Any], Any]:
             elif kind is datetime:
                 types.add(str)
                 inner.append((index, _moment))
+            elif kind == tuple[str, ...]:
+                types.add(list)
+                inner.append((index, _texts))
             else:
                 types.add(dict)
                 inner.append((index, reader(kind, rename)))

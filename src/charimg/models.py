@@ -26,6 +26,7 @@ __all__ = [
     "Media",
     "PortfolioResult",
     "PromptSuggestion",
+    "Provenance",
     "ReferencePolicy",
     "SceneDetails",
     "SceneType",
@@ -151,6 +152,27 @@ class SceneDetails:
 
 
 @frozen(kw_only=True)
+class Provenance:
+    """What a stored file says of where it comes from, as found: nobody has proved it.
+
+    Attributes:
+        digital_source_type: The IPTC term, whole, such as
+            ``http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia``: that of its
+            XMP, else that of its content credentials.
+        tool: The program that the XMP names (``xmp:CreatorTool``).
+        credentials: Whether there are content credentials (C2PA).
+        generator: Whose parameters there are: ``a1111`` or ``comfyui``.
+        marked: What charimg has added: ``label`` or ``sign``.
+    """
+
+    digital_source_type: str | None = None
+    tool: str | None = None
+    credentials: bool = False
+    generator: str | None = None
+    marked: str | None = None
+
+
+@frozen(kw_only=True)
 class ImageMetrics:
     """How an image came in. Every field may be absent.
 
@@ -162,6 +184,10 @@ class ImageMetrics:
         storing_ms: ``MediaStore.save``.
         bytes: Size of the file.
         sha256: Lower-case hex digest of the file.
+        source_sha256: That of what the server sent. Another one where the file was changed.
+        cleaned: What was left out of that, because it was no part of the image, such as
+            ``trailer (2,340 bytes)``. The pixels are the same.
+        provenance: What the file says of where it comes from.
         width: Pixels.
         height: Pixels.
         shot: Lens and camera of a portfolio image.
@@ -179,6 +205,9 @@ class ImageMetrics:
     storing_ms: float | None = None
     bytes: int | None = None
     sha256: str | None = None
+    source_sha256: str | None = None
+    cleaned: tuple[str, ...] = ()
+    provenance: Provenance | None = None
     width: int | None = None
     height: int | None = None
     shot: Shot | None = None
@@ -232,6 +261,8 @@ class Upload:
         width: Pixels.
         height: Pixels.
         alt: Alternative text.
+        thumbnail: A smaller WebP, upright and in sRGB, for a store that has asked for one by its
+            ``thumbnail_px``; empty if none could be drawn; ``None`` if nobody has tried.
     """
 
     key: str
@@ -243,6 +274,7 @@ class Upload:
     width: int | None = None
     height: int | None = None
     alt: str = ""
+    thumbnail: bytes | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from .errors import InvalidArgument
 
-__all__ = ["DownloadLimits", "JobPolicy", "RetryPolicy", "Timeouts"]
+__all__ = ["DownloadLimits", "JobPolicy", "ProvenancePolicy", "RetryPolicy", "Timeouts"]
 
 
 def _number(
@@ -127,6 +128,17 @@ def _formats(names: Iterable[str]) -> frozenset[str]:
     return found
 
 
+def _one_of(*names: str) -> Callable[[Any, Attribute[Any], Any], None]:
+    def check(policy: Any, attribute: Attribute[Any], value: Any) -> None:
+        if value not in names:
+            raise InvalidArgument(
+                f"{type(policy).__name__}.{attribute.name} must be one of {', '.join(names)}, "
+                f"not {value!r}."
+            )
+
+    return check
+
+
 @frozen(kw_only=True)
 class DownloadLimits:
     """What a download may cost, and what it may bring in.
@@ -138,15 +150,62 @@ class DownloadLimits:
         max_redirects: Redirects followed, each checked again.
         max_pixels: Cap on width × height, read from the header before anything is decoded. For an
             animation it holds for all of its frames together.
-        formats: The types of file that are accepted, as the bytes show them. ``gif`` and ``avif``
-            can be added to the three of the default.
+        formats: The types of file that are accepted, as the bytes show them: ``png``, ``jpeg``,
+            ``webp`` and ``avif``, to which ``gif`` can be added.
+        foreign: What becomes of what is no image in the file of an image: bytes behind it or
+            between its parts, further pictures, markup, scripts, archives and documents in its
+            metadata. ``clean`` leaves it out without touching a pixel, and the record says what;
+            ``refuse`` refuses the image; ``keep`` stores the file as it was sent.
         spool_bytes: What is kept in memory before a temporary file is used.
     """
 
-    max_bytes: int = field(default=25 * 1024 * 1024, validator=_count)
+    max_bytes: int = field(default=64 * 1024 * 1024, validator=_count)
     timeout: float = field(default=120.0, validator=_positive)
     connect_timeout: float = field(default=10.0, validator=_positive)
     max_redirects: int = field(default=3, validator=_count_from_0)
-    max_pixels: int = field(default=40_000_000, validator=_count)
-    formats: frozenset[str] = field(default=frozenset({"png", "jpeg", "webp"}), converter=_formats)
+    max_pixels: int = field(default=100_000_000, validator=_count)
+    formats: frozenset[str] = field(
+        default=frozenset({"png", "jpeg", "webp", "avif"}), converter=_formats
+    )
+    foreign: str = field(default="clean", validator=_one_of("clean", "refuse", "keep"))
     spool_bytes: int = field(default=256 * 1024, validator=_count_from_0)
+
+
+@frozen(kw_only=True)
+class ProvenancePolicy:
+    """What is written into the file of an image, so that it tells that a model has drawn it.
+
+    Attributes:
+        mode: ``read`` changes nothing: what a file says of itself goes into the record, as it does
+            in every mode. ``label`` writes XMP with the IPTC source type
+            ``trainedAlgorithmicMedia``. ``sign`` does, too, and then signs content credentials
+            (C2PA), which needs ``pip install 'charimg[c2pa]'``.
+        provider: Who is named as the one that drew it.
+        prompt: Whether the label tells the prompt.
+        certificate: The PEM file of the certificate that signs, followed by those above it.
+        key: The PEM file of its private key, without a password.
+        signer: Instead of the key: returns the signature of bytes, made by a key management service
+            for example. Called in workers, several at a time. ECDSA signatures may be in either
+            form, DER or IEEE P1363.
+        timestamp_url: A time-stamping authority (RFC 3161): what it confirms stays valid when the
+            certificate has ended. Asked for each image.
+
+    Raises:
+        InvalidArgument: ``sign`` without a certificate, or not exactly one of key and signer.
+    """
+
+    mode: str = field(default="read", validator=_one_of("read", "label", "sign"))
+    provider: str = "Character Library"
+    prompt: bool = False
+    certificate: str | PathLike[str] | None = None
+    key: str | PathLike[str] | None = field(default=None, repr=False)
+    signer: Callable[[bytes], bytes] | None = field(default=None, repr=False)
+    timestamp_url: str | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.mode == "sign" and (
+            self.certificate is None or (self.key is None) == (self.signer is None)
+        ):
+            raise InvalidArgument(
+                'ProvenancePolicy(mode="sign") needs a certificate, and either a key or a signer.'
+            )

@@ -13,6 +13,7 @@ from charimg import (
     AsyncDownloader,
     CharacterReference,
     ConfigurationError,
+    DownloadLimits,
     Media,
     PromptSuggestion,
     TemplatePromptSuggester,
@@ -121,6 +122,13 @@ async def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     async with AsyncCharacterImageService.from_env() as service:
         rules = service._parts.downloader._policy
     assert rules.exempt == {"http://10.0.0.5:9000", "https://b.internal"}
+    monkeypatch.setenv("CHARIMG_FOREIGN", "keep")
+    async with AsyncCharacterImageService.from_env() as service:
+        assert service._parts.downloader._limits == DownloadLimits(foreign="keep")
+    monkeypatch.setenv("CHARIMG_FOREIGN", "drop")
+    with pytest.raises(ConfigurationError, match="CHARIMG_FOREIGN is wrong"):
+        AsyncCharacterImageService.from_env()
+    monkeypatch.delenv("CHARIMG_FOREIGN")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):

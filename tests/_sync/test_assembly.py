@@ -14,6 +14,7 @@ from charimg import (
     CharacterReference,
     ConfigurationError,
     Downloader,
+    DownloadLimits,
     Media,
     PromptSuggestion,
     TemplatePromptSuggester,
@@ -120,6 +121,13 @@ def test_from_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with CharacterImageService.from_env() as service:
         rules = service._parts.downloader._policy
     assert rules.exempt == {"http://10.0.0.5:9000", "https://b.internal"}
+    monkeypatch.setenv("CHARIMG_FOREIGN", "keep")
+    with CharacterImageService.from_env() as service:
+        assert service._parts.downloader._limits == DownloadLimits(foreign="keep")
+    monkeypatch.setenv("CHARIMG_FOREIGN", "drop")
+    with pytest.raises(ConfigurationError, match="CHARIMG_FOREIGN is wrong"):
+        CharacterImageService.from_env()
+    monkeypatch.delenv("CHARIMG_FOREIGN")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHARIMG_DIR", str(tmp_path / "file"))
     with pytest.raises(ConfigurationError, match="not a directory"):

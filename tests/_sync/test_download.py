@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import pickle
 import tempfile
@@ -23,10 +24,13 @@ from charimg import (
     ErrorCode,
     ImageRejected,
     IngestionError,
+    InvalidArgument,
     RetryPolicy,
     StorageError,
 )
+from charimg._ingest.inspect import inspect
 from charimg._ingest.values import Download
+from charimg._spool import Spool
 
 from ..http.raw_server import head, raw_server
 from ..http.scripted import Chunks, Reply, Scripted, failing, html, reply
@@ -74,13 +78,13 @@ def streamed(*chunks: bytes, **headers: str) -> Reply:
 def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     """The temporary files that are made; closed after the test."""
     made: list[Any] = []
-    real = tempfile.SpooledTemporaryFile
+    real = Spool.__init__
 
-    def make(*args: Any, **options: Any) -> Any:
-        made.append(real(*args, **options))
-        return made[-1]
+    def make(self: Spool, *args: Any) -> None:
+        real(self, *args)
+        made.append(self)
 
-    monkeypatch.setattr(tempfile, "SpooledTemporaryFile", make)
+    monkeypatch.setattr(Spool, "__init__", make)
     yield made
     for each in made:
         each.close()
@@ -168,7 +172,6 @@ def test_small_files_stay_in_memory(spool: int, rolled: bool, files: list[Any]) 
         (b"<!DOCTYPE html><html><body>Sign in</body></html>", "NOT_AN_IMAGE"),
         (b"", "NOT_AN_IMAGE"),
         (b"GIF89a" + bytes(50), "NOT_AN_IMAGE"),
-        (PNG + b"<script>", "NOT_AN_IMAGE"),
         (PNG[:-9], "TRUNCATED"),
     ],
 )
@@ -426,6 +429,29 @@ def test_decoding_is_the_hosts_choice() -> None:
     assert download.file.tell() == 0
 
 
+def test_a_thumbnail_is_drawn_where_the_image_is_decoded() -> None:
+    body = drawn("WEBP")
+    own = downloader(Scripted(*[reply(body=body)] * 3), decode=True)
+    for side, size in ((16, (16, 12)), (100, (61, 47))):
+        download = own.fetch(URL, thumbnail_px=side)
+        found = inspect(io.BytesIO(download.thumbnail or b""), max_pixels=side**2)
+        assert (found.width, found.height) == size
+        assert download.file.read() == body
+    assert (own.fetch(URL)).thumbnail is None
+    undecoded = downloader(Scripted(reply(body=body)), decode=False)
+    assert (undecoded.fetch(URL, thumbnail_px=16)).thumbnail is None
+    with pytest.raises(InvalidArgument, match="thumbnail_px must be 0 or more, not -1"):
+        own.fetch(URL, thumbnail_px=-1)
+
+
+def test_what_was_downloaded_is_proved_and_stays() -> None:
+    for limits in (DownloadLimits(), DownloadLimits(spool_bytes=0)):
+        download = fetched(reply(body=PNG), limits=limits)
+        assert isinstance(download.file, Spool)
+        assert download.file.sealed
+        assert download.file.sha256 == download.sha256
+
+
 def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationError, match="charimg\\[images\\]"):
@@ -433,14 +459,84 @@ def test_decoding_needs_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched(reply(body=jpeg()), decode=None)
 
 
-def test_gif_and_avif_are_the_hosts_choice() -> None:
+def test_the_formats_are_the_hosts_choice() -> None:
+    error = error_of(reply(body=drawn("GIF")))
+    assert error.code == ErrorCode.NOT_AN_IMAGE
+    assert 'Add "gif" to DownloadLimits.formats' in str(error)
     for kind in ("GIF", "AVIF"):
-        body = drawn(kind)
-        assert (error_of(reply(body=body))).code == ErrorCode.NOT_AN_IMAGE
         limits = DownloadLimits(formats=[kind.lower()])
-        download = fetched(reply(body=body), limits=limits, decode=True)
+        download = fetched(reply(body=drawn(kind)), limits=limits, decode=True)
         assert (download.mime_type, download.extension) == (f"image/{kind.lower()}", kind.lower())
         assert (error_of(reply(body=PNG), limits=limits)).code == ErrorCode.NOT_AN_IMAGE
+    assert (fetched(reply(body=drawn("AVIF")))).mime_type == "image/avif"
+
+
+# What is no image in an image's file
+
+
+MORE = PNG[:33] + chunk(b"tEXt", b"prompt\0<svg onload=x>") + PNG[33:] + b"\r\n"
+
+
+def test_what_is_no_image_is_left_out(files: list[Any]) -> None:
+    download = fetched(reply(body=MORE), decode=True)
+    assert download.file.tell() == 0
+    assert download.file.read() == PNG
+    assert download.size == len(PNG)
+    assert download.sha256 == hashlib.sha256(PNG).hexdigest()
+    assert download.source_sha256 == hashlib.sha256(MORE).hexdigest()
+    assert download.cleaned == (
+        "tEXt chunk with markup or a script (33 bytes)",
+        "trailer (2 bytes)",
+    )
+    sent, stored = files
+    assert sent.closed
+    assert stored is download.file
+
+
+def test_an_image_alone_is_written_once(files: list[Any]) -> None:
+    download = fetched(reply(body=PNG))
+    assert download.cleaned == ()
+    assert download.source_sha256 == download.sha256
+    assert len(files) == 1
+
+
+def test_it_is_refused_or_kept_where_the_host_says_so(files: list[Any]) -> None:
+    error = error_of(reply(body=MORE), limits=DownloadLimits(foreign="refuse"))
+    assert error.code == ErrorCode.NOT_AN_IMAGE
+    assert "trailer (2 bytes)" in str(error)
+    assert 'DownloadLimits(foreign="clean")' in str(error)
+    download = fetched(reply(body=MORE), limits=DownloadLimits(foreign="keep"))
+    assert download.file.read() == MORE
+    assert (download.size, download.cleaned) == (len(MORE), ())
+    assert download.sha256 == download.source_sha256 == hashlib.sha256(MORE).hexdigest()
+
+
+@pytest.mark.parametrize("foreign", ["clean", "refuse", "keep"])
+def test_a_file_that_shall_come_back_is_the_one_that_was_stored(foreign: str) -> None:
+    limits = DownloadLimits(foreign=foreign)
+    for stored in (MORE, PNG):
+        sha256 = hashlib.sha256(stored).hexdigest()
+        server = Scripted(reply(body=MORE))
+        download = downloader(server, limits=limits).fetch(URL, sha256=sha256)
+        assert download.file.read() == stored
+        assert download.sha256 == sha256
+
+
+def test_a_disk_that_is_full_when_it_is_cleaned_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, files: list[Any]
+) -> None:
+    real = Spool.write
+
+    def second_is_full(self: Spool, data: bytes) -> int:
+        if len(files) == 2:
+            raise OSError(28, "No space left on device")
+        return real(self, data)
+
+    monkeypatch.setattr(Spool, "write", second_is_full)
+    with pytest.raises(StorageError, match="temporary file"):
+        downloader(Scripted(reply(body=MORE))).fetch(URL)
+    assert len(files) == 2
+    assert all(each.closed for each in files)
 
 
 # Files, clients, logs

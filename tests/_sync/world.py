@@ -94,10 +94,10 @@ class Stores:
     def spoil(self, key: str, change: Callable[[bytes], bytes | None]) -> None:
         """Change a stored file behind the store's back, or take it away."""
         files = getattr(self.media, "_sync", self.media)._files
-        media, data = files.pop(key)
-        changed = change(data)
+        file = files.pop(key)
+        changed = change(file.data)
         if changed is not None:
-            files[key] = (media, changed)
+            files[key] = evolve(file, data=changed)
 
     def unhook(self, image: CharacterImage) -> None:
         """Take the media away, and out of its record, as somebody in a CMS may."""

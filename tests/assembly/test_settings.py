@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from charimg import ConfigurationError
+from charimg import ConfigurationError, DownloadLimits
 from charimg._assembly.places import Place
-from charimg._assembly.settings import StoreSettings, media_url
+from charimg._assembly.settings import StoreSettings, download_limits, media_url
 from charimg._assembly.stores import open_stores
 from charimg.stores import DiskMediaStore, SqliteGenerationLedger, SqliteMetadataRepository
 
@@ -103,3 +103,40 @@ def test_a_move_to_a_cms(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = here.moved(metadata=cms, media=cms)
     assert moved.characters == cms
     assert moved.ledger == here.ledger
+
+
+def test_the_limits_that_can_refuse_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert download_limits() == DownloadLimits()
+    monkeypatch.setenv("CHARIMG_FOREIGN", " refuse ")
+    monkeypatch.setenv("CHARIMG_FORMATS", "png  gif\n")
+    monkeypatch.setenv("CHARIMG_MAX_BYTES", "1000000")
+    monkeypatch.setenv("CHARIMG_MAX_PIXELS", "2000000")
+    wanted = DownloadLimits(
+        foreign="refuse", formats={"png", "gif"}, max_bytes=1_000_000, max_pixels=2_000_000
+    )
+    assert download_limits() == wanted
+    assert download_limits("keep").foreign == "keep"
+    monkeypatch.setenv("CHARIMG_MAX_PIXELS", " ")
+    assert download_limits().max_pixels == DownloadLimits().max_pixels
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("CHARIMG_FOREIGN", "drop", "CHARIMG_FOREIGN is wrong: .* clean, refuse, keep"),
+        ("CHARIMG_FORMATS", "svg", "CHARIMG_FORMATS is wrong: .* avif, gif, jpeg, png, webp"),
+        ("CHARIMG_MAX_BYTES", "64 MiB", "CHARIMG_MAX_BYTES is wrong"),
+        ("CHARIMG_MAX_PIXELS", "0", "CHARIMG_MAX_PIXELS is wrong: .* at least 1"),
+    ],
+)
+def test_limits_that_make_no_sense(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str, words: str
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ConfigurationError, match=words):
+        download_limits()
+
+
+def test_an_option_that_makes_no_sense() -> None:
+    with pytest.raises(ConfigurationError, match="--foreign is wrong"):
+        download_limits("drop")

@@ -50,6 +50,18 @@ def _drawn(images: list[CharacterImage], media: MediaStore, path: Path) -> Image
         return opened.copy()
 
 
+def _near(pixel: Any) -> Any:
+    """Return the colour of a thumbnail, which is lossy, as it was."""
+    return tuple(min((0, 255), key=lambda full: abs(full - each)) for each in pixel)
+
+
+def test_what_cannot_be_drawn_leaves_its_cell_empty(tmp_path: Path) -> None:
+    media: Any = Files(broken=b"no image")
+    sheet = _drawn([_image("broken")], media, tmp_path / "sheet.png")
+    middle = contact_sheet._GAP + contact_sheet._CELL // 2
+    assert sheet.getpixel((middle, middle)) == contact_sheet._BACKGROUND
+
+
 def test_tiles_keep_their_proportions_and_failed_images_are_left_out(tmp_path: Path) -> None:
     red, blue = (255, 0, 0), (0, 0, 255)
     media: Any = Files(wide=_png(red, (800, 200)), small=_png(blue, (20, 20)))
@@ -60,9 +72,10 @@ def test_tiles_keep_their_proportions_and_failed_images_are_left_out(tmp_path: P
         sheet.getpixel((gap + place * (cell + gap) + cell // 2, gap + cell // 2))
         for place in range(3)
     ]
-    assert centres == [red, blue, contact_sheet._BACKGROUND]
+    assert centres[2] == contact_sheet._BACKGROUND
+    assert [_near(each) for each in centres[:2]] == [red, blue]
     # Four times as wide as high, in the middle of its cell.
-    assert sheet.getpixel((gap + 2, gap + cell // 2)) == red
+    assert _near(sheet.getpixel((gap + 2, gap + cell // 2))) == red
     assert sheet.getpixel((gap + cell // 2, gap + 2)) == contact_sheet._BACKGROUND
 
 
@@ -90,3 +103,22 @@ def test_the_sheet_grows_by_rows(tmp_path: Path, count: int, rows: int) -> None:
     sheet = _drawn(images, media, tmp_path / "sheet.png")
     step = contact_sheet._CELL + contact_sheet._CAPTION + contact_sheet._GAP
     assert sheet.height == rows * step + contact_sheet._GAP
+
+
+def test_a_sheet_says_what_its_images_say(tmp_path: Path) -> None:
+    from attrs import evolve
+
+    from charimg._ingest.inspect import inspect
+    from charimg._ingest.xmp import TRAINED
+    from charimg.models import Provenance
+
+    files: Any = Files(a=_png((200, 0, 0), (20, 20)), b=_png((0, 200, 0), (20, 20)))
+    images = [_image("a"), _image("b")]
+    found = Provenance(digital_source_type=TRAINED)
+    said = evolve(images[0], metrics=ImageMetrics(provenance=found))
+    for listed, expected in ((images, None), ([said, images[1]], TRAINED)):
+        path = tmp_path / "sheet.png"
+        write_contact_sheet(listed, files, path)
+        with path.open("rb") as file:
+            told = inspect(file, max_pixels=10**7).provenance
+        assert (None if told is None else told.digital_source_type) == expected

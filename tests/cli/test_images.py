@@ -11,6 +11,9 @@ import typer
 from charimg.cli import images as images_module
 from charimg.cli.session import Settings
 from charimg.models import CharacterImage, ImageMetrics
+from charimg.testing import Simulator
+
+from ..ingest.adorned import adorn
 
 
 class Terminal:
@@ -284,6 +287,35 @@ def test_what_was_not_drawn_did_not_fail_again(world: Any) -> None:
     assert "0 stored, 0 failed again." in answer.err
     assert "Nothing to download of 1:" in answer.err
     assert world.run("retry", "mara", "--all", "--json").json["notDrawn"] == [lacking["id"]]
+
+
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_a_retry_obeys_what_is_said_of_more_than_an_image(
+    world: Any, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    sent = Simulator.handle
+
+    def handle(*args: Any) -> Any:
+        return adorn(sent(*args))
+
+    monkeypatch.setattr(Simulator, "handle", handle)
+    drawing = ("generate", "reference", "mara", "--prompt", "A face.")
+    refused = world.run(*drawing, "--foreign", "refuse")
+    assert refused.code == 5
+    assert "`--foreign clean` lets it in" in " ".join(refused.err.split())
+    image_id = world.images()[0]["id"]
+    if way == "option":
+        answer = world.run("retry", "mara", image_id, "--foreign", "keep")
+    else:
+        monkeypatch.setenv("CHARIMG_FOREIGN", "keep")
+        answer = world.run("retry", "mara", image_id)
+    assert answer.code == 0
+    assert world.images()[0]["metrics"]["cleaned"] == []
+    assert world.run(*drawing, "--foreign", "drop").code == 2
+    monkeypatch.delenv("CHARIMG_FOREIGN", raising=False)
+    assert world.run(*drawing).code == 0
+    shown = world.read("show", "mara", world.images()[0]["id"])
+    assert "trailer (2 bytes)" in " ".join(shown.out.split())
 
 
 def test_no_library_is_configured(world: Any) -> None:

@@ -101,3 +101,13 @@ def test_details_leave_out_what_is_empty_and_cut_the_query() -> None:
     assert "source" not in shown
     assert "sha256" not in shown
     assert "ann" in shown
+
+
+def test_details_tell_what_was_left_out() -> None:
+    metrics = ImageMetrics(source_sha256="5e" * 32, cleaned=("XMP (9 bytes)", "trailer (1 byte)"))
+    shown = _shown(details(evolve(_IMAGE, metrics=metrics)))
+    assert "XMP (9 bytes), trailer (1 byte)" in shown
+    assert "5e" * 32 in shown
+    whole = _shown(details(evolve(_IMAGE, metrics=evolve(metrics, cleaned=()))))
+    assert "left out" not in whole
+    assert "as sent" not in whole

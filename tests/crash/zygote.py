@@ -29,7 +29,8 @@ from typing import IO, Any
 import stamina
 
 from charimg import CharacterImageService, CharimgError, RecoveryReport
-from charimg._decoding import child as decoding
+from charimg._decoding import drawing
+from charimg._decoding.protocol import Answer, Task
 from charimg._decoding.worker import Workers
 from charimg._sync import base
 
@@ -79,9 +80,8 @@ def _ids() -> Iterator[str]:
         yield f"{'f' * 12}{number:020x}"
 
 
-def _decoded_here(workers: Workers, head: bytes, file: IO[bytes], seconds: float) -> bytes:
-    name, width, height, *_ = decoding.HEADER.unpack(head)
-    return decoding._decode(file.read(), name.rstrip().decode(), (width, height))
+def _decoded_here(workers: Workers, task: Task, file: IO[bytes], seconds: float) -> Answer:
+    return drawing.decode(file, task, lambda pixels: None)
 
 
 def _warm(url: str, db_id: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import logging
 import os
 import select
 import signal
@@ -17,31 +16,36 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
-from charimg import _decoding as decoding
-from charimg import errors
-from charimg._decoding import AsyncDecoder, Decoder, child, worker
+from charimg._decoding import worker
+from charimg._decoding.protocol import ANSWER, Answer, Task
 from charimg._decoding.worker import Unavailable, Workers
-from charimg._ingest.inspect import inspect
-from charimg._ingest.sniff import JPEG, PNG
-from charimg._ingest.values import Inspection
 
-from ..ingest.samples import MANY, drawn, jpeg, png
+from ..ingest.samples import png
 
 pytest.importorskip("PIL")
 
 ALL = ("png", "jpeg", "webp", "gif", "avif")
 GREET = "sys.stdout.buffer.write(b'R'); sys.stdout.flush(); "
+TAKE = "sys.stdin.buffer.raw.read(1); "
+"""Wait for a request. The first bytes of a pipe or socket tell."""
 
 
-def head(data: bytes, name: bytes = b"PNG", width: int = 7, height: int = 5) -> bytes:
-    return child.HEADER.pack(name.ljust(5), width, height, len(data), 20)
+def task(data: bytes, **changes: Any) -> Task:
+    given = {"name": "PNG", "width": 7, "height": 5, "max_pixels": 35, "seconds": 20, **changes}
+    return Task(size=len(data), **given)
 
 
-def ask(workers: Workers, data: bytes = png(7, 5), seconds: float = 300) -> bytes:
-    return workers.ask(head(data), io.BytesIO(data), seconds)
+def ask(workers: Workers, data: bytes = png(7, 5), seconds: float = 300, **changes: Any) -> bytes:
+    return workers.ask(task(data, **changes), io.BytesIO(data), seconds).verdict
+
+
+def told(verdict: bytes, thumbnail: bytes = b"", size: int | None = None) -> str:
+    """Return a statement that answers."""
+    size = len(thumbnail) if size is None else size
+    data = ANSWER.pack(verdict, size) + thumbnail
+    return f"sys.stdout.buffer.write({data!r}); sys.stdout.flush(); "
 
 
 @pytest.fixture
@@ -127,17 +131,15 @@ def test_one_that_leaves_while_it_is_asked_is_replaced(
 ) -> None:
     ask(workers)
     (used,) = workers._idle
-    process: Any = used._process
-    process.stdin.close()  # its input has ended, so it leaves; nobody has noticed yet
-    process.wait()
-    process.stdin = io.BytesIO()
+    used._pipe.close()  # its input has ended, so it leaves; nobody has noticed yet
+    used._process.wait()
     monkeypatch.setattr(worker._Worker, "alive", True)
     assert ask(workers) == b"+"
     assert used not in workers._idle
 
 
 def test_one_that_an_image_kills_is_not_tried_again(workers: Workers, program: Any) -> None:
-    program(GREET + "sys.stdin.buffer.read(1); os.kill(os.getpid(), 11)")
+    program(GREET + TAKE + "os.kill(os.getpid(), 11)")
     assert ask(workers) == b""
     assert workers._idle == []
 
@@ -159,7 +161,7 @@ def test_one_whose_time_ran_out_with_its_answer_is_not_used_again(
 ) -> None:
     real = worker._Worker.ask
 
-    def late(self: Any, *args: Any) -> bytes:
+    def late(self: Any, *args: Any) -> Answer:
         answer = real(self, *args)
         self.spent = True
         return answer
@@ -171,13 +173,13 @@ def test_one_whose_time_ran_out_with_its_answer_is_not_used_again(
 
 def test_an_interrupt_ends_the_process(workers: Workers) -> None:
     class Interrupted(io.BytesIO):
-        def read(self, size: int | None = -1) -> bytes:
+        def read(self, size: int | None = -1, /) -> bytes:
             raise KeyboardInterrupt
 
     ask(workers)
     (pid,) = pids(workers)
     with pytest.raises(KeyboardInterrupt):
-        workers.ask(head(b"x"), Interrupted(), 300)
+        workers.ask(task(b"x"), Interrupted(), 300)
     assert gone(pid)
     assert ask(workers) == b"+"
 
@@ -221,10 +223,7 @@ def test_no_secret_of_the_environment_is_there(
     workers: Workers, program: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARIMG_KEY", "secret")
-    program(
-        GREET + "sys.stdin.buffer.read(1); "
-        "sys.stdout.buffer.write(b'+' if 'CHARIMG_KEY' not in os.environ else b'-')"
-    )
+    program(GREET + TAKE + "'CHARIMG_KEY' in os.environ and os._exit(1); " + told(b"+"))
     assert ask(workers) == b"+"
 
 
@@ -244,9 +243,26 @@ def test_a_fork_has_processes_of_its_own(workers: Workers, monkeypatch: pytest.M
     os.waitpid(pid, 0)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        told(b"+", bytes(16**2 * 4), size=16**2 * 4 + 1),
+        told(b"+", b"cut off", size=8),
+        "sys.stdout.buffer.write(b'+'); ",
+    ],
+)
+def test_one_that_answers_as_none_of_ours_would_is_killed(
+    answer: str, workers: Workers, program: Any
+) -> None:
+    program(GREET + TAKE + answer + "sys.stdout.close(); os.close(1); time.sleep(600)")
+    assert ask(workers, side=16) == b""
+    assert workers._idle == []
+
+
 LEAVING = """
 import io, os, sys
-from charimg._decoding import Decoder, _WORKERS
+from charimg._decoding import Decoder
+from charimg._decoding.worker import _WORKERS
 from charimg._ingest.sniff import PNG
 from charimg._ingest.values import Inspection
 data = bytes.fromhex(sys.argv[1])
@@ -271,14 +287,67 @@ def test_none_outlives_its_parent(how: str, tmp_path: Any) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stderr == ""
-    pid = int(done.stdout)
+    wait_for_end(int(done.stdout))
+
+
+def wait_for_end(pid: int) -> None:
     with suppress(ProcessLookupError):
         handle = os.pidfd_open(pid)
         try:
-            assert select.select([handle], [], [], 300)[0], "it has ended"
+            assert select.select([handle], [], [], 60)[0], "it has ended"
         finally:
             os.close(handle)
     assert gone(pid) or zombie(pid)
+
+
+BUSY = """
+import io, os, sys, threading
+from charimg._decoding import worker
+from charimg._decoding.protocol import Task
+worker._PROGRAM = sys.argv[1]
+if __name__ == "__main__":
+    workers = worker.Workers()
+    first = worker._Worker()
+    workers._idle.append(first)
+    task = Task(name="PNG", width=9, height=9, max_pixels=81, size=1, seconds=60)
+    threading.Thread(target=workers.ask, args=(task, io.BytesIO(b"x"), 300), daemon=True).start()
+    sys.stdin.read(1)  # it says when it is busy
+    print(first._process.pid, flush=True)
+    os.kill(os.getpid(), 9)
+"""
+SPINS = {
+    "in Python": "while True: pass",
+    "in C": "import hashlib; hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2**31 - 1)",
+}
+
+
+@pytest.mark.parametrize("spin", SPINS.values(), ids=SPINS)
+def test_a_busy_one_does_not_outlive_its_parent_either(spin: str, tmp_path: Path) -> None:
+    script = tmp_path / "busy.py"
+    script.write_text(BUSY)
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    program = f"""
+import json, sys; sys.path[:] = json.loads(sys.argv[1])
+from charimg._decoding import child
+def spin(*args):
+    with open({str(started)!r}, "w") as told:
+        pass
+    {spin}
+child.decode = spin
+child._restrict = lambda: 0
+child._limit = lambda *args: None
+child.main()
+"""
+    parent = subprocess.Popen(
+        [sys.executable, script, program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    started.read_bytes()
+    said, _ = parent.communicate(b"x", timeout=300)
+    wait_for_end(int(said))
 
 
 def zombie(pid: int) -> bool:
@@ -296,7 +365,7 @@ def test_memory_is_really_limited(workers: Workers, program: Any) -> None:
     program(
         "sys.path[:] = __import__('json').loads(sys.argv[1]); "
         "from charimg._decoding import child; "
-        "child._decode = lambda *a: b'+' if bytearray(2**30) else b'-'; child.main()"
+        "child.decode = lambda file, task, limit: bytearray(2**30) and None; child.main()"
     )
     # It has 192 MiB and a little more for this image.
     assert ask(workers) == b""
@@ -307,88 +376,7 @@ def test_cpu_time_is_really_limited(workers: Workers, program: Any) -> None:
         "sys.path[:] = __import__('json').loads(sys.argv[1]); "
         "from charimg._decoding import child\n"
         "def spin(*args):\n    while True: pass\n"
-        "child._decode = spin; child.main()"
+        "child.decode = spin; child.main()"
     )
     data = png(7, 5)
-    request = child.HEADER.pack(b"PNG  ", 7, 5, len(data), 1)
-    assert workers.ask(request, io.BytesIO(data), 300) == b""
-
-
-# The check
-
-
-def refusal(data: bytes, inspection: Inspection | None = None) -> errors.ImageRejected:
-    file = io.BytesIO(data)
-    with pytest.raises(errors.ImageRejected) as caught:
-        Decoder(required=True).check(file, inspection or inspect(file, max_pixels=MANY))
-    assert file.tell() == 0
-    assert caught.value.code == errors.ErrorCode.NOT_AN_IMAGE
-    return caught.value
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])
-def test_whole_images_pass(kind: str) -> None:
-    file = io.BytesIO(drawn(kind))
-    file.seek(9)
-    Decoder(required=True).check(file, inspect(file, max_pixels=MANY, formats=ALL))
-    assert file.tell() == 0
-    assert not file.closed
-
-
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_async_code_waits_in_a_thread(backend: str) -> None:
-    async def check(data: bytes) -> None:
-        file = io.BytesIO(data)
-        await AsyncDecoder(required=True).check(file, inspect(file, max_pixels=MANY))
-
-    anyio.run(check, png(7, 5), backend=backend)
-    with pytest.raises(errors.ImageRejected):
-        anyio.run(check, jpeg(), backend=backend)
-
-
-def test_data_that_mean_nothing_are_refused() -> None:
-    assert "cannot be decoded" in str(refusal(jpeg()))
-
-
-def test_only_the_type_of_the_bytes_is_tried() -> None:
-    refusal(png(7, 5), Inspection(type=JPEG, width=7, height=5))
-
-
-def test_the_decoded_size_must_be_the_one_of_the_header() -> None:
-    error = refusal(png(7, 5), Inspection(type=PNG, width=7, height=6))
-    assert "size" in str(error)
-
-
-@pytest.mark.parametrize(
-    ("answer", "why"), [(b"m", "memory"), (b"", "took too long"), (b"?", "cannot be decoded")]
-)
-def test_each_answer_has_its_reason(
-    answer: bytes, why: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(decoding._WORKERS, "ask", lambda *args: answer)
-    assert why in str(refusal(png(7, 5)))
-
-
-def test_where_none_can_be_started_the_host_says_what_that_means(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(decoding, "_WORKERS", Workers())
-    monkeypatch.setattr(sys, "executable", "/usr/bin/nuke")
-    file = io.BytesIO(png(7, 5))
-    found = inspect(file, max_pixels=MANY)
-    with caplog.at_level(logging.WARNING, "charimg"):
-        Decoder(required=False).check(file, found)
-    assert [each.message for each in caplog.records] == ["download.not_decoded"]
-    with pytest.raises(errors.ConfigurationError, match="nuke"):
-        Decoder(required=True).check(file, found)
-
-
-def test_the_choice(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(Decoder.chosen(None), Decoder)
-    assert isinstance(AsyncDecoder.chosen(True), AsyncDecoder)
-    assert Decoder.chosen(False) is None
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert Decoder.chosen(None) is None
-    assert Decoder.chosen(False) is None
-    with pytest.raises(errors.ConfigurationError, match=r"charimg\[images\]"):
-        Decoder.chosen(True)
+    assert workers.ask(task(data, seconds=1), io.BytesIO(data), 300) == Answer()

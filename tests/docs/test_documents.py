@@ -19,6 +19,7 @@ from ..servers.model import KEY, serve_model
 from ..servers.payload import PayloadServer
 from ..servers.postgres import PostgresServer
 from ..servers.s3 import S3Server, credentials
+from ..signing.certificates import authority
 from .documents import DOCUMENTS, ROOT, Runner, fences, look_up
 
 # What a reader of a page has already done before its first block.
@@ -28,6 +29,7 @@ _BEFORE = {
     "docs/how-to/own-store-django.md": "_django",
     "docs/how-to/payload.md": "_payload",
     "docs/how-to/postgres.md": "_postgres",
+    "docs/how-to/provenance.md": "_certificate",
     "docs/how-to/s3.md": "_s3",
 }
 
@@ -53,6 +55,13 @@ def _world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def _postgres(postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty database."""
     monkeypatch.setenv("DATABASE_URL", postgres_server.new_database())
+
+
+@pytest.fixture
+def _certificate(tmp_path: Path) -> None:
+    """A certificate and its key, in the working directory."""
+    pytest.importorskip("c2pa")
+    authority().write(tmp_path)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from .documents import DOCS, DOCUMENTS, ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 REFERENCE = DOCS / "reference"
 ADAPTERS = (django, fastapi, flask)
-SHARED = {"--directory", "--library-url", "--header", "--json"}
+SHARED = {"--directory", "--library-url", "--header", "--json", "--provenance"}
 
 _HEADING = re.compile(r"^(#+) (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")

@@ -83,7 +83,7 @@ def scenes_sync(root: Path, host: HostileHost, tries: Iterable[Any], **options: 
     """Draw a scene per try, which prepares the host; return the errors that came."""
     client = httpx.Client(transport=host)
     downloader = Downloader(client=client, retries=_OFF, **options)
-    world = World(_Simulated(host), media=DiskMediaStore(root), downloader=downloader)
+    world = World(Simulated(host), media=DiskMediaStore(root), downloader=downloader)
     world.link()
     host.answer, told = of(_good()), []
     world.service.generate_reference(LENA, prompt="the prompt")
@@ -104,7 +104,7 @@ def scenes_async(root: Path, host: HostileHost, tries: Iterable[Any], **options:
         async with httpx.AsyncClient(transport=host) as client:
             downloader = AsyncDownloader(client=client, retries=_OFF, **options)
             media = AsyncDiskMediaStore(root)
-            world = AsyncWorld(_Simulated(host), media=media, downloader=downloader)
+            world = AsyncWorld(Simulated(host), media=media, downloader=downloader)
             await world.link()
             host.answer, told = of(_good()), []
             await world.service.generate_reference(LENA, prompt="the prompt")
@@ -120,7 +120,7 @@ def scenes_async(root: Path, host: HostileHost, tries: Iterable[Any], **options:
     return anyio.run(main)
 
 
-class _Simulated:
+class Simulated:
     """The hostile host in the place of a world's simulator."""
 
     def __init__(self, host: HostileHost) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
+from collections.abc import Mapping
 
+from ..ingest.dressed import archive
 from ..ingest.samples import chunk, drawn, segment
 
 HTML = b"<!DOCTYPE html><html><body><script>alert(1)</script></body></html>"
@@ -13,14 +13,6 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 PDF = b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n%%EOF"
 PHP = b"<?php system($_GET['c']); ?>"
 RAR = b"Rar!\x1a\x07\x01\x00" + bytes(40)
-
-
-def archive() -> bytes:
-    """A ZIP file."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
-        file.writestr("classes.dex", "hidden")
-    return out.getvalue()
 
 
 LIES: dict[str, bytes] = {
@@ -56,10 +48,24 @@ LIES: dict[str, bytes] = {
 }
 
 
-def polyglots() -> dict[str, bytes]:
-    """Build images that are something else besides."""
-    png, jpeg, webp = drawn("PNG"), drawn("JPEG"), drawn("WEBP")
-    gif, avif = drawn("GIF"), drawn("AVIF")
+def pretenders() -> dict[str, bytes]:
+    """Build files that begin like an image and are none."""
+    gif = drawn("GIF")
+    return {
+        **{
+            f"{name} with PNG magic": drawn("PNG")[:8] + LIES[name]
+            for name in ("html", "svg", "pdf")
+        },
+        **{f"{name} with JPEG magic": b"\xff\xd8\xff" + LIES[name] for name in ("html", "svg")},
+        "html with GIF magic": b"GIF89a" + HTML,
+        "html with WebP magic": b"RIFF\xff\0\0\0WEBP" + HTML,
+        "GIF that is a script": b"GIF89a/*" + gif[8:13] + b"*/=1;alert(1);" + gif[13:],
+    }
+
+
+def polyglots(images: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Build images that are something else besides, of one of each kind."""
+    png, jpeg, webp, gif, avif = (images[kind] for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF"))
     opening = segment(0xE0, b"JFIF\0" + bytes(struct.unpack(">H", b"/*")[0] - 7))
 
     def in_png(payload: bytes) -> bytes:
@@ -74,10 +80,6 @@ def polyglots() -> dict[str, bytes]:
         return b"RIFF" + struct.pack("<I", len(body)) + body
 
     return {
-        **{f"{name} with PNG magic": png[:8] + LIES[name] for name in ("html", "svg", "pdf")},
-        **{f"{name} with JPEG magic": b"\xff\xd8\xff" + LIES[name] for name in ("html", "svg")},
-        "html with GIF magic": b"GIF89a" + HTML,
-        "html with WebP magic": b"RIFF\xff\0\0\0WEBP" + HTML,
         **{
             f"{name} after {kind}": image + LIES[name]
             for kind, image in (
@@ -98,6 +100,5 @@ def polyglots() -> dict[str, bytes]:
         "RAR in PNG": in_png(RAR),
         "PHP in EXIF": in_jpeg(b"Exif\0\0" + PHP, 0xE1),
         "JPEG that is a script": jpeg[:2] + opening + segment(0xFE, b"*/=alert(1);/*") + jpeg[2:],
-        "GIF that is a script": b"GIF89a/*" + gif[8:13] + b"*/=1;alert(1);" + gif[13:],
         "AVIF with a page": avif + struct.pack(">I4s", 8 + len(HTML), b"free") + HTML,
     }  # fmt: skip

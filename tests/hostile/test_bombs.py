@@ -29,7 +29,7 @@ from charimg import (
 from ..figures import Figure
 from ..http.raw_server import RawServer, head, raw_server
 from ..http.scripted import Chunks
-from ..ingest.samples import chunk, drawn, ihdr, jpeg, png
+from ..ingest.samples import avif, box, chunk, drawn, ihdr, jpeg, png, segment
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -52,13 +52,13 @@ def refused(mode: str, url: str, **options: Any) -> tuple[IngestionError, float]
 
 def _fetch(url: str, options: dict[str, Any]) -> None:
     with Downloader(**options) as downloader:
-        downloader.fetch(url)
+        downloader.fetch(url).close()
 
 
 def _afetch(url: str, options: dict[str, Any]) -> None:
     async def main() -> None:
         async with AsyncDownloader(**options) as downloader:
-            await downloader.fetch(url)
+            (await downloader.fetch(url)).close()
 
     anyio.run(main)
 
@@ -286,7 +286,8 @@ def bombs() -> dict[str, httpx.Response | Callable[[], httpx.Response]]:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_bomb_is_refused_and_costs_little_memory(mode: str, figure: Figure) -> None:
-    limits = DownloadLimits(formats=["png", "jpeg", "webp", "gif", "avif"])
+    formats = ["png", "jpeg", "webp", "gif", "avif"]
+    limits = DownloadLimits(formats=formats, max_pixels=40_000_000)
     most = 0
     answers = bombs()
     for name, answer in answers.items():
@@ -313,6 +314,46 @@ def test_a_bomb_is_refused_and_costs_little_memory(mode: str, figure: Figure) ->
         f"bombs, {mode}",
         f"{len(answers)} tried, 0 stored, at most {most / MIB:.1f} MiB of memory "
         f"(allowed: {limits.max_bytes / MIB + 16:.0f})",
+    )
+
+
+def hoards() -> dict[str, bytes]:
+    """Return images with much in them that is none, in every form that might be held in memory."""
+    evil = b"<script>alert(1)</script>"
+    head, rest = png()[:33], png()[33:]
+    between = b"".join(chunk(b"tEXt", evil) + chunk(b"tEXt", b"a") for _ in range(2_000))
+    return {
+        "a long trailer": png() + bytes(20 * MIB),
+        "a long text": head + chunk(b"tEXt", evil + bytes(20 * MIB)) + rest,
+        "a text of tags": head + chunk(b"tEXt", b"<img a on" * (MIB // 4)) + rest,
+        "many texts": head + chunk(b"tEXt", evil) * 5_000 + rest,
+        "many texts between others": head + between + rest,
+        "bytes between segments": jpeg()[:2] + segment(0xFE, b"") + b"\xff\0" * MIB + jpeg()[2:],
+        "a long box": avif() + box(b"free", evil, bytes(20 * MIB)),
+    }
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_left_out_costs_little_memory(mode: str, figure: Figure) -> None:
+    most, bodies = 0, hoards()
+    for name, body in bodies.items():
+        # In pieces, as a network gives it: the whole of it counts as the test's own.
+        pieces = [body[start : start + MIB] for start in range(0, len(body), MIB)]
+        transport = httpx.MockTransport(
+            lambda request, pieces=pieces: httpx.Response(200, stream=Chunks(*pieces))  # type: ignore[misc]
+        )
+        client: Any = {"sync": httpx.Client, "async": httpx.AsyncClient}[mode](transport=transport)
+        tracemalloc.start()
+        try:
+            _FETCH[mode]("https://cdn.test/a", {"client": client, "decode": False, "retries": OFF})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 16 * MIB, name
+        most = max(most, peak)
+    figure(
+        f"images full of what is none, {mode}",
+        f"{len(bodies)} tried, all in, at most {most / MIB:.1f} MiB of memory (allowed: 16)",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from collections.abc import Callable
@@ -10,13 +11,14 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import DownloadError, ErrorCode, ImageRejected
 
 from ..figures import Figure
 from ..ingest.samples import drawn
 from .hosts import ALL, HostileHost, of, scenes_async, scenes_sync, stored
-from .polyglots import LIES, polyglots
+from .polyglots import LIES, polyglots, pretenders
 
 pytest.importorskip("PIL")
 
@@ -68,21 +70,53 @@ def test_a_cut_image_is_never_stored(mode: str, every: int, tmp_path: Path, figu
     figure(f"images cut at {100 // every} points, {mode}", f"{tried} tried, 0 stored")
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_lies_and_polyglots_are_never_stored(mode: str, tmp_path: Path, figure: Figure) -> None:
-    bodies = {**LIES, **polyglots()}
-    assert len(set(bodies.values())) == len(bodies) >= 40
-    types = ["image/png", "image/jpeg", "image/svg+xml", "text/html"]
-    tries = [
-        serving(body, content_type=types[number % len(types)])[0]
+TYPES = ["image/png", "image/jpeg", "image/svg+xml", "text/html"]
+
+
+def lying(bodies: dict[str, bytes]) -> list[Callable[[HostileHost], None]]:
+    """Return a preparation of the host per body, each under another type."""
+    return [
+        serving(body, content_type=TYPES[number % len(TYPES)])[0]
         for number, body in enumerate(bodies.values())
     ]
-    told = MODES[mode](tmp_path, HostileHost(), tries, limits=ALL, decode=False)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_no_image_is_never_stored(mode: str, tmp_path: Path, figure: Figure) -> None:
+    bodies = {**LIES, **pretenders()}
+    assert len(set(bodies.values())) == len(bodies) >= 37
+    told = MODES[mode](tmp_path, HostileHost(), lying(bodies), limits=ALL, decode=False)
     for name, error in zip(bodies, told, strict=True):
         assert isinstance(error, ImageRejected), name
     named = [path for path in stored(tmp_path) if not path.name.startswith("_")]
     assert [path.suffix for path in named] == [".png"], "the reference alone"
-    figure(f"type lies and polyglots, {mode}", f"{len(told)} tried, 0 stored")
+    figure(f"type lies, {mode}", f"{len(told)} tried, 0 stored")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_of_an_image_that_is_more_the_image_is_stored(
+    mode: str, tmp_path: Path, figure: Figure
+) -> None:
+    plain = {kind: drawn(kind) for kind in KINDS}
+    bodies = polyglots(plain)
+    assert len(set(bodies.values())) == len(bodies) >= 36
+    told = MODES[mode](tmp_path, HostileHost(), lying(bodies), limits=ALL, decode=True)
+    assert len(told) == len(bodies)
+    for (name, body), image in zip(bodies.items(), told, strict=True):
+        assert not isinstance(image, Exception), (name, image)
+        assert image.metrics.cleaned, name
+        assert image.metrics.source_sha256 == hashlib.sha256(body).hexdigest(), name
+        (path,) = tmp_path.rglob(image.media.filename)
+        data = path.read_bytes()
+        assert len(data) < len(body), name
+        assert image.metrics.sha256 == image.media.sha256 == hashlib.sha256(data).hexdigest(), name
+        # All but one of them are the very file to which something was added.
+        assert data in plain.values() or name == "JPEG that is a script", name
+    figure(f"polyglots, {mode}", f"{len(told)} tried, {len(told)} stored as an image alone")
+    refusing = evolve(ALL, foreign="refuse")
+    told = MODES[mode](tmp_path, HostileHost(), lying(bodies), limits=refusing, decode=False)
+    assert {type(each) for each in told} == {ImageRejected}
+    figure(f"polyglots, {mode}, refused if wanted", f"{len(told)} tried, 0 stored")
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -68,12 +68,108 @@ def vp8x(width: int = 3, height: int = 2) -> tuple[bytes, bytes]:
     return (b"VP8X", b"\0" * 4 + size)
 
 
+def flagged(flags: int, width: int = 3, height: int = 2) -> tuple[bytes, bytes]:
+    """The header of an extended WebP with flags: 0x02 animation, 0x04 XMP, 0x08 EXIF, 0x20 ICC."""
+    name, data = vp8x(width, height)
+    return (name, bytes([flags]) + data[1:])
+
+
+def anmf(
+    *chunks: tuple[bytes, bytes], left: int = 0, top: int = 0, wide: int = 3, high: int = 2
+) -> tuple[bytes, bytes]:
+    """A frame of an animated WebP."""
+    placed = b"".join(n.to_bytes(3, "little") for n in (left // 2, top // 2, wide - 1, high - 1))
+    inside = riff(*chunks)[12:]
+    return (b"ANMF", placed + (100).to_bytes(3, "little") + b"\0" + inside)
+
+
+def frame(left: int = 0, top: int = 0, wide: int = 3, high: int = 2, *, bits: int = 2) -> bytes:
+    """A frame of a GIF."""
+    placed = struct.pack("<HHHHB", left, top, wide, high, 0)
+    return b"\x2c" + placed + bytes([bits]) + b"\x02\x44\x01\x00"
+
+
+FRAME = frame()
+
+
+def gif(*blocks: bytes, width: int = 3, height: int = 2, flags: int = 0x80) -> bytes:
+    screen = struct.pack("<HHBBB", width, height, flags, 0, 0)
+    return b"GIF89a" + screen + bytes(6 if flags & 0x80 else 0) + b"".join(blocks) + b";"
+
+
+def gif_extension(label: int, *blocks: bytes) -> bytes:
+    parts = b"".join(bytes([len(block)]) + block for block in blocks)
+    return bytes([0x21, label]) + parts + b"\0"
+
+
+def box(name: bytes, *content: bytes) -> bytes:
+    data = b"".join(content)
+    return struct.pack(">I4s", len(data) + 8, name) + data
+
+
+def ispe(width: int = 3, height: int = 2) -> bytes:
+    return box(b"ispe", bytes(4), struct.pack(">II", width, height))
+
+
+FTYP = box(b"ftyp", b"avif", bytes(4), b"avifmif1")
+HANDLER = box(b"hdlr", bytes(8), b"pict", bytes(13))
+PIXELS = b"\x12\x00pixels"
+
+
+def infe(item: int, kind: bytes, rest: bytes = b"\0") -> bytes:
+    return box(b"infe", b"\2\0\0\0", struct.pack(">HH", item, 0), kind, rest)
+
+
+def iinf(*entries: bytes) -> bytes:
+    return box(b"iinf", bytes(4), struct.pack(">H", len(entries)), *entries)
+
+
+def iloc(*places: tuple[int, int, int]) -> bytes:
+    """Where items lie: item, offset, length."""
+    listed = [struct.pack(">HHHII", item, 0, 1, *place) for item, *place in places]
+    return box(b"iloc", bytes(4), b"\x44\0", struct.pack(">H", len(places)), *listed)
+
+
+COLOUR_ITEM = iinf(infe(1, b"av01"))
+
+
+def meta(
+    *properties: bytes,
+    handler: bytes = HANDLER,
+    items: bytes = COLOUR_ITEM,
+    located: bytes | None = None,
+    more: bytes = b"",
+) -> bytes:
+    """The description of an AVIF; the one item of its pixels follows at once, in ``mdat``."""
+    listed = box(b"iprp", box(b"ipco", *properties), box(b"ipma", bytes(4)))
+    pitm = box(b"pitm", bytes(6))
+
+    def made(place: bytes) -> bytes:
+        return box(b"meta", bytes(4), handler, pitm, place, items, listed, more)
+
+    if located is None:
+        start = len(FTYP) + len(made(iloc((1, 0, 0)))) + 8
+        located = iloc((1, start, len(PIXELS)))
+    return made(located)
+
+
+MDAT = box(b"mdat", PIXELS)
+
+
+def avif(*properties: bytes) -> bytes:
+    return FTYP + meta(*(properties or (ispe(),))) + MDAT
+
+
 HAND_MADE = {
     "png": png(),
     "png-noise": png(noise=200_000),
     "jpeg": jpeg(),
     "webp-lossy": riff(vp8()),
     "webp-lossless": riff(vp8l()),
+    "webp-animated": riff(
+        flagged(0x02), (b"ANIM", bytes(6)), anmf(vp8()), anmf((b"ALPH", b"a"), vp8l())
+    ),
+    "avif": avif(),
     "webp-extended": riff(vp8x(), (b"ICCP", b"abc"), vp8(), (b"EXIF", b"x" * 9)),
 }
 

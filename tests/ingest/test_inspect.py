@@ -20,6 +20,7 @@ from .samples import (
     MANY,
     SCAN,
     SOS,
+    anmf,
     chunk,
     drawn,
     ihdr,
@@ -132,19 +133,6 @@ def test_a_cut_at_any_byte_is_refused(name: str) -> None:
     for cut in range(len(data)):
         expected = ErrorCode.NOT_AN_IMAGE if sniff(data[:cut]) is None else ErrorCode.TRUNCATED
         assert code(data[:cut]) == expected, cut
-
-
-@pytest.mark.parametrize("name", HAND_MADE)
-@pytest.mark.parametrize("tail", [b"\n", b"PK\x03\x04" * 99, b"\0<html>"])
-def test_anything_after_the_image_is_refused(name: str, tail: bytes) -> None:
-    assert code(HAND_MADE[name] + tail) == ErrorCode.NOT_AN_IMAGE
-
-
-def test_zeros_may_follow_a_jpeg_only() -> None:
-    assert look(jpeg() + bytes(100_000)) == ("image/jpeg", 3, 2)
-    assert code(jpeg() + bytes(100_000) + b"x") == ErrorCode.NOT_AN_IMAGE
-    assert code(png() + b"\0") == ErrorCode.NOT_AN_IMAGE
-    assert code(riff(vp8()) + b"\0") == ErrorCode.NOT_AN_IMAGE
 
 
 @pytest.mark.parametrize(
@@ -261,16 +249,14 @@ GOOD_TAIL = SOS + SCAN + EOI
 @pytest.mark.parametrize(
     ("segments", "why"),
     [
-        (b"\xff\x00" + sof() + GOOD_TAIL, "marker"),
-        (b"\xff\x01" + sof() + GOOD_TAIL, "marker"),
+        (b"\xff\xbf" + sof() + GOOD_TAIL, "marker"),
+        (b"\xff\x02" + sof() + GOOD_TAIL, "marker"),
         (b"\xff\xd8" + sof() + GOOD_TAIL, "marker"),
-        (b"\xff\xd3" + sof() + GOOD_TAIL, "marker"),
         (sof(code=0xC3) + GOOD_TAIL, "marker"),
         (sof(code=0xC9) + GOOD_TAIL, "marker"),
         (sof(code=0xCF) + GOOD_TAIL, "marker"),
         (segment(0xDE, b"") + GOOD_TAIL, "marker"),
         (b"\xff\xe0\0\x01" + sof() + GOOD_TAIL, "segments"),
-        (segment(0xE0, b"") + b"x" + sof() + GOOD_TAIL, "between"),
         (sof() + sof() + GOOD_TAIL, "more than one"),
         (sof() + SOS + SCAN + sof() + GOOD_TAIL, "more than one"),
         (segment(0xC0, b"\x08\0\x01"), "header"),
@@ -300,15 +286,19 @@ SEGMENTS = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xFF)}
 """Tables, conditions, parameters, application data, extensions, comments: ITU-T T.81, table B.1."""
 
 
+STRAY = {0, 1, *range(0xD0, 0xD8)}
+"""Without a segment: what seems to be one stands between segments."""
+
+
 def test_jpegs_hold_the_segments_of_the_specification() -> None:
     after = b"\x01\x01\x00\x00\x3f\x00"
     for marker in range(0xFF):
         data = SOI + segment(marker, b"data") + sof() + GOOD_TAIL
-        if marker in SEGMENTS:
+        if marker in SEGMENTS | STRAY:
             assert look(data) == ("image/jpeg", 3, 2)
         else:
             refusal(data)
-        # After the header a scan may stand, too.
+        # Nothing but the marker of a scan begins one.
         data = SOI + sof() + segment(marker, after) + SCAN + EOI
         if marker != 0xDA:
             refusal(data)
@@ -345,9 +335,20 @@ def test_a_marker_on_the_border_of_two_blocks_is_found(shift: int, fill: int) ->
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (riff((b"EXIF", b"abc")), "still"),
-        (riff(vp8x()), "still"),
-        (riff(vp8x(), (b"ANIM", b"abcdef"), (b"ANMF", b"x" * 60)), "still"),
+        (riff((b"EXIF", b"abc")), "no image"),
+        (riff(vp8x()), "no image"),
+        (riff(vp8x(), (b"ANIM", b"abcdef")), "no image"),
+        (riff(vp8x(), anmf(vp8()), vp8()), "a still one and an animation"),
+        (riff(anmf(vp8())), "no image"),
+        (riff(vp8x(), anmf()), "frames is not valid"),
+        (riff(vp8x(), (b"ANMF", b"x" * 15)), "frames is not valid"),
+        (riff(vp8x(), anmf(vp8(), vp8l())), "frames is not valid"),
+        (riff(vp8x(), anmf(vp8(2, 2))), "frames is not valid"),
+        (riff(vp8x(), anmf(vp8(), left=2)), "within its canvas"),
+        (riff(vp8x(), anmf(vp8(), top=2)), "within its canvas"),
+        (riff(vp8x(), anmf(vp8(4, 2), wide=4)), "within its canvas"),
+        (riff(vp8x(), anmf(vp8(3, 3), high=3)), "within its canvas"),
+        (riff(vp8x(), (b"ANMF", anmf(vp8())[1][:-4])), "longer than its frame"),
         (riff(vp8x(), vp8(), vp8()), "more than one"),
         (riff(vp8(), vp8l()), "more than one"),
         (riff((b"EXIF", b"abc"), vp8()), "more than one"),
@@ -412,7 +413,7 @@ PARTS = 100_000
     ("head", "part", "tail", "others"),
     [
         (SIGNATURE + ihdr(), chunk(b"teSt"), IDAT + IEND, 2),
-        (SOI + sof(), segment(0xFE, b""), SOS + SCAN + EOI, 2),
+        (SOI + sof(), segment(0xFE, b""), SOS + SCAN + EOI, 3),
     ],
 )
 def test_so_many_parts_pass_and_no_more(head: bytes, part: bytes, tail: bytes, others: int) -> None:

@@ -8,15 +8,21 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
+
+from attrs import evolve
 
 from charimg import CharacterReference
 from charimg._ingest.addresses import fits
 from charimg._ingest.inspect import inspect
+from charimg._ingest.label import says_so
 from charimg._ingest.origins import FetchPolicy
+from charimg._ingest.rewrite import rewrite
 from charimg._ingest.sniff import HEAD, sniff
 from charimg._ingest.urls import next_url, redact
+from charimg._ingest.xmp import Label
 from charimg._library import answers
 from charimg._library.answers import Exchange
 from charimg.errors import (
@@ -30,6 +36,7 @@ from charimg.prompts import MOST_BYTES, check_prompt, facts_of, suggest_prompt, 
 from charimg.testing import Simulator
 
 from ..guard.vectors import direct
+from ..ingest.dressed import KINDS, dressed
 from ..ingest.samples import HAND_MADE, drawn
 
 __all__ = [
@@ -47,7 +54,9 @@ __all__ = [
 ]
 
 POLICY = FetchPolicy.checked(origins=["http://10.0.0.5:9000"], ports=(80, 443))
+LABEL = Label("charimg", "Library", "a <prompt>")
 PIXELS = 40_000_000
+FORMATS = ("png", "jpeg", "webp", "gif", "avif")
 READERS = [
     *(answers.health, answers.character, answers.character_page, answers.nothing),
     *(answers.initial_image, answers.reference_state, answers.reference_deletion),
@@ -61,7 +70,11 @@ STATUSES = [200, 200, 200, 201, 202, 400, 404, 500, 502]
 # Good inputs, to begin with.
 
 URLS = [*direct(80, 443, 80), "https://cdn.example.org/a.png?sig=1", "http://10.0.0.5:9000/a"]
-FILES = [*HAND_MADE.values(), *(drawn(kind) for kind in ("PNG", "JPEG", "WEBP"))]
+FILES = [
+    *HAND_MADE.values(),
+    *(drawn(kind) for kind in ("PNG", "JPEG", "WEBP", "GIF", "AVIF")),
+    *(each.data for kind in KINDS for each in islice(dressed(kind), 0, None, 9)),
+]
 TRAITS: Any = {
     "age": 34,
     "gender": "female",
@@ -123,13 +136,29 @@ def url_passes(url: str) -> bool:
 
 
 def file_passes(data: bytes) -> bool:
-    """The inspector and the sniffer agree, and the size is within the limit."""
+    """The inspector and the sniffer agree, the size is within the limit, one cleaning is enough.
+
+    With a label it says what the label says, or nothing more than it said.
+    """
     try:
-        found = inspect(io.BytesIO(data), max_pixels=PIXELS)
+        found = inspect(io.BytesIO(data), max_pixels=PIXELS, formats=FORMATS)
     except ImageRejected:
         return False
     assert found.type == sniff(data[:HEAD])
     assert 0 < found.width * found.height <= PIXELS
+    out = io.BytesIO()
+    rewrite(io.BytesIO(data), found.edits, out.write)
+    assert len(out.getvalue()) == len(data) + sum(edit.grows for edit in found.edits)
+    again = inspect(out, max_pixels=PIXELS, formats=FORMATS)
+    assert again == evolve(found, edits=(), cleaned=())
+    labelled = inspect(io.BytesIO(data), max_pixels=PIXELS, formats=FORMATS, label=LABEL)
+    out = io.BytesIO()
+    rewrite(io.BytesIO(data), labelled.edits, out.write)
+    assert len(out.getvalue()) == len(data) + sum(edit.grows for edit in labelled.edits)
+    told = inspect(out, max_pixels=PIXELS, formats=FORMATS)
+    unmarked = labelled.provenance and evolve(labelled.provenance, marked=None)
+    assert told == evolve(labelled, edits=(), cleaned=(), provenance=unmarked, unlabelled=None)
+    assert labelled.unlabelled is not None or says_so(told.provenance)
     return True
 
 

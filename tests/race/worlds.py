@@ -236,20 +236,19 @@ class Temporary:
         self.where = where
         self.opened: list[Any] = []
         self.connections: list[sqlite3.Connection] = []
-        spooled, connect = tempfile.SpooledTemporaryFile, sqlite3.connect
+        spooled, connect = tempfile.SpooledTemporaryFile.__init__, sqlite3.connect
 
         def connected(*args: Any, **options: Any) -> sqlite3.Connection:
             connection = connect(*args, **options)
             self.connections.append(connection)
             return connection
 
-        def noted(*args: Any, **options: Any) -> Any:
-            file = spooled(*args, **options)
+        def noted(file: Any, *args: Any, **options: Any) -> None:
+            spooled(file, *args, **options)
             self.opened.append(file)
-            return file
 
         patch.setattr(sqlite3, "connect", connected)
-        patch.setattr(tempfile, "SpooledTemporaryFile", noted)
+        patch.setattr(tempfile.SpooledTemporaryFile, "__init__", noted)
         patch.setattr(tempfile, "tempdir", str(where))
 
     def left(self) -> list[str]:

@@ -14,6 +14,7 @@ _ONE_BY_ONE = "it is about stores that may save from workers, and this one may n
 _COUNTED = "it counts the failed record among the copied ones, and none stands in Payload"
 _OWN_SIZE = "Payload itself says how large a file is, not the record"
 _NAMED_BY_HASH = "files there are named after their hash, so no record is without one"
+_DRAWN_ANEW = "this Payload draws files anew, and leaves out what they say of themselves"
 _BOTH_IN_PAYLOAD = "records in Payload need their files in Payload, and it moves only these"
 
 LEFT_OUT: dict[str, dict[str, str]] = {
@@ -26,6 +27,17 @@ LEFT_OUT: dict[str, dict[str, str]] = {
         "test_one_run__a_lease_is_renewed_when_a_quarter_of_its_life_has_gone": _CLOCK,
     },
     "payload": {
+        "test_marked_images__every_image_is_labelled_and_its_record_says_so": _DRAWN_ANEW,
+        "test_marked_images__the_prompt_is_told_where_that_is_asked_for_and_never_logged": (
+            _DRAWN_ANEW
+        ),
+        "test_marked_images__a_labelled_file_comes_back_from_its_source_with_its_label": (
+            _DRAWN_ANEW
+        ),
+        "test_marked_images__a_thumbnail_is_labelled_where_its_image_takes_no_label": (
+            _BOTH_IN_PAYLOAD
+        ),
+        "test_marked_images__thumbnails_say_what_their_image_says": _BOTH_IN_PAYLOAD,
         "test_manage_images__a_character_is_put_into_a_directory_that_takes_it": _READS_ONLY,
         "test_manage_images__images_of_a_character_that_is_gone_or_unlinked_can_be_deleted": (
             _NO_ORPHANS

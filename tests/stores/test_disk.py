@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import charimg.stores.disk.store as disk_store
-import charimg.stores.disk.thumbnails as thumbnails
+from charimg._decoding import thumbnails
 from charimg._json import from_json
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
 from charimg.models import Media

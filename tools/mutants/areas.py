@@ -104,13 +104,31 @@ AREAS = (
         tuple(
             f"_ingest/{each}.py"
             for each in (
-                *("inspect", "reader", "sniff", "avif", "gif", "foreign"),
+                *("inspect", "reader", "sniff", "parts", "foreign", "clean", "rewrite", "exif"),
+                *("png", "jpeg", "webp", "gif", "avif", "avif_items"),
                 *("naming", "answers", "limits", "values"),
             )
         ),
         (
-            *("ingest/test_inspect.py", "ingest/test_opt_in.py", "ingest/test_foreign.py"),
-            *("ingest/test_naming.py", "ingest/test_answers.py"),
+            *(
+                f"ingest/test_{each}.py"
+                for each in (
+                    *("inspect", "gif_avif", "foreign", "parts", "avif_items"),
+                    *("naming", "answers"),
+                )
+            ),
+        ),
+        90,
+    ),
+    Area(
+        "provenance",
+        (
+            *(f"_ingest/{each}.py" for each in ("provenance", "xmp", "label", "avif_label")),
+            *("_ingest/renditions.py", "_signing.py"),
+        ),
+        (
+            *(f"ingest/test_{each}.py" for each in ("provenance", "labels", "avif_labels")),
+            *("signing/test_signing.py", "_async/test_marking.py"),
         ),
         90,
     ),
@@ -207,6 +225,13 @@ EQUIVALENT: dict[str, str] = {
             "_ingest/foreign.py module: 1024 -> 1025",
             "_ingest/reader.py module: 64 -> 65",
             "_ingest/reader.py module: 1024 -> 1025",
+            "_ingest/exif.py module: 64 -> 65",
+            "_ingest/exif.py module: 1024 -> 1025",
+            "_ingest/foreign.py Search.__init__: 8 -> 9",
+            "_ingest/jpeg.py _segment: 64 -> 65",
+            "_ingest/gif.py _extension: 24 -> 25",
+            "_ingest/rewrite.py module: 256 -> 257",
+            "_ingest/rewrite.py module: 1024 -> 1025",
             "_ingest/sniff.py module: 12 -> 13",
             "_ingest/sniff.py sniff: 12 -> 13",
             "_sync/rivals.py module: 200 -> 201",
@@ -220,10 +245,17 @@ EQUIVALENT: dict[str, str] = {
         ),
         PORTION,
     ),
-    "_ingest/inspect.py _walk_jpeg: dimensions is None or not scanned -> not scanned": NARROWS,
-    "_ingest/inspect.py _jpeg_frame: length < 6 -> length <= 6": (
-        "a header of no component is refused by the next line"
+    "_ingest/jpeg.py walk_jpeg: reader.found is None or not scanned -> not scanned": NARROWS,
+    **dict.fromkeys(
+        ("_ingest/jpeg.py _frame: length < 6 -> length <= 6", "_ingest/jpeg.py _frame: 6 -> 7"),
+        "a header of no component is refused by the next line",
     ),
+    "_ingest/inspect.py inspect: reader.found or (0, 0) -> reader.found": NARROWS,
+    "_ingest/exif.py _orientation: 0 -> 1": "neither turns an image",
+    "_ingest/png.py _part: 1 -> 2": "no length is negative",
+    "_ingest/webp.py _canvas: 10 -> 11": "ten bytes are there",
+    "_ingest/webp.py _bitmap: 10 -> 11": "ten bytes are there",
+    "_ingest/avif.py module: 6 -> 7": "what follows is filled with zeros",
     "prompts.py _visible: not character.isspace() and "
     "unicodedata.category(character)[0] not in 'CZ' -> "
     "unicodedata.category(character)[0] not in 'CZ'": "every blank is of these categories",

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISDIR
+from typing import Any
 
 from attrs import evolve, frozen
 
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy
 from .._library.urls import check_base_url
 from ..errors import ConfigurationError, InvalidArgument
+from ..policies import DownloadLimits
 from . import places
 from .embedded import DATABASE
 from .embedded import MEDIA as MEDIA_DIRECTORY
 from .places import Place, Role, parse_place
 
-__all__ = ["StoreSettings", "allowed_origins", "check_directory", "data_directory", "media_url"]
+__all__ = [
+    "StoreSettings",
+    "allowed_origins",
+    "check_directory",
+    "data_directory",
+    "download_limits",
+    "media_url",
+]
+
+_LIMITS: dict[str, Callable[[str], Any]] = {
+    "foreign": str.strip,
+    "formats": str.split,
+    "max_bytes": int,
+    "max_pixels": int,
+}
+"""The limits that can refuse an image, and how each is read."""
 
 
 @frozen(kw_only=True)
@@ -213,3 +231,30 @@ def allowed_origins() -> tuple[str, ...]:
     except InvalidArgument as error:
         raise ConfigurationError(f"CHARIMG_ALLOWED_ORIGINS is wrong: {error}") from error
     return origins
+
+
+def download_limits(foreign: str | None = None) -> DownloadLimits:
+    """Return the limits of downloads, with what the environment says of them.
+
+    Reads ``CHARIMG_FOREIGN``, ``CHARIMG_FORMATS`` (with spaces between them), ``CHARIMG_MAX_BYTES``
+    and ``CHARIMG_MAX_PIXELS``.
+
+    Args:
+        foreign: Goes before ``CHARIMG_FOREIGN``.
+
+    Raises:
+        ConfigurationError: One of them makes no sense.
+    """
+    limits = DownloadLimits()
+    for name, read in _LIMITS.items():
+        variable = f"CHARIMG_{name.upper()}"
+        text = os.environ.get(variable, "")
+        if name == "foreign" and foreign is not None:
+            variable, text = "--foreign", foreign
+        if not text.strip():
+            continue
+        try:
+            limits = evolve(limits, **{name: read(text)})
+        except ValueError as error:
+            raise ConfigurationError(f"{variable} is wrong: {error}") from error
+    return limits

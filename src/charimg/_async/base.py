@@ -164,13 +164,15 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         """Assemble client and stores from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required) and, unless a downloader is given,
-        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them). Where
-        things are kept is told by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``,
-        ``payload+https://…``), ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``,
-        ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
-        tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
-        and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
-        ``CHARIMG_SUGGESTER`` names a prompt suggester as ``module:attribute``, unless one is given.
+        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them) and its
+        limits ``CHARIMG_FOREIGN``, ``CHARIMG_FORMATS``, ``CHARIMG_MAX_BYTES`` and
+        ``CHARIMG_MAX_PIXELS``, and its policy ``CHARIMG_PROVENANCE``. Where things are kept is told
+        by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``, ``payload+https://…``),
+        ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``, ``payload+https://…``), ``CHARIMG_LEDGER`` and
+        ``CHARIMG_CHARACTERS``. What none of them tells is the embedded default of `local`, in
+        ``CHARIMG_DIR`` (default ``./charimg-data``) and with ``CHARIMG_MEDIA_URL`` as its
+        ``media_url``, which may be a path of ``SITE_URL``. ``CHARIMG_SUGGESTER`` names a prompt
+        suggester as ``module:attribute``, unless one is given.
 
         Args:
             **options: Further arguments of the constructor.
@@ -178,7 +180,8 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         Raises:
             ConfigurationError: A variable is missing or malformed, or an extra is missing.
         """
-        from .._assembly.settings import StoreSettings, allowed_origins
+        from .._assembly.provenance import provenance_policy
+        from .._assembly.settings import StoreSettings, allowed_origins, download_limits
         from .._assembly.stores import async_open_stores
         from .._assembly.suggesters import async_suggester
 
@@ -188,7 +191,11 @@ class AsyncServiceBase(AsyncVerifying, Unpicklable):
         library = AsyncCharacterLibrary.from_env()
         owned.push_async_callback(library.aclose)
         if options.get("downloader") is None:
-            downloader = AsyncDownloader(allowed_origins=allowed_origins())
+            downloader = AsyncDownloader(
+                limits=download_limits(),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(),
+            )
             owned.push_async_callback(downloader.aclose)
             options["downloader"] = downloader
         stores = async_open_stores(StoreSettings.from_env())

@@ -208,7 +208,14 @@ async def _whole(
             continue
         tried.add(url)
         try:
-            download = await parts.downloader.fetch(url, library_url=parts.library.base_url)
+            download = await parts.downloader.fetch(
+                url,
+                library_url=parts.library.base_url,
+                prompt=image.prompt,
+                sha256=sha256,
+                provenance=image.metrics.provenance,
+                thumbnail_px=parts.thumbnail_px,
+            )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
             continue
@@ -222,7 +229,11 @@ async def _whole(
                 extension=download.extension,
             )
             upload = evolve(
-                upload, sha256=download.sha256, width=download.width, height=download.height
+                upload,
+                sha256=download.sha256,
+                width=download.width,
+                height=download.height,
+                thumbnail=download.thumbnail,
             )
             if await _becomes(parts, upload) == sha256:
                 yield upload

@@ -1,31 +1,22 @@
-"""The thorough check: Pillow decodes the image whole, in another process, within limits."""
+"""The thorough check, and thumbnails: Pillow decodes in another process, within limits.
+
+The host's own process never decodes a file that came from elsewhere.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 from typing import IO, Self
 
 from .._ingest.values import Inspection
 from .._plain import logger
 from ..errors import ConfigurationError, ErrorCode, ImageRejected
-from .child import BROKEN, FINE, HEADER, MEMORY, SIZE
-from .worker import Unavailable, Workers
+from .protocol import FINE, MOST_SIDE, Task, reason
+from .thumbnails import draw_thumbnail, genuine, has_pillow
+from .worker import Unavailable, ask
 
-__all__ = ["AsyncDecoder", "Decoder"]
+__all__ = ["AsyncDecoder", "Decoder", "draw_thumbnail"]
 
 _log = logger("charimg.download")
-
-_CPU_SECONDS = 20
-_WALL_SECONDS = 60.0
-"""40 megapixels take 1 to 2 s; a busy machine needs longer without using more CPU time."""
-
-_WORKERS = Workers()
-_REASONS = {
-    BROKEN: "it cannot be decoded",
-    SIZE: "its decoded size is not the one of its header",
-    MEMORY: "decoding it takes too much memory",
-    b"": "decoding it crashed or took too long",
-}
 
 
 class Decoder:
@@ -45,7 +36,7 @@ class Decoder:
         Raises:
             ConfigurationError: It is insisted on, and Pillow is not installed.
         """
-        there = importlib.util.find_spec("PIL") is not None
+        there = has_pillow()
         if decode and not there:
             raise ConfigurationError(
                 "decode=True needs Pillow. Install it with: pip install 'charimg[images]'"
@@ -53,7 +44,9 @@ class Decoder:
         wanted = there if decode is None else decode
         return cls(required=decode is True) if wanted else None
 
-    def check(self, file: IO[bytes], inspection: Inspection) -> None:
+    def check(
+        self, file: IO[bytes], inspection: Inspection, *, thumbnail_px: int = 0
+    ) -> bytes | None:
         """Verify and decode an image that the built-in inspector has passed, all of its frames.
 
         Only the decoder of the type that the bytes show is tried.
@@ -61,28 +54,37 @@ class Decoder:
         Args:
             file: Seekable; read from its beginning and left there.
             inspection: What the built-in inspector found; Pillow must see the same dimensions.
+            thumbnail_px: The longest side of a thumbnail, which is drawn on the way; 0 for none.
+
+        Returns:
+            The thumbnail, a WebP; empty if it could not be drawn; ``None`` if nobody tried.
 
         Raises:
             ImageRejected: ``NOT_AN_IMAGE``.
             ConfigurationError: It is required, and no process can be started here.
         """
         name = inspection.type.name
-        size = file.seek(0, 2)
-        file.seek(0)
-        width, height = inspection.width, inspection.height
-        head = HEADER.pack(name.encode().ljust(5), width, height, size, _CPU_SECONDS)
+        task = Task(
+            name=name,
+            width=inspection.width,
+            height=inspection.height,
+            max_pixels=inspection.width * inspection.height,
+            size=file.seek(0, 2),
+            side=min(thumbnail_px, MOST_SIDE),
+        )
         try:
-            answer = _WORKERS.ask(head, file, _WALL_SECONDS)
+            answer = ask(task, file)
         except Unavailable as error:
             self._unavailable(error)
-            return
+            return None
         finally:
             file.seek(0)
-        if answer != FINE:
-            why = _REASONS.get(answer, _REASONS[BROKEN])
+        if answer.verdict != FINE:
+            why = reason(answer)
             raise ImageRejected(
-                f"The file begins like a {name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
+                f"The file begins like a {name}, but {why}", code=ErrorCode.NOT_AN_IMAGE
             )
+        return genuine(answer.thumbnail, thumbnail_px) if thumbnail_px else None
 
     def _unavailable(self, error: Unavailable) -> None:
         if self._required:
@@ -95,8 +97,13 @@ class Decoder:
 class AsyncDecoder(Decoder):
     """The async twin of `Decoder`: a thread waits for the other process."""
 
-    async def check(self, file: IO[bytes], inspection: Inspection) -> None:  # type: ignore[override]
+    async def check(  # type: ignore[override]
+        self, file: IO[bytes], inspection: Inspection, *, thumbnail_px: int = 0
+    ) -> bytes | None:
         """See `Decoder.check`. A cancellation arrives when the image is done."""
         import anyio
 
-        await anyio.to_thread.run_sync(super().check, file, inspection)
+        check = super().check
+        return await anyio.to_thread.run_sync(
+            lambda: check(file, inspection, thumbnail_px=thumbnail_px)
+        )

@@ -1,4 +1,4 @@
-"""The process that decodes: it reads images from its input and answers each with one byte.
+"""The process that decodes: it is handed images, and answers each with a verdict and a thumbnail.
 
 It holds nothing worth stealing and may do little: its memory and CPU time are limited anew for each
 image, it writes no file, and it ends by itself when nothing comes or the other side is gone.
@@ -6,13 +6,20 @@ image, it writes no file, and it ends by itself when nothing comes or the other 
 
 from __future__ import annotations
 
-import io
 import os
-import select
-import struct
+import queue
+import socket
+import stat
 import sys
+import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
+
+from .drawing import decode
+from .handover import FilePipe, Request, SocketPipe, requests
+from .protocol import ANSWER, READY, Answer
 
 resource: Any
 try:
@@ -20,12 +27,7 @@ try:
 except ImportError:  # Windows: there only the time limit of the other side holds
     resource = None
 
-__all__ = ["BROKEN", "FINE", "HEADER", "MEMORY", "READY", "SIZE", "main", "serve"]
-
-HEADER = struct.Struct(">5sIIQI")
-"""What comes before an image: Pillow's name of its format, width, height, bytes, CPU seconds."""
-
-READY, FINE, BROKEN, SIZE, MEMORY = b"R", b"+", b"-", b"s", b"m"
+__all__ = ["main", "serve"]
 
 _IDLE_SECONDS = 30.0
 _ROOM = 192 * 1024 * 1024
@@ -36,56 +38,79 @@ coefficients of a progressive JPEG or the planes of an AVIF."""
 
 def main() -> None:
     """Serve until the input ends."""
-    serve(sys.stdin.buffer, sys.stdout.buffer, _IDLE_SECONDS)
+    number = sys.stdin.fileno()
+    pipe: FilePipe | SocketPipe
+    if stat.S_ISSOCK(os.fstat(number).st_mode):
+        pipe = SocketPipe(socket.socket(fileno=os.dup(number)))
+    else:
+        # Unbuffered: a buffer that another thread still waits for would not let this one leave.
+        pipe = FilePipe(os.fdopen(number, "rb", buffering=0, closefd=False))
+    with closing(pipe):
+        serve(pipe, sys.stdout.buffer, _IDLE_SECONDS)
 
 
-def serve(requests: IO[bytes], answers: IO[bytes], idle: float) -> None:
-    """Answer requests until they end, or until none comes for so many seconds."""
+def serve(
+    pipe: FilePipe | SocketPipe,
+    answers: IO[bytes],
+    idle: float,
+    leave: Callable[[int], object] = os._exit,
+) -> None:
+    """Answer requests until they end, or until none comes for so many seconds.
+
+    Args:
+        pipe: Where they come from.
+        answers: Where the answers go.
+        idle: Seconds.
+        leave: Called by another thread when the requests end, which they do when the other side
+            is no more: nobody waits for what is being decoded then.
+    """
     from PIL import Image
 
     Image.preinit()
-    # The other side has checked the pixels against its own limit.
+    # The other side has its own limit, which comes with each image.
     Image.MAX_IMAGE_PIXELS = None
+    asked: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        try:
+            for request in requests(pipe):
+                asked.put(request)
+        finally:
+            leave(0)
+            asked.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
     base = _restrict()
-    _answer(answers, READY)
-    while _waiting(requests, idle) and len(head := requests.read(HEADER.size)) == HEADER.size:
-        name, width, height, size, seconds = HEADER.unpack(head)
-        data = requests.read(size)
-        if len(data) < size:
+    _tell(answers, READY)
+    while True:
+        try:
+            request = asked.get(timeout=idle)
+        except queue.Empty:
             return
-        _limit(base, size * 3 + width * height * _PER_PIXEL, seconds)
-        _answer(answers, _decode(data, name.rstrip().decode(), (width, height)))
+        if request is None:
+            return
+        _tell(answers, _packed(_answered(request, base)))
 
 
-def _decode(data: bytes, name: str, size: tuple[int, int]) -> bytes:
-    from PIL import Image
+def _answered(request: Request, base: int) -> Answer:
+    task = request.task
 
-    try:
-        # verify() leaves the image unusable, so it is opened twice.
-        with Image.open(io.BytesIO(data), formats=[name]) as image:
-            if image.size != size:
-                return SIZE
-            image.verify()
-        with Image.open(io.BytesIO(data), formats=[name]) as image:
-            for number in range(getattr(image, "n_frames", 1)):
-                image.seek(number)
-                image.load()
-    except MemoryError:
-        return MEMORY
-    except Exception:  # noqa: BLE001
-        # Pillow's plugins raise OSError, SyntaxError, ValueError, struct.error and more.
-        return BROKEN
-    return FINE
+    def limit(pixels: int) -> None:
+        _limit(base, task.size * 3 + pixels * _PER_PIXEL, task.seconds)
+
+    # Before the number of pixels is known, which a header alone tells.
+    limit(0)
+    with request.file as file:
+        return decode(file, task, limit)
 
 
-def _answer(answers: IO[bytes], byte: bytes) -> None:
-    answers.write(byte)
+def _packed(answer: Answer) -> bytes:
+    return ANSWER.pack(answer.verdict, len(answer.thumbnail)) + answer.thumbnail
+
+
+def _tell(answers: IO[bytes], data: bytes) -> None:
+    answers.write(data)
     answers.flush()
-
-
-def _waiting(requests: IO[bytes], idle: float) -> bool:
-    """Wait for the next request; only POSIX can wait for a pipe with a limit."""
-    return os.name != "posix" or bool(select.select([requests], [], [], idle)[0])
 
 
 def _restrict() -> int:

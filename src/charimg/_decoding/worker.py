@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,15 +18,19 @@ from contextlib import contextmanager, suppress
 from pathlib import PurePath
 from typing import IO, cast
 
-from .child import READY
+from .handover import HANDS, FilePipe, SocketPipe, hand_over
+from .protocol import ANSWER, READY, Answer, Task
 
-__all__ = ["Unavailable", "Workers"]
+__all__ = ["Unavailable", "Workers", "ask"]
 
 _MOST = 4
 _START_SECONDS = 60.0
 """A start takes 0.1 s; a machine in trouble takes longer."""
 
-_BLOCK = 256 * 1024
+_WALL_SECONDS = 60.0
+"""A busy machine needs longer without using more CPU time."""
+
+_PER_THUMBNAIL_PIXEL = 4
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from charimg._decoding.child import main; main()"
@@ -49,10 +54,10 @@ class _Worker:
     def __init__(self) -> None:
         self.used = False
         self.spent = False
-        self._process = _start()
-        self.end = weakref.finalize(self, _end, self._process, os.getpid())
+        self._process, self._pipe = _start()
+        self.end = weakref.finalize(self, _end, self._process, self._pipe, os.getpid())
         with self._killed_after(_START_SECONDS):
-            greeting = self._answer()
+            greeting = self._read(len(READY))
         if greeting != READY:
             self.end()
             raise Unavailable("The process for decoding did not start.")
@@ -66,24 +71,28 @@ class _Worker:
         """Whether it ended of itself, which it does when nothing comes for a while."""
         return self._process.wait() == 0
 
-    def ask(self, head: bytes, file: IO[bytes], seconds: float) -> bytes:
-        """Return the answer to an image; nothing if the process ended, or had to be ended."""
+    def ask(self, task: Task, file: IO[bytes], seconds: float) -> Answer:
+        """Return the answer to an image; an empty one if the process ended, or had to be ended."""
         with self._killed_after(seconds):
-            # One that does not take the image whole may still say why.
-            with suppress(OSError):
-                self._write(head)
-                while block := file.read(_BLOCK):
-                    self._write(block)
-            return self._answer()
+            hand_over(self._pipe, task, file)
+            head = self._read(ANSWER.size)
+            if len(head) < ANSWER.size:
+                return Answer()
+            verdict, size = ANSWER.unpack(head)
+            if size > task.side**2 * _PER_THUMBNAIL_PIXEL:
+                # No thumbnail of ours is so large, so the process is no longer ours.
+                self.spent = True
+                return Answer()
+            thumbnail = self._read(size)
+        return Answer(verdict, thumbnail) if len(thumbnail) == size else Answer()
 
-    def _write(self, data: bytes) -> None:
-        stdin = cast("IO[bytes]", self._process.stdin)
-        view = memoryview(data)
-        while view:
-            view = view[stdin.write(view) :]
-
-    def _answer(self) -> bytes:
-        return cast("IO[bytes]", self._process.stdout).read(1)
+    def _read(self, size: int) -> bytes:
+        """Return so many bytes, or fewer when the process ends."""
+        stdout = cast("IO[bytes]", self._process.stdout)
+        data = b""
+        while len(data) < size and (more := stdout.read(size - len(data))):
+            data += more
+        return data
 
     @contextmanager
     def _killed_after(self, seconds: float) -> Iterator[None]:
@@ -109,19 +118,20 @@ class Workers:
         self._idle: list[_Worker] = []
         self._places = threading.BoundedSemaphore(min(_MOST, os.cpu_count() or 1))
 
-    def ask(self, head: bytes, file: IO[bytes], seconds: float) -> bytes:
+    def ask(self, task: Task, file: IO[bytes], seconds: float) -> Answer:
         """Hand an image over and return the answer.
 
         Args:
-            head: What comes before the image.
-            file: At its beginning; left anywhere.
+            task: What is to be done with it.
+            file: The image; left anywhere.
             seconds: After which the process is killed.
 
         Returns:
-            One byte; nothing if the process died of the image or was killed.
+            The answer; an empty one if the process died of the image or was killed.
 
         Raises:
             Unavailable: No process can be started here.
+            OSError: The file cannot be read.
         """
         if self._owner != os.getpid():
             # After a fork the processes, and any lock that was held, belong to the parent.
@@ -130,11 +140,11 @@ class Workers:
             while True:
                 worker = self._take()
                 try:
-                    answer = worker.ask(head, file, seconds)
+                    answer = worker.ask(task, file, seconds)
                 except BaseException:
                     worker.end()
                     raise
-                if answer and not worker.spent:
+                if answer.verdict and not worker.spent:
                     worker.used = True
                     self._idle.append(worker)
                     return answer
@@ -143,7 +153,6 @@ class Workers:
                 worker.end()
                 if not again:
                     return answer
-                file.seek(0)
 
     def close(self) -> None:
         """End the processes that wait; idempotent, and `ask` starts new ones."""
@@ -160,19 +169,42 @@ class Workers:
         return _Worker()
 
 
-def _start() -> subprocess.Popen[bytes]:
+_WORKERS = Workers()
+
+
+def ask(task: Task, file: IO[bytes]) -> Answer:
+    """Ask one of the processes that all of this process shares; see `Workers.ask`."""
+    return _WORKERS.ask(task, file, _WALL_SECONDS)
+
+
+def _start() -> tuple[subprocess.Popen[bytes], FilePipe | SocketPipe]:
     # A program that holds Python inside, such as a frozen one or Maya, would start itself again.
     name = PurePath(sys.executable or "").name.lower()
     if getattr(sys, "frozen", False) or not name.startswith(("python", "pypy")):
         raise Unavailable(f"{name or 'This program'} is no Python interpreter to start.")
+    if not HANDS:
+        process = _run(subprocess.PIPE)
+        return process, FilePipe(cast("IO[bytes]", process.stdin))
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            return _run(theirs.fileno()), SocketPipe(ours)
+        except BaseException:
+            ours.close()
+            raise
+
+
+def _run(stdin: int) -> subprocess.Popen[bytes]:
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         return subprocess.Popen(  # noqa: S603  # our own interpreter and our own program
             [sys.executable, "-I", "-c", _PROGRAM, json.dumps(sys.path)],
             bufsize=0,
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT if name in os.environ},
+            # Its second thread only listens, and shall not reserve memory that images may need.
+            env={**environment, "MALLOC_ARENA_MAX": "1"},
             # A Ctrl-C is for us to handle, not for the image that is being decoded.
             start_new_session=True,
         )
@@ -180,10 +212,10 @@ def _start() -> subprocess.Popen[bytes]:
         raise Unavailable("No process for decoding can be started.") from error
 
 
-def _end(process: subprocess.Popen[bytes], owner: int) -> None:
+def _end(process: subprocess.Popen[bytes], pipe: FilePipe | SocketPipe, owner: int) -> None:
     """Kill a process and wait for its end; in a fork, only let go of it."""
-    for pipe in (process.stdin, process.stdout):
-        cast("IO[bytes]", pipe).close()
+    pipe.close()
+    cast("IO[bytes]", process.stdout).close()
     if os.getpid() == owner:
         process.kill()
         process.wait()

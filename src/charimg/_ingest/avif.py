@@ -1,15 +1,20 @@
-"""The container of an AVIF (ISO/IEC 14496-12, 23008-12), accepted only where a host asks for it.
+"""The container of an AVIF (ISO/IEC 14496-12, 23008-12): still images only.
 
-Still images only: a sequence needs a ``moov`` box, and that is no part of a still image. Box sizes
-must be plain numbers, as the common encoders write them: with "up to the end of the file" nobody
-could tell a whole file from a cut one.
+Its items tell what is image: where the coded pixels lie, and where EXIF and XMP do. So a file is
+whole once all of them are there, and bytes that none of them claims are searched like metadata.
+Nothing before the last of them may move: what is left out there is filled up.
 """
 
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from attrs import Factory, define
+
+from .avif_items import Box, Description, Extent, describe
+from .parts import Part, Role
 from .reader import Reader
 
 __all__ = ["walk_avif"]
@@ -17,58 +22,185 @@ __all__ = ["walk_avif"]
 _MAX_META = 1024 * 1024
 """Most bytes of the box that describes the items; encoders write a few hundred."""
 
+_DATA = (b"mdat", b"free", b"skip", b"wide")
+_DESCRIBING = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"dinf", b"grpl")
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_NAMED = 24
+"""Bytes of the box that says what the description is for; then a name follows that nobody reads."""
 
-def walk_avif(reader: Reader) -> tuple[int, int]:
-    """Walk box by box to the end; return the dimensions of the largest item."""
-    dimensions: tuple[int, int] | None = None
-    data = False
+_ESSENCES = {
+    "XMP": (b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", b" "),
+    # Nothing, as an AVIF is turned by its properties. But decoders want to see how it begins.
+    "EXIF": (b"\0\0\0\0MM\0*\0\0\0\x08" + bytes(6), b"\0"),
+}
+"""What stays of an item's metadata, and what fills it up."""
+
+
+@define
+class _Outermost:
+    """What the walk over the outermost boxes finds.
+
+    Attributes:
+        boxes: All of them.
+        credentials: Where those with content credentials begin.
+        described: What the first description says.
+        trailer: Where begins what follows the image.
+    """
+
+    boxes: list[Box] = Factory(list)
+    credentials: set[int] = Factory(set)
+    described: Description | None = None
+    trailer: int | None = None
+
+    def whole(self, at: int) -> bool:
+        """Whether all that the image needs lies before a place."""
+        return self.described is not None and self.described.last <= at
+
+
+def walk_avif(reader: Reader) -> Iterator[Part]:
+    """Walk box by box to the end."""
+    found = _outermost(reader)
+    described = found.described
+    if described is None or not found.whole(reader.at):
+        reader.truncated()
+    claims = _claims(described.extents)
+    for box in found.boxes:
+        length = box.end - box.start
+        if box.start == 0:
+            yield Part(box.start, length, Role.STRUCTURE, "header")
+        elif box == described.box:
+            yield Part(box.start, box.content + 4 - box.start, Role.STRUCTURE, "header")
+            for inner in described.inner:
+                yield from _described(inner, claims)
+        elif box.start in found.credentials:
+            yield Part(box.start, length, Role.CREDENTIALS, "content credentials")
+        else:
+            known = box.name in (*_DATA, b"uuid")
+            role = Role.METADATA if known else Role.JUNK
+            yield from _claimed(box, claims, described.last, role)
+    if found.trailer is not None:
+        yield Part(found.trailer, reader.size - found.trailer, Role.JUNK, "trailer")
+
+
+def _outermost(reader: Reader) -> _Outermost:
+    found = _Outermost()
     while reader.left:
         reader.part()
-        size, name = struct.unpack(">I4s", reader.take(8))
-        length = size - 8
-        if length < 0:
+        start = reader.at
+        whole = found.whole(start)
+        head = reader.peek(32)
+        size, name = struct.unpack(">I4s", head[:8].ljust(8))
+        header = 8
+        if size == 1:
+            size, header = int.from_bytes(head[8:16]), 16
+        elif size == 0 and name == b"mdat":
+            size = reader.left
+        if whole and (name not in (*_DATA, b"uuid") or (size > reader.left and name != b"mdat")):
+            found.trailer = start
+            reader.skip(reader.left)
+            break
+        if len(head) >= header > size:
             reader.malformed("one of its boxes has no plain size")
-        if name == b"meta" and dimensions is None:
-            if length > _MAX_META:
+        reader.skip(header)
+        box = Box(name, start, start + header, start + size)
+        found.boxes.append(box)
+        if name == b"uuid" and head[header : header + 16] == _C2PA:
+            found.credentials.add(start)
+        if name == b"meta" and found.described is None:
+            if size - header > _MAX_META:
                 reader.malformed("its description is too long")
-            dimensions = _largest(reader, reader.take(length))
-        elif name in (b"ftyp", b"mdat", b"free"):
-            data = data or name == b"mdat"
-            reader.skip(length)
+            found.described = describe(reader, box, reader.take(size - header))
         else:
-            reader.malformed("it holds a box that cannot stand there")
-    if dimensions is None or not data:
-        reader.truncated()
-    return dimensions
+            reader.skip(size - header)
+    return found
 
 
-def _largest(reader: Reader, meta: bytes) -> tuple[int, int]:
-    sizes = []
-    handler = None
-    for name, body in _boxes(reader, meta[4:]):
-        if name == b"hdlr":
-            handler = body[8:12]
-        elif name == b"iprp":
-            for _, properties in _boxes(reader, body, only=b"ipco"):
-                for _, extent in _boxes(reader, properties, only=b"ispe"):
-                    if len(extent) != 12:
-                        reader.malformed("its dimensions are not valid")
-                    sizes.append(reader.dimensions(*struct.unpack(">II", extent[4:])))
-    if handler != b"pict" or not sizes:
-        reader.malformed("it describes no still image")
-    return max(sizes, key=lambda size: size[0] * size[1])
+def _described(box: Box, claims: list[Extent]) -> Iterator[Part]:
+    """Tell the parts of a box within the description, in which nothing may move."""
+    if box.name in _DESCRIBING or (box.name == b"hdlr" and _inside(claims, box)):
+        yield Part(box.start, box.end - box.start, Role.STRUCTURE, "header")
+    elif box.name == b"hdlr":
+        named = min(box.content + _NAMED, box.end)
+        yield Part(box.start, named - box.start, Role.STRUCTURE, "header")
+        yield Part(named, box.end - named, Role.METADATA, "name", filler=b"\0")
+    else:
+        yield from _claimed(box, claims, box.end, Role.METADATA)
 
 
-def _boxes(
-    reader: Reader, data: bytes, *, only: bytes | None = None
-) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and content of each box."""
-    while data:
-        reader.part()
-        size = int.from_bytes(data[:4])
-        if not 8 <= size <= len(data):
-            reader.malformed("one of its boxes is not valid")
-        name = data[4:8]
-        if only in (None, name):
-            yield name, data[8:size]
-        data = data[size:]
+def _blankable(box: Box, role: Role, last: int) -> Part:
+    """Return a box of which padding stays, or nothing behind the last byte that is needed."""
+    name = "unused box" if box.name in _DATA else "unknown box"
+    size, header = box.end - box.start, box.content - box.start
+    if box.start >= last:
+        return Part(box.start, size, role, name)
+    essence = struct.pack(">I4s", size if header == 8 else 1, b"free")
+    if header == 16:
+        essence += struct.pack(">Q", size)
+    return Part(box.start, size, role, name, essence, filler=b"\0")
+
+
+def _claims(extents: list[Extent]) -> list[Extent]:
+    """Return what is claimed, without overlaps and in order.
+
+    Pixels go before metadata: what lies in both is not searched, and nobody writes to it.
+    """
+    pixels: list[Extent] = []
+    for extent in extents:
+        if extent.name:
+            continue
+        if pixels and extent.start <= pixels[-1].end:
+            end = max(pixels[-1].end, extent.end)
+            pixels[-1] = pixels[-1]._replace(end=end)
+        else:
+            pixels.append(extent)
+    claims = list(pixels)
+    free = 0
+    for extent in extents:
+        # What lies within others, or across, is no item's own: it is searched as any other bytes.
+        before = bisect_right(pixels, extent.start, key=lambda each: each.start) - 1
+        clear = before < 0 or pixels[before].end <= extent.start
+        clear = clear and (before + 1 == len(pixels) or extent.end <= pixels[before + 1].start)
+        if extent.name and clear and free <= extent.start:
+            claims.append(extent)
+            free = extent.end
+    return sorted(claims)
+
+
+def _inside(claims: list[Extent], box: Box) -> list[Extent]:
+    """Return the claims that reach into a box."""
+    first = bisect_right(claims, box.start, key=lambda each: each.end)
+    end = bisect_left(claims, box.end, key=lambda each: each.start)
+    return claims[first:end]
+
+
+def _claimed(box: Box, claims: list[Extent], last: int, role: Role) -> Iterator[Part]:
+    """Tell the parts of a box: what items claim, and what lies between; or the box itself."""
+    inside = _inside(claims, box)
+    if not inside:
+        yield _blankable(box, role, last)
+        return
+    yield Part(box.start, box.content - box.start, Role.STRUCTURE, "header")
+    at = box.content
+    for extent in inside:
+        start, end = max(extent.start, at), min(extent.end, box.end)
+        if end <= at:
+            # It claims the head of the box alone, which stays in any case.
+            continue
+        if start > at:
+            yield _unclaimed(at, start)
+        if extent.name:
+            essence, filler = _ESSENCES[extent.name]
+            fits = len(essence) <= end - start or extent.name == "EXIF"
+            if not extent.first or start != extent.start or not fits:
+                essence = b""
+            group = f"item {extent.item}"
+            yield Part(start, end - start, Role.METADATA, extent.name, essence, group, filler)
+        else:
+            yield Part(start, end - start, Role.PIXELS, "pixels")
+        at = end
+    if at < box.end:
+        yield _unclaimed(at, box.end)
+
+
+def _unclaimed(start: int, end: int) -> Part:
+    return Part(start, end - start, Role.METADATA, "bytes of no item", filler=b"\0")

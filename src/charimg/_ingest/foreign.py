@@ -1,27 +1,27 @@
 """Finds what else a whole image may be: archives, documents and scripts that hide in its metadata.
 
-The walk through the container leaves no room after the image. Inside it there is room: a comment, a
-text chunk, a colour profile. A browser that obeys the stored type never runs what stands there, but
-other programs look for their own signature anywhere in a file. So those signatures are looked for,
-each long enough that compressed pixels do not show one by chance (less than once in 100,000 images
-of 2 MiB, all together).
+A comment, a text chunk, an unclaimed range have room. A browser that obeys the stored type never
+runs what stands there, but other programs look for their own signature anywhere in a file. So those
+signatures are looked for in all that is not pixels.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from typing import IO
 
-__all__ = ["find_foreign"]
+from .parts import Part
+
+__all__ = ["Search"]
 
 _BLOCK = 256 * 1024
 _OVERLAP = 1024
 """More than the longest of what is looked for."""
-_ZIP_TAIL = 66_560
-"""Readers of ZIP look for its directory's end in the last bytes: 22 and a longest comment (65,535),
-the most forgiving ones in so many."""
+_MOST_HINTS = 10_000
+"""Places in one file that are looked at closely. A description has none; who writes more of them
+would like to keep us busy."""
 _ZIP_END = b"PK\x05\x06\0\0\0\0"
+"""How the end of its directory begins, by which readers find a ZIP."""
 
 _TAGS = (
     *(b"img", b"body", b"video", b"audio", b"embed", b"object", b"input", b"button", b"form"),
@@ -66,30 +66,48 @@ _COMMENT_END = re.compile(rb"\*/\s*[=;,.(\[/*][\t\n\r\x20-\x7e]{2}")
 """Where a script goes on whose beginning is a header with ``/*`` in a length or a width."""
 
 
-def find_foreign(file: IO[bytes], size: int) -> str | None:
-    """Return what the file is besides an image, in words, or ``None``.
+class Search:
+    """Searches parts of one file.
 
     Args:
-        file: Seekable, at its beginning; left anywhere.
-        size: Its size in bytes.
+        file: Seekable, at its beginning, where it is left.
     """
-    head = file.read(12)
-    commented = b"/*" in (head[4:6], head[6:8])
-    file.seek(0)
-    rest = b""
-    while block := file.read(_BLOCK):
-        seen = rest + block
-        for hint in _HINT.finditer(seen.translate(_FOLDED)):
-            found = _judge(seen[hint.start() : hint.start() + _OVERLAP].lower())
-            if found is not None:
-                return found
-        if commented and _COMMENT_END.search(seen.lower()):
-            return "a script"
-        rest = seen[-_OVERLAP:]
-    file.seek(max(0, size - _ZIP_TAIL), os.SEEK_SET)
-    if _ZIP_END in file.read(_ZIP_TAIL):
-        return "a ZIP archive"
-    return None
+
+    def __init__(self, file: IO[bytes]) -> None:
+        head = file.read(8)
+        file.seek(0)
+        self._file = file
+        self._hints = 0
+        self._commented = b"/*" in (head[4:6], head[6:8])
+
+    def within(self, part: Part) -> str | None:
+        """Return what a part holds besides an image's own data, in words, or ``None``."""
+        place = self._file.tell()
+        try:
+            self._file.seek(part.offset)
+            return self._look(part.length)
+        finally:
+            self._file.seek(place)
+
+    def _look(self, left: int) -> str | None:
+        rest = b""
+        while left:
+            block = self._file.read(min(left, _BLOCK))
+            left -= len(block)
+            seen = rest + block
+            for hint in _HINT.finditer(seen.translate(_FOLDED)):
+                self._hints += 1
+                if self._hints > _MOST_HINTS:
+                    return "markup or a script"
+                found = _judge(seen[hint.start() : hint.start() + _OVERLAP].lower())
+                if found is not None:
+                    return found
+            if _ZIP_END in seen:
+                return "a ZIP archive"
+            if self._commented and _COMMENT_END.search(seen.lower()):
+                return "a script"
+            rest = seen[-_OVERLAP:]
+        return None
 
 
 def _judge(begun: bytes) -> str | None:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
+from .parts import Part, Role
 from .reader import Reader
 
 __all__ = ["walk_gif"]
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
+_COMMENT, _CONTROL, _APPLICATION = 0xFE, 0xF9, 0xFF
+_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
-def walk_gif(reader: Reader) -> tuple[int, int]:
-    """Walk block by block to the trailer, which must be the end; return the canvas."""
+def walk_gif(reader: Reader) -> Iterator[Part]:
+    """Walk block by block to the trailer."""
     reader.skip(6)
     width, height, packed, _, _ = struct.unpack("<HHBBB", reader.take(7))
-    dimensions = reader.dimensions(width, height)
+    reader.dimensions(width, height)
     reader.skip(_colours(packed))
+    yield Part(0, reader.at, Role.STRUCTURE, "header")
     drawn = False
     while (code := reader.take(1)[0]) != _TRAILER:
         reader.part()
+        start = reader.at - 1
         if code == _EXTENSION:
-            reader.skip(1)
+            yield _extension(reader, start)
         elif code == _IMAGE:
+            drawn = True
             reader.frame(width, height)
             left, top, wide, high, packed = struct.unpack("<HHHHB", reader.take(9))
             if not wide or not high or left + wide > width or top + high > height:
@@ -30,16 +37,46 @@ def walk_gif(reader: Reader) -> tuple[int, int]:
             reader.skip(_colours(packed))
             if not 2 <= reader.take(1)[0] <= 8:
                 reader.malformed("one of its frames is not valid")
-            drawn = True
+            _skip_blocks(reader)
+            yield Part(start, reader.at - start, Role.PIXELS, "pixels")
         else:
             reader.malformed("it holds a block that cannot stand there")
-        while length := reader.take(1)[0]:
-            reader.skip(length)
     if not drawn:
         reader.malformed("it ends without an image")
+    yield Part(reader.at - 1, 1, Role.STRUCTURE, "end")
     if reader.left:
-        reader.malformed("something follows the image")
-    return dimensions
+        yield reader.rest("trailer")
+
+
+def _extension(reader: Reader, start: int) -> Part:
+    label = reader.take(1)[0]
+    head = reader.peek(24)
+    _skip_blocks(reader)
+    role, name, essence = Role.METADATA, "extension", b""
+    if label == _CONTROL:
+        # How the next frame is shown: it must not go, whatever follows it.
+        essence = b"\x21\xf9" + head[:5] + b"\0" if head[0] == 4 else b""
+    elif label == _COMMENT:
+        name = "comment"
+    elif label == _APPLICATION and head[0] == 11:
+        which = head[1:12]
+        if which in _LOOPS and head[12:14] == b"\x03\x01":
+            essence = b"\x21\xff" + head[:16] + b"\0"
+        elif which == b"XMP DataXMP":
+            name = "XMP"
+        elif which == b"ICCRGBG1012":
+            name, role = "ICC profile", Role.COLOUR
+        elif which[:8] == b"C2PA_GIF" and head[17:21] == b"jumb":
+            name, role = "content credentials", Role.CREDENTIALS
+    size = reader.at - start
+    if essence and len(essence) == size:
+        return Part(start, size, Role.STRUCTURE, "extension")
+    return Part(start, size, role, name, essence)
+
+
+def _skip_blocks(reader: Reader) -> None:
+    while length := reader.take(1)[0]:
+        reader.skip(length)
 
 
 def _colours(packed: int) -> int:

@@ -1,8 +1,6 @@
-"""Counts and hashes a body as it arrives, and refuses too much or too little of it."""
+"""Counts a body as it arrives, and refuses too much or too little of it."""
 
 from __future__ import annotations
-
-import hashlib
 
 from ..errors import DownloadError, ErrorCode
 
@@ -28,18 +26,12 @@ class BodyMeter:
         self._max_bytes = max_bytes
         self._expected = expected_length
         self._where = where
-        self._hash = hashlib.sha256()
         self.size = 0
         if expected_length is not None and expected_length > max_bytes:
             raise self._too_large()
 
-    @property
-    def sha256(self) -> str:
-        """The lower-case hex digest of what was fed."""
-        return self._hash.hexdigest()
-
     def feed(self, chunk: bytes) -> None:
-        """Count and hash the next bytes.
+        """Count the next bytes.
 
         Raises:
             DownloadError: The body is larger than the cap, or than announced.
@@ -49,7 +41,6 @@ class BodyMeter:
             raise self._too_large()
         if self._expected is not None and self.size > self._expected:
             raise self._mismatch()
-        self._hash.update(chunk)
 
     def finish(self) -> None:
         """Check the whole.

@@ -8,20 +8,24 @@ import zlib
 from typing import IO, NoReturn
 
 from ..errors import ErrorCode, ImageRejected
+from .parts import Part, Role
 from .values import ImageType
 
 __all__ = ["Reader"]
 
 _BLOCK = 64 * 1024
 _MAX_PARTS = 100_000
-"""Most chunks or segments in one file; 25 MiB in chunks of 4 KiB are 6,400."""
-
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""What ends entropy-coded data: neither a stuffed byte, nor a restart, nor a fill byte."""
+"""Most chunks or segments in one file; 64 MiB in chunks of 4 KiB are 16,384."""
 
 
 class Reader:
-    """Reads forward through a file and refuses it with the right error."""
+    """Reads forward through a file and refuses it with the right error.
+
+    Attributes:
+        size: Of the file, in bytes.
+        left: Bytes that follow.
+        found: Width and height, once the walk knows them.
+    """
 
     def __init__(self, file: IO[bytes], size: int, kind: ImageType, max_pixels: int) -> None:
         self._file = file
@@ -29,12 +33,25 @@ class Reader:
         self._max_pixels = max_pixels
         self._parts = 0
         self._frames = 0
+        self.size = size
         self.left = size
+        self.found: tuple[int, int] | None = None
+
+    @property
+    def at(self) -> int:
+        """Where in the file it stands."""
+        return self.size - self.left
 
     def take(self, count: int) -> bytes:
         """Return the next bytes, which must be there."""
         self._use(count)
         return self._file.read(count)
+
+    def peek(self, count: int) -> bytes:
+        """Return the next bytes, or those that are left, without moving on."""
+        data = self._file.read(min(count, self.left))
+        self._file.seek(-len(data), os.SEEK_CUR)
+        return data
 
     def skip(self, count: int) -> None:
         """Pass over the next bytes, which must be there."""
@@ -49,6 +66,33 @@ class Reader:
             start = zlib.crc32(block, start)
         return start
 
+    def seek_to(self, pattern: re.Pattern[bytes]) -> tuple[int, bool]:
+        """Pass over what does not fit a pattern of two bytes, the first of them 0xFF.
+
+        Returns:
+            The second byte of what fits, which comes next; and whether all before it was 0xFF.
+        """
+        near = self.peek(2)
+        if pattern.match(near) is not None:
+            return near[1], True
+        kept, fill = b"", True
+        while True:
+            block = kept + self.take(min(max(self.left, 1), _BLOCK))
+            found = pattern.search(block)
+            end = len(block) if found is None else found.start()
+            fill = fill and not block[:end].strip(b"\xff")
+            if found is not None:
+                self._file.seek(end - len(block), os.SEEK_CUR)
+                self.left += len(block) - end
+                return found[0][1], fill
+            kept = b"\xff" if block.endswith(b"\xff") else b""
+
+    def rest(self, name: str, group: str = "") -> Part:
+        """Pass over all that is left: it follows the image, and is none of it."""
+        part = Part(self.at, self.left, Role.JUNK, name, group=group)
+        self.skip(self.left)
+        return part
+
     def part(self) -> None:
         """Count a chunk or segment: millions of tiny ones would only burn time."""
         self._parts += 1
@@ -59,49 +103,23 @@ class Reader:
         """Count a frame of an animation: each costs a canvas, however small it is itself."""
         self._frames += 1
         if self._frames * width * height > self._max_pixels:
-            raise ImageRejected(
-                f"The {self._kind.name} has {width} × {height} pixels in {self._frames} frames or "
-                f"more, together more than the {self._max_pixels} that are allowed.",
-                code=ErrorCode.TOO_MANY_PIXELS,
+            raise self._too_many(
+                f"{width} × {height} pixels in {self._frames} frames or more, together"
             )
 
-    def find_marker(self) -> int:
-        """Skip entropy-coded data and return the code of the marker after it."""
-        kept = b""
-        while True:
-            block = kept + self.take(min(max(self.left, 1), _BLOCK))
-            found = _JPEG_MARKER.search(block)
-            if found is not None:
-                beyond = len(block) - found.end()
-                self._file.seek(-beyond, os.SEEK_CUR)
-                self.left += beyond
-                return block[found.end() - 1]
-            kept = b"\xff" if block.endswith(b"\xff") else b""
-
-    def only_zeros_left(self) -> bool:
-        """Return whether what is left of the file says nothing."""
-        while self.left:
-            if self.take(min(self.left, _BLOCK)).strip(b"\0"):
-                return False
-        return True
-
     def dimensions(self, width: int, height: int) -> tuple[int, int]:
-        """Check and return the dimensions that a header announces."""
+        """Check, note and return the dimensions that a header announces."""
         if width == 0 or height == 0:
             self.malformed("its width or height is zero")
         if width * height > self._max_pixels:
-            raise ImageRejected(
-                f"The {self._kind.name} has {width} × {height} pixels, more than the "
-                f"{self._max_pixels} that are allowed. Raise DownloadLimits.max_pixels if that is "
-                "wanted.",
-                code=ErrorCode.TOO_MANY_PIXELS,
-            )
-        return width, height
+            raise self._too_many(f"{width} × {height} pixels,")
+        self.found = (width, height)
+        return self.found
 
     def malformed(self, why: str) -> NoReturn:
         """Refuse the file."""
         raise ImageRejected(
-            f"The file begins like a {self._kind.name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
+            f"The file begins like {self._kind.a_name}, but {why}.", code=ErrorCode.NOT_AN_IMAGE
         )
 
     def truncated(self) -> NoReturn:
@@ -109,6 +127,13 @@ class Reader:
         raise ImageRejected(
             f"The {self._kind.name} is truncated: it ends before the image does.",
             code=ErrorCode.TRUNCATED,
+        )
+
+    def _too_many(self, what: str) -> ImageRejected:
+        return ImageRejected(
+            f"The {self._kind.name} has {what} more than the {self._max_pixels} that are allowed. "
+            "Raise DownloadLimits.max_pixels if that is wanted.",
+            code=ErrorCode.TOO_MANY_PIXELS,
         )
 
     def _use(self, count: int) -> None:

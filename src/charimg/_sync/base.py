@@ -165,13 +165,15 @@ class ServiceBase(Verifying, Unpicklable):
         """Assemble client and stores from the environment.
 
         Reads ``CHARACTER_LIBRARY_API_URL`` (required) and, unless a downloader is given,
-        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them). Where
-        things are kept is told by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``,
-        ``payload+https://…``), ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``,
-        ``payload+https://…``), ``CHARIMG_LEDGER`` and ``CHARIMG_CHARACTERS``. What none of them
-        tells is the embedded default of `local`, in ``CHARIMG_DIR`` (default ``./charimg-data``)
-        and with ``CHARIMG_MEDIA_URL`` as its ``media_url``, which may be a path of ``SITE_URL``.
-        ``CHARIMG_SUGGESTER`` names a prompt suggester as ``module:attribute``, unless one is given.
+        ``CHARIMG_ALLOWED_ORIGINS`` (its ``allowed_origins``, with spaces between them) and its
+        limits ``CHARIMG_FOREIGN``, ``CHARIMG_FORMATS``, ``CHARIMG_MAX_BYTES`` and
+        ``CHARIMG_MAX_PIXELS``, and its policy ``CHARIMG_PROVENANCE``. Where things are kept is told
+        by URLs: ``CHARIMG_METADATA`` (``sqlite:///…``, ``postgresql://…``, ``payload+https://…``),
+        ``CHARIMG_MEDIA`` (``file:///…``, ``s3://…``, ``payload+https://…``), ``CHARIMG_LEDGER`` and
+        ``CHARIMG_CHARACTERS``. What none of them tells is the embedded default of `local`, in
+        ``CHARIMG_DIR`` (default ``./charimg-data``) and with ``CHARIMG_MEDIA_URL`` as its
+        ``media_url``, which may be a path of ``SITE_URL``. ``CHARIMG_SUGGESTER`` names a prompt
+        suggester as ``module:attribute``, unless one is given.
 
         Args:
             **options: Further arguments of the constructor.
@@ -179,7 +181,8 @@ class ServiceBase(Verifying, Unpicklable):
         Raises:
             ConfigurationError: A variable is missing or malformed, or an extra is missing.
         """
-        from .._assembly.settings import StoreSettings, allowed_origins
+        from .._assembly.provenance import provenance_policy
+        from .._assembly.settings import StoreSettings, allowed_origins, download_limits
         from .._assembly.stores import open_stores
         from .._assembly.suggesters import suggester
 
@@ -189,7 +192,11 @@ class ServiceBase(Verifying, Unpicklable):
         library = CharacterLibrary.from_env()
         owned.callback(library.close)
         if options.get("downloader") is None:
-            downloader = Downloader(allowed_origins=allowed_origins())
+            downloader = Downloader(
+                limits=download_limits(),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(),
+            )
             owned.callback(downloader.close)
             options["downloader"] = downloader
         stores = open_stores(StoreSettings.from_env())

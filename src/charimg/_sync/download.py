@@ -3,37 +3,43 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 from attrs import define, field, frozen
 from stamina import RetryingCaller
 
+from .. import __version__
 from .._arguments import Unpicklable, checked
 from .._concurrency import Deadline
 from .._decoding import Decoder
 from .._http.stream import DownloadAnswer, DownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.inspect import inspect
+from .._ingest.inspect import CLEAN, KEEP, inspect
+from .._ingest.label import LABEL, READ
 from .._ingest.limits import BodyMeter
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
 from .._ingest.urls import redact
 from .._ingest.values import Download, Inspection
+from .._ingest.xmp import Label
 from .._library.retry import parse_retry_after
 from .._plain import logger
+from .._signing import ContentSigner
 from ..errors import (
     ConfigurationError,
     DownloadError,
     ErrorCode,
     ImageRejected,
     IngestionError,
-    StorageError,
+    InvalidArgument,
 )
-from ..policies import DownloadLimits, RetryPolicy
+from ..models import Provenance
+from ..policies import DownloadLimits, ProvenancePolicy, RetryPolicy
+from .marking import Files, rendition, write
 
 if TYPE_CHECKING:
     import ssl
@@ -74,10 +80,12 @@ class Downloader(Unpicklable):
         decode: Whether Pillow decodes each image after the built-in check, in another process with
             limits on memory and time. By default it does where Pillow is installed and such a
             process can be started; ``True`` makes an error of it where not.
+        provenance: Whether files are labelled or signed, so that they tell that a model has drawn
+            them: ``read``, ``label``, or a policy.
 
     Raises:
         ConfigurationError: ``decode=True`` without Pillow, or ``ssl_context`` for an injected
-            client.
+            client; nothing can be signed, though that is wanted.
         InvalidArgument: An allowed origin or a port makes no sense.
     """
 
@@ -91,6 +99,7 @@ class Downloader(Unpicklable):
         ssl_context: ssl.SSLContext | None = None,
         client: httpx.Client | None = None,
         decode: bool | None = None,
+        provenance: str | ProvenancePolicy = READ,
     ) -> None:
         if client is not None and ssl_context is not None:
             raise ConfigurationError(
@@ -100,11 +109,24 @@ class Downloader(Unpicklable):
         self._limits = limits
         self._retries = retries
         self._decoder = Decoder.chosen(decode)
+        if isinstance(provenance, str):
+            provenance = ProvenancePolicy(mode=provenance)
+        self._provenance = provenance
+        self._signer = ContentSigner.chosen(provenance, __version__)
         self._client = DownloadClient(
             connections=_CONNECTIONS, client=client, ssl_context=ssl_context
         )
 
-    def fetch(self, url: str, *, library_url: str | None = None) -> Download:
+    def fetch(
+        self,
+        url: str,
+        *,
+        library_url: str | None = None,
+        prompt: str = "",
+        sha256: str | None = None,
+        provenance: Provenance | None = None,
+        thumbnail_px: int = 0,
+    ) -> Download:
         """Download one image. The caller closes the result.
 
         Args:
@@ -112,16 +134,31 @@ class Downloader(Unpicklable):
             library_url: The base URL of the Character Library that named the image. Its origin
                 counts among the ``allowed_origins``: the Library may be in the host's own network
                 and serve its images itself.
+            prompt: What it was drawn from, for its label.
+            sha256: That of a file that was stored and shall come back. What is sent comes as it is
+                where it has this hash, else cleaned, whatever ``DownloadLimits.foreign`` says.
+            provenance: What the record of that file says: a label is written again as it was.
+            thumbnail_px: The longest side in pixels of a thumbnail that is drawn where the image is
+                decoded; 0 for none.
 
         Raises:
             DownloadError: It did not arrive whole.
             ImageRejected: It is not an image that is accepted.
             StorageError: The temporary file could not be written.
             ConfigurationError: The client is closed.
+            InvalidArgument: ``thumbnail_px`` is negative.
         """
+        if thumbnail_px < 0:
+            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         rules = self._policy if library_url is None else self._policy.with_library(library_url)
         fetching = _Fetching(
-            first=rules.first(url), rules=rules, policy=self._retries, begun=time.monotonic()
+            first=rules.first(url),
+            rules=rules,
+            policy=self._retries,
+            begun=time.monotonic(),
+            sha256=sha256,
+            label=self._label(prompt, provenance, again=sha256 is not None),
+            thumbnail_px=thumbnail_px,
         )
         call = RetryingCaller(
             attempts=self._retries.attempts,
@@ -155,26 +192,50 @@ class Downloader(Unpicklable):
     ) -> None:
         self.close()
 
+    def _label(self, prompt: str, found: Provenance | None, *, again: bool) -> Label | None:
+        """Return the label of a new file, or that which one that shall come back has had."""
+        policy, tool = self._provenance, f"charimg {__version__}"
+        if again:
+            if found is None or found.marked != LABEL:
+                return None
+            tool = found.tool or tool
+        elif policy.mode == READ:
+            return None
+        return Label(tool, policy.provider, prompt if policy.prompt else None)
+
     def _attempt(self, fetching: _Fetching) -> Download:
         fetching.attempts += 1
-        # A size of 0 would mean "never on disk".
-        spooled = max(1, self._limits.spool_bytes)
-        file = tempfile.SpooledTemporaryFile(max_size=spooled)  # noqa: SIM115
+        files = Files(self._limits.spool_bytes)
+        thumbnail = None
         try:
             begun = time.perf_counter()
+            file = files.new()
             received = self._receive(fetching, file)
+            file.seal()
             arrived = time.perf_counter()
-            inspection = _inspect(received, file, self._limits)
+            source_sha256 = file.sha256
+            foreign = self._limits.foreign
+            if fetching.sha256 is not None:
+                foreign = KEEP if fetching.sha256 == source_sha256 else CLEAN
+            signer = None if fetching.sha256 is not None else self._signer
+            look = partial(_inspect, received, file, self._limits, foreign)
+            inspection = look(fetching.label, sign=signer is not None)
+            stored = files.edited(file, inspection.edits)
             if self._decoder is not None:
-                self._decoder.check(file, inspection)
+                thumbnail = self._decoder.check(
+                    stored, inspection, thumbnail_px=fetching.thumbnail_px
+                )
+            if signer is not None:
+                stored, inspection = files.signed(signer, file, stored, inspection, look)
             checked = time.perf_counter()
         except BaseException:
-            file.close()
+            files.close()
             raise
+        files.close(all_but=stored)
         download = Download(
-            file=file,
-            size=received.meter.size,
-            sha256=received.meter.sha256,
+            file=stored,
+            size=stored.size,
+            sha256=stored.sha256,
             mime_type=inspection.type.mime_type,
             extension=inspection.type.extension,
             width=inspection.width,
@@ -182,6 +243,11 @@ class Downloader(Unpicklable):
             download_ms=(arrived - begun) * 1000,
             inspection_ms=(checked - arrived) * 1000,
             attempts=fetching.attempts,
+            source_sha256=source_sha256,
+            cleaned=inspection.cleaned,
+            provenance=inspection.provenance,
+            unmarked=inspection.unlabelled,
+            thumbnail=rendition(thumbnail, inspection, fetching.label),
         )
         _log.debug(
             "download.finished",
@@ -197,7 +263,8 @@ class Downloader(Unpicklable):
         except TimeoutError as error:
             raise DownloadError(
                 f"The file at {redact(fetching.url)} did not arrive within "
-                f"{self._limits.timeout:g} seconds. Try again later.",
+                f"{self._limits.timeout:g} seconds. Try again later, or raise "
+                "DownloadLimits.timeout.",
                 code=ErrorCode.TIMEOUT,
                 retryable=True,
             ) from error
@@ -226,7 +293,8 @@ class Downloader(Unpicklable):
                     return _Received(meter=meter, url=url, self_delimiting=head.self_delimiting)
                 hop = fetching.rules.redirected(hop, head.url)
         raise DownloadError(
-            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects.",
+            f"{redact(fetching.url)} led to more than {self._limits.max_redirects} redirects. "
+            "Raise DownloadLimits.max_redirects if that is wanted.",
             code=ErrorCode.TOO_MANY_REDIRECTS,
         )
 
@@ -239,6 +307,9 @@ class _Fetching:
     rules: FetchPolicy
     policy: RetryPolicy
     begun: float
+    thumbnail_px: int
+    sha256: str | None = None
+    label: Label | None = field(default=None, repr=False)
     attempts: int = 0
     retry_after: float | None = None
 
@@ -285,25 +356,28 @@ def _read_body(
     for chunk in answer.chunks:
         deadline.remaining()
         meter.feed(chunk)
-        _write(file, chunk)
+        write(file, chunk)
     meter.finish()
 
 
-def _write(file: IO[bytes], chunk: bytes) -> None:
+def _inspect(
+    received: _Received,
+    file: IO[bytes],
+    limits: DownloadLimits,
+    foreign: str,
+    label: Label | None,
+    *,
+    sign: bool,
+) -> Inspection:
     try:
-        file.write(chunk)
-        # Now rather than later, so that a full disk shows here.
-        file.flush()
-    except OSError as error:
-        raise StorageError(
-            "The temporary file of a download could not be written. See to it that the directory "
-            "for temporary files has room."
-        ) from error
-
-
-def _inspect(received: _Received, file: IO[bytes], limits: DownloadLimits) -> Inspection:
-    try:
-        return inspect(file, max_pixels=limits.max_pixels, formats=limits.formats)
+        return inspect(
+            file,
+            max_pixels=limits.max_pixels,
+            formats=limits.formats,
+            foreign=foreign,
+            label=label,
+            sign=sign,
+        )
     except ImageRejected as error:
         if error.code != ErrorCode.TRUNCATED or received.self_delimiting:
             raise

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from functools import partial
 
@@ -32,6 +33,7 @@ from ..models import (
     Upload,
     utcnow,
 )
+from .marking import as_stored
 from .master import next_mastery
 from .operation import Run, generation_ms
 from .sources import shown_image, source_by_id, source_of
@@ -119,6 +121,7 @@ def ingest(
     finally:
         work.close()
     work.sparing.end()
+    work.warn_of_unmarked()
     order = {item.key: item.index for item in run.op.items}
     images = sorted(work.images, key=lambda image: order[image.key])
     return Ingested(images=tuple(images), errors=work.errors)
@@ -149,6 +152,7 @@ class _Ingestion:
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
         self.sparing = Sparing()
         self.anonymous = False
+        self.unmarked: dict[str, str] = {}
         self.stages = Stages(run.op, run.observe)
 
     def fetch(self, item: OperationItem) -> _Fetched:
@@ -168,15 +172,20 @@ class _Ingestion:
     def _download(self, item: OperationItem) -> tuple[str, Download]:
         """Fetch the image; where its URL no longer leads to it, ask for another one by its id."""
         parts = self.run.parts
-        library_url = parts.library.base_url
+        fetch = partial(
+            parts.downloader.fetch,
+            library_url=parts.library.base_url,
+            prompt=item.prompt,
+            thumbnail_px=parts.thumbnail_px,
+        )
         url = source_of(parts, item)
         try:
-            return url, parts.downloader.fetch(url, library_url=library_url)
+            return url, fetch(url)
         except DownloadError:
             other = source_by_id(parts, item)
             if other is None or other == url:
                 raise
-            return other, parts.downloader.fetch(other, library_url=library_url)
+            return other, fetch(other)
 
     def handle(self, item: OperationItem, outcome: Outcome[_Fetched]) -> None:
         """Run in the caller's own thread or task: take what a worker brought."""
@@ -235,11 +244,17 @@ class _Ingestion:
         # Room on the disk for the next one.
         fetched.close()
         item = evolve(item, source_url=fetched.url)
+        provenance, unmarked = as_stored(fetched.download, media)
         metrics = ImageMetrics(
             download_ms=fetched.download.download_ms,
             inspection_ms=fetched.download.inspection_ms,
             storing_ms=storing_ms,
+            source_sha256=fetched.download.source_sha256,
+            cleaned=fetched.download.cleaned,
+            provenance=provenance,
         )
+        if unmarked is not None:
+            self.unmarked[item.key] = unmarked
         self._record(item, media=media, metrics=metrics)
 
     def withdraw(self) -> None:
@@ -299,6 +314,15 @@ class _Ingestion:
             said = f"{error} It is paid for, and kept as the failed image {image.id}:"
             error.args = (f"{said} retry_ingestion() repeats its download and draws nothing.",)
 
+    def warn_of_unmarked(self) -> None:
+        """Tell of the images that do not say, as they should, that a model has drawn them."""
+        for reason, count in Counter(self.unmarked.values()).items():
+            what = "One image is" if count == 1 else f"{count} images are"
+            self.run.warn(
+                ErrorCode.NOT_MARKED,
+                f"{what} stored without the mark that was asked for: {reason}.",
+            )
+
     def _save(self, item: OperationItem, download: Download) -> tuple[Media, float]:
         shot = None if item.shot is None else item.shot.name
         name = "" if self.character is None else self.character.name
@@ -312,6 +336,7 @@ class _Ingestion:
             width=download.width,
             height=download.height,
             alt=alt_text(name, self.kind, shot),
+            thumbnail=download.thumbnail,
         )
         with self.stages.timed(Stage.STORE, item.key) as measure:
             measure.bytes = download.size

@@ -54,6 +54,12 @@ class Parts:
     hooks: Sequence[OperationHook] = field(factory=tuple)
     media_documents: bool = True
 
+    @property
+    def thumbnail_px(self) -> int:
+        """How large a thumbnail the media store would keep; 0 for none."""
+        wanted = getattr(self.media, "thumbnail_px", 0)
+        return wanted if isinstance(wanted, int) else 0
+
 
 class ServiceOptions(TypedDict, total=False):
     """What the constructor of the service takes beside client and stores."""

@@ -207,7 +207,14 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
             continue
         tried.add(url)
         try:
-            download = parts.downloader.fetch(url, library_url=parts.library.base_url)
+            download = parts.downloader.fetch(
+                url,
+                library_url=parts.library.base_url,
+                prompt=image.prompt,
+                sha256=sha256,
+                provenance=image.metrics.provenance,
+                thumbnail_px=parts.thumbnail_px,
+            )
         except (IngestionError, InvalidArgument) as error:
             errors.append(error)
             continue
@@ -221,7 +228,11 @@ def _whole(parts: Parts, image: CharacterImage, damage: FindingKind) -> Iterator
                 extension=download.extension,
             )
             upload = evolve(
-                upload, sha256=download.sha256, width=download.width, height=download.height
+                upload,
+                sha256=download.sha256,
+                width=download.width,
+                height=download.height,
+                thumbnail=download.thumbnail,
             )
             if _becomes(parts, upload) == sha256:
                 yield upload

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from .._assembly.stores import Stores
 from .._concurrency import Outcome, run_bounded
-from .._decoding import Decoder
+from .._decoding import Decoder, draw_thumbnail
 from .._ingest.inspect import inspect
 from .._offers import offers
 from .._owner import new_owner
@@ -25,7 +25,6 @@ from ..journal import Lease
 from ..models import Media
 from ..policies import DownloadLimits
 from ..protocols import ListableMetadataRepository
-from ..stores.disk.thumbnails import draw_thumbnail
 from .probes import CHARACTER, TTL, known_character, png, recorded, saved, step
 
 __all__ = ["Bench", "Figure"]

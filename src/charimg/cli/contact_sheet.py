@@ -6,6 +6,11 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import __version__
+from .._decoding import draw_thumbnail
+from .._ingest.label import says_so
+from .._ingest.renditions import label_bytes
+from .._ingest.xmp import Label
 from ..models import CharacterImage
 from ..protocols import MediaStore
 
@@ -45,14 +50,20 @@ def write_contact_sheet(images: Sequence[CharacterImage], media: MediaStore, pat
         left = _GAP + place % _COLUMNS * step_x
         top = _GAP + place // _COLUMNS * step_y
         with media.open(file.key) as chunks:
-            data = io.BytesIO(b"".join(chunks))
-        with Image.open(data) as opened:
-            thumbnail = opened.convert("RGB")
-        thumbnail.thumbnail((_CELL, _CELL))
-        offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
-        sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
+            whole = io.BytesIO(b"".join(chunks))
+        # Files that came from elsewhere are decoded in another process.
+        if thumb := draw_thumbnail(whole, _CELL):
+            with Image.open(io.BytesIO(thumb), formats=["WEBP"]) as opened:
+                thumbnail = opened.convert("RGB")
+            offset = ((_CELL - thumbnail.width) // 2, (_CELL - thumbnail.height) // 2)
+            sheet.paste(thumbnail, (left + offset[0], top + offset[1]))
         text = _caption(image)
         while draw.textlength(text, font=font) > _CELL:
             text = text[:-2] + "…"
         draw.text((left, top + _CELL + 4), text, fill=_INK, font=font)
-    sheet.save(path, format="PNG")
+    drawn = io.BytesIO()
+    sheet.save(drawn, format="PNG")
+    data = drawn.getvalue()
+    if any(says_so(image.metrics.provenance) for image, _ in stored):
+        data = label_bytes(data, Label(f"charimg {__version__}"))
+    path.write_bytes(data)

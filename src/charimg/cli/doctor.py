@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from rich.console import Group, RenderableType
 
 from .. import __version__
-from .._assembly.settings import StoreSettings, allowed_origins
+from .._assembly.settings import StoreSettings, allowed_origins, download_limits
 from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
 from ..errors import CharimgError, GenerationInProgress, MediaNotFound, StorageError
@@ -24,6 +24,7 @@ from .bench import Bench
 from .exit_codes import ExitCode, exit_code_of
 from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
 from .probes import check_newest, probe
+from .provenance import check_provenance
 from .report import reporting, table
 from .scratch import Scratch, scratch
 from .session import Settings, listed
@@ -32,7 +33,7 @@ __all__ = ["Finding", "doctor", "verdict"]
 
 _LIBRARIES = (
     *("attrs", "cattrs", "httpx", "stamina", "pillow", "typer", "rich", "jinja2", "uvicorn"),
-    *("psycopg", "obstore", "baml-py", "opentelemetry-api", "distributed"),
+    *("psycopg", "obstore", "baml-py", "opentelemetry-api", "distributed", "c2pa-python"),
 )
 _EXTRAS = {
     "images": ("thumbnails and image decoding", ("pillow",)),
@@ -241,7 +242,10 @@ def _examine(
     findings: list[Finding] = []
     try:
         allowed_origins()
+        download_limits()
         suggester()
+        level, message = check_provenance()
+        findings.append(Finding(name="provenance", level=level, message=message))
         findings.extend(_check_library(settings, bench))
     except CharimgError as error:
         findings.append(_error("configuration", error))
@@ -266,7 +270,8 @@ def doctor(
 ) -> None:
     """Check configuration, connectivity, stores, versions, and what is missing.
 
-    Each store is tried by a real round trip: a probe is written, read and deleted. With --bench
+    Each store is tried by a real round trip: a probe is written, read and deleted. Where files are
+    signed, one is signed and read back. With --bench
     that is done several times and measured. Nothing is drawn, and nothing of it stays but one
     finished operation, charimg-probe, in the ledger, and empty folders of files on a disk.
 

@@ -17,9 +17,11 @@ from .options import (
     CharacterArgument,
     CreatedByOption,
     DirectoryOption,
+    ForeignOption,
     HeaderOption,
     JsonOption,
     LibraryUrlOption,
+    ProvenanceOption,
 )
 from .progress import ProgressView
 from .report import Report, reporting
@@ -75,6 +77,8 @@ def reference(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw a new master reference image."""
@@ -82,7 +86,9 @@ def reference(
         exact = _text(prompt, prompt_file, "prompt")
         options: ServiceOptions = suggesting() if exact is None else {}
         with (
-            Settings.of(directory, library_url, header).service(**options) as service,
+            Settings.of(directory, library_url, header, foreign, provenance).service(
+                **options
+            ) as service,
             ProgressView(report, "Drawing the reference") as progress,
         ):
             result = service.generate_reference(
@@ -119,12 +125,14 @@ def portfolio(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw the 360° portfolio; earlier images stay. Exit code 7 when some shots failed."""
     with reporting(as_json, character=character) as report:
         job_policy = JobPolicy(interval=poll, deadline=deadline)
-        settings = Settings.of(directory, library_url, header)
+        settings = Settings.of(directory, library_url, header, foreign, provenance)
         with settings.service(job_policy=job_policy) as service:
             if reference_id is not None:
                 reference_id = resolve_image(service, character, reference_id)
@@ -171,6 +179,8 @@ def scene(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw one scene; earlier images stay."""
@@ -179,7 +189,7 @@ def scene(
         if exact is None:
             raise InvalidArgument("Give the scene's context, or --context-file.")
         with (
-            Settings.of(directory, library_url, header).service() as service,
+            Settings.of(directory, library_url, header, foreign, provenance).service() as service,
             ProgressView(report, "Drawing the scene") as progress,
         ):
             result = service.generate_scene(

@@ -51,6 +51,15 @@ _COMMANDS = (
     ("restore_reference() makes", "restoring it on the page of `charimg serve` makes"),
 )
 
+# And its settings, as those of the command.
+_SETTINGS = (
+    ("DownloadLimits.formats", "CHARIMG_FORMATS"),
+    ("DownloadLimits.max_bytes", "CHARIMG_MAX_BYTES"),
+    ("DownloadLimits.max_pixels", "CHARIMG_MAX_PIXELS"),
+    ('DownloadLimits(foreign="clean")', "`--foreign clean`"),
+    ('provenance="sign"', "`--provenance sign`"),
+)
+
 
 def as_commands(text: str, known: Mapping[str, str]) -> str:
     """Return a message of the SDK with commands in the place of methods.
@@ -59,7 +68,7 @@ def as_commands(text: str, known: Mapping[str, str]) -> str:
         text: The message.
         known: What stands for ``CHARACTER``, ``OPERATION`` and ``IMAGE`` in commands.
     """
-    for method, command in _COMMANDS:
+    for method, command in (*_COMMANDS, *_SETTINGS):
         text = text.replace(method, command)
     return re.sub("`charimg [^`]*`", lambda found: _filled(found[0], known), text)
 

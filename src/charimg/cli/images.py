@@ -14,10 +14,12 @@ from .exit_codes import ExitCode, error_code
 from .options import (
     CharacterArgument,
     DirectoryOption,
+    ForeignOption,
     HeaderOption,
     ImageArgument,
     JsonOption,
     LibraryUrlOption,
+    ProvenanceOption,
     YesOption,
 )
 from .progress import ProgressView
@@ -161,6 +163,8 @@ def retry(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Download failed images again from where they were drawn; never a new generation.
@@ -169,7 +173,7 @@ def retry(
     """
     with reporting(as_json, character=character, image=image) as report:
         _one_of(image, everything)
-        with Settings.of(directory, library_url, header).service() as service:
+        with Settings.of(directory, library_url, header, foreign, provenance).service() as service:
             if image is not None:
                 _retry_one(report, service, character, image)
             else:

@@ -13,10 +13,12 @@ __all__ = [
     "CharacterArgument",
     "CreatedByOption",
     "DirectoryOption",
+    "ForeignOption",
     "HeaderOption",
     "ImageArgument",
     "JsonOption",
     "LibraryUrlOption",
+    "ProvenanceOption",
     "YesOption",
     "directory_of",
 ]
@@ -65,6 +67,30 @@ HeaderOption = Annotated[
         metavar="NAME=VALUE",
         help="Sent with every request; repeatable. Keys are better kept out of the process list: "
         "CHARIMG_HEADERS takes one NAME=VALUE per line.",
+        show_default=False,
+    ),
+]
+
+ForeignOption = Annotated[
+    str | None,
+    typer.Option(
+        "--foreign",
+        envvar="CHARIMG_FOREIGN",
+        metavar="clean|refuse|keep",
+        help="What becomes of what is no image in an image's file: it is left out, or the image is "
+        "refused, or the file is kept as it was sent. Default: clean",
+        show_default=False,
+    ),
+]
+
+ProvenanceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--provenance",
+        envvar="CHARIMG_PROVENANCE",
+        metavar="read|label|sign",
+        help="Whether files are labelled or signed, so that they tell that a model has drawn them. "
+        "Default: read",
         show_default=False,
     ),
 ]

@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import typer
 from attrs import evolve
 
-from .._assembly.settings import StoreSettings, allowed_origins, site_url
+from .._assembly.provenance import provenance_policy
+from .._assembly.settings import StoreSettings, allowed_origins, download_limits, site_url
 from .._assembly.stores import async_open_stores
 from .._assembly.suggesters import async_suggester
 from .._async.download import AsyncDownloader
@@ -112,7 +113,11 @@ async def _service(
     async with AsyncExitStack() as owned:
         library = await owned.enter_async_context(settings.async_library())
         downloader = await owned.enter_async_context(
-            AsyncDownloader(allowed_origins=allowed_origins())
+            AsyncDownloader(
+                limits=download_limits(settings.foreign),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(settings.provenance),
+            )
         )
         stores = async_open_stores(places)
         owned.push_async_callback(stores.aclose)

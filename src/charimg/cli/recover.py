@@ -10,7 +10,14 @@ from .._sync.service import CharacterImageService
 from ..errors import CharacterLibraryError
 from ..journal import Candidate
 from .exit_codes import ExitCode
-from .options import DirectoryOption, HeaderOption, JsonOption, LibraryUrlOption
+from .options import (
+    DirectoryOption,
+    ForeignOption,
+    HeaderOption,
+    JsonOption,
+    LibraryUrlOption,
+    ProvenanceOption,
+)
 from .report import reporting, table
 from .session import Settings, check_known
 from .tables import brief, short_ids
@@ -25,6 +32,8 @@ def recover(
     directory: DirectoryOption = None,
     library_url: LibraryUrlOption = None,
     header: HeaderOption = None,
+    foreign: ForeignOption = None,
+    provenance: ProvenanceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Finish what crashes and outages left behind; never a new generation.
@@ -32,7 +41,7 @@ def recover(
     Exit code 8 when something is still open: unknown, waiting, stranded or in progress.
     """
     with reporting(as_json, character=character) as report:
-        with Settings.of(directory, library_url, header).service() as service:
+        with Settings.of(directory, library_url, header, foreign, provenance).service() as service:
             report.say("Looking at what was left unfinished …")
             done = service.recover(character)
             if character is not None and not done.operations:

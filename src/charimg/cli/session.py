@@ -11,7 +11,14 @@ from typing import TypeVar, Unpack
 
 from attrs import field, frozen
 
-from .._assembly.settings import StoreSettings, allowed_origins, check_directory, data_directory
+from .._assembly.provenance import provenance_policy
+from .._assembly.settings import (
+    StoreSettings,
+    allowed_origins,
+    check_directory,
+    data_directory,
+    download_limits,
+)
 from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
 from .._async.library import AsyncCharacterLibrary
@@ -61,11 +68,15 @@ class Settings:
         given_directory: ``--directory``.
         library_url: ``--library-url``.
         given_headers: ``--header``, each ``NAME=VALUE``.
+        foreign: ``--foreign``.
+        provenance: ``--provenance``.
     """
 
     given_directory: Path | None = None
     library_url: str | None = None
     given_headers: tuple[str, ...] = field(default=(), repr=False)
+    foreign: str | None = None
+    provenance: str | None = None
 
     @classmethod
     def of(
@@ -73,12 +84,16 @@ class Settings:
         directory: Path | None,
         library_url: str | None = None,
         headers: list[str] | None = None,
+        foreign: str | None = None,
+        provenance: str | None = None,
     ) -> Settings:
         """Take a command's options."""
         return cls(
             given_directory=directory,
             library_url=library_url,
             given_headers=tuple(headers or ()),
+            foreign=foreign,
+            provenance=provenance,
         )
 
     @property
@@ -181,7 +196,11 @@ class Settings:
         with (
             self.stores() as stores,
             self.library() as library,
-            Downloader(allowed_origins=allowed_origins()) as downloader,
+            Downloader(
+                limits=download_limits(self.foreign),
+                allowed_origins=allowed_origins(),
+                provenance=provenance_policy(self.provenance),
+            ) as downloader,
         ):
             options["downloader"] = downloader
             with _service(stores, library, **options) as service:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from .._ingest.urls import redact
-from ..models import CharacterImage, Media
+from ..models import CharacterImage, Media, Provenance
 from .report import plain, table
 
 __all__ = ["brief", "details", "image_brief", "image_line", "image_table", "short_ids"]
@@ -101,6 +101,9 @@ def details(image: CharacterImage) -> Table:
         ("size", _size(image)),
         ("type", None if media is None else media.mime_type),
         ("sha256", None if media is None else media.sha256),
+        ("left out", ", ".join(metrics.cleaned)),
+        ("sha256 as sent", metrics.cleaned and metrics.source_sha256),
+        ("provenance", _provenance(metrics.provenance)),
         ("file", None if media is None else media.url or media.filename),
         ("provider", image.provider),
         ("external id", image.external_id),
@@ -114,6 +117,20 @@ def details(image: CharacterImage) -> Table:
         ("prompt of", image.prompt and metrics.prompt_origin),
     ]
     return table(("field", "value"), [row for row in rows if row[1]])
+
+
+def _provenance(found: Provenance | None) -> str | None:
+    """Return what a file says of itself; nobody has proved it."""
+    if found is None:
+        return None
+    said = (
+        (found.digital_source_type, (found.digital_source_type or "").rpartition("/")[2]),
+        (found.tool, f"made with {found.tool}"),
+        (found.credentials, "content credentials"),
+        (found.generator, f"parameters of {found.generator}"),
+        (found.marked, f"{found.marked} by charimg"),
+    )
+    return ", ".join(text for value, text in said if value)
 
 
 def _scene(image: CharacterImage) -> str | None:

@@ -74,6 +74,18 @@ class SceneDetails(Json):
     lighting: str | None
 
 
+class Provenance(Json):
+    """What a stored file says of where it comes from, as found: nobody has proved it."""
+
+    digital_source_type: str | None = Field(
+        description="The IPTC term: of its XMP, else of its content credentials."
+    )
+    tool: str | None = Field(description="The program that its XMP names.")
+    credentials: bool = Field(description="Whether there are content credentials (C2PA).")
+    generator: str | None = Field(description="Whose parameters there are: a1111 or comfyui.")
+    marked: str | None = Field(description="What charimg has added: label or sign.")
+
+
 class ImageMetrics(Json):
     """How long an image took, and what came of it."""
 
@@ -83,6 +95,11 @@ class ImageMetrics(Json):
     storing_ms: float | None
     bytes: int | None
     sha256: str | None
+    source_sha256: str | None = Field(description="Of what the server sent.")
+    cleaned: list[str] = Field(
+        description="What was left out of that, because it was no part of the image."
+    )
+    provenance: Provenance | None
     width: int | None
     height: int | None
     shot: CameraShot | None
@@ -131,6 +148,16 @@ class CharacterImage(Json):
                     "storingMs": 3.1,
                     "bytes": 10671,
                     "sha256": "cdd174a2c227b5be32f0abda52dfb65d027dcd331130eb8b0bfe68b11888f8f6",
+                    "sourceSha256": "5d1f0a0e1a7c3f4b9d8e6c2a4b6f8091" * 2,
+                    "cleaned": ["trailer (2,340 bytes)"],
+                    "provenance": {
+                        "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/"
+                        "trainedAlgorithmicMedia",
+                        "tool": "charimg 0.1.0",
+                        "credentials": False,
+                        "generator": None,
+                        "marked": "label",
+                    },
                     "width": 384,
                     "height": 512,
                     "shot": None,

@@ -7,15 +7,15 @@ from pathlib import Path
 from attrs import frozen
 
 from ..errors import InvalidArgument, StorageConflict, StorageError
+from ..stores._uploads import THUMBNAIL_TYPE, has_thumbnail
 from ..stores.disk import DiskMediaStore
 from ..stores.disk.files import file_size
-from ..stores.disk.layout import THUMBNAIL, has_thumbnail
+from ..stores.disk.layout import THUMBNAIL
 
 __all__ = ["Answer", "answer"]
 
 _METHODS = ("GET", "HEAD")
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"})
-_THUMBNAIL_TYPE = "image/webp"
 SAFE_HEADERS = (
     # A browser takes the bytes for what the header says, and nothing in them may run or load.
     ("X-Content-Type-Options", "nosniff"),
@@ -69,7 +69,7 @@ def answer(store: DiskMediaStore, method: str, path: str, if_none_match: str | N
     is_thumbnail = has_thumbnail(media) and asked.name == THUMBNAIL
     if shard != original.parent.parent.name or not (asked == original or is_thumbnail):
         return _text(404, "There is no such file.")
-    kind = _THUMBNAIL_TYPE if is_thumbnail else media.mime_type
+    kind = THUMBNAIL_TYPE if is_thumbnail else media.mime_type
     tag = f'"{media.sha256}{"-t" if is_thumbnail else ""}"'
     headers = (
         ("ETag", tag),

@@ -219,6 +219,7 @@ TEXTS: dict[str, str] = {
     "kind_portfolios": "Portfolio",
     "kind_scene": "Scene",
     "kind_scenes": "Scenes",
+    "ai": "AI",
     "status": "Status",
     "status_all": "Any status",
     "status_succeeded": "Stored",

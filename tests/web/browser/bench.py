@@ -30,7 +30,8 @@ POLICY = (
     " connect-src 'self' {media}; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 SCRIPT = """
-const names = ["viewer", "turntable", "sheet", "zip", "spin", "save", "sheetpng", "shortcuts"];
+const views = ["viewer", "turntable", "sheet", "zip", "shortcuts"];
+const names = [...views, "spin", "save", "sheetpng", "mark"];
 const modules = await Promise.all(names.map((name) => import(`./static/${name}.js`)));
 window.ours = Object.assign({}, ...modules);
 window.ours.listen();

@@ -33,6 +33,11 @@ class AsyncDiskMediaStore:
     ) -> None:
         self._store = DiskMediaStore(directory, base_url=base_url, thumbnail_px=thumbnail_px)
 
+    @property
+    def thumbnail_px(self) -> int:
+        """See `DiskMediaStore`."""
+        return self._store.thumbnail_px
+
     def __repr__(self) -> str:
         return f"Async{self._store!r}"
 

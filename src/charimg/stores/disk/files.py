@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from ...errors import StorageError
 from .._advice import advice
@@ -17,7 +15,6 @@ from .._directories import PRIVATE
 
 __all__ = [
     "CHUNK",
-    "copy_in",
     "file_size",
     "mode_of",
     "move",
@@ -56,26 +53,12 @@ def sync_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def copy_in(source: IO[bytes], path: Path, mode: int) -> tuple[int, str]:
-    """Copy a file from its beginning into a new one; return size and SHA-256 of what was read."""
-    digest = hashlib.sha256()
-    size = 0
-    source.seek(0)
-    with path.open("xb") as target:
-        path.chmod(mode)
-        while chunk := source.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            target.write(chunk)
-    sync_file(path)
-    return size, digest.hexdigest()
-
-
-def write_in(path: Path, data: bytes, mode: int) -> None:
+def write_in(path: Path, chunks: Iterable[bytes], mode: int) -> None:
     """Write a new file."""
     with path.open("xb") as target:
         path.chmod(mode)
-        target.write(data)
+        for chunk in chunks:
+            target.write(chunk)
     sync_file(path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import InvalidArgument
 from ...models import Media
 
-__all__ = ["SIDECAR", "THUMBNAIL", "Layout", "check_name", "has_thumbnail", "media_id"]
+__all__ = ["SIDECAR", "THUMBNAIL", "Layout", "check_name"]
 
 # Names from outside begin with a letter or digit, so these two can never be meant by one.
 SIDECAR = "_media.json"
@@ -21,7 +21,6 @@ _INCOMING = ".incoming"
 _SAFE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9_-])?")
 # Not in a safe name, so what follows it cannot be a part of the key.
 _MARK = "~"
-_WITH_THUMBNAIL = f"{_MARK}t"
 
 
 def check_name(value: object, what: str) -> str:
@@ -36,19 +35,6 @@ def check_name(value: object, what: str) -> str:
         f"{ascii(value)[:80]} cannot be a {what} of the disk store: use 1 to 128 letters, digits, "
         "dots, hyphens or underscores, a letter or digit first, and no dot last."
     )
-
-
-def media_id(key: str, *, thumbnail: bool) -> str:
-    """Return the store's own id of a media, which tells whether there is a thumbnail.
-
-    `Media` has no other field for it, and ``locate`` may not look at the disk.
-    """
-    return f"{key}{_WITH_THUMBNAIL}" if thumbnail else key
-
-
-def has_thumbnail(media: Media) -> bool:
-    """Tell whether a thumbnail was drawn when the media was saved."""
-    return media.id == f"{media.key}{_WITH_THUMBNAIL}"
 
 
 class Layout:

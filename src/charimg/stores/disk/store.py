@@ -18,9 +18,9 @@ from ..._plain import logger
 from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
 from ...models import Media, Upload
 from .._directories import make_directory, sync_directory
+from .._uploads import chunks_of, has_thumbnail, stored, thumbnail_of
 from .files import (
     CHUNK,
-    copy_in,
     file_size,
     mode_of,
     move,
@@ -32,8 +32,7 @@ from .files import (
     remove_directory,
     write_in,
 )
-from .layout import SIDECAR, THUMBNAIL, Layout, check_name, has_thumbnail, media_id
-from .thumbnails import draw_thumbnail
+from .layout import SIDECAR, THUMBNAIL, Layout, check_name
 
 __all__ = ["DiskMediaStore", "open_file", "read_chunk"]
 
@@ -55,8 +54,11 @@ class DiskMediaStore:
             serves it. The whole of it must lie on one file system.
         base_url: What a web server serves the directory under, e.g. ``https://cdn.example/media``.
             Without it, URLs are ``file://``.
-        thumbnail_px: The longest side of a thumbnail in pixels; 0 draws none. Thumbnails need
+        thumbnail_px: The longest side of a thumbnail in pixels; 0 keeps none. Thumbnails need
             Pillow (``pip install 'charimg[images]'``); without it there are none.
+
+    Attributes:
+        thumbnail_px: The same.
 
     Raises:
         InvalidArgument: ``thumbnail_px`` is negative.
@@ -74,7 +76,7 @@ class DiskMediaStore:
         if thumbnail_px < 0:
             raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         self._layout = Layout(Path(directory).absolute(), base_url)
-        self._thumbnail_px = thumbnail_px
+        self.thumbnail_px = thumbnail_px
         self._flushed: dict[Path, int] = {}
 
     def __repr__(self) -> str:
@@ -264,30 +266,13 @@ class DiskMediaStore:
         fresh.mkdir(mode)
         # The directory's own bits, but those to enter it.
         mode &= 0o666
-        path = fresh / upload.filename
-        size, sha256 = copy_in(upload.file, path, mode)
-        if (size, sha256) != (upload.size, upload.sha256):
-            raise StorageError(
-                f"Media {upload.key!r} was announced with {upload.size} bytes and SHA-256 "
-                f"{upload.sha256[:12]}…, but the file gave {size} bytes and {sha256[:12]}…. "
-                "Nothing was stored; send it again from the source."
-            )
-        thumbnail = draw_thumbnail(path, self._thumbnail_px) if self._thumbnail_px else None
-        if thumbnail is not None:
-            write_in(fresh / THUMBNAIL, thumbnail, mode)
-        media = Media(
-            id=media_id(upload.key, thumbnail=thumbnail is not None),
-            key=upload.key,
-            filename=upload.filename,
-            mime_type=upload.mime_type,
-            size=size,
-            width=upload.width,
-            height=upload.height,
-            sha256=sha256,
-            alt=upload.alt,
-        )
+        write_in(fresh / upload.filename, chunks_of(upload), mode)
+        thumbnail = thumbnail_of(upload, self.thumbnail_px)
+        if thumbnail:
+            write_in(fresh / THUMBNAIL, [thumbnail], mode)
+        media = stored(upload, thumbnail=bool(thumbnail))
         sidecar = json.dumps(to_json(media), ensure_ascii=False, indent=1)
-        write_in(fresh / SIDECAR, sidecar.encode(), mode)
+        write_in(fresh / SIDECAR, [sidecar.encode()], mode)
         sync_directory(fresh)
         return media
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Generic, Self, TypeVar
 from urllib.parse import quote
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from ..._arguments import Unpicklable, checked
-from ...errors import MediaNotFound, StorageError
+from ...errors import InvalidArgument, MediaNotFound
 from ...models import Media, Upload
+from .._threads import in_thread
+from .._uploads import chunks_of, has_thumbnail, stored, thumbnail_of
 
 __all__ = ["AsyncMemoryMediaStore", "MemoryMediaStore"]
 
@@ -22,15 +23,37 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 
 
+@frozen(kw_only=True)
+class _File:
+    media: Media
+    data: bytes
+    thumbnail: bytes
+
+
 @checked
 class MemoryMediaStore(Unpicklable):
-    """A `MediaStore` whose files are byte strings. URLs are ``memory:<key>``."""
+    """A `MediaStore` whose files are byte strings.
+
+    URLs are ``memory:<key>`` and ``memory:<key>?thumbnail``.
+
+    Args:
+        thumbnail_px: The longest side of a thumbnail in pixels; 0, the default, keeps none.
+
+    Attributes:
+        thumbnail_px: The same.
+
+    Raises:
+        InvalidArgument: ``thumbnail_px`` is negative.
+    """
 
     concurrent_safe = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, thumbnail_px: int = 0) -> None:
+        if thumbnail_px < 0:
+            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
+        self.thumbnail_px = thumbnail_px
         self._lock = threading.Lock()
-        self._files: dict[str, tuple[Media, bytes]] = {}
+        self._files: dict[str, _File] = {}
 
     def save(self, upload: Upload, /) -> Media:
         """See `MediaStore.save`.
@@ -39,12 +62,12 @@ class MemoryMediaStore(Unpicklable):
             StorageError: ``upload.file`` does not hold what ``upload.size`` and ``upload.sha256``
                 say.
         """
-        stored = self.get(upload.key)
-        if stored is not None:
-            return stored
+        first = self.get(upload.key)
+        if first is not None:
+            return first
         read = self._read(upload)
         with self._lock:
-            return self._files.setdefault(upload.key, read)[0]
+            return self._files.setdefault(upload.key, read).media
 
     def sha256_of(self, upload: Upload, /) -> str:
         """See `RepairableMediaStore.sha256_of`."""
@@ -55,35 +78,17 @@ class MemoryMediaStore(Unpicklable):
         read = self._read(upload)
         with self._lock:
             self._files[upload.key] = read
-        return read[0]
+        return read.media
 
     def has_renditions(self, media: Media, /) -> bool:  # noqa: ARG002 - of the port
-        """Return true: there are no thumbnails that could be missing."""
+        """Return true: nobody can take a thumbnail away."""
         return True
 
-    @staticmethod
-    def _read(upload: Upload) -> tuple[Media, bytes]:
-        upload.file.seek(0)
-        data = upload.file.read()
-        sha256 = hashlib.sha256(data).hexdigest()
-        if (len(data), sha256) != (upload.size, upload.sha256):
-            raise StorageError(
-                f"Media {upload.key!r} was announced with {upload.size} bytes and SHA-256 "
-                f"{upload.sha256[:12]}…, but the file gave {len(data)} bytes and {sha256[:12]}…. "
-                "Nothing was stored; send it again from the source."
-            )
-        media = Media(
-            id=upload.key,
-            key=upload.key,
-            filename=upload.filename,
-            mime_type=upload.mime_type,
-            size=len(data),
-            width=upload.width,
-            height=upload.height,
-            sha256=sha256,
-            alt=upload.alt,
-        )
-        return media, data
+    def _read(self, upload: Upload) -> _File:
+        data = b"".join(chunks_of(upload))
+        thumbnail = thumbnail_of(upload, self.thumbnail_px)
+        media = stored(upload, thumbnail=bool(thumbnail))
+        return _File(media=media, data=data, thumbnail=thumbnail)
 
     @contextmanager
     def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
@@ -93,8 +98,14 @@ class MemoryMediaStore(Unpicklable):
     def get(self, key: str, /) -> Media | None:
         """See `MediaStore.get`."""
         with self._lock:
-            media, _ = self._files.get(key, (None, b""))
-        return media
+            file = self._files.get(key)
+        return None if file is None else file.media
+
+    def thumbnail(self, key: str, /) -> bytes:
+        """Return the thumbnail of a key, a WebP; nothing if there is none."""
+        with self._lock:
+            file = self._files.get(key)
+        return b"" if file is None else file.thumbnail
 
     def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`."""
@@ -102,8 +113,11 @@ class MemoryMediaStore(Unpicklable):
             return self._files.pop(key, None) is not None
 
     def locate(self, media: Media, /) -> Media:
-        """Return the media with a ``memory:`` URL; there are no thumbnails."""
-        return evolve(media, url=f"memory:{quote(media.key, safe='')}", thumbnail_url=None)
+        """See `MediaStore.locate`."""
+        url = f"memory:{quote(media.key, safe='')}"
+        return evolve(
+            media, url=url, thumbnail_url=f"{url}?thumbnail" if has_thumbnail(media) else None
+        )
 
     def keys(self) -> set[str]:
         """Return the keys of everything stored."""
@@ -120,7 +134,7 @@ class MemoryMediaStore(Unpicklable):
                 raise MediaNotFound(
                     f"There is no media under the key {key!r}. It was deleted, or never stored."
                 )
-            data = self._files[key][1]
+            data = self._files[key].data
         return (data[start : start + _CHUNK] for start in range(0, len(data), _CHUNK))
 
 
@@ -129,11 +143,19 @@ class AsyncMemoryMediaStore:
 
     concurrent_safe = True
 
-    def __init__(self) -> None:
-        self._sync = MemoryMediaStore()
+    def __init__(self, *, thumbnail_px: int = 0) -> None:
+        self._sync = MemoryMediaStore(thumbnail_px=thumbnail_px)
+
+    @property
+    def thumbnail_px(self) -> int:
+        """See `MemoryMediaStore`."""
+        return self._sync.thumbnail_px
 
     async def save(self, upload: Upload, /) -> Media:
         """See `MemoryMediaStore.save`."""
+        if self.thumbnail_px and upload.thumbnail is None:
+            # To draw one takes its time.
+            return await in_thread(lambda: self._sync.save(upload))
         return self._sync.save(upload)
 
     def open(self, key: str, /) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
@@ -152,6 +174,10 @@ class AsyncMemoryMediaStore:
     async def delete(self, key: str, /) -> bool:
         """See `MediaStore.delete`."""
         return self._sync.delete(key)
+
+    def thumbnail(self, key: str, /) -> bytes:
+        """See `MemoryMediaStore.thumbnail`."""
+        return self._sync.thumbnail(key)
 
     def locate(self, media: Media, /) -> Media:
         """See `MemoryMediaStore.locate`."""
@@ -175,6 +201,8 @@ class AsyncMemoryMediaStore:
 
     async def replace(self, upload: Upload, /) -> Media:
         """See `RepairableMediaStore.replace`."""
+        if self.thumbnail_px and upload.thumbnail is None:
+            return await in_thread(lambda: self._sync.replace(upload))
         return self._sync.replace(upload)
 
 

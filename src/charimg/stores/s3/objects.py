@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -23,9 +22,8 @@ from ...errors import (
     StorageError,
 )
 from ...models import Media, Upload
-from ..disk.layout import has_thumbnail, media_id
-from ..disk.thumbnails import draw_thumbnail
-from .bucket import CHUNK, PART, Body, Bucket
+from .._uploads import THUMBNAIL_TYPE, chunks_of, has_thumbnail, stored, thumbnail_of
+from .bucket import PART, Body, Bucket
 from .names import Names, check_prefix, key_of
 from .settings import (
     WEEK,
@@ -83,7 +81,7 @@ class S3Objects(Unpicklable):
         self._prefix = check_prefix(prefix)
         self._public_url = check_base(public_url, "public_url")
         self._url_ttl = url_ttl
-        self._thumbnail_px = thumbnail_px
+        self.thumbnail_px = thumbnail_px
         self._cache_control = cache_control
         self._bucket = Bucket(
             check_bucket(bucket),
@@ -245,26 +243,16 @@ class S3Objects(Unpicklable):
             "Cache-Control": self._cache_control,
             "sha256": upload.sha256,
         }
-        chunks = _checked(upload)
+        chunks = chunks_of(upload)
         if upload.size <= PART:
             self._bucket.put(path, upload.key, b"".join(chunks), attributes)
         else:
             self._bucket.put_parts(path, upload.key, chunks, attributes)
-        thumbnail = self._thumbnail_px and draw_thumbnail(upload.file, self._thumbnail_px)
+        thumbnail = thumbnail_of(upload, self.thumbnail_px)
         if thumbnail:
-            attributes = {"Content-Type": "image/webp", "Cache-Control": self._cache_control}
+            attributes = {"Content-Type": THUMBNAIL_TYPE, "Cache-Control": self._cache_control}
             self._bucket.put(names.thumbnail(upload.sha256), upload.key, thumbnail, attributes)
-        return Media(
-            id=media_id(upload.key, thumbnail=bool(thumbnail)),
-            key=upload.key,
-            filename=upload.filename,
-            mime_type=upload.mime_type,
-            size=upload.size,
-            width=upload.width,
-            height=upload.height,
-            sha256=upload.sha256,
-            alt=upload.alt,
-        )
+        return stored(upload, thumbnail=bool(thumbnail))
 
     def _publishing(self, names: Names) -> threading.Lock:
         place = f"{self._bucket.name}/{names.sidecar}"
@@ -329,20 +317,3 @@ def _parsed(names: Names, text: bytes) -> Media | None:
         # `InvalidArgument` is a `ValueError`.
         return None
     return media if media.key == names.key else None
-
-
-def _checked(upload: Upload) -> Iterator[bytes]:
-    """Give the file's bytes, and fail at the end if they are not those that were announced."""
-    digest = hashlib.sha256()
-    size = 0
-    upload.file.seek(0)
-    while size <= upload.size and (chunk := upload.file.read(CHUNK)):
-        digest.update(chunk)
-        size += len(chunk)
-        yield chunk
-    if (size, digest.hexdigest()) != (upload.size, upload.sha256):
-        raise StorageError(
-            f"Media {upload.key!r} was announced with {upload.size} bytes and SHA-256 "
-            f"{upload.sha256[:12]}…, but the file gave {size} bytes and "
-            f"{digest.hexdigest()[:12]}…. Nothing was stored; send it again from the source."
-        )

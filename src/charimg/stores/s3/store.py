@@ -31,7 +31,7 @@ class S3MediaStore(S3Objects):
             it, URLs are signed when they are read, which needs no request if the credentials are
             at hand.
         url_ttl: Seconds for which a signed URL is valid, at most a week.
-        thumbnail_px: The longest side of a thumbnail in pixels; 0 draws none. Thumbnails need
+        thumbnail_px: The longest side of a thumbnail in pixels; 0 keeps none. Thumbnails need
             Pillow (``pip install 'charimg[images]'``); without it there are none.
         cache_control: The header that files and thumbnails are served with. What is under a URL
             never changes.

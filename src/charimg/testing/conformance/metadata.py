@@ -52,6 +52,8 @@ def make_image(key: str, character_id: str, *, minute: int = 0, **changes: Any) 
             storing_ms=2.0,
             bytes=1234,
             sha256="ab" * 32,
+            source_sha256="cd" * 32,
+            cleaned=("XMP with markup or a script (1,234 bytes)", "trailer (1 byte)"),
             width=640,
             height=480,
             shot=Shot(name="50mm 25° RIGHT MCU", lens_mm=50.0, camera_azimuth_deg=-25.5),

@@ -1,7 +1,7 @@
 // One card of the grid: a picture or a failed slot, and what is to be known of it.
 
 import { actions, can, isCurrent, opened } from "./actions.js";
-import { brief, fmt, kindText, statusText, t } from "./config.js";
+import { aiOf, brief, fmt, kindText, statusText, t } from "./config.js";
 import { button, h, icon } from "./dom.js";
 import { missing, pictured } from "./missing.js";
 import { selected } from "./selection.js";
@@ -130,7 +130,8 @@ export function card(image, index, { onSelect, onRemove }) {
   const name = nameOf(image);
   const date = fmt.date(image.createdAt);
   const status = isGone ? t("status_missing") : statusText(image.status);
-  const states = [isCurrent(image) ? t("current") : null, status, trouble].filter(Boolean);
+  const ai = aiOf(image);
+  const states = [isCurrent(image) ? t("current") : null, status, ai && t("ai"), trouble].filter(Boolean);
   return h(
     "div",
     {
@@ -208,6 +209,7 @@ export function card(image, index, { onSelect, onRemove }) {
             icon(isFailed ? "error" : "check"),
             status,
           ),
+          ai && h("span", { class: "ci-badge", text: t("ai"), title: ai }),
           h("span", { text: kindText(image.kind) }),
         ),
         h(

@@ -90,3 +90,9 @@ export function brief(text, length = 80) {
     ? `${all.slice(0, length).join("")}…`
     : text;
 }
+
+/** What in a file says that a model has drawn it; nothing where nothing does. */
+export function aiOf({ metrics }) {
+  const { digitalSourceType: type, generator } = metrics?.provenance ?? {};
+  return /rainedAlgorithmicMedia$/.test(type) ? type : generator;
+}

@@ -16,6 +16,22 @@ export function altOf(image) {
   return image.media?.alt || nameOf(image);
 }
 
+/** What a file says of where it comes from, in one line; nobody has proved it. */
+export function provenanceText({ metrics }) {
+  const found = metrics?.provenance;
+  if (!found) return "";
+  const { digitalSourceType: type, tool, credentials, generator, marked } = found;
+  return [
+    type?.split("/").at(-1),
+    tool && t("provenance_tool", { tool }),
+    credentials && t("provenance_credentials"),
+    generator && t("provenance_generator", { generator }),
+    marked && t(marked === "sign" ? "provenance_signed" : "provenance_labelled"),
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
 /** Where the camera stands around the character: "front", "35° to the character's left". */
 export function azimuthText(azimuth) {
   if (azimuth === 0) return t("turntable_front");

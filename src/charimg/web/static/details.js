@@ -9,6 +9,7 @@ import {
   lensText,
   poseText,
   promptName,
+  provenanceText,
 } from "./describe.js";
 import { copyButton } from "./overlay.js";
 import { cameraOf } from "./spin.js";
@@ -70,6 +71,7 @@ function imageFacts(image) {
       sha256 && code(sha256),
       sha256 && copyButton(t("viewer_sha256"), () => sha256),
     ],
+    ["viewer_cleaned", metrics?.cleaned?.join(", ")],
     ["viewer_created", image.createdAt && time(image.createdAt)],
     ["viewer_created_by", image.createdBy],
     ["viewer_master_since", metrics?.masterSince && time(metrics.masterSince)],
@@ -118,6 +120,7 @@ function originFacts(image) {
   const { sourceUrl } = image;
   return [
     ["viewer_provider", image.provider],
+    ["viewer_provenance", provenanceText(image)],
     [
       "viewer_source",
       sourceUrl && code(sourceUrl),

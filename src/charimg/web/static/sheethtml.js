@@ -2,6 +2,7 @@
 
 import { fmt, t } from "./config.js";
 import { altOf, failureText, promptName } from "./describe.js";
+import { marked, sourceTypeOf } from "./mark.js";
 import { CONTENT, decode, inParallel, readFile } from "./save.js";
 
 /** The longest side of an image that is not embedded whole. */
@@ -74,7 +75,8 @@ export async function writeSheet({
     pictures.set(entry, picture);
     onProgress((done += 1), shown.length);
   });
-  const parts = [head({ title, subtitle, lang })];
+  const sourceType = sourceTypeOf(shown.map(({ image }) => image));
+  const parts = [head({ title, subtitle, lang, sourceType })];
   for (const group of groups) {
     parts.push(`<section>\n<h2>${escaped(group.title)}</h2>\n<ul>\n`);
     for (const entry of group.entries) parts.push(...item(entry, pictures.get(entry)));
@@ -84,7 +86,8 @@ export async function writeSheet({
   return { blob: new Blob(parts, { type: "text/html" }), unread };
 }
 
-function head({ title, subtitle, lang }) {
+function head({ title, subtitle, lang, sourceType }) {
+  const mark = `<meta name="Iptc4xmpExt:DigitalSourceType" content="${sourceType}">\n`;
   return `<!doctype html>
 <html lang="${escaped(lang || "en")}" dir="${escaped(document.documentElement.dir || "ltr")}">
 <head>
@@ -93,14 +96,14 @@ function head({ title, subtitle, lang }) {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="charimg">
-<title>${escaped(title)}</title>
+${sourceType ? mark : ""}<title>${escaped(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <header>
 <h1>${escaped(title)}</h1>
 <p>${escaped(subtitle)}</p>
-</header>
+${sourceType ? `<p>${escaped(t("sheet_ai"))}</p>\n` : ""}</header>
 <main>
 `;
 }
@@ -133,25 +136,26 @@ const img = (image, { uri, width, height }) => [
 const prompt = (image) =>
   `<details>\n<summary>${escaped(promptName(image))}</summary>\n<p class="prompt" dir="auto">${escaped(image.prompt)}</p>\n</details>\n`;
 
-async function pictureOf({ media }, { full, signal }) {
+async function pictureOf(image, { full, signal }) {
+  const { media } = image;
   const { blob, problem } = await readFile(media.url, signal);
   if (problem) return { problem };
   const side = full ? Infinity : SMALL_PX;
   const bitmap = await decode(blob, side, side);
   if (bitmap === null) return { problem: CONTENT };
   const { width, height } = bitmap;
-  const file = full ? blob : await smaller(bitmap, blob);
+  const file = full ? blob : await smaller(bitmap, blob, image);
   bitmap.close();
   // A blob, so that the browser may keep the long text on disk.
   const uri = new Blob([await dataUri(file)]);
   return { uri, width, height, told: fmt.pixels(media.width, media.height) };
 }
 
-async function smaller(bitmap, blob) {
+async function smaller(bitmap, blob, image) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   canvas.getContext("2d").drawImage(bitmap, 0, 0);
   const drawn = await canvas.convertToBlob({ type: "image/webp", quality: 0.86 });
-  return drawn.size < blob.size ? drawn : blob;
+  return drawn.size < blob.size ? marked(drawn, sourceTypeOf([image])) : blob;
 }
 
 function dataUri(blob) {

@@ -1,6 +1,7 @@
 // The contact sheet as a picture, drawn with canvas; white, so that it can be printed.
 
 import { t } from "./config.js";
+import { marked, sourceTypeOf } from "./mark.js";
 import { CONTENT, decode, inParallel, readFile } from "./save.js";
 
 const PAPER = "#ffffff";
@@ -78,8 +79,9 @@ function rowHeight(entries) {
  */
 export async function drawSheets({ groups, title, subtitle, signal, onProgress = () => {} }) {
   const { sheets } = layOut(groups);
-  const total = groups.flatMap(({ entries }) => entries).filter(({ failed }) => !failed).length;
+  const total = imagesOf(groups).length;
   const scale = scaleFor(sheets);
+  const sourceType = sourceTypeOf(imagesOf(groups));
   const unread = [];
   const blobs = [];
   let done = 0;
@@ -104,9 +106,15 @@ export async function drawSheets({ groups, title, subtitle, signal, onProgress =
       if (problem) unread.push({ entry: cell.entry, problem });
       if (!cell.entry.failed) onProgress((done += 1), total);
     });
-    blobs.push(await canvas.convertToBlob({ type: "image/png" }));
+    blobs.push(await marked(await canvas.convertToBlob({ type: "image/png" }), sourceType));
   }
   return { blobs, unread };
+}
+
+/** The images of a sheet that have a file. */
+function imagesOf(groups) {
+  const entries = groups.flatMap((group) => group.entries).filter(({ failed }) => !failed);
+  return entries.map(({ image }) => image);
 }
 
 function scaleFor(sheets) {

@@ -1,8 +1,8 @@
 // The large view of one image among its neighbours, with zoom, details and a way to compare.
 
-import { fmt, kindText, t } from "./config.js";
+import { aiOf, fmt, kindText, t } from "./config.js";
 import { h, setOff } from "./dom.js";
-import { altOf, failureText, nameOf } from "./describe.js";
+import { altOf, failureText, nameOf, provenanceText } from "./describe.js";
 import { details } from "./details.js";
 import { PAN_KEYS, arrow, iconButton, openOverlay, textButton } from "./overlay.js";
 import { openCompare, partner } from "./compare.js";
@@ -155,6 +155,9 @@ export async function openViewer({
     caption.replaceChildren(
       h("strong", { text: nameOf(image) }),
       h("time", { datetime: image.createdAt, text: fmt.date(image.createdAt) }),
+      ...(aiOf(image)
+        ? [h("span", { class: "ci-badge", text: t("ai"), title: provenanceText(image) })]
+        : []),
     );
     panel.replaceChildren(...details(image));
   }

@@ -1,0 +1,43 @@
+"""A smaller rendition of an image says what the image says: that a model has drawn it."""
+
+from __future__ import annotations
+
+import io
+from typing import IO
+
+from ..errors import ImageRejected
+from .inspect import KEEP, inspect
+from .label import says_so
+from .rewrite import rewrite
+from .sniff import AVIF, GIF, JPEG, PNG, WEBP
+from .xmp import Label
+
+__all__ = ["label_bytes", "label_of"]
+
+_EVERY = tuple(kind.name.lower() for kind in (PNG, JPEG, WEBP, GIF, AVIF))
+_ANY_SIZE = 2**62
+
+
+def label_bytes(data: bytes, label: Label) -> bytes:
+    """Return an image of one's own drawing with a label; as it is where it can take none."""
+    file, out = io.BytesIO(data), io.BytesIO()
+    try:
+        found = inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP, label=label)
+    except ImageRejected:
+        return data
+    rewrite(file, found.edits, out.write)
+    return out.getvalue()
+
+
+def label_of(file: IO[bytes], tool: str) -> Label | None:
+    """Return the label for a rendition of an image, or ``None`` if that says nothing of a model.
+
+    Args:
+        file: The image, seekable; read from its beginning and left there.
+        tool: Who draws the rendition.
+    """
+    try:
+        found = inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP)
+    except ImageRejected:
+        return None
+    return Label(tool) if says_so(found.provenance) else None
