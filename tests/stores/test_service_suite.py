@@ -36,6 +36,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *("test_manage_images", "test_migration", "test_one_run", "test_own_thread"),
         *("test_leases", "test_recovered_removals", "test_recovered_retries", "test_recovery"),
         *(
+            "test_cleaning",
             "test_clocks",
             "test_closed",
             "test_failed_after_drawing",
