@@ -12,7 +12,8 @@ from charimg._ingest.inspect import inspect
 from charimg.stores import AsyncMemoryMediaStore
 from charimg.stores import _uploads as uploads
 
-from .world import LENA, AsyncWorld
+from . import world as worlds
+from .world import LENA
 
 pytest.importorskip("PIL")
 pytestmark = pytest.mark.anyio
@@ -37,9 +38,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return made
 
 
-async def drawn(media: AsyncMemoryMediaStore, **options: Any) -> tuple[AsyncWorld, Any]:
+async def drawn(media: AsyncMemoryMediaStore, **options: Any) -> tuple[worlds.AsyncWorld, Any]:
     """Return a world with one reference, and its image."""
-    world = AsyncWorld(media=media, **options)
+    world = worlds.AsyncWorld(media=media, **options)
     await world.link()
     result = await world.service.generate_reference(LENA, prompt="one")
     return world, result.image
@@ -61,7 +62,7 @@ async def test_it_is_drawn_with_the_check(asked: Asked) -> None:
 
 async def test_where_nothing_is_checked_the_store_has_it_drawn(asked: Asked) -> None:
     media = AsyncMemoryMediaStore(thumbnail_px=SIDE)
-    world = AsyncWorld(media=media)
+    world = worlds.AsyncWorld(media=media)
     world.service._parts.downloader._decoder = None
     await world.link()
     image = (await world.service.generate_reference(LENA, prompt="one")).image
@@ -116,7 +117,7 @@ async def test_a_file_that_comes_back_has_it_from_the_check(asked: Asked) -> Non
 async def test_a_copy_has_it_drawn(asked: Asked) -> None:
     world, image = await drawn(AsyncMemoryMediaStore())
     media = AsyncMemoryMediaStore(thumbnail_px=SIDE)
-    target = AsyncWorld()
+    target = worlds.AsyncWorld()
     target.media = media
     world.media = world.options["media"]
     await AsyncMigration(source=world, target=target).run()

@@ -13,7 +13,8 @@ from charimg._ingest.inspect import inspect
 from charimg.stores import MemoryMediaStore
 from charimg.stores import _uploads as uploads
 
-from .world import LENA, World
+from . import world as worlds
+from .world import LENA
 
 pytest.importorskip("PIL")
 
@@ -37,9 +38,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return made
 
 
-def drawn(media: MemoryMediaStore, **options: Any) -> tuple[World, Any]:
+def drawn(media: MemoryMediaStore, **options: Any) -> tuple[worlds.World, Any]:
     """Return a world with one reference, and its image."""
-    world = World(media=media, **options)
+    world = worlds.World(media=media, **options)
     world.link()
     result = world.service.generate_reference(LENA, prompt="one")
     return world, result.image
@@ -61,7 +62,7 @@ def test_it_is_drawn_with_the_check(asked: Asked) -> None:
 
 def test_where_nothing_is_checked_the_store_has_it_drawn(asked: Asked) -> None:
     media = MemoryMediaStore(thumbnail_px=SIDE)
-    world = World(media=media)
+    world = worlds.World(media=media)
     world.service._parts.downloader._decoder = None
     world.link()
     image = (world.service.generate_reference(LENA, prompt="one")).image
@@ -116,7 +117,7 @@ def test_a_file_that_comes_back_has_it_from_the_check(asked: Asked) -> None:
 def test_a_copy_has_it_drawn(asked: Asked) -> None:
     world, image = drawn(MemoryMediaStore())
     media = MemoryMediaStore(thumbnail_px=SIDE)
-    target = World()
+    target = worlds.World()
     target.media = media
     world.media = world.options["media"]
     Migration(source=world, target=target).run()

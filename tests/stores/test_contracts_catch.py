@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 import charimg.testing
 from charimg.errors import LeaseLost
@@ -99,7 +100,7 @@ def test_an_async_store_that_ends_early_is_seen_through_the_view() -> None:
     class Empty(AsyncMemoryMediaStore):
         async def save(self, upload: Upload, /) -> Media:
             media = await super().save(upload)
-            self._sync._files[upload.key] = (media, b"")
+            self._sync._files[upload.key] = evolve(self._sync._files[upload.key], data=b"")
             return media
 
     class Suite(MediaStoreContract):

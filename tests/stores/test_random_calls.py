@@ -230,8 +230,9 @@ class SaveAfterDelete(MemoryMediaStore):
 
     def save(self, upload: Upload, /) -> Media:
         media = super().save(upload)
-        _, content = self._files[upload.key]
-        self._files[upload.key] = (media, self.first.setdefault(upload.key, content))
+        file = self._files[upload.key]
+        data = self.first.setdefault(upload.key, file.data)
+        self._files[upload.key] = evolve(file, data=data)
         return media
 
 
@@ -243,9 +244,10 @@ class BreaksTheFirst(MemoryMediaStore):
         self._files.pop(upload.key, None)
         media = super().save(upload)
         if stored is not None:
-            self._files[upload.key] = (stored, self.kept[upload.key])
+            file = self._files[upload.key]
+            self._files[upload.key] = evolve(file, media=stored, data=self.kept[upload.key])
             return stored
-        self.kept = {**getattr(self, "kept", {}), upload.key: self._files[upload.key][1]}
+        self.kept = {**getattr(self, "kept", {}), upload.key: self._files[upload.key].data}
         return media
 
 

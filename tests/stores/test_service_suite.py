@@ -60,7 +60,6 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
         *(
             "test_strays",
             "test_texts",
-            "test_thumbnails",
             "test_unrecorded",
             "test_verification",
             "test_watching",
