@@ -65,7 +65,7 @@ NOT_QUICK = (
 
 
 UNMEASURED = (
-    *("crash", "docs", "machines", "race", "web/browser"),
+    *("crash", "docs", "machines", "race"),
     *("_async/test_combinations.py", "_sync/test_combinations.py"),
 )
 """What coverage would slow down by a third, and what runs no line that other tests do not run."""
