@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from runpy import run_path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
@@ -301,13 +302,13 @@ def c2pa() -> None:
     """An image is signed, with a certificate of the tests, and read back."""
     import c2pa as library
 
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "signing"))
-    from certificates import authority
-
+    tests = Path(__file__).parents[1] / "tests"
+    authority = run_path(str(tests / "signing" / "certificates.py"))["authority"]
     with TemporaryDirectory() as work:
         authority().write(Path(work))
-        files = {"certificate": f"{work}/chain.pem", "key": f"{work}/key.pem"}
-        policy = ProvenancePolicy(mode="sign", **files)
+        policy = ProvenancePolicy(
+            mode="sign", certificate=f"{work}/chain.pem", key=f"{work}/key.pem"
+        )
         with image_of_lena(provenance=policy) as (_directory, service, image):
             demand(image.metrics.provenance.marked == "sign", "the image was not signed")
             with service.media.open(image.key) as chunks:

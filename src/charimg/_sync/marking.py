@@ -32,6 +32,7 @@ _BLOCK = 256 * 1024
 class _Look(Protocol):
     def __call__(self, label: Label | None, *, sign: bool) -> Inspection:
         """Inspect the file as it arrived."""
+        ...
 
 
 class Files:
