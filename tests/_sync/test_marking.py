@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from charimg import (
     ConfigurationError,
@@ -20,8 +21,10 @@ from charimg import (
     ProvenancePolicy,
     __version__,
 )
-from charimg._ingest.values import Download
+from charimg._ingest.sniff import PNG
+from charimg._ingest.values import Download, Inspection
 from charimg._ingest.xmp import TRAINED
+from charimg._sync.marking import rendition
 
 from ..http.scripted import Scripted, reply
 from ..ingest.samples import chunk, gif, png
@@ -75,6 +78,16 @@ def test_a_label_tells_the_prompt_and_the_provider_that_it_shall() -> None:
     data = stored(fetched(png(), policy, prompt=PROMPT))
     assert PROMPT.encode() in data
     assert b">Studio 9<" in data
+
+
+def test_a_thumbnail_says_what_its_image_says() -> None:
+    drawn = png()
+    image = Inspection(type=PNG, width=3, height=2, provenance=LABELLED)
+    thumbnail = rendition(drawn, image, None)
+    assert thumbnail is not None
+    assert TRAINED.encode() in thumbnail
+    assert rendition(drawn, evolve(image, provenance=None), None) == drawn
+    assert rendition(None, image, None) is None
 
 
 def test_what_takes_no_label_is_stored_as_it_came() -> None:

@@ -289,6 +289,9 @@ def test_payload_keeps_the_link(
     payload_of: Callable[[str], PayloadServer],
 ) -> None:
     cms = payload_of("sqlite")
+    # Other tests have linked characters of this CMS with the first ids of a Library.
+    for _ in range(100):
+        server.simulator.add_character(name="Other")
     monkeypatch.setenv("CHARIMG_METADATA", f"payload+{cms.url}")
     monkeypatch.setenv("PAYLOAD_API_KEY", cms.api_key)
     where = ("--directory", tmp_path / "data", "--library-url", server.url)
