@@ -104,7 +104,7 @@ AREAS = (
         tuple(
             f"_ingest/{each}.py"
             for each in (
-                *("inspect", "reader", "sniff", "parts", "foreign", "clean", "rewrite", "exif"),
+                *("inspect", "reader", "sniff", "foreign", "clean", "rewrite", "exif"),
                 *("png", "jpeg", "webp", "gif", "avif", "avif_items"),
                 *("naming", "answers", "limits", "values"),
             )
