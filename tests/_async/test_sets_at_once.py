@@ -6,7 +6,7 @@ import pytest
 
 from charimg import CharacterLibraryError, ErrorCode, OperationState
 
-from .mishaps import Rigged, outcomes, settled
+from .mishaps import Rigged, outcomes, settled, without_time
 from .test_lost_sets import SHOTS, namesake, ready, stored
 from .world import LENA, AsyncWorld
 
@@ -56,6 +56,23 @@ async def test_one_of_two_sets_that_were_drawn_at_once_waits_for_a_person() -> N
     mine = shots[: SHOTS - 1]
     assert (await world.service.settle(operation.id, mine)).outcome == "completed"
     assert {image.external_id for image in await world.images()} == {*mine}
+    await settled(world)
+
+
+@pytest.mark.parametrize("off", [-600, 0, 600])
+async def test_where_only_a_proxy_tells_the_time_a_person_settles_the_set(off: float) -> None:
+    world, simulator = await at_once()
+    simulator.switches.date_offset = off
+    simulator.answer("GET health", without_time)
+    with pytest.raises(CharacterLibraryError) as caught:
+        await world.service.generate_portfolio(LENA)
+    assert caught.value.outcome_unknown
+    assert outcomes(await world.service.recover()) == ["unknown"]
+    (operation,) = await world.operations()
+    found = [each.media_id for each in await world.service.candidates(operation.id)]
+    assert len(found) == SHOTS - 1
+    assert (await world.service.settle(operation.id, found)).outcome == "completed"
+    assert {image.external_id for image in await world.images()} == {*found}
     await settled(world)
 
 

@@ -68,6 +68,11 @@ class Rigged(Simulator):
         self.odd[name] = changed
 
 
+def without_time(health: dict[str, Any]) -> dict[str, Any]:
+    """The health of a server that does not tell its time."""
+    return {name: value for name, value in health.items() if name != "timestamp"}
+
+
 def rigged(**options: Any) -> tuple[World, Rigged]:
     """Return a world with a linked character, and its simulator."""
     simulator = Rigged()

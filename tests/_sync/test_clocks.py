@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from charimg import CharacterLibraryError
 from charimg.testing.simulator.exchange import SimulatedResponse, json_response
 
-from .mishaps import INITIAL, PATIENT, SCENE, Rigged, outcomes, prompts, rigged, settled
+from .mishaps import (
+    INITIAL,
+    PATIENT,
+    SCENE,
+    Rigged,
+    outcomes,
+    prompts,
+    rigged,
+    settled,
+    without_time,
+)
 from .world import LENA, World
 
 KINDS = ("reference", "scene")
@@ -28,10 +36,6 @@ def ready(kind: str, off: float, *, own: bool = True) -> tuple[World, Rigged]:
     if kind == "scene":
         simulator.set_reference(world.db_id, "master")
     return world, simulator
-
-
-def without_time(health: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in health.items() if name != "timestamp"}
 
 
 def draw(world: World, kind: str, prompt: str) -> None:
@@ -118,8 +122,9 @@ def test_a_health_that_cannot_be_asked_stops_no_drawing() -> None:
     assert prompts(world) == ["one"]
 
 
-def test_the_time_is_not_asked_for_again_at_once() -> None:
-    world, simulator = ready("scene", 0)
+@pytest.mark.parametrize("own", [True, False])
+def test_the_time_is_not_asked_for_again_at_once(own: bool) -> None:
+    world, simulator = ready("scene", 0, own=own)
     for prompt in ("one", "two", "three"):
         draw(world, "scene", prompt)
     asked = [each for each in simulator.requests if each.path.endswith("/health")]

@@ -7,7 +7,7 @@ import pytest
 
 from charimg import CharacterLibraryError, ErrorCode, OperationState
 
-from .mishaps import Rigged, outcomes, settled
+from .mishaps import Rigged, outcomes, settled, without_time
 from .test_lost_sets import SHOTS, namesake, ready, stored
 from .world import LENA, World
 
@@ -55,6 +55,23 @@ def test_one_of_two_sets_that_were_drawn_at_once_waits_for_a_person() -> None:
     mine = shots[: SHOTS - 1]
     assert (world.service.settle(operation.id, mine)).outcome == "completed"
     assert {image.external_id for image in world.images()} == {*mine}
+    settled(world)
+
+
+@pytest.mark.parametrize("off", [-600, 0, 600])
+def test_where_only_a_proxy_tells_the_time_a_person_settles_the_set(off: float) -> None:
+    world, simulator = at_once()
+    simulator.switches.date_offset = off
+    simulator.answer("GET health", without_time)
+    with pytest.raises(CharacterLibraryError) as caught:
+        world.service.generate_portfolio(LENA)
+    assert caught.value.outcome_unknown
+    assert outcomes(world.service.recover()) == ["unknown"]
+    (operation,) = world.operations()
+    found = [each.media_id for each in world.service.candidates(operation.id)]
+    assert len(found) == SHOTS - 1
+    assert (world.service.settle(operation.id, found)).outcome == "completed"
+    assert {image.external_id for image in world.images()} == {*found}
     settled(world)
 
 

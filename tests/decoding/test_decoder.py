@@ -199,6 +199,7 @@ def test_what_cannot_be_drawn_has_no_thumbnail(
         (png(7, 5), "it could not be drawn"),
         (drawn("WEBP"), "it could not be drawn"),
         ("long", "it was drawn too large"),
+        ("followed", "it could not be drawn"),
     ],
 )
 def test_only_a_thumbnail_counts_as_one(
@@ -209,8 +210,8 @@ def test_only_a_thumbnail_counts_as_one(
 ) -> None:
     if isinstance(thumbnail, str):
         out = io.BytesIO()
-        Image.new("RGB", (17, 1)).save(out, "WEBP")
-        thumbnail = out.getvalue()
+        Image.new("RGB", (17 if thumbnail == "long" else 16, 1)).save(out, "WEBP")
+        thumbnail = out.getvalue() + (b"PK" if thumbnail == "followed" else b"")
     answer = Answer(b"+", thumbnail)
     monkeypatch.setattr(worker._WORKERS, "ask", lambda *args: answer)
     assert skipped(io.BytesIO(png()), caplog) == why

@@ -79,7 +79,7 @@ class Lying:
         claims: Which operations may have drawn one.
         master: The character's master reference, when that is the kind.
         whole: Whether nothing can lie there unseen: the media documents were read.
-        given: Which operation has surely drawn what.
+        tellable: Whether any of it can be told to be somebody's own.
     """
 
     images: tuple[LibraryMedia, ...]
@@ -87,7 +87,7 @@ class Lying:
     claims: tuple[Claim, ...]
     master: str | None
     whole: bool
-    given: Mapping[str, str]
+    tellable: bool
 
 
 async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
@@ -95,7 +95,8 @@ async def find(parts: AsyncParts, op: Operation) -> Found | Doubt:
     if op.kind == OperationKind.PORTFOLIO:
         return await _find_set(parts, op)
     lying = await look(parts, op)
-    own = _drawn_by(op, lying) or lying.given.get(op.id)
+    sure = given(lying.claims, lying.drawings.values()) if lying.tellable else {}
+    own = _drawn_by(op, lying) or sure.get(op.id)
     image = next((image for image in lying.images if image.id == own), None)
     if image is not None and is_late(lying.drawings[image.id], drawn_until(op), off=off(op)):
         return Doubt(number=1, why="It came after the Character Library had said that it failed.")
@@ -165,16 +166,14 @@ async def look(parts: AsyncParts, op: Operation) -> Lying:
         for image in (shown if images is None else images)
         if image.id not in ledger.media and last_part(image.url) not in ledger.names
     )
-    drawings = {image.id: _drawing(image, tags.get(image.id)) for image in new}
-    # Of two that were drawn at once the gallery has one, and nobody knows whose.
-    tellable = images is not None or len(ledger.open) == 1
     return Lying(
         images=new,
-        drawings=drawings,
+        drawings={image.id: _drawing(image, tags.get(image.id)) for image in new},
         claims=ledger.claims,
         master=master,
         whole=images is not None,
-        given=given(ledger.claims, drawings.values()) if tellable else {},
+        # Of two that were drawn at once the gallery has one, and nobody knows whose.
+        tellable=images is not None or len(ledger.open) == 1,
     )
 
 
@@ -212,15 +211,11 @@ async def orderable(parts: AsyncParts, op: Operation) -> tuple[list[Job], list[s
     ledger = await rivals_of(parts, op)
     page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
     told = {each.job_id for each in ledger.others}
-    own = [claim for claim in ledger.claims if claim.operation_id == op.id]
     jobs = [
         job
         for job in page.jobs
         if job.job_id not in told
-        and any(
-            could_be(claim, Drawing(id=f"job:{job.job_id}", moment=job.created_at), off=OFF)
-            for claim in own
-        )
+        and could_be(ledger.own, Drawing(id=f"job:{job.job_id}", moment=job.created_at), off=OFF)
     ]
     return jobs, sorted(ledger.open - {op.id})
 

@@ -130,7 +130,7 @@ class AsyncCalls:
         return await self.call(requests.health(), self._heard)
 
     async def learn_time(self) -> None:
-        """Ask once for the server's own time, unless it has told it not long ago."""
+        """Ask once for the server's own time, unless that was not long ago."""
         if not self._clock.fresh:
             with suppress(CharacterLibraryError):
                 await self._attempt(requests.health(), self._heard, self._request_id())

@@ -122,7 +122,7 @@ class AsyncCharacterLibrary(AsyncLibrarySets, Unpicklable):
         return self._calls.clock.now()
 
     async def learn_time(self) -> bool:
-        """Ask for the server's own clock, unless its health has told it within five minutes.
+        """Ask for the server's own clock, unless its health was asked within five minutes.
 
         Returns:
             Whether it is known. A server that does not answer, or does not tell it, is no error.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .._library.filenames import ShotFile, shot_file, words
 from .._library.lost_sets import full_looks, is_retried, look_name, look_names, tell_shots
@@ -19,9 +19,9 @@ from ..journal import Operation, OperationKind
 from ..models import Shot
 from .adoption import images_of
 from .documents import documents
-from .operation import DRAWN_BY, SETTLED
+from .operation import BY_DATE, DRAWN_BY, SETTLED
 from .parts import AsyncParts
-from .rivals import has_all_of, taken_by_others
+from .rivals import has_all_of, taken_by_others, took_at_end
 
 __all__ = ["NAMED", "LostSet", "at_once", "looks", "lost_set"]
 
@@ -65,9 +65,14 @@ class LostSet:
 
 
 def at_once(op: Operation) -> Job | None:
-    """Return what stands for the job where a server drew within the request, and then failed."""
+    """Return what stands for the job where a server drew within the request, and then failed.
+
+    None, where only a proxy has told when that was.
+    """
     until = op.options.get(DRAWN_BY)
     if op.kind != OperationKind.PORTFOLIO or op.job_id is not None or until is None:
+        return None
+    if BY_DATE in op.options:
         return None
     return Job(
         job_id="",
@@ -173,7 +178,7 @@ async def _settled_looks(
     It may have been settled with too few: what shows another look may be its, too.
     """
     for op in operations:
-        if has_all_of(evolve(op, options={**op.options, SETTLED: None}), job):
+        if op.options.get(SETTLED) and took_at_end(op, job):
             there = [item.shot.name for item in op.items if item.external_id and item.shot]
             return full_looks(there, await _shots(parts, job))
     return frozenset()

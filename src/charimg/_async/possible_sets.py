@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping
 
 from attrs import field, frozen
 
-from .._library.claims import OFF, Claim, Drawing, could_be
 from .._library.values import GalleryImage, Job, LibraryMedia
 from ..journal import Operation, OperationKind
 from ..models import Shot
@@ -17,7 +16,7 @@ from .adoption import orderable
 from .lost_sets import LostSet, at_once, lost_set
 from .operation import SETTLED
 from .parts import AsyncParts
-from .rivals import OPEN, taken_by_others
+from .rivals import OPEN, begun_on_server, taken_by_others
 
 __all__ = [
     "PossibleSet",
@@ -28,8 +27,6 @@ __all__ = [
     "is_settled_set",
     "possible_set",
 ]
-
-_JOBS = 50
 
 
 @frozen(kw_only=True)
@@ -94,13 +91,13 @@ async def possible_set(parts: AsyncParts, op: Operation) -> PossibleSet:
     Raises:
         CharacterLibraryError: The Library could not be asked.
     """
-    taken, others = await taken_by_others(parts, op, ())
+    taken, _ = await taken_by_others(parts, op, ())
     found = PossibleSet(known=taken)
     shown = await core_images(parts, op)
+    jobs, rivals = await orderable(parts, op)
     if op.items:
-        jobs, rivals = await _listed(parts, op, others), list[str]()
-    else:
-        jobs, rivals = await orderable(parts, op)
+        # A person has said that they are its own.
+        rivals = []
     for job in reversed(jobs):
         images, doubts = await drawn_by(parts, op, job, shown)
         found.add(images, [_told(op, job), *doubts], job)
@@ -120,26 +117,13 @@ async def possible_set(parts: AsyncParts, op: Operation) -> PossibleSet:
 
 def begun(op: Operation) -> Job:
     """Return what stands for the job on a server without any."""
-    return Job(job_id="", status="processing", created_at=op.posted_on_server)
+    return Job(job_id="", status="processing", created_at=begun_on_server(op))
 
 
 async def core_images(parts: AsyncParts, op: Operation) -> dict[str, GalleryImage]:
     """Return the images of sets that the gallery shows, by their ids."""
     listed = await parts.library.list_images(op.library_db_id or "", category="core")
     return {image.image_id: image for image in listed.core}
-
-
-async def _listed(parts: AsyncParts, op: Operation, others: Iterable[Operation]) -> list[Job]:
-    """Return the jobs, newest first, that may be the operation's, which has images."""
-    page = await parts.library.list_jobs(character_id=op.library_db_id, limit=_JOBS)
-    told = {each.job_id for each in others}
-    own = Claim(operation_id=op.id, begun=op.posted_on_server, known=frozenset(op.baseline))
-    return [
-        job
-        for job in page.jobs
-        if job.job_id not in told
-        and could_be(own, Drawing(id=f"job:{job.job_id}", moment=job.created_at), off=OFF)
-    ]
 
 
 async def drawn_by(

@@ -15,7 +15,19 @@ from ..journal import Operation, OperationItem, OperationPage
 from ..models import CharacterImage
 from .parts import AsyncParts
 
-__all__ = ["shown_image", "shown_operations", "source_by_id", "source_of", "whole_source"]
+__all__ = [
+    "has_source",
+    "shown_image",
+    "shown_operations",
+    "source_by_id",
+    "source_of",
+    "whole_source",
+]
+
+
+def has_source(image: CharacterImage) -> bool:
+    """Tell whether there is anything to download of an image; not of one that was not drawn."""
+    return bool(image.source_url or image.external_id)
 
 
 async def source_of(parts: AsyncParts, item: OperationItem) -> str:

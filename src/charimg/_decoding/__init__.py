@@ -68,7 +68,6 @@ class Decoder:
             name=name,
             width=inspection.width,
             height=inspection.height,
-            max_pixels=inspection.width * inspection.height,
             size=file.seek(0, 2),
             side=min(thumbnail_px, MOST_SIDE),
         )

@@ -53,7 +53,7 @@ class Task:
         width: Pixels, as the built-in inspector found them. 0: nobody did, and it is not to be
             checked but only drawn, which decodes no more than a thumbnail needs.
         height: The same.
-        max_pixels: More are not decoded.
+        max_pixels: More are not drawn, where nobody has looked at the file.
         size: Bytes of the file.
         side: The longest side of a thumbnail in pixels; 0 for none.
         seconds: Of processor time. 40 megapixels take 1 to 2.
@@ -64,7 +64,7 @@ class Task:
     name: str
     width: int = 0
     height: int = 0
-    max_pixels: int
+    max_pixels: int = 0
     size: int
     side: int = 0
     seconds: int = 20

@@ -6,7 +6,7 @@ import importlib.util
 import io
 from typing import IO
 
-from .._ingest.inspect import inspect
+from .._ingest.inspect import REFUSE, inspect
 from .._ingest.sniff import HEAD, sniff
 from .._plain import logger
 from ..errors import ImageRejected
@@ -65,7 +65,9 @@ def has_pillow() -> bool:
 def genuine(thumbnail: bytes, longest_side: int) -> bytes:
     """Return a thumbnail if it is one: an image may have taken over the process that drew it."""
     try:
-        found = inspect(io.BytesIO(thumbnail), max_pixels=longest_side**2, formats=["webp"])
+        found = inspect(
+            io.BytesIO(thumbnail), max_pixels=longest_side**2, formats=["webp"], foreign=REFUSE
+        )
     except ImageRejected:
         return _skipped("it could not be drawn")
     if max(found.width, found.height) > longest_side:

@@ -116,9 +116,8 @@ def given(claims: Collection[Claim], drawings: Iterable[Drawing]) -> dict[str, s
     return sure
 
 
-def _options(claims: Iterable[Claim], drawings: Iterable[Drawing]) -> dict[str, list[str]]:
+def _options(claims: Collection[Claim], drawings: Iterable[Drawing]) -> dict[str, list[str]]:
     """Return who may have drawn each of the drawings."""
-    claims = list(claims)
     return {
         each.id: [claim.operation_id for claim in claims if could_be(claim, each)]
         for each in drawings

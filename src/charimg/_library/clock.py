@@ -21,6 +21,7 @@ class ServerClock:
 
     def __init__(self) -> None:
         self._own: tuple[datetime, float] | None = None
+        self._asked: float | None = None
         self._date: tuple[datetime, float] | None = None
 
     def note(self, date: str | None) -> None:
@@ -32,14 +33,15 @@ class ServerClock:
         self._date = (told.astimezone(UTC), time.monotonic())
 
     def hear(self, own: datetime | None) -> None:
-        """Hear the server's own time, which has just come."""
+        """Hear the server's own time, which has just come; ``None`` if it tells none."""
+        self._asked = time.monotonic()
         if own is not None:
-            self._own = (own, time.monotonic())
+            self._own = (own, self._asked)
 
     @property
     def fresh(self) -> bool:
-        """Whether the server has told its own time not long ago."""
-        return self._own is not None and time.monotonic() - self._own[1] < _FRESH
+        """Whether the server was asked for its own time not long ago, and has answered."""
+        return self._asked is not None and time.monotonic() - self._asked < _FRESH
 
     @property
     def own(self) -> bool:

@@ -129,7 +129,7 @@ class Calls:
         return self.call(requests.health(), self._heard)
 
     def learn_time(self) -> None:
-        """Ask once for the server's own time, unless it has told it not long ago."""
+        """Ask once for the server's own time, unless that was not long ago."""
         if not self._clock.fresh:
             with suppress(CharacterLibraryError):
                 self._attempt(requests.health(), self._heard, self._request_id())

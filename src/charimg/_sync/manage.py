@@ -22,7 +22,7 @@ from .generate import single
 from .master import current_reference, make_master, reference_of
 from .operation import Run
 from .removal import doom, finish_removal, remove_replaced, sweep
-from .sources import whole_source
+from .sources import has_source, whole_source
 from .unrecorded import find_image, unrecorded_image
 
 __all__ = ["delete_all_images", "delete_image", "restore_reference", "retry_ingestion"]
@@ -112,7 +112,7 @@ def retry_ingestion(
     image = unrecorded or _image(run, image_id)
     if image.status != ImageStatus.FAILED:
         raise ImageMismatch(f"Image {image_id} is {image.status}; there is nothing to retry.")
-    if not image.source_url and not image.external_id:
+    if not has_source(image):
         raise ImageMismatch(
             f"Image {image_id} has neither a URL nor a media id, like one that was not drawn: "
             "there is nothing to download."

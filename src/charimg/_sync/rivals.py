@@ -20,6 +20,7 @@ __all__ = [
     "LATE",
     "OPEN",
     "Rivals",
+    "begun_on_server",
     "drawn_until",
     "given_up",
     "has_all_of",
@@ -29,12 +30,13 @@ __all__ = [
     "operations_of",
     "rivals_of",
     "taken_by_others",
+    "took_at_end",
 ]
 
 _PAGE = 200
 _TICK = timedelta(seconds=2)
 """By how much the server's clock may have been ahead of what was known of it."""
-_GIVEN_UP = {"settled", "superseded"}
+_GIVEN_UP = {SETTLED, "superseded"}
 """Options of operations that ended, though the server may draw for them all the same."""
 LATE = timedelta(days=1)
 """How long after a request something may still come of it. A server that takes longer is not
@@ -51,18 +53,21 @@ class Rivals:
         others: All of them but the one that looks, whatever they draw.
         media: Media ids of their images.
         names: Names of their images' files.
-        claims: Of those of the operation's kind that have nothing: how they can be told.
+        own: How what is the operation's own can be told.
+        claims: The same of those of its kind that have nothing, its own among them.
         open: Ids of the operations with a claim that may have drawn since the operation began.
     """
 
     others: tuple[Operation, ...]
     media: frozenset[str]
     names: frozenset[str]
+    own: Claim
     claims: tuple[Claim, ...]
     open: frozenset[str]
 
 
 def rivals_of(parts: Parts, op: Operation) -> Rivals:
+    """Return what the ledger knows of those that draw for the operation's character."""
     others = _others(parts, op, {op.library_db_id or ""})
     urls = (item.source_url for each in others for item in each.items)
     # The operation itself as it stands in the ledger: somebody may have settled it.
@@ -73,7 +78,8 @@ def rivals_of(parts: Parts, op: Operation) -> Rivals:
         others=others,
         media=_media(others),
         names=frozenset(filter(None, map(last_part, urls))),
-        claims=tuple(_claim(each, _known(each, alike)) for each in rivals),
+        own=_claim(current, alike),
+        claims=tuple(_claim(each, alike) for each in rivals),
         open=frozenset(
             each.id
             for each in rivals
@@ -140,14 +146,14 @@ def _known(op: Operation, alike: Iterable[Operation]) -> frozenset[str]:
     return frozenset(op.baseline).union(*earlier)
 
 
-def _claim(op: Operation, known: frozenset[str]) -> Claim:
+def _claim(op: Operation, alike: Iterable[Operation]) -> Claim:
     asked = {name: op.options.get(name) for name in ("scene_type", "mood")}
     return Claim(
         operation_id=op.id,
-        begun=None if op.posted_on_server is None else op.posted_on_server - off(op),
+        begun=begun_on_server(op),
         ended=_ended(op),
         **{name: None if value is None else str(value) for name, value in asked.items()},
-        known=known,
+        known=_known(op, alike),
         denied=op.state == OperationState.FAILED,
     )
 
@@ -163,10 +169,12 @@ def _may_have_drawn(op: Operation) -> bool:
 
 
 def given_up(op: Operation) -> bool:
+    """Tell whether it was said of an operation that nothing, or nothing more, is its."""
     return not _GIVEN_UP.isdisjoint(op.options)
 
 
 def may_draw_since(other: Operation, op: Operation) -> bool:
+    """Tell whether something may have come of one operation since another began."""
     return _posted(other) + LATE > _posted(op)
 
 
@@ -176,16 +184,16 @@ def _posted(op: Operation) -> datetime:
 
 def _ended(op: Operation) -> datetime | None:
     """Return by when the operation's image is there, if ever; ``None`` where nobody knows."""
-    begun, has_failed = op.posted_on_server, op.state == OperationState.FAILED
-    if begun is None or BY_DATE in op.options:
+    if op.posted_on_server is None or BY_DATE in op.options:
         return None
-    if PERHAPS in op.options or (given_up(op) and has_failed):
+    if PERHAPS in op.options or op.state == OperationState.FAILED:
         # What was said to be nothing may come all the same.
-        return begun + LATE
-    return drawn_until(op) or (on_server(op, op.updated_at) if has_failed else None)
+        return op.posted_on_server + LATE
+    return drawn_until(op)
 
 
 def drawn_until(op: Operation) -> datetime | None:
+    """Return when the server said that it had failed after drawing, by its own clock."""
     until = op.options.get(DRAWN_BY)
     return None if until is None else datetime.fromisoformat(str(until))
 
@@ -193,6 +201,11 @@ def drawn_until(op: Operation) -> datetime | None:
 def off(op: Operation) -> timedelta:
     """Return by how much the operation's times by the server's clock may be wrong."""
     return OFF if BY_DATE in op.options else timedelta(0)
+
+
+def begun_on_server(op: Operation) -> datetime | None:
+    """Return the moment, by the server's clock, before which an operation drew nothing."""
+    return None if op.posted_on_server is None else op.posted_on_server - off(op)
 
 
 def on_server(op: Operation, moment: datetime) -> datetime | None:
@@ -204,8 +217,15 @@ def on_server(op: Operation, moment: datetime) -> datetime | None:
 
 def has_all_of(op: Operation, job: Job) -> bool:
     """Tell whether an operation has all that a job has drawn, which has ended."""
-    partly = op.options.get(UNFINISHED) or op.options.get(SETTLED)
-    if op.job_id != job.job_id or not op.items or op.received_at is None or partly:
+    # A person may have chosen too few.
+    return took_at_end(op, job) and not op.options.get(SETTLED)
+
+
+def took_at_end(op: Operation, job: Job) -> bool:
+    """Tell whether an operation has what a job had drawn when it had ended."""
+    if op.job_id != job.job_id or not op.items or op.received_at is None:
+        return False
+    if op.options.get(UNFINISHED):
         return False
     received = on_server(op, op.received_at)
     ended = job.completed_at

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from .._sync.parts import ServiceOptions
+from .._sync.sources import has_source
 from ..errors import ErrorCode, InvalidArgument
 from ..models import GenerationResult, ReferencePolicy, SceneType
 from ..policies import JobPolicy
@@ -149,7 +150,7 @@ def portfolio(
         report.data(result, lambda: image_table((*result.images, *result.failures)))
         if result.failures:
             told = f"{len(result.images)} shots stored, {len(result.failures)} failed."
-            if any(image.source_url or image.external_id for image in result.failures):
+            if any(map(has_source, result.failures)):
                 told += " `charimg retry --all CHARACTER` downloads those again that were drawn."
             if any(warning.code == ErrorCode.JOB_STRANDED for warning in result.warnings):
                 told += " `charimg recover CHARACTER` brings in what is drawn later."

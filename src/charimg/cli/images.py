@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from .._sync.service import CharacterImageService
+from .._sync.sources import has_source
 from ..errors import CharimgError, InvalidArgument, PreconditionError
 from ..models import CharacterImage, DeleteResult, GenerationResult, ImageKind, ImageStatus
 from .exit_codes import ExitCode, error_code
@@ -190,8 +191,8 @@ def _retry_one(report: Report, service: CharacterImageService, character: str, i
 def _retry_all(report: Report, service: CharacterImageService, character: str) -> None:
     check_known(service, character)
     every = list(service.iter_images(character, status=ImageStatus.FAILED))
-    failed = [image for image in every if image.source_url or image.external_id]
-    not_drawn = [image.id for image in every if image not in failed]
+    failed = [image for image in every if has_source(image)]
+    not_drawn = [image.id for image in every if not has_source(image)]
     results: list[GenerationResult] = []
     failures: list[dict[str, Any]] = []
     with ProgressView(report, "The failed downloads again", draws=False) as progress:

@@ -9,10 +9,10 @@ from .. import __version__
 from .._decoding import draw_thumbnail
 from .._ingest.renditions import label_bytes, label_of
 from .._spool import Spool
-from ..errors import StorageError
+from ..errors import InvalidArgument, StorageError
 from ..models import Media, Upload
 
-__all__ = ["THUMBNAIL_TYPE", "chunks_of", "has_thumbnail", "stored", "thumbnail_of"]
+__all__ = ["THUMBNAIL_TYPE", "check_side", "chunks_of", "has_thumbnail", "stored", "thumbnail_of"]
 
 THUMBNAIL_TYPE = "image/webp"
 
@@ -46,6 +46,17 @@ def chunks_of(upload: Upload) -> Iterator[bytes]:
             f"{upload.sha256[:12]}…, but the file gave {size} bytes and {sha256[:12]}…. "
             "Nothing was stored; send it again from the source."
         )
+
+
+def check_side(thumbnail_px: int) -> int:
+    """Return the longest side of thumbnails, in pixels; 0 for none.
+
+    Raises:
+        InvalidArgument: It is negative.
+    """
+    if thumbnail_px < 0:
+        raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
+    return thumbnail_px
 
 
 def thumbnail_of(upload: Upload, longest_side: int) -> bytes:

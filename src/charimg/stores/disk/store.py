@@ -15,10 +15,10 @@ from attrs import evolve
 from ..._arguments import checked
 from ..._json import from_json, to_json
 from ..._plain import logger
-from ...errors import InvalidArgument, MediaNotFound, StorageConflict, StorageError
+from ...errors import MediaNotFound, StorageConflict, StorageError
 from ...models import Media, Upload
 from .._directories import make_directory, sync_directory
-from .._uploads import chunks_of, has_thumbnail, stored, thumbnail_of
+from .._uploads import check_side, chunks_of, has_thumbnail, stored, thumbnail_of
 from .files import (
     CHUNK,
     file_size,
@@ -73,10 +73,8 @@ class DiskMediaStore:
         base_url: str | None = None,
         thumbnail_px: int = 320,
     ) -> None:
-        if thumbnail_px < 0:
-            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
         self._layout = Layout(Path(directory).absolute(), base_url)
-        self.thumbnail_px = thumbnail_px
+        self.thumbnail_px: int = check_side(thumbnail_px)
         self._flushed: dict[Path, int] = {}
 
     def __repr__(self) -> str:

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from attrs import evolve, frozen
 
 from ..._arguments import Unpicklable, checked
-from ...errors import InvalidArgument, MediaNotFound
+from ...errors import MediaNotFound
 from ...models import Media, Upload
 from .._threads import in_thread
-from .._uploads import chunks_of, has_thumbnail, stored, thumbnail_of
+from .._uploads import check_side, chunks_of, has_thumbnail, stored, thumbnail_of
 
 __all__ = ["AsyncMemoryMediaStore", "MemoryMediaStore"]
 
@@ -49,9 +49,7 @@ class MemoryMediaStore(Unpicklable):
     concurrent_safe = True
 
     def __init__(self, *, thumbnail_px: int = 0) -> None:
-        if thumbnail_px < 0:
-            raise InvalidArgument(f"thumbnail_px must be 0 or more, not {thumbnail_px}.")
-        self.thumbnail_px = thumbnail_px
+        self.thumbnail_px: int = check_side(thumbnail_px)
         self._lock = threading.Lock()
         self._files: dict[str, _File] = {}
 
