@@ -15,9 +15,13 @@ from .wire import wire_to
 
 @pytest.fixture
 def drawn(page: Page) -> Page:
-    """The page with a reference."""
+    """The page with a reference, and nothing at work.
+
+    The image comes before its operation ends, and no key starts another one until then.
+    """
     generate(page).click()
     expect(cards(page)).to_have_count(1)
+    expect(start(page)).to_be_enabled()
     return page
 
 
