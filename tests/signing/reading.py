@@ -26,6 +26,7 @@ class Manifest:
         ingredients: From what it was made.
         number: How many manifests the file has.
         generator: Which program made it.
+        successes: The codes of what holds.
     """
 
     state: str | None
@@ -34,10 +35,13 @@ class Manifest:
     ingredients: tuple[dict[str, Any], ...]
     number: int
     generator: dict[str, Any]
+    successes: tuple[str, ...]
 
 
-def read(data: bytes, mime_type: str, trusted: Authority | None = None) -> Manifest:
-    """Read the manifest of a file."""
+def read(
+    data: bytes, mime_type: str, trusted: Authority | None = None, *, also: str = ""
+) -> Manifest:
+    """Read the manifest of a file. ``also`` is one more root to trust, as PEM."""
     import c2pa
 
     settings: dict[str, Any] = {
@@ -45,7 +49,7 @@ def read(data: bytes, mime_type: str, trusted: Authority | None = None) -> Manif
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     }
     if trusted is not None:
-        settings["trust"] = {"trust_anchors": trusted.root}
+        settings["trust"] = {"trust_anchors": trusted.root + also}
     context = c2pa.Context.from_dict(settings)
     with c2pa.Reader(mime_type, io.BytesIO(data), context=context) as reader:
         told = json.loads(reader.json())
@@ -60,6 +64,7 @@ def read(data: bytes, mime_type: str, trusted: Authority | None = None) -> Manif
         ingredients=tuple(active.get("ingredients", ())),
         number=len(told["manifests"]),
         generator=active["claim_generator_info"][0],
+        successes=tuple(each["code"] for each in results["activeManifest"]["success"]),
     )
 
 

@@ -20,6 +20,7 @@ from ..ingest.samples import png
 from ..ingest.test_labels import pixels
 from .certificates import KEYS, Authority, authority
 from .reading import read, valid
+from .stamps import stamps
 
 c2pa = pytest.importorskip("c2pa")
 
@@ -96,6 +97,17 @@ def test_what_was_touched_is_found_out(host: Authority, tmp_path: Path, add_up: 
         assert found.state == "Invalid"
         assert "assertion.dataHash.mismatch" in found.failures
         add_up("signed files that were touched, and found out", 1)
+
+
+def test_an_authority_confirms_the_time(host: Authority, tmp_path: Path) -> None:
+    with stamps(tmp_path) as authority:
+        stored = signed(signer_of(host, tmp_path, timestamp_url=authority.url), png())
+        assert authority.asked == ["application/timestamp-query"]
+    found = read(stored, "image/png", host, also=authority.root)
+    assert (found.state, found.failures) == ("Trusted", ())
+    assert {"timeStamp.validated", "timeStamp.trusted"} <= set(found.successes)
+    with pytest.raises(SigningFailed, match="http"):
+        signed(signer_of(host, tmp_path, timestamp_url=authority.url), png())
 
 
 def test_another_root_is_not_trusted(host: Authority, tmp_path: Path) -> None:
