@@ -6,18 +6,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .dask import DaskExecutor as DaskExecutor
-    from .run import run_bulk as run_bulk
-    from .values import BulkCallback as BulkCallback
-    from .values import BulkOutcome as BulkOutcome
-    from .values import BulkProgress as BulkProgress
-    from .values import BulkReport as BulkReport
-    from .values import BulkResult as BulkResult
-    from .values import BulkTask as BulkTask
-    from .values import BulkWork as BulkWork
+from typing import Any
 
 _NAMES = {
     "dask": ("DaskExecutor",),
@@ -34,17 +23,7 @@ _NAMES = {
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [
-    "BulkCallback",
-    "BulkOutcome",
-    "BulkProgress",
-    "BulkReport",
-    "BulkResult",
-    "BulkTask",
-    "BulkWork",
-    "DaskExecutor",
-    "run_bulk",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

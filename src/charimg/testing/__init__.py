@@ -7,25 +7,7 @@ test with are those of `charimg.stores`.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .conformance import CharacterDirectoryContract as CharacterDirectoryContract
-    from .conformance import Contract as Contract
-    from .conformance import GenerationLedgerContract as GenerationLedgerContract
-    from .conformance import GenerationLedgerMachine as GenerationLedgerMachine
-    from .conformance import MediaStoreContract as MediaStoreContract
-    from .conformance import MediaStoreMachine as MediaStoreMachine
-    from .conformance import MetadataRepositoryContract as MetadataRepositoryContract
-    from .conformance import MetadataRepositoryMachine as MetadataRepositoryMachine
-    from .conformance import run_contract as run_contract
-    from .conformance import sync_view as sync_view
-    from .server import SimulatorServer as SimulatorServer
-    from .server import serve as serve
-    from .simulator import SimulatedRequest as SimulatedRequest
-    from .simulator import SimulatedResponse as SimulatedResponse
-    from .simulator import Simulator as Simulator
-    from .simulator import Switches as Switches
+from typing import Any
 
 # One line per name: where it lives.
 _HOME = {
@@ -47,24 +29,7 @@ _HOME = {
     "sync_view": "conformance",
 }
 
-__all__ = [
-    "CharacterDirectoryContract",
-    "Contract",
-    "GenerationLedgerContract",
-    "GenerationLedgerMachine",
-    "MediaStoreContract",
-    "MediaStoreMachine",
-    "MetadataRepositoryContract",
-    "MetadataRepositoryMachine",
-    "SimulatedRequest",
-    "SimulatedResponse",
-    "Simulator",
-    "SimulatorServer",
-    "Switches",
-    "run_contract",
-    "serve",
-    "sync_view",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

@@ -8,20 +8,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._async.workspace import AsyncWorkspace as AsyncWorkspace
-    from ._sync.workspace import Workspace as Workspace
-    from .access import AccessDenied as AccessDenied
-    from .access import Action as Action
-    from .access import Authorize as Authorize
-    from .asgi import asgi_app as asgi_app
-    from .exchange import WebRequest as WebRequest
-    from .exchange import WebResponse as WebResponse
-    from .media import MediaApp as MediaApp
-    from .options import Csrf as Csrf
-    from .options import WorkspaceOptions as WorkspaceOptions
+from typing import Any
 
 _NAMES = {
     "_async.workspace": ("AsyncWorkspace",),
@@ -34,19 +21,7 @@ _NAMES = {
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = [
-    "AccessDenied",
-    "Action",
-    "AsyncWorkspace",
-    "Authorize",
-    "Csrf",
-    "MediaApp",
-    "WebRequest",
-    "WebResponse",
-    "Workspace",
-    "WorkspaceOptions",
-    "asgi_app",
-]
+__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:

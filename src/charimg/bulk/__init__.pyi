@@ -1,0 +1,9 @@
+from .dask import DaskExecutor as DaskExecutor
+from .run import run_bulk as run_bulk
+from .values import BulkCallback as BulkCallback
+from .values import BulkOutcome as BulkOutcome
+from .values import BulkProgress as BulkProgress
+from .values import BulkReport as BulkReport
+from .values import BulkResult as BulkResult
+from .values import BulkTask as BulkTask
+from .values import BulkWork as BulkWork

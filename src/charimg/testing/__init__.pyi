@@ -1,0 +1,16 @@
+from .conformance import CharacterDirectoryContract as CharacterDirectoryContract
+from .conformance import Contract as Contract
+from .conformance import GenerationLedgerContract as GenerationLedgerContract
+from .conformance import GenerationLedgerMachine as GenerationLedgerMachine
+from .conformance import MediaStoreContract as MediaStoreContract
+from .conformance import MediaStoreMachine as MediaStoreMachine
+from .conformance import MetadataRepositoryContract as MetadataRepositoryContract
+from .conformance import MetadataRepositoryMachine as MetadataRepositoryMachine
+from .conformance import run_contract as run_contract
+from .conformance import sync_view as sync_view
+from .server import SimulatorServer as SimulatorServer
+from .server import serve as serve
+from .simulator import SimulatedRequest as SimulatedRequest
+from .simulator import SimulatedResponse as SimulatedResponse
+from .simulator import Simulator as Simulator
+from .simulator import Switches as Switches

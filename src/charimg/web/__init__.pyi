@@ -1,0 +1,11 @@
+from ._async.workspace import AsyncWorkspace as AsyncWorkspace
+from ._sync.workspace import Workspace as Workspace
+from .access import AccessDenied as AccessDenied
+from .access import Action as Action
+from .access import Authorize as Authorize
+from .asgi import asgi_app as asgi_app
+from .exchange import WebRequest as WebRequest
+from .exchange import WebResponse as WebResponse
+from .media import MediaApp as MediaApp
+from .options import Csrf as Csrf
+from .options import WorkspaceOptions as WorkspaceOptions
