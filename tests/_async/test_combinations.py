@@ -41,7 +41,7 @@ SUITE = dict(suite())
 _BOTH = "disk_and_sqlite"
 # The stores do the same in both modes, in the same code but for the calls themselves.
 _WAITS = inspect.iscoroutinefunction(world.AsyncWorld.link)
-RUN = {_BOTH: 1 if _WAITS else 3, "s3_and_postgres" if _WAITS else "payload": 6}
+RUN = {_BOTH: 3 if _WAITS else 6, "s3_and_postgres" if _WAITS else "payload": 6}
 """What the suite runs, and every how many of the tests; the long series runs the others, and every
 step of the crashes."""
 STRIDES = "test_crashes__no_crash_loses_an_image_or_pays_twice"
