@@ -70,7 +70,7 @@ osd max object namespace len = 64
 [client.rgw.a]
 keyring = {home}/keyring
 rgw data = {home}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{http}
+rgw frontends = beast endpoint=127.0.0.1:{http} tcp_nodelay=1
 rgw thread pool size = 64
 rgw override bucket index max shards = 1
 """

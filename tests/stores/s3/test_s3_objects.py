@@ -322,8 +322,11 @@ def test_a_server_without_conditions_is_written_to_all_the_same(
     saved = store.save(make_upload(KEY))
     assert store.get(KEY) == saved
     said = "status code: 500"
-    with pytest.raises(StorageError, match="Cannot store media 'other'"):
-        store.save(make_upload("other"))
+    # It is not asked again, and still looked at before it is written to.
+    assert store.save(make_upload("other")).key == "other"
+    assert store.save(make_upload(KEY, b"other bytes")) == saved
+    with pytest.raises(StorageError, match="Cannot store media 'third'"):
+        made().save(make_upload("third"))
 
 
 # Where
