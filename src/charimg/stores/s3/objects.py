@@ -22,7 +22,7 @@ from ...errors import (
     StorageError,
 )
 from ...models import Media, Upload
-from .._uploads import THUMBNAIL_TYPE, chunks_of, has_thumbnail, stored, thumbnail_of
+from .._uploads import THUMBNAIL_TYPE, chunks_of, has_thumbnail, stored, thumbnail_of, whole_of
 from .bucket import PART, Body, Bucket
 from .names import Names, check_prefix, key_of
 from .settings import (
@@ -246,8 +246,8 @@ class S3Objects(Unpicklable):
         """
         if upload.size > PART or not self._bucket.heeds:
             return None
-        data = b"".join(chunks_of(upload))
-        if not self._bucket.try_file(path, upload.key, data, self._attributes(upload)):
+        attributes = self._attributes(upload)
+        if not self._bucket.try_file(path, upload.key, whole_of(upload), attributes):
             return None
         media = self._thumbnailed(names, upload)
         created = self._bucket.create(names.sidecar, upload.key, _text(media), _SIDECAR_ATTRIBUTES)
@@ -256,11 +256,10 @@ class S3Objects(Unpicklable):
     def _upload(self, names: Names, path: str, upload: Upload) -> Media:
         """Send the bytes and the thumbnail, which nobody sees yet."""
         attributes = self._attributes(upload)
-        chunks = chunks_of(upload)
         if upload.size <= PART:
-            self._bucket.put(path, upload.key, b"".join(chunks), attributes)
+            self._bucket.put(path, upload.key, whole_of(upload), attributes)
         else:
-            self._bucket.put_parts(path, upload.key, chunks, attributes)
+            self._bucket.put_parts(path, upload.key, chunks_of(upload), attributes)
         return self._thumbnailed(names, upload)
 
     def _attributes(self, upload: Upload) -> dict[str, str]:
