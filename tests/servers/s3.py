@@ -70,7 +70,7 @@ osd max object namespace len = 64
 [client.rgw.a]
 keyring = {home}/keyring
 rgw data = {home}/rgw
-rgw frontends = beast endpoint=127.0.0.1:{http}
+rgw frontends = beast endpoint=127.0.0.1:{http} tcp_nodelay=1
 rgw thread pool size = 64
 rgw override bucket index max shards = 1
 """
@@ -191,6 +191,8 @@ def rclone() -> Iterator[S3Server]:
         arguments = [
             *(binary, "serve", "s3", str(home / "data"), "--config", "", "--addr"),
             *(f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "-vv"),
+            # Else it reads every file again that it lists, which no other server does.
+            *("--etag-hash", ""),
         ]
         log = home / "rclone.log"
         with running(arguments, log=log) as process:

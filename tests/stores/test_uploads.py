@@ -98,6 +98,25 @@ def test_a_longer_file_is_not_read_to_its_end() -> None:
         read(evolve(make_upload(KEY, b"abcd"), file=Endless()))
 
 
+def test_a_whole_file_is_read_and_proved_at_once(hashed: list[bytes]) -> None:
+    content = bytes(range(256)) * 4000
+    upload = make_upload(KEY, content)
+    upload.file.seek(7)
+    assert uploads.whole_of(upload) == content
+    assert hashed == [content]
+    for other in (content[1:], content + b"x", content[::-1]):
+        with pytest.raises(StorageError, match="Nothing was stored"):
+            uploads.whole_of(evolve(upload, file=io.BytesIO(other)))
+
+
+def test_a_file_that_gives_little_at_a_time_is_read_to_its_end() -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(size or 0, 3))
+
+    assert uploads.whole_of(make_upload(KEY, b"0123456789", source=Slow)) == b"0123456789"
+
+
 # Thumbnails, in every store the same
 
 

@@ -156,6 +156,7 @@ AREAS = (
             for each in ("bucket", "failures", "names", "objects", "profile", "settings")
         ),
         (
+            "stores/s3/test_s3_conditions.py",
             "stores/s3/test_s3_objects.py",
             # Those without a server.
             *(

@@ -12,7 +12,15 @@ from .._spool import Spool
 from ..errors import InvalidArgument, StorageError
 from ..models import Media, Upload
 
-__all__ = ["THUMBNAIL_TYPE", "check_side", "chunks_of", "has_thumbnail", "stored", "thumbnail_of"]
+__all__ = [
+    "THUMBNAIL_TYPE",
+    "check_side",
+    "chunks_of",
+    "has_thumbnail",
+    "stored",
+    "thumbnail_of",
+    "whole_of",
+]
 
 THUMBNAIL_TYPE = "image/webp"
 
@@ -21,7 +29,7 @@ _CHUNK = 256 * 1024
 _WITH_THUMBNAIL = "~t"
 
 
-def chunks_of(upload: Upload) -> Iterator[bytes]:
+def chunks_of(upload: Upload, length: int = _CHUNK) -> Iterator[bytes]:
     """Give the file's bytes, and fail at the end if they are not those that were announced.
 
     They are hashed for that, unless they come from a sealed `Spool`: that holds what it has hashed
@@ -34,7 +42,7 @@ def chunks_of(upload: Upload) -> Iterator[bytes]:
     proven = file.sha256 if isinstance(file, Spool) and file.sealed else None
     digest, size = hashlib.sha256(), 0
     file.seek(0)
-    while size <= upload.size and (chunk := file.read(_CHUNK)):
+    while size <= upload.size and (chunk := file.read(length)):
         if proven is None:
             digest.update(chunk)
         size += len(chunk)
@@ -46,6 +54,15 @@ def chunks_of(upload: Upload) -> Iterator[bytes]:
             f"{upload.sha256[:12]}…, but the file gave {size} bytes and {sha256[:12]}…. "
             "Nothing was stored; send it again from the source."
         )
+
+
+def whole_of(upload: Upload) -> bytes:
+    """Return the file's bytes, read at once: nothing is copied that a buffer holds already.
+
+    Raises:
+        StorageError: As `chunks_of`.
+    """
+    return b"".join(chunks_of(upload, upload.size + 1))
 
 
 def check_side(thumbnail_px: int) -> int:

@@ -41,13 +41,24 @@ def proxy(radosgw_server: S3Server) -> Iterator[Proxy]:
         yield made
 
 
+@pytest.fixture(params=[None, True], ids=["new", "known"])
+def heeds(request: pytest.FixtureRequest) -> bool | None:
+    """What a store in the strict server knows of it: nothing yet, or that it heeds conditions."""
+    known: bool | None = request.param
+    return known
+
+
 @pytest.fixture
-def through(proxy: Proxy, radosgw_server: S3Server, prefix: str) -> Callable[..., S3MediaStore]:
+def through(
+    proxy: Proxy, radosgw_server: S3Server, prefix: str, heeds: bool | None
+) -> Callable[..., S3MediaStore]:
     """Make a store that speaks through the proxy."""
 
     def make(**parameters: Any) -> S3MediaStore:
         url = radosgw_server.url(prefix, endpoint=proxy.endpoint)
-        return S3MediaStore.from_url(url, **{"retries": 0, "timeout": 30.0, **parameters})
+        store = S3MediaStore.from_url(url, **{"retries": 0, "timeout": 30.0, **parameters})
+        store._bucket.heeds = heeds
+        return store
 
     return make
 

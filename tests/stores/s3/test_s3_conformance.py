@@ -39,3 +39,23 @@ class TestS3MediaOnAsyncio(TestS3Media):
 
 class TestS3MediaOnTrio(TestS3MediaOnAsyncio):
     backend = "trio"
+
+
+class TestS3MediaKnown(TestS3Media):
+    """In the strict server, by a store that has seen that it heeds conditions."""
+
+    @pytest.fixture
+    def server(self, radosgw_server: S3Server) -> S3Server:
+        return radosgw_server
+
+    kind: Any = S3MediaStore
+
+    def make(self) -> Any:
+        made = self.kind.from_url(self.url)
+        made._bucket.heeds = True
+        return made
+
+
+class TestS3MediaKnownOnAsyncio(TestS3MediaKnown):
+    backend = "asyncio"
+    kind = AsyncS3MediaStore

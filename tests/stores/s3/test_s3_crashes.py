@@ -26,6 +26,7 @@ from charimg.stores import S3MediaStore
 from charimg.testing.conformance.media import make_upload
 
 store = S3MediaStore.from_url(sys.argv[1])
+store._bucket.heeds = len(sys.argv) > 4 or None
 if sys.argv[2] == "delete":
     store.delete(sys.argv[3])
 else:
@@ -46,10 +47,22 @@ class Stop:
         return self.wait if self._left == 0 else None
 
 
-def killed_at(proxy: Proxy, url: str, what: str, at: int, *, after: bool) -> bool:
-    """Run a process and kill it at its n-th request; return whether it came so far."""
+def killed_at(
+    proxy: Proxy, url: str, what: str, at: int, *, after: bool, known: bool = False
+) -> bool:
+    """Run a process and kill it at its n-th request; return whether it came so far.
+
+    Args:
+        proxy: What it speaks through.
+        url: The store's.
+        what: The file to save, or ``delete``.
+        at: Which request.
+        after: Whether the server has done it.
+        known: Whether it knows that the server heeds conditions.
+    """
     proxy.rule = stop = Stop(at, after=after)
-    process = subprocess.Popen([sys.executable, "-c", _SCRIPT, url, what, KEY])
+    arguments = [url, what, KEY, *(["known"] if known else [])]
+    process = subprocess.Popen([sys.executable, "-c", _SCRIPT, *arguments])
     try:
         while not stop.wait.reached.wait(0.02):
             if process.poll() is not None:
@@ -63,6 +76,7 @@ def killed_at(proxy: Proxy, url: str, what: str, at: int, *, after: bool) -> boo
         proxy.rule = lambda request: None
 
 
+@pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_save_killed_at_any_request(
     radosgw_server: S3Server,
@@ -70,6 +84,7 @@ def test_a_save_killed_at_any_request(
     strict: S3MediaStore,
     prefix: str,
     after: bool,
+    known: bool,
     tmp_path_factory: pytest.TempPathFactory,
     figure: Figure,
 ) -> None:
@@ -79,7 +94,7 @@ def test_a_save_killed_at_any_request(
     url = radosgw_server.url(prefix, endpoint=proxy.endpoint)
     at = 0
     seen = []
-    while killed_at(proxy, url, str(file), at + 1, after=after):
+    while killed_at(proxy, url, str(file), at + 1, after=after, known=known):
         at += 1
         media = strict.get(KEY)
         seen.append(media is not None)
@@ -98,6 +113,8 @@ def test_a_save_killed_at_any_request(
     assert seen == sorted(seen)
     assert set(seen) == {False, True}
     strict.delete(KEY)
+    # The thumbnail is one of them.
+    assert at == (4 if known else 7)
     figure("S3, a save killed", f"at each of {at} requests, {'after' if after else 'before'} it")
 
 

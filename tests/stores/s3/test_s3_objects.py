@@ -18,7 +18,14 @@ from PIL import Image
 from charimg.errors import ConfigurationError, InvalidArgument, MediaNotFound, StorageError
 from charimg.stores import AsyncS3MediaStore, S3MediaStore
 from charimg.stores.s3.bucket import PART, Bucket
-from charimg.stores.s3.failures import bucket_is_missing, failure, reason, unconditional
+from charimg.stores.s3.failures import (
+    broke_off,
+    bucket_is_missing,
+    conflicting,
+    failure,
+    reason,
+    unconditional,
+)
 from charimg.stores.s3.names import Names, check_prefix, encode
 from charimg.stores.s3.settings import check_base, check_environment, check_number
 from charimg.testing import MediaStoreContract
@@ -322,8 +329,11 @@ def test_a_server_without_conditions_is_written_to_all_the_same(
     saved = store.save(make_upload(KEY))
     assert store.get(KEY) == saved
     said = "status code: 500"
-    with pytest.raises(StorageError, match="Cannot store media 'other'"):
-        store.save(make_upload("other"))
+    # It is not asked again, and still looked at before it is written to.
+    assert store.save(make_upload("other")).key == "other"
+    assert store.save(make_upload(KEY, b"other bytes")) == saved
+    with pytest.raises(StorageError, match="Cannot store media 'third'"):
+        made().save(make_upload("third"))
 
 
 # Where
@@ -543,5 +553,9 @@ def test_answers_that_mean_something_are_told_from_others() -> None:
     assert unconditional(OSError("status code: 501"))
     assert unconditional(OSError("<Code>NotImplemented</Code>"))
     assert not unconditional(OSError("status code: 500"))
+    assert conflicting(OSError("status code: 409"))
+    assert not conflicting(OSError("status code: 412"))
+    assert all(broke_off(OSError(f"kind: {kind}")) for kind in ("Request", "Decode", "Interrupted"))
+    assert not any(broke_off(OSError(f"kind: {kind}")) for kind in ("Connect", "Timeout"))
     assert bucket_is_missing(OSError("<Code>NoSuchBucket</Code>"))
     assert not bucket_is_missing(OSError("<Code>NoSuchKey</Code>"))

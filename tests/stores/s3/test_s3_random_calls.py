@@ -39,3 +39,16 @@ class TestS3MediaOnAsyncio(TestS3Media):
 
 class TestS3MediaOnTrio(TestS3MediaOnAsyncio):
     backend = "trio"
+
+
+class TestS3MediaKnown(TestS3Media):
+    """In the server that heeds conditions, by stores that have seen it."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, radosgw_server: S3Server, prefix: str) -> None:
+        self.url = radosgw_server.url(prefix)
+
+    def make(self) -> Any:
+        made = S3MediaStore.from_url(self.url)
+        made._bucket.heeds = True
+        return made

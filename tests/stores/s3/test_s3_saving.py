@@ -190,7 +190,13 @@ def test_the_store_without_a_prefix(radosgw_server: S3Server) -> None:
     assert store.delete("of-the-root") is True
 
 
-def test_27_saves_of_one_key_at_once(server: S3Server, store: S3MediaStore, prefix: str) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_27_saves_of_one_key_at_once(
+    server: S3Server, store: S3MediaStore, prefix: str, known: bool
+) -> None:
+    if known:
+        store.save(make_upload("before"))
+        store.delete("before")
     contents = [image_bytes(64 + number % 3, 64) for number in range(MANY)]
     with ThreadPoolExecutor(MANY) as pool:
         saved = set(pool.map(lambda content: store.save(make_upload(KEY, content)), contents))
@@ -204,6 +210,7 @@ def test_27_saves_of_one_key_at_once(server: S3Server, store: S3MediaStore, pref
 
 
 def test_27_saves_of_27_keys_at_once(server: S3Server, prefix: str) -> None:
+    """The first of them find out, while the others go on, what the server heeds."""
     store = AsyncS3MediaStore.from_url(server.url(prefix))
 
     async def run() -> None:
@@ -219,20 +226,27 @@ def test_27_saves_of_27_keys_at_once(server: S3Server, prefix: str) -> None:
     assert len(objects(server, prefix)) == 2 * MANY
 
 
-def test_processes_save_one_key(radosgw_server: S3Server, prefix: str) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_processes_save_one_key(radosgw_server: S3Server, prefix: str, known: bool) -> None:
     """Where the server heeds conditions, one is the first among processes, too."""
     script = (
         "import sys\n"
         "from charimg.stores import S3MediaStore\n"
         "from charimg.testing.conformance.media import make_upload\n"
         "store = S3MediaStore.from_url(sys.argv[1])\n"
+        "if sys.argv[3] == 'True':\n"
+        "    store.save(make_upload(sys.argv[2], b'before'))\n"
+        "    assert store._bucket.heeds is True\n"
         "upload = make_upload('k', sys.argv[2].encode())\n"
         "print('ready', flush=True); sys.stdin.readline()\n"
         "print(store.save(upload).sha256)\n"
     )
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", script, radosgw_server.url(prefix), f"content {number}"],
+            [
+                *(sys.executable, "-c", script, radosgw_server.url(prefix)),
+                *(f"content {number}", str(known)),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..._home import Reopened
-from ...errors import ConfigurationError
+from ...errors import ConfigurationError, StorageError
 from .driver import driver
-from .failures import bucket_is_missing, failure, unconditional
+from .failures import broke_off, bucket_is_missing, conflicting, failure, unconditional
 from .profile import profile_keys
 
 if TYPE_CHECKING:
@@ -100,6 +100,9 @@ class Bucket:
         retries: How often a request that failed without fault of its own is sent again.
         credential_provider: A callable as obstore takes it, instead of the usual chain.
 
+    Attributes:
+        heeds: Whether the server heeds the condition of `create`; ``None`` until it was seen.
+
     Raises:
         ConfigurationError: The extra is missing, obstore refuses a setting, or the profile that
             ``AWS_PROFILE`` names has no key.
@@ -140,6 +143,8 @@ class Bucket:
             "retry_timeout": timedelta(seconds=10 * timeout * (retries + 1)),
         }
         self.name = name
+        self.heeds: bool | None = None
+        self._refuses = False
         self._opened = Reopened(
             lambda: _Opened(name, client_options=client, retry_config=retry, **settings)
         )
@@ -219,32 +224,72 @@ class Bucket:
                 max_concurrency=_AT_ONCE,
             )
 
-    def create(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> bool:
+    def create(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> bool | None:
         """Write a small object if there is none.
 
         Returns:
-            Whether it was written. A server that says that it knows no conditions writes it.
+            Whether it was written, as far as the server heeds conditions; ``None`` when it says
+            that it knows none, and has written nothing.
         """
-        refused = self._obstore.exceptions
+        if self._refuses:
+            return None
         with self.failing("store", key):
-            try:
-                self._obstore.put(
-                    self._store,
-                    path,
-                    data,
-                    attributes=attributes,
-                    mode="create",
-                    use_multipart=False,
-                )
-            except refused.AlreadyExistsError:
-                return False
-            except refused.BaseError as error:
-                if not unconditional(error):
-                    raise
-            else:
+            refused = self._refusal(path, data, attributes)
+            if refused is None or self._exists(refused):
+                return refused is None
+            if not unconditional(refused):
+                raise refused
+        if not self.heeds:
+            # Not asked again: obstore repeats what is answered with a 5xx.
+            self._refuses, self.heeds = True, False
+        return None
+
+    def try_file(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> bool:
+        """Write a file of at most one part if there is none.
+
+        Returns:
+            Whether it was. If not, look: something may be there, or the connection broke off, as
+            it may when a server refuses a file before it has read all of it.
+        """
+        with self.failing("store", key):
+            refused = self._refusal(path, data, attributes)
+            if refused is None:
                 return True
-        self.put(path, key, data, attributes)
-        return True
+            if self._exists(refused) or unconditional(refused) or broke_off(refused):
+                return False
+            raise refused
+
+    def probe(self, path: str, key: str, data: bytes, attributes: dict[str, str]) -> None:
+        """See whether the server heeds conditions, unless that is known: write an object again.
+
+        Args:
+            path: What `create` has just written.
+            key: The media's.
+            data: The same bytes, so that nothing changes where the condition is ignored.
+            attributes: The same.
+        """
+        if self.heeds is not None:
+            return
+        # Should it fail, the next save looks again; this one is done.
+        with suppress(StorageError), self.failing("store", key):
+            refused = self._refusal(path, data, attributes)
+            if refused is None or self._exists(refused):
+                # A conflict may be one with anything else.
+                self.heeds = refused is not None and not conflicting(refused)
+
+    def _refusal(self, path: str, data: bytes, attributes: dict[str, str]) -> Exception | None:
+        """Write an object if there is none, or return what obstore says against it."""
+        try:
+            self._obstore.put(
+                self._store, path, data, attributes=attributes, mode="create", use_multipart=False
+            )
+        except self._obstore.exceptions.BaseError as error:
+            refused: Exception = error
+            return refused
+        return None
+
+    def _exists(self, error: Exception) -> bool:
+        return isinstance(error, self._obstore.exceptions.AlreadyExistsError)
 
     def list(self, path: str, key: str) -> dict[str, int]:
         """Return the objects below a path, with their sizes."""

@@ -10,7 +10,14 @@ import re
 
 from ...errors import StorageError
 
-__all__ = ["failure", "reason", "unconditional"]
+__all__ = [
+    "broke_off",
+    "bucket_is_missing",
+    "conflicting",
+    "failure",
+    "reason",
+    "unconditional",
+]
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
@@ -46,6 +53,8 @@ _WORDS = {
     "Interrupted": "the connection broke off",
 }
 
+_BROKEN = {"Request", "Decode", "Interrupted"}
+
 
 def _marks(error: Exception) -> list[str]:
     """Return the error's code, status and kind, as far as it has them; the telling ones first."""
@@ -57,6 +66,16 @@ def _marks(error: Exception) -> list[str]:
 def unconditional(error: Exception) -> bool:
     """Tell whether the server said that it knows no conditional writes."""
     return "501" in _marks(error) or "NotImplemented" in _marks(error)
+
+
+def conflicting(error: Exception) -> bool:
+    """Tell whether a write was refused for another one at the same time, not for its condition."""
+    return "409" in _marks(error)
+
+
+def broke_off(error: Exception) -> bool:
+    """Tell whether it was the connection that failed, with no answer."""
+    return not _BROKEN.isdisjoint(_marks(error))
 
 
 def bucket_is_missing(error: Exception) -> bool:

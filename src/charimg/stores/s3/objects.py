@@ -22,7 +22,7 @@ from ...errors import (
     StorageError,
 )
 from ...models import Media, Upload
-from .._uploads import THUMBNAIL_TYPE, chunks_of, has_thumbnail, stored, thumbnail_of
+from .._uploads import THUMBNAIL_TYPE, chunks_of, has_thumbnail, stored, thumbnail_of, whole_of
 from .bucket import PART, Body, Bucket
 from .names import Names, check_prefix, key_of
 from .settings import (
@@ -160,7 +160,9 @@ class S3Objects(Unpicklable):
     def _save(self, upload: Upload) -> Media:
         names = Names(self._prefix, upload.key)
         path = names.file(upload.sha256, upload.filename)
-        media, _ = self._read(names)
+        media = self._try(names, path, upload)
+        if media is None:
+            media, _ = self._read(names)
         if media is None:
             media = self._publish(names, self._upload(names, path, upload))
         self._sweep(names, media)
@@ -236,18 +238,38 @@ class S3Objects(Unpicklable):
         path = names.file(media.sha256, media.filename)
         return self._bucket.size(path, names.key) == media.size
 
+    def _try(self, names: Names, path: str, upload: Upload) -> Media | None:
+        """Save a new key without a look at what is there, where the server minds that.
+
+        Returns:
+            ``None`` when anything is in the way, or may be; nothing that is there was touched.
+        """
+        if upload.size > PART or not self._bucket.heeds:
+            return None
+        attributes = self._attributes(upload)
+        if not self._bucket.try_file(path, upload.key, whole_of(upload), attributes):
+            return None
+        media = self._thumbnailed(names, upload)
+        created = self._bucket.create(names.sidecar, upload.key, _text(media), _SIDECAR_ATTRIBUTES)
+        return media if created else None
+
     def _upload(self, names: Names, path: str, upload: Upload) -> Media:
         """Send the bytes and the thumbnail, which nobody sees yet."""
-        attributes = {
+        attributes = self._attributes(upload)
+        if upload.size <= PART:
+            self._bucket.put(path, upload.key, whole_of(upload), attributes)
+        else:
+            self._bucket.put_parts(path, upload.key, chunks_of(upload), attributes)
+        return self._thumbnailed(names, upload)
+
+    def _attributes(self, upload: Upload) -> dict[str, str]:
+        return {
             "Content-Type": upload.mime_type,
             "Cache-Control": self._cache_control,
             "sha256": upload.sha256,
         }
-        chunks = chunks_of(upload)
-        if upload.size <= PART:
-            self._bucket.put(path, upload.key, b"".join(chunks), attributes)
-        else:
-            self._bucket.put_parts(path, upload.key, chunks, attributes)
+
+    def _thumbnailed(self, names: Names, upload: Upload) -> Media:
         thumbnail = thumbnail_of(upload, self.thumbnail_px)
         if thumbnail:
             attributes = {"Content-Type": THUMBNAIL_TYPE, "Cache-Control": self._cache_control}
@@ -268,7 +290,13 @@ class S3Objects(Unpicklable):
                 if broken:
                     # It would stand in the way for ever.
                     self._bucket.delete(names.sidecar, names.key)
-                if self._bucket.create(names.sidecar, names.key, _text(media), _SIDECAR_ATTRIBUTES):
+                sidecar = (names.sidecar, names.key, _text(media), _SIDECAR_ATTRIBUTES)
+                created = self._bucket.create(*sidecar)
+                if created:
+                    self._bucket.probe(*sidecar)
+                elif created is None:
+                    self._bucket.put(*sidecar)
+                if created is not False:
                     return media
         raise StorageError(
             f"Media {names.key!r} in bucket {self._bucket.name!r} is written and removed by others "
