@@ -15,6 +15,7 @@ from attrs import define
 
 from .avif_items import Box
 from .rewrite import Edit
+from .sniff import HEAD, brands
 
 __all__ = ["Intricate", "label_avif"]
 
@@ -39,6 +40,10 @@ def label_avif(file: IO[bytes], grows: int, packet: bytes) -> list[Edit]:
         Intricate: It is not done with this file.
     """
     size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if b"avis" in brands(file.read(HEAD)):
+        # The tracks of a sequence have places of their own.
+        raise Intricate
     meta = next(box for box in _outermost(file) if box.name == b"meta")
     if meta.content - meta.start != 8:
         raise Intricate

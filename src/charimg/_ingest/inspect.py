@@ -74,8 +74,8 @@ def inspect(
     try:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        head = file.read(32)
-        kind = sniff(head[:HEAD])
+        head = file.read(HEAD)
+        kind = sniff(head)
         if kind is None or kind.name.lower() not in formats:
             raise _unwanted(kind, formats)
         file.seek(0)
