@@ -1,8 +1,8 @@
 """The container of an AVIF (ISO/IEC 14496-12, 23008-12): still images and sequences.
 
-Its items and tracks tell what is image: where the coded pixels lie, and where EXIF and XMP do. So a file is
-whole once all of them are there, and bytes that none of them claims are searched like metadata.
-Nothing before the last of them may move: what is left out there is filled up.
+Its items and tracks tell what is image: where the coded pixels lie, and where EXIF and XMP do. So a
+file is whole once all of them are there, and bytes that none of them claims are searched like
+metadata. Nothing before the last of them may move: what is left out there is filled up.
 """
 
 from __future__ import annotations
@@ -94,9 +94,10 @@ def walk_avif(reader: Reader) -> Iterator[Part]:
     if not found.whole(reader.at):
         reader.truncated()
     described, movie = found.described, found.movie
-    if movie is not None and head[8:12] == _SEQUENCE:
-        # Decoders show what the major brand says.
-        reader.dimensions(*movie.size)
+    if movie is not None:
+        # Decoders show the tracks, unless the brand that comes first is that of stills.
+        shown = movie if described is None or head[8:12] != _STILL else described
+        reader.dimensions(*shown.size)
     claims, last = _claims(found.extents), found.last
     for box in found.boxes:
         length = box.end - box.start

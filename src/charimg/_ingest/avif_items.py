@@ -51,12 +51,14 @@ class Description:
     Attributes:
         box: The box itself.
         inner: The boxes in it.
+        size: Width and height of its largest item.
         extents: What its items claim.
         last: The end of the last byte that anything relies on.
     """
 
     box: Box
     inner: list[Box] = Factory(list)
+    size: tuple[int, int] = (0, 0)
     extents: list[Extent] = Factory(list)
     last: int = 0
 
@@ -99,7 +101,7 @@ def describe(reader: Reader, box: Box, data: bytes) -> Description:
     sizes = list(_sizes(reader, content(b"iprp")))
     if content(b"hdlr")[8:12] != b"pict" or not sizes:
         reader.malformed("it describes no still image")
-    reader.dimensions(*max(sizes, key=lambda size: size[0] * size[1]))
+    found.size = reader.dimensions(*max(sizes, key=lambda size: size[0] * size[1]))
     try:
         found.extents += items(reader, content(b"iinf"), content(b"iloc"), by_name.get(b"idat"))
     except (struct.error, IndexError):

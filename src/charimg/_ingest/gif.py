@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -13,39 +14,53 @@ __all__ = ["walk_gif"]
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _COMMENT, _CONTROL, _APPLICATION = 0xFE, 0xF9, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_BEGINNING = re.compile(b"[!,;]")
+"""With which blocks begin."""
+_BLOCK = 64 * 1024
 
 
 def walk_gif(reader: Reader) -> Iterator[Part]:
     """Walk block by block to the trailer."""
     reader.skip(6)
     width, height, packed, _, _ = struct.unpack("<HHBBB", reader.take(7))
-    reader.dimensions(width, height)
     reader.skip(_colours(packed))
     yield Part(0, reader.at, Role.STRUCTURE, "header")
-    drawn = False
     while (code := reader.take(1)[0]) != _TRAILER:
         reader.part()
         start = reader.at - 1
         if code == _EXTENSION:
             yield _extension(reader, start)
         elif code == _IMAGE:
-            drawn = True
-            reader.frame(width, height)
             left, top, wide, high, packed = struct.unpack("<HHHHB", reader.take(9))
-            if not wide or not high or left + wide > width or top + high > height:
-                reader.malformed("one of its frames does not lie within its canvas")
+            if not wide or not high:
+                reader.malformed("one of its frames is not valid")
+            # Decoders let a frame widen the canvas; the first one tells how large the image is.
+            width, height = max(width, left + wide), max(height, top + high)
+            if reader.found is None:
+                reader.dimensions(width, height)
+            reader.frame(width, height)
             reader.skip(_colours(packed))
             if not 2 <= reader.take(1)[0] <= 8:
                 reader.malformed("one of its frames is not valid")
             _skip_blocks(reader)
             yield Part(start, reader.at - start, Role.PIXELS, "pixels")
         else:
-            reader.malformed("it holds a block that cannot stand there")
-    if not drawn:
+            _skip_strays(reader)
+            yield Part(start, reader.at - start, Role.JUNK, "bytes between blocks")
+    if reader.found is None:
         reader.malformed("it ends without an image")
     yield Part(reader.at - 1, 1, Role.STRUCTURE, "end")
     if reader.left:
         yield reader.rest("trailer")
+
+
+def _skip_strays(reader: Reader) -> None:
+    """Pass over what begins no block, as decoders do."""
+    while block := reader.peek(_BLOCK):
+        found = _BEGINNING.search(block)
+        reader.skip(len(block) if found is None else found.start())
+        if found is not None:
+            return
 
 
 def _extension(reader: Reader, start: int) -> Part:

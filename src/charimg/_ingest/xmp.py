@@ -38,7 +38,9 @@ _ESCAPES = {ord(char): f"&#{ord(char)};" for char in '&<>"\r%(*/'}
 """What means something in XML; a line end that would be read as another one; and what the beginning
 of a document or a script is known by, so that no prompt looks like one.
 """
-_PADDING = re.compile(rb"\s+(?=<\?xpacket end=)")
+_PADDING = re.compile(rb"(?<!\s)\s+(?=<\?xpacket end=)")
+"""From its beginning only: to look from each of its bytes would take the square of the time."""
+_END = re.compile(rb"</(?:[^\s:>]+:)?RDF\s*>")
 
 
 class Unreadable(Exception):
@@ -177,8 +179,8 @@ def labelled(label: Label, data: bytes = b"", most: int | None = None) -> bytes:
         Unreadable: The packet that there is cannot be read, or there is no room.
     """
     packet = read_packet(data) if data else Packet()
-    if not data.startswith(b"</", max(packet.end, 0)):
-        # It describes nothing.
+    if _END.match(data, max(packet.end, 0)) is None:
+        # It describes nothing, in a tag that is closed at once or not there.
         data = b""
     described = _described(label, packet).encode()
     whole = data[: packet.end] + described + data[packet.end :] if data else _packet(described)
