@@ -202,6 +202,23 @@ def test_an_image_that_cannot_be_signed_is_stored_with_its_label(
     assert TRAINED.encode() in stored(download)
 
 
+@pytest.mark.parametrize(
+    "broken", [png(4, 2), png()[:-4], gif(FRAME), b""], ids=["other", "cut", "type", "none"]
+)
+def test_a_signature_that_breaks_the_image_is_not_taken(
+    broken: bytes, host: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign(_self: object, _file: Any, _type: str, into: Any, **_more: Any) -> None:
+        into.write(broken)
+        into.seek(0)
+
+    monkeypatch.setattr("charimg._signing.ContentSigner.sign", sign)
+    download = fetched(png(), policy_of(host, tmp_path))
+    assert download.provenance == LABELLED
+    assert "the signed file would not be the same image" in (download.unmarked or "")
+    assert TRAINED.encode() in stored(download)
+
+
 def test_credentials_are_not_broken_where_signing_fails(host: Authority, tmp_path: Path) -> None:
     theirs = stored(fetched(gif(FRAME), policy_of(host, tmp_path)))
     assert theirs

@@ -10,6 +10,7 @@ from typing import IO, Protocol
 from attrs import evolve
 
 from .. import __version__
+from .._ingest.inspect import coded_pixels
 from .._ingest.label import LABEL, SIGN, says_so
 from .._ingest.renditions import label_bytes
 from .._ingest.rewrite import Edit, rewrite
@@ -18,7 +19,7 @@ from .._ingest.xmp import TRAINED, Label
 from .._plain import logger
 from .._signing import AsyncContentSigner, SigningFailed
 from .._spool import Spool
-from ..errors import StorageError
+from ..errors import ImageRejected, StorageError
 from ..models import Media, Provenance
 
 __all__ = ["AsyncFiles", "as_stored", "rendition", "write"]
@@ -95,6 +96,7 @@ class AsyncFiles:
                 into,
                 parent=source if found.credentials else None,
             )
+            signed = self._proven(into, stored)
         except SigningFailed as error:
             _log.warning("download.not_signed", extra={"reason": str(error)})
             reason = f"it could not be signed: {error}"
@@ -104,13 +106,25 @@ class AsyncFiles:
                 stored = self.edited(source, inspection.edits)
             stored.seek(0)
             return stored, evolve(inspection, unlabelled=reason)
+        source_type = found.digital_source_type or TRAINED
+        provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
+        return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+
+    def _proven(self, into: IO[bytes], stored: Spool) -> Spool:
+        """Keep a signed file, if it is still the same picture: some the library has broken."""
         signed = self.new()
         while block := into.read(_BLOCK):
             write(signed, block)
         signed.seal()
-        source_type = found.digital_source_type or TRAINED
-        provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
-        return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+        signed.seek(0)
+        stored.seek(0)
+        try:
+            same = coded_pixels(signed) == coded_pixels(stored)
+        except ImageRejected:
+            same = False
+        if not same:
+            raise SigningFailed("the signed file would not be the same image")
+        return signed
 
 
 def rendition(drawn: bytes | None, inspection: Inspection, label: Label | None) -> bytes | None:
