@@ -6,13 +6,14 @@ import io
 from typing import IO
 
 from ..errors import ImageRejected
+from ..models import Provenance
 from .inspect import KEEP, inspect
 from .label import says_so
 from .rewrite import rewrite
 from .sniff import AVIF, GIF, JPEG, PNG, WEBP
 from .xmp import Label
 
-__all__ = ["label_bytes", "label_of"]
+__all__ = ["label_bytes", "label_of", "provenance_of"]
 
 _EVERY = tuple(kind.name.lower() for kind in (PNG, JPEG, WEBP, GIF, AVIF))
 _ANY_SIZE = 2**62
@@ -36,8 +37,16 @@ def label_of(file: IO[bytes], tool: str) -> Label | None:
         file: The image, seekable; read from its beginning and left there.
         tool: Who draws the rendition.
     """
+    return Label(tool) if says_so(provenance_of(file)) else None
+
+
+def provenance_of(file: IO[bytes]) -> Provenance | None:
+    """Return what a file says of where it comes from; nothing of what is no image.
+
+    Args:
+        file: Seekable; read from its beginning and left there.
+    """
     try:
-        found = inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP)
+        return inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP).provenance
     except ImageRejected:
         return None
-    return Label(tool) if says_so(found.provenance) else None

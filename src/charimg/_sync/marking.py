@@ -13,21 +13,23 @@ from attrs import evolve
 from .. import __version__
 from .._ingest.inspect import coded_pixels
 from .._ingest.label import LABEL, SIGN, says_so
-from .._ingest.renditions import label_bytes
+from .._ingest.renditions import label_bytes, provenance_of
 from .._ingest.rewrite import Edit, rewrite
 from .._ingest.values import Download, Inspection
 from .._ingest.xmp import TRAINED, Label
 from .._plain import logger
 from .._signing import ContentSigner, SigningFailed
 from .._spool import Spool
-from ..errors import ImageRejected, StorageError
-from ..models import Media, Provenance
+from ..errors import ImageRejected, MediaAltered, MediaNotFound, StorageError
+from ..models import ImageMetrics, Media, Provenance
+from ..protocols import MediaStore
 
-__all__ = ["Files", "as_stored", "rendition", "write"]
+__all__ = ["Files", "as_found", "as_stored", "rendition", "write"]
 
 _log = logger("charimg.download")
 
 _BLOCK = 256 * 1024
+_SPOOL = 1024 * 1024
 
 
 class _Look(Protocol):
@@ -143,6 +145,28 @@ def as_stored(download: Download, media: Media) -> tuple[Provenance | None, str 
     # Nobody knows what is left of it.
     reason = "the media store makes another file of it"
     return None, reason if found.marked else download.unmarked
+
+
+def as_found(store: MediaStore, media: Media) -> ImageMetrics:
+    """Return what a stored file tells of itself whose download nobody remembers.
+
+    What charimg has marked is known by the tool that the label names, unless the file had one.
+
+    Raises:
+        StorageError: The store failed.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+        try:
+            with store.open(media.key) as chunks:
+                for chunk in chunks:
+                    write(file, chunk)
+        except (MediaNotFound, MediaAltered):
+            # Verification tells of that.
+            return ImageMetrics()
+        found = provenance_of(file)
+    if found is not None and (found.tool or "").startswith("charimg "):
+        found = evolve(found, marked=SIGN if found.credentials else LABEL)
+    return ImageMetrics(provenance=found)
 
 
 def write(file: IO[bytes], data: bytes) -> None:
