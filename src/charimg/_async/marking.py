@@ -11,7 +11,7 @@ from attrs import evolve
 
 from .. import __version__
 from .._ingest.inspect import coded_pixels
-from .._ingest.label import LABEL, SIGN, says_so
+from .._ingest.label import says_so
 from .._ingest.renditions import label_bytes, provenance_of
 from .._ingest.rewrite import Edit, rewrite
 from .._ingest.values import Download, Inspection
@@ -21,6 +21,7 @@ from .._signing import AsyncContentSigner, SigningFailed
 from .._spool import Spool
 from ..errors import ImageRejected, MediaAltered, MediaNotFound, StorageError
 from ..models import ImageMetrics, Media, Provenance
+from ..policies import LABEL, SIGN
 from ..protocols import AsyncMediaStore
 
 __all__ = ["AsyncFiles", "as_found", "as_stored", "rendition", "write"]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import IO
 
 from ..errors import ErrorCode, ImageRejected
+from ..policies import CLEAN, KEEP, REFUSE, USUAL
 from .avif import walk_avif
 from .clean import Cleaning
 from .foreign import Search
@@ -28,14 +29,10 @@ from .values import ImageType, Inspection
 from .webp import walk_webp
 from .xmp import Label
 
-__all__ = ["CLEAN", "KEEP", "REFUSE", "coded_pixels", "inspect"]
-
-CLEAN, REFUSE, KEEP = "clean", "refuse", "keep"
-"""What becomes of what is no image, in an image's file."""
+__all__ = ["coded_pixels", "inspect"]
 
 _BLOCK = 256 * 1024
 _ANY_SIZE = 2**62
-_USUAL = ("png", "jpeg", "webp", "avif")
 _WALKS: dict[ImageType, Callable[[Reader], Iterator[Part]]] = {
     PNG: walk_png,
     JPEG: walk_jpeg,
@@ -55,7 +52,7 @@ def inspect(
     file: IO[bytes],
     *,
     max_pixels: int,
-    formats: Collection[str] = _USUAL,
+    formats: Collection[str] = USUAL,
     foreign: str = CLEAN,
     label: Label | None = None,
     sign: bool = False,
@@ -135,7 +132,7 @@ def coded_pixels(file: IO[bytes]) -> tuple[ImageType, tuple[int, int] | None, st
     file.seek(0)
     kind = sniff(file.read(HEAD))
     if kind is None:
-        raise _unwanted(kind, _USUAL)
+        raise _unwanted(kind, USUAL)
     file.seek(0)
     reader, digest = Reader(file, size, kind, _ANY_SIZE), hashlib.sha256()
     for part in _WALKS[kind](reader):

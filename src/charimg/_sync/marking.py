@@ -12,7 +12,7 @@ from attrs import evolve
 
 from .. import __version__
 from .._ingest.inspect import coded_pixels
-from .._ingest.label import LABEL, SIGN, says_so
+from .._ingest.label import says_so
 from .._ingest.renditions import label_bytes, provenance_of
 from .._ingest.rewrite import Edit, rewrite
 from .._ingest.values import Download, Inspection
@@ -22,6 +22,7 @@ from .._signing import ContentSigner, SigningFailed
 from .._spool import Spool
 from ..errors import ImageRejected, MediaAltered, MediaNotFound, StorageError
 from ..models import ImageMetrics, Media, Provenance
+from ..policies import LABEL, SIGN
 from ..protocols import MediaStore
 
 __all__ = ["Files", "as_found", "as_stored", "rendition", "write"]
