@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from charimg import DownloadLimits, InvalidArgument
 from charimg._ingest.inspect import inspect
+from charimg._ingest.reader import Reader
 from charimg.errors import ErrorCode, ImageRejected
 
 from .samples import (
@@ -129,6 +130,27 @@ def test_bytes_between_blocks_are_left_out(strays: bytes) -> None:
     told = f"bytes between blocks ({4 * len(strays):,} bytes in 4 parts)"
     assert inspect(io.BytesIO(data), max_pixels=MANY, formats=ALL).cleaned == (told,)
     assert refusal(gif(FRAME)[:-1] + strays).code == ErrorCode.TRUNCATED
+
+
+@pytest.mark.parametrize("length", [1, 100, 255])
+@pytest.mark.parametrize("more", range(0, 5000, 617))
+def test_blocks_are_counted_across_what_is_looked_at_in_one_go(length: int, more: int) -> None:
+    block = bytes([length]) + b"\7" * length
+    blocks = block * (5000 // length) + bytes([1 + more % 200]) * (2 + more % 200)
+    data = gif(b"\x21\xfe" + blocks + b"\0", FRAME[:11] + blocks + b"\0")
+    assert look(data) == ("image/gif", 3, 2)
+    assert cleaned(data) == data
+    assert refusal(data[:-2]).code == ErrorCode.TRUNCATED
+    assert refusal(data[:-1]).code == ErrorCode.TRUNCATED
+
+
+def test_blocks_of_a_byte_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    use = Reader._use
+    monkeypatch.setattr(Reader, "_use", lambda self, n: (calls.append(n), use(self, n)))
+    data = gif(FRAME[:11] + b"\1x" * 100_000 + b"\0")
+    assert look(data) == ("image/gif", 3, 2)
+    assert len(calls) < 100
 
 
 def test_pillow_sees_the_same_gif() -> None:

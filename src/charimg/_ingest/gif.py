@@ -16,7 +16,8 @@ _COMMENT, _CONTROL, _APPLICATION = 0xFE, 0xF9, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _BEGINNING = re.compile(b"[!,;]")
 """With which blocks begin."""
-_BLOCK = 64 * 1024
+_NEAR = 4 * 1024
+"""Bytes that are looked at in one go."""
 
 
 def walk_gif(reader: Reader) -> Iterator[Part]:
@@ -56,9 +57,9 @@ def walk_gif(reader: Reader) -> Iterator[Part]:
 
 def _skip_strays(reader: Reader) -> None:
     """Pass over what begins no block, as decoders do."""
-    while block := reader.peek(_BLOCK):
-        found = _BEGINNING.search(block)
-        reader.skip(len(block) if found is None else found.start())
+    while near := reader.peek(_NEAR):
+        found = _BEGINNING.search(near)
+        reader.skip(len(near) if found is None else found.start())
         if found is not None:
             return
 
@@ -90,8 +91,15 @@ def _extension(reader: Reader, start: int) -> Part:
 
 
 def _skip_blocks(reader: Reader) -> None:
-    while length := reader.take(1)[0]:
-        reader.skip(length)
+    """Pass over blocks up to the empty one, many at a time: each may hold a single byte."""
+    while True:
+        near, at = reader.peek(_NEAR), 0
+        while at < len(near) and near[at]:
+            at += near[at] + 1
+        if at < len(near) or not near:
+            reader.skip(at + 1)
+            return
+        reader.skip(at)
 
 
 def _colours(packed: int) -> int:
