@@ -28,6 +28,7 @@ from charimg._sync.marking import rendition
 
 from ..http.scripted import Scripted, reply
 from ..ingest.samples import chunk, gif, png
+from ..ingest.test_provenance import international, packet
 from ..signing.certificates import Authority, authority
 from ..signing.reading import read, valid
 
@@ -200,6 +201,20 @@ def test_an_image_that_cannot_be_signed_is_stored_with_its_label(
     assert download.unmarked is not None
     assert download.unmarked.startswith("it could not be signed: the signer failed (RuntimeError)")
     assert TRAINED.encode() in stored(download)
+
+
+def test_credentials_that_are_kept_elsewhere_are_no_obstacle(
+    host: Authority, tmp_path: Path
+) -> None:
+    space = "xmlns:t='http://purl.org/dc/terms/'"
+    there = packet(attributes=f"{space} t:provenance='https://manifests.test/1.c2pa'")
+    sent = png()[:33] + international(b"XML:com.adobe.xmp", there) + png()[33:]
+    download = fetched(sent, policy_of(host, tmp_path))
+    assert download.provenance == SIGNED
+    valid(stored(download), "image/png", host)
+    download = fetched(sent, "label")
+    assert "content credentials" in (download.unmarked or "")
+    assert stored(download) == sent
 
 
 @pytest.mark.parametrize(

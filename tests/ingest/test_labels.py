@@ -273,6 +273,24 @@ def test_over_credentials_a_label_is_written_where_they_are_signed_anew() -> Non
         assert found.provenance.marked == "label"
 
 
+@pytest.mark.parametrize("how", ["<t:provenance>{}</t:provenance>", "t:provenance='{}'"])
+def test_credentials_that_are_kept_elsewhere_are_not_broken_either(how: str) -> None:
+    told = how.format("https://manifests.test/1.c2pa")
+    space = "xmlns:t='http://purl.org/dc/terms/'"
+    there = packet(told, space) if told.startswith("<") else packet(attributes=f"{space} {told}")
+    files = (
+        png_with(international(b"XML:com.adobe.xmp", there)),
+        jpeg_with(segment(0xE1, XMP_NAME + there)),
+        webp_with((b"XMP ", there)),
+    )
+    for data in files:
+        found = look(data)
+        assert found.provenance.credentials
+        assert found.edits == ()
+        assert found.unlabelled is not None
+        assert look(data, sign=True).provenance.marked == "label"
+
+
 def test_further_pictures_are_not_moved() -> None:
     index = segment(0xE2, b"MPF\0MM\0*" + bytes(20))
     data = jpeg_with(index) + jpeg()

@@ -28,6 +28,7 @@ _PREFIXES = {_XMP: "xmp", _IPTC: "Iptc4xmpExt", _PHOTOSHOP: "photoshop"}
 
 _SOURCE_TYPE = f"{_IPTC} DigitalSourceType"
 _TOOL = f"{_XMP} CreatorTool"
+_ELSEWHERE = "http://purl.org/dc/terms/ provenance"
 
 _MOST_PROMPT = 32 * 1024
 """Most bytes of a prompt that goes into a label: that of a JPEG has 64 KiB for everything."""
@@ -91,6 +92,11 @@ class Packet:
     def source_type(self) -> str | None:
         """The IPTC source type."""
         return self.values.get(_SOURCE_TYPE)
+
+    @property
+    def signed_elsewhere(self) -> bool:
+        """Whether it names the place of content credentials that are not in the file."""
+        return _ELSEWHERE in self.values
 
     @property
     def tool(self) -> str | None:
