@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator
 
@@ -14,8 +13,6 @@ __all__ = ["walk_gif"]
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _COMMENT, _CONTROL, _APPLICATION = 0xFE, 0xF9, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
-_BEGINNING = re.compile(b"[!,;]")
-"""With which blocks begin."""
 _NEAR = 4 * 1024
 """Bytes that are looked at in one go."""
 
@@ -26,6 +23,7 @@ def walk_gif(reader: Reader) -> Iterator[Part]:
     width, height, packed, _, _ = struct.unpack("<HHBBB", reader.take(7))
     reader.skip(_colours(packed))
     yield Part(0, reader.at, Role.STRUCTURE, "header")
+    begun = reader.at
     while (code := reader.take(1)[0]) != _TRAILER:
         reader.part()
         start = reader.at - 1
@@ -45,9 +43,13 @@ def walk_gif(reader: Reader) -> Iterator[Part]:
                 reader.malformed("one of its frames is not valid")
             _skip_blocks(reader)
             yield Part(start, reader.at - start, Role.PIXELS, "pixels")
+        elif code == 0 and start > begun:
+            # Some encoders end a block twice, and decoders pass over it. Whatever else is no block
+            # may be a program.
+            _skip_zeros(reader)
+            yield Part(start, reader.at - start, Role.JUNK, "zeros between blocks")
         else:
-            _skip_strays(reader)
-            yield Part(start, reader.at - start, Role.JUNK, "bytes between blocks")
+            reader.malformed("it holds a block that cannot stand there")
     if reader.found is None:
         reader.malformed("it ends without an image")
     yield Part(reader.at - 1, 1, Role.STRUCTURE, "end")
@@ -55,12 +57,11 @@ def walk_gif(reader: Reader) -> Iterator[Part]:
         yield reader.rest("trailer")
 
 
-def _skip_strays(reader: Reader) -> None:
-    """Pass over what begins no block, as decoders do."""
+def _skip_zeros(reader: Reader) -> None:
     while near := reader.peek(_NEAR):
-        found = _BEGINNING.search(near)
-        reader.skip(len(near) if found is None else found.start())
-        if found is not None:
+        more = near.lstrip(b"\0")
+        reader.skip(len(near) - len(more))
+        if more:
             return
 
 
