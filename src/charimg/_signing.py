@@ -15,11 +15,10 @@ from typing import IO, Any, Self
 
 from attrs import frozen
 
-from ._ingest.label import SIGN
 from ._ingest.xmp import TRAINED
 from ._surely import unbroken
 from .errors import ConfigurationError
-from .policies import ProvenancePolicy
+from .policies import SIGN, ProvenancePolicy
 
 __all__ = ["AsyncContentSigner", "ContentSigner", "Signature", "SigningFailed"]
 
@@ -183,8 +182,10 @@ class ContentSigner:
     def _files(self) -> tuple[str, str]:
         """Read certificates and key, anew each time: both are replaced before they end."""
         policy = self._policy
-        certificates = Path(policy.certificate or "").read_text("ascii")
-        return certificates, "" if policy.key is None else Path(policy.key).read_text("ascii")
+        certificates = Path(policy.certificate or "").read_text("utf-8", errors="replace")
+        return certificates, "" if policy.key is None else Path(policy.key).read_text(
+            "utf-8", errors="replace"
+        )
 
     def _certificate(self) -> Any:
         """Return the certificate that signs: the first one."""

@@ -10,7 +10,21 @@ from attrs import Attribute, field, frozen
 
 from .errors import InvalidArgument
 
-__all__ = ["DownloadLimits", "JobPolicy", "ProvenancePolicy", "RetryPolicy", "Timeouts"]
+__all__ = [
+    "CLEAN",
+    "FORMATS",
+    "KEEP",
+    "LABEL",
+    "READ",
+    "REFUSE",
+    "SIGN",
+    "USUAL",
+    "DownloadLimits",
+    "JobPolicy",
+    "ProvenancePolicy",
+    "RetryPolicy",
+    "Timeouts",
+]
 
 
 def _number(
@@ -112,7 +126,15 @@ class JobPolicy:
     max_images: int = field(default=1000, validator=_count)
 
 
-_FORMATS = ("avif", "gif", "jpeg", "png", "webp")
+CLEAN, REFUSE, KEEP = "clean", "refuse", "keep"
+"""What becomes of what is no image, in an image's file."""
+
+READ, LABEL, SIGN = "read", "label", "sign"
+"""What is done so that a file tells where it comes from."""
+
+FORMATS = ("avif", "gif", "jpeg", "png", "webp")
+USUAL = frozenset(FORMATS) - {"gif"}
+"""Those that nobody need ask for."""
 
 
 def _formats(names: Iterable[str]) -> frozenset[str]:
@@ -120,9 +142,9 @@ def _formats(names: Iterable[str]) -> frozenset[str]:
         found: frozenset[str] = frozenset([names] if isinstance(names, str) else names)
     except TypeError as error:
         raise InvalidArgument("DownloadLimits.formats must be a collection of names.") from error
-    if not found or not found <= set(_FORMATS):
+    if not found or not found <= set(FORMATS):
         raise InvalidArgument(
-            f"DownloadLimits.formats must be some of {', '.join(_FORMATS)}, not "
+            f"DownloadLimits.formats must be some of {', '.join(FORMATS)}, not "
             f"{sorted(map(repr, found))}."
         )
     return found
@@ -164,10 +186,8 @@ class DownloadLimits:
     connect_timeout: float = field(default=10.0, validator=_positive)
     max_redirects: int = field(default=3, validator=_count_from_0)
     max_pixels: int = field(default=100_000_000, validator=_count)
-    formats: frozenset[str] = field(
-        default=frozenset({"png", "jpeg", "webp", "avif"}), converter=_formats
-    )
-    foreign: str = field(default="clean", validator=_one_of("clean", "refuse", "keep"))
+    formats: frozenset[str] = field(default=USUAL, converter=_formats)
+    foreign: str = field(default=CLEAN, validator=_one_of(CLEAN, REFUSE, KEEP))
     spool_bytes: int = field(default=256 * 1024, validator=_count_from_0)
 
 
@@ -194,7 +214,7 @@ class ProvenancePolicy:
         InvalidArgument: ``sign`` without a certificate, or not exactly one of key and signer.
     """
 
-    mode: str = field(default="read", validator=_one_of("read", "label", "sign"))
+    mode: str = field(default=READ, validator=_one_of(READ, LABEL, SIGN))
     provider: str = "Character Library"
     prompt: bool = False
     certificate: str | PathLike[str] | None = None
@@ -203,7 +223,7 @@ class ProvenancePolicy:
     timestamp_url: str | None = field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.mode == "sign" and (
+        if self.mode == SIGN and (
             self.certificate is None or (self.key is None) == (self.signer is None)
         ):
             raise InvalidArgument(

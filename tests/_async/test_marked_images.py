@@ -14,9 +14,12 @@ from attrs import evolve
 from charimg import (
     AsyncDownloader,
     ErrorCode,
+    MediaAltered,
+    MediaNotFound,
     Provenance,
     ProvenancePolicy,
     RetryPolicy,
+    StorageError,
     __version__,
     from_json,
     to_json,
@@ -147,6 +150,56 @@ async def test_a_labelled_file_comes_back_from_its_source_with_its_label() -> No
     report = await again.verify(repair=True)
     assert [each.outcome for each in report.findings] == ["repaired"]
     assert await world.bytes_of(image) == before
+
+
+@pytest.mark.parametrize("lost", [None, MediaNotFound("gone"), MediaAltered("changed")])
+async def test_what_a_crash_left_without_a_record_says_what_its_file_says(
+    lost: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world()
+
+    async def full(*_: object) -> Any:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(world.metadata, "add", full)
+        with pytest.raises(StorageError):
+            await marking(world, "label").generate_reference(LENA, prompt=PROMPT)
+    with monkeypatch.context() as damage:
+        if lost is not None:
+            damage.setattr(world.media, "open", raising(lost))
+        await world.service.recover()
+    (image,) = await world.images()
+    assert image.metrics.provenance == (LABELLED if lost is None else None)
+    if lost is None:
+        # So it can come back as it was.
+        before = await world.bytes_of(image)
+        world.stores.spoil(image.key, lambda _: None)
+        await world.service.verify(repair=True)
+        assert await world.bytes_of(image) == before
+    await world.check()
+
+
+def raising(error: Exception) -> Any:
+    def call(*_: object) -> Any:
+        raise error
+
+    return call
+
+
+async def test_recovery_tells_of_what_is_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: Any) -> Any:
+        raise NotLabelled("its XMP cannot be read")
+
+    world = await a_world()
+    with monkeypatch.context() as crash:
+        crash.setattr(world.media, "save", raising(StorageError("The disk is full.")))
+        with pytest.raises(StorageError):
+            await world.service.generate_reference(LENA, prompt=PROMPT)
+    monkeypatch.setattr("charimg._ingest.label.Labelling.edits", no)
+    (told,) = (await marking(world, "label").recover()).operations
+    assert told.outcome == "completed"
+    assert told.message.endswith("the mark that was asked for: its XMP cannot be read.")
 
 
 @pytest.mark.parametrize("decode", [True, False], ids=["drawn when checked", "drawn when stored"])

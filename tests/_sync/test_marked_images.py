@@ -15,9 +15,12 @@ from attrs import evolve
 from charimg import (
     Downloader,
     ErrorCode,
+    MediaAltered,
+    MediaNotFound,
     Provenance,
     ProvenancePolicy,
     RetryPolicy,
+    StorageError,
     __version__,
     from_json,
     to_json,
@@ -146,6 +149,56 @@ def test_a_labelled_file_comes_back_from_its_source_with_its_label() -> None:
     report = again.verify(repair=True)
     assert [each.outcome for each in report.findings] == ["repaired"]
     assert world.bytes_of(image) == before
+
+
+@pytest.mark.parametrize("lost", [None, MediaNotFound("gone"), MediaAltered("changed")])
+def test_what_a_crash_left_without_a_record_says_what_its_file_says(
+    lost: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_world()
+
+    def full(*_: object) -> Any:
+        raise StorageError("The disk is full.")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(world.metadata, "add", full)
+        with pytest.raises(StorageError):
+            marking(world, "label").generate_reference(LENA, prompt=PROMPT)
+    with monkeypatch.context() as damage:
+        if lost is not None:
+            damage.setattr(world.media, "open", raising(lost))
+        world.service.recover()
+    (image,) = world.images()
+    assert image.metrics.provenance == (LABELLED if lost is None else None)
+    if lost is None:
+        # So it can come back as it was.
+        before = world.bytes_of(image)
+        world.stores.spoil(image.key, lambda _: None)
+        world.service.verify(repair=True)
+        assert world.bytes_of(image) == before
+    world.check()
+
+
+def raising(error: Exception) -> Any:
+    def call(*_: object) -> Any:
+        raise error
+
+    return call
+
+
+def test_recovery_tells_of_what_is_not_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no(*_: Any) -> Any:
+        raise NotLabelled("its XMP cannot be read")
+
+    world = a_world()
+    with monkeypatch.context() as crash:
+        crash.setattr(world.media, "save", raising(StorageError("The disk is full.")))
+        with pytest.raises(StorageError):
+            world.service.generate_reference(LENA, prompt=PROMPT)
+    monkeypatch.setattr("charimg._ingest.label.Labelling.edits", no)
+    (told,) = (marking(world, "label").recover()).operations
+    assert told.outcome == "completed"
+    assert told.message.endswith("the mark that was asked for: its XMP cannot be read.")
 
 
 @pytest.mark.parametrize("decode", [True, False], ids=["drawn when checked", "drawn when stored"])

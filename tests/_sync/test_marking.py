@@ -28,6 +28,7 @@ from charimg._sync.marking import rendition
 
 from ..http.scripted import Scripted, reply
 from ..ingest.samples import chunk, gif, png
+from ..ingest.test_provenance import international, packet
 from ..signing.certificates import Authority, authority
 from ..signing.reading import read, valid
 
@@ -199,6 +200,37 @@ def test_an_image_that_cannot_be_signed_is_stored_with_its_label(
     assert download.provenance == LABELLED
     assert download.unmarked is not None
     assert download.unmarked.startswith("it could not be signed: the signer failed (RuntimeError)")
+    assert TRAINED.encode() in stored(download)
+
+
+def test_credentials_that_are_kept_elsewhere_are_no_obstacle(
+    host: Authority, tmp_path: Path
+) -> None:
+    space = "xmlns:t='http://purl.org/dc/terms/'"
+    there = packet(attributes=f"{space} t:provenance='https://manifests.test/1.c2pa'")
+    sent = png()[:33] + international(b"XML:com.adobe.xmp", there) + png()[33:]
+    download = fetched(sent, policy_of(host, tmp_path))
+    assert download.provenance == SIGNED
+    valid(stored(download), "image/png", host)
+    download = fetched(sent, "label")
+    assert "content credentials" in (download.unmarked or "")
+    assert stored(download) == sent
+
+
+@pytest.mark.parametrize(
+    "broken", [png(4, 2), png()[:-4], gif(FRAME), b""], ids=["other", "cut", "type", "none"]
+)
+def test_a_signature_that_breaks_the_image_is_not_taken(
+    broken: bytes, host: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sign(_self: object, _file: Any, _type: str, into: Any, **_more: Any) -> None:
+        into.write(broken)
+        into.seek(0)
+
+    monkeypatch.setattr("charimg._signing.ContentSigner.sign", sign)
+    download = fetched(png(), policy_of(host, tmp_path))
+    assert download.provenance == LABELLED
+    assert "the signed file would not be the same image" in (download.unmarked or "")
     assert TRAINED.encode() in stored(download)
 
 

@@ -9,6 +9,7 @@ import pytest
 from attrs import evolve
 
 from charimg import Provenance
+from charimg._ingest.label import NotLabelled
 from charimg._ingest.xmp import TRAINED
 from charimg._signing import ContentSigner
 from charimg.cli.tables import details
@@ -45,6 +46,23 @@ def test_a_command_labels(world: Any) -> None:
     shown = world.read("show", "mara", image["id"])
     for words in ("trainedAlgorithmicMedia", "made with charimg", "label by charimg"):
         assert words in " ".join(shown.out.split())
+
+
+def test_whoever_fetches_again_hears_of_what_is_not_marked(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no(*_: Any) -> Any:
+        raise NotLabelled("its XMP cannot be read")
+
+    monkeypatch.setattr("charimg._ingest.label.Labelling.edits", no)
+    world.reference()
+    for way in ([], ["--json"]):
+        world.switch(html_files=3, shots=3)
+        assert world.run("generate", "portfolio", "mara").code == 7
+        answer = world.run("retry", "mara", "--all", "--provenance", "label", *way)
+        assert answer.err.count("stored without the mark that was asked for") == 1
+        assert "3 stored, 0 failed again." in answer.err
+    assert [each["code"] for each in answer.json["warnings"]] == ["NOT_MARKED"]
 
 
 def test_a_command_signs(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

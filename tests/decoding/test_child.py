@@ -9,6 +9,7 @@ import queue
 import socket
 import sys
 import tempfile
+import zlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,12 +18,13 @@ from attrs import evolve
 
 from charimg._decoding import child, drawing
 from charimg._decoding.handover import FilePipe, SocketPipe, hand_over
-from charimg._decoding.protocol import ANSWER, MOST_FRAMES, MOST_SCANS, Answer, Task
+from charimg._decoding.protocol import ANSWER, MOST_FRAMES, MOST_SCANS, MOST_TEXT, Answer, Task
 
-from ..ingest.samples import MANY, drawn, jpeg, png
+from ..ingest.samples import MANY, chunk, drawn, jpeg, png
 from . import bombs
 
 Image = pytest.importorskip("PIL.Image")
+PngImagePlugin = pytest.importorskip("PIL.PngImagePlugin")
 
 
 class Limits(SimpleNamespace):
@@ -57,6 +59,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> Limits:
     made = Limits()
     monkeypatch.setattr(child, "resource", made)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # put back, whatever the child sets
+    monkeypatch.setattr(PngImagePlugin, "MAX_TEXT_CHUNK", PngImagePlugin.MAX_TEXT_CHUNK)
     return made
 
 
@@ -178,6 +181,15 @@ def test_many_frames_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
         out = io.BytesIO()
         shades[0].save(out, "GIF", save_all=True, append_images=shades[1:count])
         assert serve(request(out.getvalue(), "GIF", 9, 9)) == f"R{verdict}"
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
+@pytest.mark.parametrize(("more", "verdict"), [(0, "+"), (1, "t")])
+def test_a_long_text_or_profile_is_no_bomb(name: bytes, more: int, verdict: str) -> None:
+    packed = zlib.compress(bytes(MOST_TEXT + more))
+    plain = png(7, 5)
+    long = plain[:33] + chunk(name, b"workflow\0\0" + packed) + plain[33:]
+    assert serve(request(long, "PNG", 7, 5)) == f"R{verdict}"
 
 
 def test_another_picture_behind_a_jpeg_is_none_of_its_frames() -> None:

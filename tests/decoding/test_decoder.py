@@ -78,6 +78,7 @@ def test_the_decoded_size_must_be_the_one_of_the_header() -> None:
     [
         *((b"m", "memory"), (b"", "took too long"), (b"?", "cannot be decoded")),
         *((b"n", "more than 100 scans"), (b"f", "more than 10000 frames")),
+        (b"t", "larger than 16 MiB"),
     ],
 )
 def test_each_answer_has_its_reason(
@@ -85,6 +86,7 @@ def test_each_answer_has_its_reason(
 ) -> None:
     monkeypatch.setattr(worker._WORKERS, "ask", lambda *args: Answer(answer))
     said = str(refusal(png(7, 5)))
+    assert said.startswith("The file begins like a PNG, but ")
     assert why in said
     assert ("Downloader(decode=False)" in said) == (answer != b"?")
 

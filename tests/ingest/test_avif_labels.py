@@ -75,6 +75,16 @@ def test_places_of_every_form_are_moved(version: int, sizes: tuple[int, int, int
     check(placed(locations(start, version, sizes)))
 
 
+@pytest.mark.parametrize("sizes", [(4, 4, 4), (4, 4, 0)])
+def test_the_place_of_a_label_is_whole_in_one_of_two_numbers(sizes: tuple[int, int, int]) -> None:
+    start = len(placed(locations(3, 1, sizes))) - len(PIXELS)
+    stored = check(placed(locations(start, 1, sizes)))
+    place = struct.pack(">I", stored.rindex(b"mdat") + 4)
+    pieces, index = b"\0\1", bytes(4)
+    whole = place + pieces + index + bytes(4) if sizes[2] else pieces + index + place
+    assert whole in stored[: stored.index(PIXELS)]
+
+
 def test_items_of_either_form_are_added() -> None:
     entry = box(b"infe", b"\3\0\0\0", struct.pack(">IH", 1, 0), b"av01", b"\0")
     wide = box(b"iinf", b"\1\0\0\0", struct.pack(">I", 1), entry)

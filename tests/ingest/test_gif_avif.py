@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from charimg import DownloadLimits, InvalidArgument
 from charimg._ingest.inspect import inspect
+from charimg._ingest.reader import Reader
 from charimg.errors import ErrorCode, ImageRejected
 
 from .samples import (
@@ -34,6 +35,7 @@ from .samples import (
     meta,
     png,
 )
+from .test_cleaning import cleaned, shown
 
 ALL = ("png", "jpeg", "webp", "gif", "avif")
 
@@ -83,16 +85,13 @@ def test_gifs_pass_and_no_cut_does(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (gif(width=0), "zero"),
         (gif(), "without an image"),
         (gif(COMMENT), "without an image"),
-        (gif(b"\x00"), "cannot stand there"),
-        (gif(frame(wide=4)), "within its canvas"),
-        (gif(frame(high=3)), "within its canvas"),
-        (gif(frame(left=1)), "within its canvas"),
-        (gif(frame(top=1)), "within its canvas"),
-        (gif(frame(wide=0)), "within its canvas"),
-        (gif(frame(high=0)), "within its canvas"),
+        (gif(b"\x00", FRAME), "cannot stand there"),
+        (gif(COMMENT, b"\x01", FRAME), "cannot stand there"),
+        (gif(FRAME, b"\0<script>"), "cannot stand there"),
+        (gif(frame(wide=0)), "not valid"),
+        (gif(frame(high=0)), "not valid"),
         (gif(frame(bits=1)), "not valid"),
         (gif(frame(bits=9)), "not valid"),
     ],
@@ -101,6 +100,67 @@ def test_malformed_gifs_are_refused(data: bytes, why: str) -> None:
     error = refusal(data)
     assert error.code == ErrorCode.NOT_AN_IMAGE
     assert why in str(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "size"),
+    [
+        (gif(FRAME, width=0, height=0), (3, 2)),
+        (gif(frame(wide=4)), (4, 2)),
+        (gif(frame(high=3)), (3, 3)),
+        (gif(frame(left=1)), (4, 2)),
+        (gif(frame(top=1)), (3, 3)),
+        # The first one says how large it is; what the others need counts.
+        (gif(FRAME, frame(left=5)), (3, 2)),
+    ],
+)
+def test_a_frame_may_widen_the_canvas(data: bytes, size: tuple[int, int]) -> None:
+    assert look(data) == ("image/gif", *size)
+
+
+def test_a_canvas_counts_as_far_as_it_is_widened() -> None:
+    wide = gif(FRAME, frame(left=5))
+    assert look(wide, 32) == ("image/gif", 3, 2)
+    assert refusal(wide, 31).code == ErrorCode.TOO_MANY_PIXELS
+    assert refusal(gif(FRAME), 5).code == ErrorCode.TOO_MANY_PIXELS
+
+
+@pytest.mark.parametrize("strays", [b"\0", b"\0" * 70_000])
+def test_zeros_between_blocks_are_left_out(strays: bytes) -> None:
+    data = gif(COMMENT, strays, COMMENT, strays, FRAME, strays, FRAME, strays)
+    assert cleaned(data) == gif(COMMENT, COMMENT, FRAME, FRAME)
+    told = f"zeros between blocks ({4 * len(strays):,} bytes in 4 parts)"
+    assert inspect(io.BytesIO(data), max_pixels=MANY, formats=ALL).cleaned == (told,)
+    assert refusal(gif(FRAME)[:-1] + strays).code == ErrorCode.TRUNCATED
+
+
+@pytest.mark.parametrize("length", [1, 100, 255])
+@pytest.mark.parametrize("more", range(0, 5000, 617))
+def test_blocks_are_counted_across_what_is_looked_at_in_one_go(length: int, more: int) -> None:
+    block = bytes([length]) + b"\7" * length
+    blocks = block * (5000 // length) + bytes([1 + more % 200]) * (2 + more % 200)
+    data = gif(b"\x21\xfe" + blocks + b"\0", FRAME[:11] + blocks + b"\0")
+    assert look(data) == ("image/gif", 3, 2)
+    assert cleaned(data) == data
+    assert refusal(data[:-2]).code == ErrorCode.TRUNCATED
+    assert refusal(data[:-1]).code == ErrorCode.TRUNCATED
+
+
+def test_blocks_of_a_byte_are_not_read_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    use = Reader._use
+    monkeypatch.setattr(Reader, "_use", lambda self, n: (calls.append(n), use(self, n)))
+    data = gif(FRAME[:11] + b"\1x" * 100_000 + b"\0")
+    assert look(data) == ("image/gif", 3, 2)
+    assert len(calls) < 100
+
+
+def test_pillow_sees_the_same_gif() -> None:
+    pytest.importorskip("PIL")
+    plain = drawn("GIF", (30, 20))
+    for odd in (plain[:6] + bytes(4) + plain[10:], plain[:-1] + b"\0\0" + plain[-1:]):
+        assert shown(cleaned(odd), "GIF") == shown(odd, "GIF") == shown(plain, "GIF")
+        assert look(odd) == ("image/gif", 30, 20)
 
 
 def test_a_table_is_there_only_where_it_is_announced() -> None:

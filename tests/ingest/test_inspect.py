@@ -71,7 +71,10 @@ def code(data: bytes, max_pixels: int = MANY) -> str:
         (b"GIF87a" + b"\0" * 20, GIF),
         (b"XIFF\0\0\0\0WEBP", None),
         (b"\0\0\0\x20ftypavif", AVIF),
-        (b"\0\0\0\x20ftypavis", None),
+        (b"\0\0\0\x20ftypavis", AVIF),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0miafavif", AVIF),
+        (b"\0\0\0\x14ftypmif1\0\0\0\0miafavif", None),
+        (b"\0\0\0\x20ftypmif1\0\0\0\0miafheic", None),
         (b"RIFF\0\0\0\0WAVE", None),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", None),
         (b"%PDF-1.7 and more", None),
@@ -252,10 +255,7 @@ GOOD_TAIL = SOS + SCAN + EOI
         (b"\xff\xbf" + sof() + GOOD_TAIL, "marker"),
         (b"\xff\x02" + sof() + GOOD_TAIL, "marker"),
         (b"\xff\xd8" + sof() + GOOD_TAIL, "marker"),
-        (sof(code=0xC3) + GOOD_TAIL, "marker"),
-        (sof(code=0xC9) + GOOD_TAIL, "marker"),
-        (sof(code=0xCF) + GOOD_TAIL, "marker"),
-        (segment(0xDE, b"") + GOOD_TAIL, "marker"),
+        (b"\xff\xc8" + sof() + GOOD_TAIL, "marker"),
         (b"\xff\xe0\0\x01" + sof() + GOOD_TAIL, "segments"),
         (sof() + sof() + GOOD_TAIL, "more than one"),
         (sof() + SOS + SCAN + sof() + GOOD_TAIL, "more than one"),
@@ -274,6 +274,22 @@ def test_malformed_jpegs_are_refused(segments: bytes, why: str) -> None:
     error = refusal(SOI + segments)
     assert error.code == ErrorCode.NOT_AN_IMAGE
     assert why in str(error)
+
+
+@pytest.mark.parametrize(
+    ("codes", "coding"),
+    [
+        ((0xC3,), "lossless"),
+        ((0xC9, 0xCA), "arithmetic"),
+        ((0xCB,), "lossless arithmetic"),
+        ((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE, 0xDF), "hierarchical"),
+    ],
+)
+def test_what_browsers_do_not_show_is_refused_by_its_name(codes: list[int], coding: str) -> None:
+    for code in codes:
+        error = refusal(SOI + sof(code=code) + GOOD_TAIL)
+        assert error.code == ErrorCode.NOT_AN_IMAGE
+        assert f"like a JPEG, but with {coding} coding, which browsers do not show" in str(error)
 
 
 @pytest.mark.parametrize("frame", [0xC0, 0xC1, 0xC2])

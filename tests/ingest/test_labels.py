@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,21 @@ def test_what_there_is_stays_byte_by_byte() -> None:
     assert look(webp_with((b"XMP ", OTHER))).provenance.tool == "Painter"
 
 
+@pytest.mark.parametrize("name", ["rdf:RDF", "RDF"])
+def test_a_packet_that_says_nothing_is_replaced(name: str) -> None:
+    space = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    prefix = b":rdf" if ":" in name else b""
+    opened = b"<%s xmlns%s='%s'" % (name.encode(), prefix, space)
+    around = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>%s</x:xmpmeta>"
+    at_once = around % (opened + b"/>")
+    assert labelled(LABEL, at_once) == labelled(LABEL)
+    empty = around % (opened + b"></%s >" % name.encode())
+    assert read_packet(labelled(LABEL, empty)).source_type == TRAINED
+    for each in (at_once, empty):
+        stored = written(png_with(international(b"XML:com.adobe.xmp", each)))
+        assert look(stored).edits == ()
+
+
 def test_the_label_is_of_the_same_thing() -> None:
     about = OTHER.replace(b'r:about=""', b'r:about="uuid:&lt;1&gt;"')
     assert b'rdf:about="uuid:&#60;1&#62;"' in labelled(LABEL, about)
@@ -257,6 +273,24 @@ def test_over_credentials_a_label_is_written_where_they_are_signed_anew() -> Non
         assert found.provenance.marked == "label"
 
 
+@pytest.mark.parametrize("how", ["<t:provenance>{}</t:provenance>", "t:provenance='{}'"])
+def test_credentials_that_are_kept_elsewhere_are_not_broken_either(how: str) -> None:
+    told = how.format("https://manifests.test/1.c2pa")
+    space = "xmlns:t='http://purl.org/dc/terms/'"
+    there = packet(told, space) if told.startswith("<") else packet(attributes=f"{space} {told}")
+    files = (
+        png_with(international(b"XML:com.adobe.xmp", there)),
+        jpeg_with(segment(0xE1, XMP_NAME + there)),
+        webp_with((b"XMP ", there)),
+    )
+    for data in files:
+        found = look(data)
+        assert found.provenance.credentials
+        assert found.edits == ()
+        assert found.unlabelled is not None
+        assert look(data, sign=True).provenance.marked == "label"
+
+
 def test_further_pictures_are_not_moved() -> None:
     index = segment(0xE2, b"MPF\0MM\0*" + bytes(20))
     data = jpeg_with(index) + jpeg()
@@ -271,6 +305,14 @@ def test_padding_makes_room() -> None:
     stored = written(jpeg_with(segment(0xE1, XMP_NAME + full)))
     assert len(stored) < len(full)
     assert said(stored) == Provenance(digital_source_type=TRAINED, tool="Painter")
+
+
+def test_much_room_takes_no_square_of_the_time() -> None:
+    room = b" " * 60_000
+    begun = time.process_time()
+    with pytest.raises(Unreadable):
+        labelled(LABEL, OTHER.replace(b"</r:RDF>", room + b"</r:RDF>"), len(room))
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("more", [0, 1])

@@ -79,6 +79,16 @@ def test_of_exif_the_orientation_stays(order: str, orientation: int) -> None:
         assert upright == b""
 
 
+@pytest.mark.parametrize("order", [">", "<"])
+def test_an_orientation_in_a_wide_number_stays_one(order: str) -> None:
+    def wide(order: str) -> bytes:
+        long = struct.pack(order + "HHII", 274, 4, 1, 6)
+        short = struct.pack(order + "HHIHH", 274, 3, 1, 6, 0)
+        return tiff(6, order, more=0).replace(short, long)
+
+    assert upright_only(wide(order) + EVIL) == wide(">")
+
+
 @pytest.mark.parametrize(
     "data",
     [

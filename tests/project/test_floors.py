@@ -66,6 +66,8 @@ SIDEWAYS = {
     ("capabilities", "protocols"),
     # What is retried, and how jobs are watched, is decided by policy.
     ("_library", "policies"),
+    # So is what is left out of a file, and what is written into it.
+    ("_ingest", "policies"),
     # ``local()`` and ``from_env()`` put the embedded stores together.
     ("_async", "_assembly"),
     ("_sync", "_assembly"),

@@ -11,13 +11,15 @@ import pytest
 
 from charimg import ConfigurationError, ProvenancePolicy
 from charimg import _signing as signing
+from charimg._ingest.inspect import coded_pixels
 from charimg._signing import ContentSigner, SigningFailed
 
 from ..figures import AddUp
 from ..ingest.dressed import KINDS as FORMATS
 from ..ingest.dressed import plain_images
-from ..ingest.samples import png
-from ..ingest.test_labels import pixels
+from ..ingest.samples import PIXELS, png
+from ..ingest.test_avif_labels import locations, placed
+from ..ingest.test_labels import pixels, said, written
 from .certificates import KEYS, Authority, authority
 from .reading import read, valid
 from .stamps import stamps
@@ -56,6 +58,19 @@ def test_every_format_is_signed_and_keeps_its_pixels(
         valid(stored, TYPES[kind], host)
         assert pixels(stored) == pixels(data)
         add_up("signed files that C2PA's reader validates", 1)
+
+
+@pytest.mark.parametrize("sizes", [(4, 4, 4), (4, 4, 0)])
+def test_a_labelled_avif_stays_whole(
+    sizes: tuple[int, int, int], host: Authority, tmp_path: Path
+) -> None:
+    start = len(placed(locations(3, 0, sizes))) - len(PIXELS)
+    data = written(placed(locations(start, 0, sizes)))
+    stored = signed(signer_of(host, tmp_path), data, "image/avif")
+    assert coded_pixels(io.BytesIO(stored)) == coded_pixels(io.BytesIO(data))
+    told = said(stored)
+    assert told is not None
+    assert told.tool == "charimg 1.2.3"
 
 
 @pytest.mark.parametrize("kind", KEYS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import ConfigurationError, InvalidArgument
-from ..policies import ProvenancePolicy
+from ..policies import READ, ProvenancePolicy
 
 __all__ = ["provenance_policy"]
 
@@ -36,7 +36,7 @@ def provenance_policy(mode: str | None = None) -> ProvenancePolicy:
         raise ConfigurationError(f"{_PROMPT} is wrong: it must be 1 or 0, not {prompt!r}.")
     try:
         return ProvenancePolicy(
-            mode=chosen.strip() or "read",
+            mode=chosen.strip() or READ,
             prompt=prompt in _YES,
             certificate=_value(_CERTIFICATE) or None,
             key=_value(_KEY) or None,

@@ -32,7 +32,7 @@ from ..models import (
     Upload,
     utcnow,
 )
-from .marking import as_stored
+from .marking import as_found, as_stored
 from .master import next_mastery
 from .operation import AsyncRun, generation_ms
 from .sources import shown_image, source_by_id, source_of
@@ -292,7 +292,7 @@ class _Ingestion:
             # What a save left that was broken off goes now, whatever becomes of the next one.
             await self.run.parts.media.delete(item.key)
             return False
-        await self._record(item, media=media, metrics=ImageMetrics())
+        await self._record(item, media=media, metrics=await as_found(self.run.parts.media, media))
         await self._write_settled()
         return True
 

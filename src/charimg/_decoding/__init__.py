@@ -81,7 +81,8 @@ class Decoder:
         if answer.verdict != FINE:
             why = reason(answer)
             raise ImageRejected(
-                f"The file begins like a {name}, but {why}", code=ErrorCode.NOT_AN_IMAGE
+                f"The file begins like {inspection.type.a_name}, but {why}",
+                code=ErrorCode.NOT_AN_IMAGE,
             )
         return genuine(answer.thumbnail, thumbnail_px) if thumbnail_px else None
 

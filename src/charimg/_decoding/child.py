@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from .drawing import decode
 from .handover import FilePipe, Request, SocketPipe, requests
-from .protocol import ANSWER, READY, Answer
+from .protocol import ANSWER, MOST_TEXT, READY, Answer
 
 resource: Any
 try:
@@ -64,11 +64,13 @@ def serve(
         leave: Called by another thread when the requests end, which they do when the other side
             is no more: nobody waits for what is being decoded then.
     """
-    from PIL import Image
+    from PIL import Image, PngImagePlugin
 
     Image.preinit()
     # The other side has its own limit, which comes with each image.
     Image.MAX_IMAGE_PIXELS = None
+    # A workflow or a profile of more than Pillow's 1 MiB makes no bomb of an image.
+    PngImagePlugin.MAX_TEXT_CHUNK = MOST_TEXT
     asked: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
 
     def listen() -> None:

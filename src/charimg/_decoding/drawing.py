@@ -16,6 +16,7 @@ from .protocol import (
     PIXELS,
     SCANS,
     SIZE,
+    TEXTS,
     Answer,
     Task,
 )
@@ -53,9 +54,9 @@ def decode(file: IO[bytes], task: Task, limit: Callable[[int], None]) -> Answer:
         return _checked(file, task, limit) if task.is_check else _drawn(file, task, limit)
     except MemoryError:
         return Answer(MEMORY)
-    except Exception:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001
         # Pillow's plugins raise OSError, SyntaxError, ValueError, struct.error and more.
-        return Answer(BROKEN)
+        return Answer(TEXTS if "MAX_TEXT_" in str(error) else BROKEN)
 
 
 def _scans(file: IO[bytes]) -> int:

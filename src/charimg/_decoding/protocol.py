@@ -16,23 +16,29 @@ __all__ = [
     "MOST_FRAMES",
     "MOST_SCANS",
     "MOST_SIDE",
+    "MOST_TEXT",
     "PIXELS",
     "READY",
     "SCANS",
     "SIZE",
+    "TEXTS",
     "Answer",
     "Task",
     "reason",
 ]
 
 READY = b"R"
-FINE, BROKEN, SIZE, PIXELS, MEMORY, SCANS, FRAMES = b"+", b"-", b"s", b"p", b"m", b"n", b"f"
+FINE, BROKEN, SIZE, PIXELS = b"+", b"-", b"s", b"p"
+MEMORY, SCANS, FRAMES, TEXTS = b"m", b"n", b"f", b"t"
 
 MOST_SCANS = 100
 """Encoders write 1 to 20. Each passes over all coefficients: 450 of 40 megapixels take 20 s."""
 
 MOST_FRAMES = 10_000
 """Their pixels are counted, but each costs its time, however small."""
+
+MOST_TEXT = 16 * 1024 * 1024
+"""Bytes of a compressed text or profile of a PNG. Workflows and profiles have up to a few MiB."""
 
 MOST_SIDE = 16_383
 """Pixels that a WebP can have."""
@@ -125,6 +131,7 @@ _REASONS = {
     MEMORY: f"decoding it takes too much memory. {_UNDECODED}",
     SCANS: f"it has more than {MOST_SCANS} scans. {_UNDECODED}",
     FRAMES: f"it has more than {MOST_FRAMES} frames. {_UNDECODED}",
+    TEXTS: f"texts in it are larger than {MOST_TEXT >> 20} MiB, or a profile is. {_UNDECODED}",
     b"": f"decoding it crashed or took too long. {_UNDECODED}",
 }
 

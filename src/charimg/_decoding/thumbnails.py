@@ -6,11 +6,11 @@ import importlib.util
 import io
 from typing import IO
 
-from .._ingest.inspect import REFUSE, inspect
+from .._ingest.inspect import inspect
 from .._ingest.sniff import HEAD, sniff
 from .._plain import logger
 from ..errors import ImageRejected
-from ..policies import DownloadLimits
+from ..policies import REFUSE, DownloadLimits
 from .protocol import FINE, MOST_SIDE, Task, reason
 from .worker import Unavailable, ask
 

@@ -1,29 +1,33 @@
-"""The container of an AVIF (ISO/IEC 14496-12, 23008-12): still images only.
+"""The container of an AVIF (ISO/IEC 14496-12, 23008-12): still images and sequences.
 
-Its items tell what is image: where the coded pixels lie, and where EXIF and XMP do. So a file is
-whole once all of them are there, and bytes that none of them claims are searched like metadata.
-Nothing before the last of them may move: what is left out there is filled up.
+Its items and tracks tell what is image: where the coded pixels lie, and where EXIF and XMP do. So a
+file is whole once all of them are there, and bytes that none of them claims are searched like
+metadata. Nothing before the last of them may move: what is left out there is filled up.
 """
 
 from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from attrs import Factory, define
 
 from .avif_items import Box, Description, Extent, describe
+from .avif_movie import TABLES, Movie, read_movie
 from .parts import Part, Role
 from .reader import Reader
+from .sniff import HEAD, brands
 
 __all__ = ["walk_avif"]
 
 _MAX_META = 1024 * 1024
-"""Most bytes of the box that describes the items; encoders write a few hundred."""
+"""Most bytes of a box that describes items or tracks; encoders write a few hundred."""
 
 _DATA = (b"mdat", b"free", b"skip", b"wide")
-_DESCRIBING = (b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"dinf", b"grpl")
+_DESCRIBING = frozenset({b"pitm", b"iloc", b"iinf", b"iprp", b"iref", b"dinf", b"grpl"})
+_MOVING = _DESCRIBING | TABLES
+_STILL, _SEQUENCE = b"avif", b"avis"
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _NAMED = 24
 """Bytes of the box that says what the description is for; then a name follows that nobody reads."""
@@ -41,49 +45,84 @@ class _Outermost:
     """What the walk over the outermost boxes finds.
 
     Attributes:
+        brands: What the file says it is.
         boxes: All of them.
         credentials: Where those with content credentials begin.
         described: What the first description says.
+        movie: What the tracks of a sequence say.
         trailer: Where begins what follows the image.
     """
 
+    brands: set[bytes]
     boxes: list[Box] = Factory(list)
     credentials: set[int] = Factory(set)
     described: Description | None = None
+    movie: Movie | None = None
     trailer: int | None = None
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is a sequence."""
+        return _SEQUENCE in self.brands
+
+    @property
+    def told(self) -> list[Description | Movie]:
+        """What there is of the two."""
+        return [each for each in (self.described, self.movie) if each is not None]
+
+    @property
+    def extents(self) -> list[Extent]:
+        """What is claimed, in the order of the file."""
+        return sorted(extent for each in self.told for extent in each.extents)
+
+    @property
+    def last(self) -> int:
+        """The end of the last byte that anything relies on."""
+        return max((each.last for each in self.told), default=0)
 
     def whole(self, at: int) -> bool:
         """Whether all that the image needs lies before a place."""
-        return self.described is not None and self.described.last <= at
+        # A sequence need not have a still one, too.
+        still = self.described is not None or (self.moves and _STILL not in self.brands)
+        return still and (self.movie is not None or not self.moves) and self.last <= at
 
 
 def walk_avif(reader: Reader) -> Iterator[Part]:
     """Walk box by box to the end."""
-    found = _outermost(reader)
-    described = found.described
-    if described is None or not found.whole(reader.at):
+    head = reader.peek(HEAD)
+    found = _outermost(reader, brands(head))
+    if not found.whole(reader.at):
         reader.truncated()
-    claims = _claims(described.extents)
+    described, movie = found.described, found.movie
+    if movie is not None:
+        # Decoders show the tracks, unless the brand that comes first is that of stills.
+        shown = movie if described is None or head[8:12] != _STILL else described
+        reader.dimensions(*shown.size)
+    claims, last = _claims(found.extents), found.last
     for box in found.boxes:
         length = box.end - box.start
         if box.start == 0:
             yield Part(box.start, length, Role.STRUCTURE, "header")
-        elif box == described.box:
+        elif described is not None and box == described.box:
             yield Part(box.start, box.content + 4 - box.start, Role.STRUCTURE, "header")
             for inner in described.inner:
-                yield from _described(inner, claims)
+                yield from _described(inner, claims, _DESCRIBING)
+        elif movie is not None and box == movie.box:
+            yield Part(box.start, box.content - box.start, Role.STRUCTURE, "header")
+            for inner in movie.inner:
+                yield from _described(inner, claims, _MOVING)
         elif box.start in found.credentials:
             yield Part(box.start, length, Role.CREDENTIALS, "content credentials")
         else:
             known = box.name in (*_DATA, b"uuid")
             role = Role.METADATA if known else Role.JUNK
-            yield from _claimed(box, claims, described.last, role)
+            yield from _claimed(box, claims, last, role)
     if found.trailer is not None:
         yield Part(found.trailer, reader.size - found.trailer, Role.JUNK, "trailer")
 
 
-def _outermost(reader: Reader) -> _Outermost:
-    found = _Outermost()
+def _outermost(reader: Reader, named: set[bytes]) -> _Outermost:
+    found = _Outermost(named)
     while reader.left:
         reader.part()
         start = reader.at
@@ -107,17 +146,23 @@ def _outermost(reader: Reader) -> _Outermost:
         if name == b"uuid" and head[header : header + 16] == _C2PA:
             found.credentials.add(start)
         if name == b"meta" and found.described is None:
-            if size - header > _MAX_META:
-                reader.malformed("its description is too long")
-            found.described = describe(reader, box, reader.take(size - header))
+            found.described = describe(reader, box, _content(reader, box))
+        elif name == b"moov" and found.movie is None and found.moves:
+            found.movie = read_movie(reader, box, _content(reader, box))
         else:
             reader.skip(size - header)
     return found
 
 
-def _described(box: Box, claims: list[Extent]) -> Iterator[Part]:
-    """Tell the parts of a box within the description, in which nothing may move."""
-    if box.name in _DESCRIBING or (box.name == b"hdlr" and _inside(claims, box)):
+def _content(reader: Reader, box: Box) -> bytes:
+    if box.end - box.content > _MAX_META:
+        reader.malformed("its description is too long")
+    return reader.take(box.end - box.content)
+
+
+def _described(box: Box, claims: list[Extent], needed: Collection[bytes]) -> Iterator[Part]:
+    """Tell the parts of a box within a description, in which nothing may move."""
+    if box.name in needed or (box.name == b"hdlr" and _inside(claims, box)):
         yield Part(box.start, box.end - box.start, Role.STRUCTURE, "header")
     elif box.name == b"hdlr":
         named = min(box.content + _NAMED, box.end)

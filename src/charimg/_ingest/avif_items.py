@@ -10,7 +10,7 @@ from attrs import Factory, define
 
 from .reader import Reader
 
-__all__ = ["Box", "Description", "Extent", "boxes", "describe"]
+__all__ = ["Box", "Description", "Extent", "boxes", "describe", "items"]
 
 _CODED = frozenset({b"av01", b"grid", b"iovl", b"iden", b"tmap", b"sato"})
 """Types of items that are pixels, or put pixels together."""
@@ -51,17 +51,16 @@ class Description:
     Attributes:
         box: The box itself.
         inner: The boxes in it.
-        extents: What its items claim, in the order of the file.
+        size: Width and height of its largest item.
+        extents: What its items claim.
+        last: The end of the last byte that anything relies on.
     """
 
     box: Box
     inner: list[Box] = Factory(list)
+    size: tuple[int, int] = (0, 0)
     extents: list[Extent] = Factory(list)
-
-    @property
-    def last(self) -> int:
-        """The end of the last byte that anything relies on."""
-        return max(self.box.end, *(extent.end for extent in self.extents))
+    last: int = 0
 
 
 def boxes(reader: Reader, data: bytes, offset: int, start: int = 0) -> Iterator[Box]:
@@ -102,21 +101,36 @@ def describe(reader: Reader, box: Box, data: bytes) -> Description:
     sizes = list(_sizes(reader, content(b"iprp")))
     if content(b"hdlr")[8:12] != b"pict" or not sizes:
         reader.malformed("it describes no still image")
-    reader.dimensions(*max(sizes, key=lambda size: size[0] * size[1]))
+    found.size = reader.dimensions(*max(sizes, key=lambda size: size[0] * size[1]))
     try:
-        types = dict(_types(reader, content(b"iinf")))
-        located = list(_located(reader, content(b"iloc"), by_name.get(b"idat")))
+        found.extents += items(reader, content(b"iinf"), content(b"iloc"), by_name.get(b"idat"))
     except (struct.error, IndexError):
         reader.malformed("its description is not valid")
-    begun: set[int] = set()
-    for item, start, end in located:
-        if item in types:
-            found.extents.append(Extent(start, end, types[item], item, item not in begun))
-            begun.add(item)
     if not any(not extent.name for extent in found.extents):
         reader.malformed("it describes no still image")
-    found.extents.sort()
+    found.last = max(box.end, *(extent.end for extent in found.extents))
     return found
+
+
+def items(reader: Reader, listed: bytes, places: bytes, idat: Box | None) -> Iterator[Extent]:
+    """Yield what items that are pixels or metadata claim.
+
+    Args:
+        reader: Refuses what makes no sense.
+        listed: The content of ``iinf``.
+        places: The content of ``iloc``.
+        idat: The box in which items of the description lie.
+
+    Raises:
+        struct.error: They end too early.
+        IndexError: The same.
+    """
+    types = dict(_types(reader, listed))
+    begun: set[int] = set()
+    for item, start, end in _located(reader, places, idat):
+        if item in types:
+            yield Extent(start, end, types[item], item, item not in begun)
+            begun.add(item)
 
 
 def _sizes(reader: Reader, properties: bytes) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ from attrs import define
 
 from .avif_items import Box
 from .rewrite import Edit
+from .sniff import HEAD, brands
 
 __all__ = ["Intricate", "label_avif"]
 
@@ -39,6 +40,10 @@ def label_avif(file: IO[bytes], grows: int, packet: bytes) -> list[Edit]:
         Intricate: It is not done with this file.
     """
     size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if b"avis" in brands(file.read(HEAD)):
+        # The tracks of a sequence have places of their own.
+        raise Intricate
     meta = next(box for box in _outermost(file) if box.name == b"meta")
     if meta.content - meta.start != 8:
         raise Intricate
@@ -181,7 +186,10 @@ class _Description:
         """Return the entry of an item whose bytes lie in one piece."""
         version, offset_size, length_size, base, index = self._sizes()
         entry = item.to_bytes(4 if version == 2 else 2) + (bytes(2) if version else b"")
-        entry += bytes(2) + bytes(base) + struct.pack(">H", 1) + bytes(index)
+        # All of the place in the base, if there is one: whoever moves an item moves one of the two,
+        # but the library of C2PA both of them where neither is 0 and the base was.
+        begun, place = (place, 0) if base else (0, place)
+        entry += bytes(2) + begun.to_bytes(base) + struct.pack(">H", 1) + bytes(index)
         return entry + place.to_bytes(offset_size) + length.to_bytes(length_size)
 
     def _moved(self, box: Box, by: int) -> Iterator[Edit]:

@@ -13,39 +13,56 @@ __all__ = ["walk_gif"]
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _COMMENT, _CONTROL, _APPLICATION = 0xFE, 0xF9, 0xFF
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_NEAR = 4 * 1024
+"""Bytes that are looked at in one go."""
 
 
 def walk_gif(reader: Reader) -> Iterator[Part]:
     """Walk block by block to the trailer."""
     reader.skip(6)
     width, height, packed, _, _ = struct.unpack("<HHBBB", reader.take(7))
-    reader.dimensions(width, height)
     reader.skip(_colours(packed))
     yield Part(0, reader.at, Role.STRUCTURE, "header")
-    drawn = False
+    begun = reader.at
     while (code := reader.take(1)[0]) != _TRAILER:
         reader.part()
         start = reader.at - 1
         if code == _EXTENSION:
             yield _extension(reader, start)
         elif code == _IMAGE:
-            drawn = True
-            reader.frame(width, height)
             left, top, wide, high, packed = struct.unpack("<HHHHB", reader.take(9))
-            if not wide or not high or left + wide > width or top + high > height:
-                reader.malformed("one of its frames does not lie within its canvas")
+            if not wide or not high:
+                reader.malformed("one of its frames is not valid")
+            # Decoders let a frame widen the canvas; the first one tells how large the image is.
+            width, height = max(width, left + wide), max(height, top + high)
+            if reader.found is None:
+                reader.dimensions(width, height)
+            reader.frame(width, height)
             reader.skip(_colours(packed))
             if not 2 <= reader.take(1)[0] <= 8:
                 reader.malformed("one of its frames is not valid")
             _skip_blocks(reader)
             yield Part(start, reader.at - start, Role.PIXELS, "pixels")
+        elif code == 0 and start > begun:
+            # Some encoders end a block twice, and decoders pass over it. Whatever else is no block
+            # may be a program.
+            _skip_zeros(reader)
+            yield Part(start, reader.at - start, Role.JUNK, "zeros between blocks")
         else:
             reader.malformed("it holds a block that cannot stand there")
-    if not drawn:
+    if reader.found is None:
         reader.malformed("it ends without an image")
     yield Part(reader.at - 1, 1, Role.STRUCTURE, "end")
     if reader.left:
         yield reader.rest("trailer")
+
+
+def _skip_zeros(reader: Reader) -> None:
+    while near := reader.peek(_NEAR):
+        more = near.lstrip(b"\0")
+        reader.skip(len(near) - len(more))
+        if more:
+            return
 
 
 def _extension(reader: Reader, start: int) -> Part:
@@ -75,8 +92,15 @@ def _extension(reader: Reader, start: int) -> Part:
 
 
 def _skip_blocks(reader: Reader) -> None:
-    while length := reader.take(1)[0]:
-        reader.skip(length)
+    """Pass over blocks up to the empty one, many at a time: each may hold a single byte."""
+    while True:
+        near, at = reader.peek(_NEAR), 0
+        while at < len(near) and near[at]:
+            at += near[at] + 1
+        if at < len(near) or not near:
+            reader.skip(at + 1)
+            return
+        reader.skip(at)
 
 
 def _colours(packed: int) -> int:

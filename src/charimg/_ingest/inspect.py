@@ -6,11 +6,13 @@ in it is something else. It streams, and never holds more than a block in memory
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from typing import IO
 
 from ..errors import ErrorCode, ImageRejected
+from ..policies import CLEAN, KEEP, REFUSE, USUAL
 from .avif import walk_avif
 from .clean import Cleaning
 from .foreign import Search
@@ -27,12 +29,10 @@ from .values import ImageType, Inspection
 from .webp import walk_webp
 from .xmp import Label
 
-__all__ = ["CLEAN", "KEEP", "REFUSE", "inspect"]
+__all__ = ["coded_pixels", "inspect"]
 
-CLEAN, REFUSE, KEEP = "clean", "refuse", "keep"
-"""What becomes of what is no image, in an image's file."""
-
-_USUAL = ("png", "jpeg", "webp", "avif")
+_BLOCK = 256 * 1024
+_ANY_SIZE = 2**62
 _WALKS: dict[ImageType, Callable[[Reader], Iterator[Part]]] = {
     PNG: walk_png,
     JPEG: walk_jpeg,
@@ -52,7 +52,7 @@ def inspect(
     file: IO[bytes],
     *,
     max_pixels: int,
-    formats: Collection[str] = _USUAL,
+    formats: Collection[str] = USUAL,
     foreign: str = CLEAN,
     label: Label | None = None,
     sign: bool = False,
@@ -74,8 +74,8 @@ def inspect(
     try:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
-        head = file.read(32)
-        kind = sniff(head[:HEAD])
+        head = file.read(HEAD)
+        kind = sniff(head)
         if kind is None or kind.name.lower() not in formats:
             raise _unwanted(kind, formats)
         file.seek(0)
@@ -117,6 +117,36 @@ def inspect(
         )
     finally:
         file.seek(0)
+
+
+def coded_pixels(file: IO[bytes]) -> tuple[ImageType, tuple[int, int] | None, str]:
+    """Return type, size and hash of the coded pixels of a file that `inspect` has passed.
+
+    Args:
+        file: Seekable; read from its beginning and left there.
+
+    Raises:
+        ImageRejected: It is no whole image any more.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    kind = sniff(file.read(HEAD))
+    if kind is None:
+        raise _unwanted(kind, USUAL)
+    file.seek(0)
+    reader, digest = Reader(file, size, kind, _ANY_SIZE), hashlib.sha256()
+    for part in _WALKS[kind](reader):
+        if part.role is not Role.PIXELS:
+            continue
+        place, left = file.tell(), part.length
+        file.seek(part.offset)
+        while left:
+            block = file.read(min(left, _BLOCK))
+            left -= len(block)
+            digest.update(block)
+        file.seek(place)
+    file.seek(0)
+    return kind, reader.found, digest.hexdigest()
 
 
 def _unwanted(kind: ImageType | None, formats: Collection[str]) -> ImageRejected:

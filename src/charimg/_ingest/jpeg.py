@@ -14,9 +14,14 @@ __all__ = ["segment", "walk_jpeg"]
 
 _FRAMES = (0xC0, 0xC1, 0xC2)
 """Baseline, extended and progressive: the ones that browsers show."""
-_REFUSED = frozenset([*range(2, 0xC0), 0xC3, *range(0xC5, 0xCC), *range(0xCD, 0xD0)])
-_REFUSED |= {0xD8, 0xDE, 0xDF}
-"""Reserved codes, lossless, arithmetic and hierarchical frames, a second beginning."""
+_UNSHOWN = {
+    **dict.fromkeys((0xC3,), "lossless"),
+    **dict.fromkeys((0xC9, 0xCA), "arithmetic"),
+    **dict.fromkeys((0xCB,), "lossless arithmetic"),
+    **dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF, 0xDE, 0xDF), "hierarchical"),
+}
+_REFUSED = frozenset([*range(2, 0xC0), 0xC8, 0xD8])
+"""Reserved codes, a second beginning."""
 _ALONE = (0x01, *range(0xD0, 0xD8))
 """Markers without a segment. Between segments they say nothing."""
 _TABLES = (0xC4, 0xCC, 0xDA, 0xDB, 0xDC, 0xDD)
@@ -71,6 +76,11 @@ def walk_jpeg(reader: Reader) -> Iterator[Part]:
 
 def _segment(reader: Reader, start: int, code: int) -> Part:
     """Pass over a segment behind its marker, and tell what it is."""
+    if code in _UNSHOWN:
+        reader.malformed(
+            f"with {_UNSHOWN[code]} coding, which browsers do not show and no option lets in; "
+            "have it made as a baseline or progressive one"
+        )
     if code in _REFUSED:
         reader.malformed("it holds a marker that cannot stand there")
     length = int.from_bytes(reader.take(2)) - 2

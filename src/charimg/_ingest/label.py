@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, evolve
 
 from ..models import Provenance
+from ..policies import LABEL
 from . import jpeg, png, webp
 from .avif_label import Intricate, label_avif
 from .clean import Cleaning
@@ -15,10 +16,7 @@ from .sniff import AVIF, JPEG, PNG, WEBP
 from .values import ImageType
 from .xmp import AI, TRAINED, Label, Unreadable, labelled
 
-__all__ = ["LABEL", "READ", "SIGN", "Labelling", "NotLabelled", "says_so", "with_label"]
-
-READ, LABEL, SIGN = "read", "label", "sign"
-"""What is done so that a file tells where it comes from."""
+__all__ = ["Labelling", "NotLabelled", "says_so", "with_label"]
 
 _APP1 = 0xE1
 _MOST_PACKET = 0xFFFF - 2 - len(XMP_JPEG)

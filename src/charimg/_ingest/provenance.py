@@ -110,15 +110,16 @@ class Evidence:
         found = Provenance(
             digital_source_type=said.source_type or self._signed_type,
             tool=said.tool or None,
-            credentials=self._credentials,
+            credentials=self.signed,
             generator=generator,
         )
         return None if found == Provenance() else found
 
     @property
     def signed(self) -> bool:
-        """Whether there are content credentials."""
-        return self._credentials
+        """Whether there are content credentials, in the file or elsewhere."""
+        packet = None if self.xmp is None else self.xmp.packet
+        return self._credentials or (packet is not None and packet.signed_elsewhere)
 
     def _read(self, part: Part, most: int) -> bytes:
         """Return the data of a part behind its header, or the beginning of them."""

@@ -99,9 +99,9 @@ class Reader:
         if self._parts > _MAX_PARTS:
             self.malformed(f"it has more than {_MAX_PARTS} parts")
 
-    def frame(self, width: int, height: int) -> None:
-        """Count a frame of an animation: each costs a canvas, however small it is itself."""
-        self._frames += 1
+    def frame(self, width: int, height: int, count: int = 1) -> None:
+        """Count frames of an animation: each costs a canvas, however small it is itself."""
+        self._frames += count
         if self._frames * width * height > self._max_pixels:
             raise self._too_many(
                 f"{width} × {height} pixels in {self._frames} frames or more, together"

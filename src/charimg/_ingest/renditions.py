@@ -6,15 +6,15 @@ import io
 from typing import IO
 
 from ..errors import ImageRejected
-from .inspect import KEEP, inspect
+from ..models import Provenance
+from ..policies import FORMATS, KEEP
+from .inspect import inspect
 from .label import says_so
 from .rewrite import rewrite
-from .sniff import AVIF, GIF, JPEG, PNG, WEBP
 from .xmp import Label
 
-__all__ = ["label_bytes", "label_of"]
+__all__ = ["label_bytes", "label_of", "provenance_of"]
 
-_EVERY = tuple(kind.name.lower() for kind in (PNG, JPEG, WEBP, GIF, AVIF))
 _ANY_SIZE = 2**62
 
 
@@ -22,7 +22,7 @@ def label_bytes(data: bytes, label: Label) -> bytes:
     """Return an image of one's own drawing with a label; as it is where it can take none."""
     file, out = io.BytesIO(data), io.BytesIO()
     try:
-        found = inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP, label=label)
+        found = inspect(file, max_pixels=_ANY_SIZE, formats=FORMATS, foreign=KEEP, label=label)
     except ImageRejected:
         return data
     rewrite(file, found.edits, out.write)
@@ -36,8 +36,16 @@ def label_of(file: IO[bytes], tool: str) -> Label | None:
         file: The image, seekable; read from its beginning and left there.
         tool: Who draws the rendition.
     """
+    return Label(tool) if says_so(provenance_of(file)) else None
+
+
+def provenance_of(file: IO[bytes]) -> Provenance | None:
+    """Return what a file says of where it comes from; nothing of what is no image.
+
+    Args:
+        file: Seekable; read from its beginning and left there.
+    """
     try:
-        found = inspect(file, max_pixels=_ANY_SIZE, formats=_EVERY, foreign=KEEP)
+        return inspect(file, max_pixels=_ANY_SIZE, formats=FORMATS, foreign=KEEP).provenance
     except ImageRejected:
         return None
-    return Label(tool) if says_so(found.provenance) else None

@@ -28,6 +28,7 @@ _PREFIXES = {_XMP: "xmp", _IPTC: "Iptc4xmpExt", _PHOTOSHOP: "photoshop"}
 
 _SOURCE_TYPE = f"{_IPTC} DigitalSourceType"
 _TOOL = f"{_XMP} CreatorTool"
+_ELSEWHERE = "http://purl.org/dc/terms/ provenance"
 
 _MOST_PROMPT = 32 * 1024
 """Most bytes of a prompt that goes into a label: that of a JPEG has 64 KiB for everything."""
@@ -38,7 +39,9 @@ _ESCAPES = {ord(char): f"&#{ord(char)};" for char in '&<>"\r%(*/'}
 """What means something in XML; a line end that would be read as another one; and what the beginning
 of a document or a script is known by, so that no prompt looks like one.
 """
-_PADDING = re.compile(rb"\s+(?=<\?xpacket end=)")
+_PADDING = re.compile(rb"(?<!\s)\s+(?=<\?xpacket end=)")
+"""From its beginning only: to look from each of its bytes would take the square of the time."""
+_END = re.compile(rb"</(?:[^\s:>]+:)?RDF\s*>")
 
 
 class Unreadable(Exception):
@@ -89,6 +92,11 @@ class Packet:
     def source_type(self) -> str | None:
         """The IPTC source type."""
         return self.values.get(_SOURCE_TYPE)
+
+    @property
+    def signed_elsewhere(self) -> bool:
+        """Whether it names the place of content credentials that are not in the file."""
+        return _ELSEWHERE in self.values
 
     @property
     def tool(self) -> str | None:
@@ -177,8 +185,8 @@ def labelled(label: Label, data: bytes = b"", most: int | None = None) -> bytes:
         Unreadable: The packet that there is cannot be read, or there is no room.
     """
     packet = read_packet(data) if data else Packet()
-    if not data.startswith(b"</", max(packet.end, 0)):
-        # It describes nothing.
+    if _END.match(data, max(packet.end, 0)) is None:
+        # It describes nothing, in a tag that is closed at once or not there.
         data = b""
     described = _described(label, packet).encode()
     whole = data[: packet.end] + described + data[packet.end :] if data else _packet(described)

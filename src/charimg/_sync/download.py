@@ -19,8 +19,7 @@ from .._concurrency import Deadline
 from .._decoding import Decoder
 from .._http.stream import DownloadAnswer, DownloadClient
 from .._ingest.answers import Redirect, read_head
-from .._ingest.inspect import CLEAN, KEEP, inspect
-from .._ingest.label import LABEL, READ
+from .._ingest.inspect import inspect
 from .._ingest.limits import BodyMeter
 from .._ingest.origins import DEFAULT_PORTS, FetchPolicy, Hop
 from .._ingest.urls import redact
@@ -38,7 +37,7 @@ from ..errors import (
     InvalidArgument,
 )
 from ..models import Provenance
-from ..policies import DownloadLimits, ProvenancePolicy, RetryPolicy
+from ..policies import CLEAN, KEEP, LABEL, READ, DownloadLimits, ProvenancePolicy, RetryPolicy
 from .marking import Files, rendition, write
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from ..models import (
     Upload,
     utcnow,
 )
-from .marking import as_stored
+from .marking import as_found, as_stored
 from .master import next_mastery
 from .operation import Run, generation_ms
 from .sources import shown_image, source_by_id, source_of
@@ -291,7 +291,7 @@ class _Ingestion:
             # What a save left that was broken off goes now, whatever becomes of the next one.
             self.run.parts.media.delete(item.key)
             return False
-        self._record(item, media=media, metrics=ImageMetrics())
+        self._record(item, media=media, metrics=as_found(self.run.parts.media, media))
         self._write_settled()
         return True
 

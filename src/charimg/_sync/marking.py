@@ -11,22 +11,26 @@ from typing import IO, Protocol
 from attrs import evolve
 
 from .. import __version__
-from .._ingest.label import LABEL, SIGN, says_so
-from .._ingest.renditions import label_bytes
+from .._ingest.inspect import coded_pixels
+from .._ingest.label import says_so
+from .._ingest.renditions import label_bytes, provenance_of
 from .._ingest.rewrite import Edit, rewrite
 from .._ingest.values import Download, Inspection
 from .._ingest.xmp import TRAINED, Label
 from .._plain import logger
 from .._signing import ContentSigner, SigningFailed
 from .._spool import Spool
-from ..errors import StorageError
-from ..models import Media, Provenance
+from ..errors import ImageRejected, MediaAltered, MediaNotFound, StorageError
+from ..models import ImageMetrics, Media, Provenance
+from ..policies import LABEL, SIGN
+from ..protocols import MediaStore
 
-__all__ = ["Files", "as_stored", "rendition", "write"]
+__all__ = ["Files", "as_found", "as_stored", "rendition", "write"]
 
 _log = logger("charimg.download")
 
 _BLOCK = 256 * 1024
+_SPOOL = 1024 * 1024
 
 
 class _Look(Protocol):
@@ -96,6 +100,7 @@ class Files:
                 into,
                 parent=source if found.credentials else None,
             )
+            signed = self._proven(into, stored)
         except SigningFailed as error:
             _log.warning("download.not_signed", extra={"reason": str(error)})
             reason = f"it could not be signed: {error}"
@@ -105,13 +110,25 @@ class Files:
                 stored = self.edited(source, inspection.edits)
             stored.seek(0)
             return stored, evolve(inspection, unlabelled=reason)
+        source_type = found.digital_source_type or TRAINED
+        provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
+        return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+
+    def _proven(self, into: IO[bytes], stored: Spool) -> Spool:
+        """Keep a signed file, if it is still the same picture: some the library has broken."""
         signed = self.new()
         while block := into.read(_BLOCK):
             write(signed, block)
         signed.seal()
-        source_type = found.digital_source_type or TRAINED
-        provenance = evolve(found, credentials=True, digital_source_type=source_type, marked=SIGN)
-        return signed, evolve(inspection, provenance=provenance, unlabelled=None)
+        signed.seek(0)
+        stored.seek(0)
+        try:
+            same = coded_pixels(signed) == coded_pixels(stored)
+        except ImageRejected:
+            same = False
+        if not same:
+            raise SigningFailed("the signed file would not be the same image")
+        return signed
 
 
 def rendition(drawn: bytes | None, inspection: Inspection, label: Label | None) -> bytes | None:
@@ -129,6 +146,28 @@ def as_stored(download: Download, media: Media) -> tuple[Provenance | None, str 
     # Nobody knows what is left of it.
     reason = "the media store makes another file of it"
     return None, reason if found.marked else download.unmarked
+
+
+def as_found(store: MediaStore, media: Media) -> ImageMetrics:
+    """Return what a stored file tells of itself whose download nobody remembers.
+
+    What charimg has marked is known by the tool that the label names, unless the file had one.
+
+    Raises:
+        StorageError: The store failed.
+    """
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+        try:
+            with store.open(media.key) as chunks:
+                for chunk in chunks:
+                    write(file, chunk)
+        except (MediaNotFound, MediaAltered):
+            # Verification tells of that.
+            return ImageMetrics()
+        found = provenance_of(file)
+    if found is not None and (found.tool or "").startswith("charimg "):
+        found = evolve(found, marked=SIGN if found.credentials else LABEL)
+    return ImageMetrics(provenance=found)
 
 
 def write(file: IO[bytes], data: bytes) -> None:

@@ -234,6 +234,9 @@ def _recover_one(
 def bring_in(run: Run) -> Recovered:
     """Finish one operation, as far as the Library answers."""
     recovered = _Recovery(run).run_to_end()
+    # Nobody listens to a recovery: what it warned of stands where its outcome is read.
+    more = [each.message for each in run.warnings if each.message not in recovered.message]
+    recovered = evolve(recovered, message=" ".join([recovered.message, *more]))
     _log.info(
         "operation.recovered",
         extra={"operation_id": run.op.id, "kind": run.op.kind, "outcome": recovered.outcome},

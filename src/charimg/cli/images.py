@@ -205,11 +205,15 @@ def _retry_all(report: Report, service: CharacterImageService, character: str) -
                     {"imageId": image.id, "code": error_code(error), "message": str(error)}
                 )
             progress.settled(done, len(failed))
+    # Each of them would say the same.
+    warnings = list(dict.fromkeys(warning for result in results for warning in result.warnings))
+    report.warnings(warnings)
     report.data(
         {
             "retried": [result.image for result in results],
             "failures": failures,
             "notDrawn": not_drawn,
+            "warnings": warnings,
         },
         lambda: image_table([result.image for result in results]),
     )

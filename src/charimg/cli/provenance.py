@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from .. import __version__
 from .._assembly.provenance import provenance_policy
-from .._ingest.label import LABEL, SIGN
 from .._signing import ContentSigner, SigningFailed
 from ..errors import ConfigurationError
+from ..policies import LABEL, SIGN
 from .probes import png
 
 __all__ = ["check_provenance"]
