@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP := $(BIN)/python -m pip $(INSTALL)
 # What the benchmarks compare with; it has an environment of its own.
-PEERS := img2dataset>=1.47
+PEERS := tools/bench/peers.txt
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
@@ -58,9 +58,9 @@ $(VENV)/.fuzz: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[dev,fuzz]'
 	@touch $@ $(VENV)/.dev $(VENV)/.quick $(VENV)/.local
 
-$(VENV)/.peers: constraints.txt | $(BIN)/python
+$(VENV)/.peers: constraints.txt $(PEERS) | $(BIN)/python
 	@$(PYTHON) -m venv $(VENV)/peers
-	@$(VENV)/peers/bin/python -m pip $(INSTALL) '$(PEERS)'
+	@$(VENV)/peers/bin/python -m pip $(INSTALL) -r $(PEERS)
 	@touch $@
 
 $(VENV)/.supply: pyproject.toml constraints.txt | $(BIN)/python
@@ -127,6 +127,6 @@ sbom: $(VENV)/.supply
 
 # For every Python that charimg runs on. Only names and versions: no setting of this machine.
 raise: $(VENV)/.uv
-	@echo '$(PEERS)' | $(BIN)/uv pip compile pyproject.toml - --all-extras --upgrade --quiet \
+	@$(BIN)/uv pip compile pyproject.toml $(PEERS) --all-extras --upgrade --quiet \
 	  --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --output-file $(CURDIR)/constraints.txt
