@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from attrs import evolve
 
@@ -138,7 +139,10 @@ def _postgres() -> Iterator[Mapping[str, Job]]:
 
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="charimg-bench-")))
         records = _records()
-        peer = stack.enter_context(_peer(folder, url, records))
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE host")
+        host = urlunsplit(urlsplit(url)._replace(path="/host"))
+        peer = stack.enter_context(_peer(folder, host, records))
         runner = stack.enter_context(asyncio.Runner())
         database = stack.enter_context(kinds.PostgresDatabase(url))
         repository = kinds.PostgresMetadataRepository(database)

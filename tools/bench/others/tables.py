@@ -1,4 +1,4 @@
-"""The tables of a host that keeps images itself, as SQLAlchemy models; filled from charimg's JSON."""
+"""The tables of a host that keeps images itself, as SQLAlchemy models; made of charimg's JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import JSON, DateTime, ForeignKey, Index, create_engine, insert, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -60,7 +61,7 @@ class Image(Base):
     source_url: Mapped[str | None]
     external_id: Mapped[str | None]
     error: Mapped[str | None]
-    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSON().with_variant(JSONB(), "postgresql"))
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
