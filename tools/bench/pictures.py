@@ -57,12 +57,11 @@ def _picture(side: int) -> Any:
 
 def _quality(image: Any, wanted: int) -> int:
     """Return the quality that brings a JPEG nearest to a size, from below."""
-    best = 20
-    for quality in range(20, 100, 2):
+    low, high = 20, 100
+    while high - low > 1:
+        middle = (low + high) // 2
         drawn = io.BytesIO()
-        image.save(drawn, "JPEG", quality=quality)
+        image.save(drawn, "JPEG", quality=middle)
         # The others are a little larger or smaller.
-        if drawn.tell() > wanted * 0.995:
-            break
-        best = quality
-    return best
+        low, high = (middle, high) if drawn.tell() <= wanted * 0.995 else (low, middle)
+    return low
