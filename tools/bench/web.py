@@ -32,7 +32,7 @@ from .peers import OTHERS, program
 from .pictures import PORTFOLIO
 from .records import record
 
-__all__ = ["CONTESTS"]
+__all__ = ["CONTESTS", "server"]
 
 REQUESTS = 400
 """In one job."""
@@ -131,11 +131,12 @@ def _asked(port: int, tag: str | None = None) -> tuple[_Asked, Any, str | None]:
 
 
 @contextmanager
-def _server(command: Callable[[int], list[str]]) -> Iterator[int]:
+def server(command: Callable[[int], list[str]], path: str = PATH) -> Iterator[int]:
     """Run a server and give its port once it answers.
 
     Args:
         command: Its arguments, by the descriptor of the socket that it listens on.
+        path: What it is asked for.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         # uvicorn does not know what kind of socket it was given, and would not set it.
@@ -151,7 +152,7 @@ def _server(command: Callable[[int], list[str]]) -> Iterator[int]:
         while process.poll() is None and time.monotonic() < end:
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=_SECONDS) as asking:
-                    asking.sendall(f"GET {PATH} HTTP/1.0\r\n\r\n".encode())
+                    asking.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
                     if asking.recv(1):
                         break
             except OSError:
@@ -207,7 +208,7 @@ def _servers(*kinds: str) -> Iterator[Mapping[str, _Asked]]:
         answers = []
         for kind in kinds:
             command = _host(folder, images) if kind == "host" else _own(kind, folder)
-            port = stack.enter_context(_server(command))
+            port = stack.enter_context(server(command))
             found[kind], answer, tag = _asked(port)
             answers.append(answer)
             if tag is not None:
