@@ -41,6 +41,7 @@ _FEWEST = 6
 """Images that must be painted: the first row. All have the same size, so the first is the largest
 thing, and those that follow it change nothing."""
 _MILLISECONDS = 120_000
+_SETTLED = 500
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _SIZE = {"width": 1440, "height": 900}
 
@@ -97,7 +98,8 @@ def _fill(folder: Path, s3: str, files: list[Path]) -> None:
         when = made.created_at + timedelta(seconds=number)
         images.append(evolve(made, kind=kind, media=saved, created_at=when))
     with kinds.SqliteDatabase(folder / "charimg.sqlite") as database:
-        kinds.SqliteCharacterDirectory(database).put(CharacterReference(id=LENA, name="Lena"))
+        lena = CharacterReference(id=LENA, name="Lena", library_db_id="665f1c2ab8e4d90012ab34cd")
+        kinds.SqliteCharacterDirectory(database).put(lena)
         add_all(kinds.SqliteMetadataRepository(database), images)
 
 
@@ -135,6 +137,8 @@ class _Visitor:
         with self._visit(slow=True) as (page, _):
             page.goto(url, wait_until="commit")
             page.wait_for_function(_PAINTED, arg=_FEWEST, timeout=_MILLISECONDS)
+            # What is there is painted soon, and told soon after.
+            page.wait_for_timeout(_SETTLED)
             return float(page.evaluate("window.largest")) / 1000
 
     def received(self, url: str) -> float:
