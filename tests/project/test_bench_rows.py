@@ -18,13 +18,13 @@ from .tools import ROOT, load_package
 load_package("bench")
 
 from bench import __main__ as command  # noqa: E402
-from bench import backends, bulk, insert, large, measure, peers, server  # noqa: E402
+from bench import backends, bulk, large, measure, peers, records, server  # noqa: E402
 
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "call": ("call", {"CALLS": 3}),
     "imports": ("imports", {}),
-    "insert-sqlite": ("insert", {"RECORDS": 3, "PORTFOLIOS": 1}),
-    "insert-postgres": ("insert", {"RECORDS": 3, "PORTFOLIOS": 1}),
+    "insert-sqlite": ("insert", {"RECORDS": 3}),
+    "insert-postgres": ("insert", {"RECORDS": 3}),
     "listing-sqlite": ("listing", {"SIZES": (100, 150, 600), "PAGES": 2, "DEEP": 10}),
     "listing-postgres": ("listing", {"SIZES": (100, 150, 600), "PAGES": 2, "DEEP": 10}),
     "orm-sqlite": ("orm", {"IMAGES": 110, "PAGES": 2}),
@@ -97,7 +97,7 @@ def test_records_go_together_where_the_repository_takes_them(together: bool) -> 
 
     given: Any = Together() if together else Alone()
     images: Any = ["a", "b"]
-    insert.add_all(given, images)
+    records.add_all(given, images)
     assert taken == [("a", "b")] if together else ["a", "b"]
 
 

@@ -23,10 +23,9 @@ from charimg import stores as kinds
 from charimg.stores._documents import dump
 
 from . import backends
-from .insert import add_all
 from .measure import Contest, Job, Row, demand
 from .peers import Peer, asking
-from .records import record
+from .records import add_all, record
 
 __all__ = ["CONTESTS"]
 

@@ -23,10 +23,9 @@ from charimg import CharacterReference, ImageKind, Upload
 from charimg import stores as kinds
 
 from . import backends
-from .insert import add_all
 from .measure import Contest, Job, Missing, Row, demand
 from .pictures import PORTFOLIO, draw_photographs
-from .records import record
+from .records import add_all, record
 from .web import server
 
 __all__ = ["CONTESTS", "IMAGES", "LENA", "PLAIN", "disk_store_options"]

@@ -26,11 +26,10 @@ from attrs import frozen
 from charimg import CharacterImage, CharacterReference
 from charimg.stores._documents import dump
 
-from .insert import add_all
 from .measure import Contest, Goal, Job, Missing, Row, demand
 from .peers import OTHERS, program
 from .pictures import PORTFOLIO
-from .records import record
+from .records import add_all, record
 
 __all__ = ["CONTESTS", "server"]
 
