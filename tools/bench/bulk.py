@@ -35,7 +35,7 @@ from .server import ID, Library, serving_many
 
 __all__ = ["CONTESTS", "draw"]
 
-CHARACTERS = 4
+CHARACTERS = 2
 IMAGES = PORTFOLIO + 1
 MEGABYTES = 2
 THUMBNAIL = 320
