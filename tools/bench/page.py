@@ -131,14 +131,21 @@ class _Visitor:
         finally:
             context.close()
 
-    def painted(self, url: str) -> float:
-        """Return the seconds until the largest thing was painted."""
-        with self._visit(slow=True) as (page, _):
-            page.goto(url, wait_until="commit")
-            page.wait_for_function(_PAINTED, arg=_FEWEST, timeout=_MILLISECONDS)
+    def painted(self, urls: Mapping[str, str]) -> dict[str, float]:
+        """Open pages at once; return the seconds until the largest thing of each was painted."""
+        found = {}
+        with ExitStack() as stack:
+            pages = {}
+            for name, url in urls.items():
+                pages[name], _ = stack.enter_context(self._visit(slow=True))
+                pages[name].goto(url, wait_until="commit")
+            for page in pages.values():
+                page.wait_for_function(_PAINTED, arg=_FEWEST, timeout=_MILLISECONDS)
             # What is there is painted soon, and told soon after.
             page.wait_for_timeout(_SETTLED)
-            return float(page.evaluate("window.largest")) / 1000
+            for name, page in pages.items():
+                found[name] = float(page.evaluate("window.largest")) / 1000
+        return found
 
     def received(self, url: str) -> float:
         """Return the megabytes that came until all images were seen."""
@@ -195,27 +202,42 @@ def _command(folder: Path, s3: str) -> Callable[[int], list[str]]:
     ]
 
 
-def _jobs(work: Callable[[str], float], found: Mapping[str, str]) -> dict[str, Job]:
-    def job(url: str) -> Job:
-        return lambda: work(url)
-
-    return {
-        f"{name} {kind}": job(origin + path)
-        for kind, origin in found.items()
-        for name, path in (("ours", OURS), ("plain", PLAIN))
-    }
-
-
 @contextmanager
 def _paints() -> Iterator[Mapping[str, Job]]:
     with _visited() as (visitor, found):
-        yield _jobs(visitor.painted, found)
+        plain = {kind: origin + PLAIN for kind, origin in found.items()}
+        waiting: dict[str, float] = {}
+
+        def ours(url: str) -> Job:
+            return lambda: visitor.painted({"": url})[""]
+
+        def other(kind: str) -> Job:
+            def job() -> float:
+                # They do nothing but wait for their networks, so they can do that at once.
+                if kind not in waiting:
+                    waiting.update(visitor.painted(plain))
+                return waiting.pop(kind)
+
+            return job
+
+        yield {
+            **{f"ours {kind}": ours(origin + OURS) for kind, origin in found.items()},
+            **{f"plain {kind}": other(kind) for kind in found},
+        }
 
 
 @contextmanager
 def _weights() -> Iterator[Mapping[str, Job]]:
     with _visited() as (visitor, found):
-        jobs = _jobs(visitor.received, found)
+
+        def job(url: str) -> Job:
+            return lambda: visitor.received(url)
+
+        jobs = {
+            f"{name} {kind}": job(origin + path)
+            for kind, origin in found.items()
+            for name, path in (("ours", OURS), ("plain", PLAIN))
+        }
         for kind in found:
             demand(float(jobs[f"plain {kind}"]() or 0) > MEGABYTES * IMAGES * 0.7, "not all came")
         yield jobs
