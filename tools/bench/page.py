@@ -230,17 +230,22 @@ def _paints() -> Iterator[Mapping[str, Job]]:
 def _weights() -> Iterator[Mapping[str, Job]]:
     with _visited() as (visitor, found):
 
-        def job(url: str) -> Job:
-            return lambda: visitor.received(url)
+        def job(url: str, least: float) -> Job:
+            def received() -> float:
+                megabytes = visitor.received(url)
+                demand(megabytes > least, "not all images came")
+                return megabytes
 
-        jobs = {
-            f"{name} {kind}": job(origin + path)
+            return received
+
+        yield {
+            f"{name} {kind}": job(origin + path, least)
             for kind, origin in found.items()
-            for name, path in (("ours", OURS), ("plain", PLAIN))
+            for name, path, least in (
+                ("ours", OURS, 0),
+                ("plain", PLAIN, MEGABYTES * IMAGES * 0.7),
+            )
         }
-        for kind in found:
-            demand(float(jobs[f"plain {kind}"]() or 0) > MEGABYTES * IMAGES * 0.7, "not all came")
-        yield jobs
 
 
 def _rows(what: str, reach: float, unit: str = "ms") -> tuple[Row, ...]:
