@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALL := install --quiet --disable-pip-version-check --constraint constraints.txt
 PIP := $(BIN)/python -m pip $(INSTALL)
 # What the benchmarks compare with; it has an environment of its own.
-PEERS := img2dataset>=1.47
+PEERS := tools/bench/peers.txt
 # It looks for the packages in the environment of the first python on the path.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pyright
 
@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One more than two cores have: the tests wait for servers and for processes of their own.
 WORKERS ?= 3
 
-.PHONY: help demo quick test test-long check wheel sync bench docs soak fuzz mutants audit sbom raise
+.PHONY: help demo quick test test-long check wheel sync bench scale docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
 	@echo "make quick    run the unit and property tests: no server, no browser"
@@ -26,6 +26,7 @@ help:
 	@echo "make wheel    try the built wheel with the oldest and the newest versions of all it needs"
 	@echo "make sync     generate the sync half from the async one"
 	@echo "make bench    measure, as ratios; writes docs/benchmarks"
+	@echo "make scale    draw for 2,000 characters or an hour, with 1, 2 and 4 workers; writes docs/benchmarks"
 	@echo "make docs     build the documentation"
 	@echo "make soak     histories, inputs, races and failures, many more than in the suite"
 	@echo "make fuzz     inputs that are led by what they reach in the code (atheris, Linux)"
@@ -58,9 +59,9 @@ $(VENV)/.fuzz: pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[dev,fuzz]'
 	@touch $@ $(VENV)/.dev $(VENV)/.quick $(VENV)/.local
 
-$(VENV)/.peers: constraints.txt | $(BIN)/python
+$(VENV)/.peers: constraints.txt $(PEERS) | $(BIN)/python
 	@$(PYTHON) -m venv $(VENV)/peers
-	@$(VENV)/peers/bin/python -m pip $(INSTALL) '$(PEERS)'
+	@$(VENV)/peers/bin/python -m pip $(INSTALL) -r $(PEERS)
 	@touch $@
 
 $(VENV)/.supply: pyproject.toml constraints.txt | $(BIN)/python
@@ -104,6 +105,9 @@ sync: $(VENV)/.dev
 bench: $(VENV)/.dev $(VENV)/.peers
 	@PYTHONPATH=tools:. $(BIN)/python -m bench $(if $(ARGS),$(ARGS),--write docs/benchmarks)
 
+scale: $(VENV)/.dev
+	@PYTHONPATH=tools:. $(BIN)/python -m bench.large $(if $(ARGS),$(ARGS),--write docs/benchmarks)
+
 docs: $(VENV)/.docs
 	@$(BIN)/python -m sphinx -W -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
@@ -127,6 +131,6 @@ sbom: $(VENV)/.supply
 
 # For every Python that charimg runs on. Only names and versions: no setting of this machine.
 raise: $(VENV)/.uv
-	@echo '$(PEERS)' | $(BIN)/uv pip compile pyproject.toml - --all-extras --upgrade --quiet \
+	@$(BIN)/uv pip compile pyproject.toml $(PEERS) --all-extras --upgrade --quiet \
 	  --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url \
 	  --output-file $(CURDIR)/constraints.txt

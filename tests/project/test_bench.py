@@ -149,6 +149,17 @@ def test_the_machine_has_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no-such-package" not in told
 
 
+def test_the_peers_have_versions_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert "scrapy" not in machine.describe()
+    info = tmp_path / "peers/lib/python3.11/site-packages/scrapy-2.13.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scrapy\nVersion: 2.13\n")
+    assert machine.describe()["scrapy"] == "2.13"
+
+
 def test_the_command_prints_and_writes_and_leaves_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -67,6 +67,13 @@ def sqlite(sizes: Sequence[int]) -> Iterator[Listed]:
         bare = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
         bare.execute("PRAGMA synchronous = OFF")
         key, _, kind, status, moment, text = row_of(record())
+        # Indexes are made sooner when all is there.
+        later = bare.execute(
+            "SELECT name, sql FROM sqlite_master "
+            "WHERE tbl_name = 'images' AND type = 'index' AND sql IS NOT NULL"
+        ).fetchall()
+        for name, _ in later:
+            bare.execute(f"DROP INDEX {name}")
         for size in sizes:
             bare.execute(
                 "WITH RECURSIVE numbers (n) AS "
@@ -75,6 +82,8 @@ def sqlite(sizes: Sequence[int]) -> Iterator[Listed]:
                 "replace(?, ?, printf('%d-%024d', ?, n)) FROM numbers",
                 (size, size, character_of(size), kind, status, moment, text, key, size),
             )
+        for _, sql in later:
+            bare.execute(sql)
 
         def read(character: str, cursor: str | None, limit: int) -> Read:
             queries: list[str] = []

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
-from importlib.metadata import PackageNotFoundError, version
+import sys
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 __all__ = ["describe"]
 
 _PACKAGES = ("charimg", "httpx", "httpcore", "pillow", "psycopg", "obstore", "fastapi", "uvicorn")
+
+_PEERS = ("sqlalchemy", "django", "scrapy", "img2dataset")
 
 
 def describe() -> dict[str, str]:
@@ -22,6 +25,18 @@ def describe() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "sqlite": sqlite3.sqlite_version,
         **{name: found for name in _PACKAGES if (found := _version(name))},
+        **_peers(),
+    }
+
+
+def _peers() -> dict[str, str]:
+    """Return the versions in the environment of the peers, if there is one."""
+    places = [str(each) for each in (Path(sys.prefix) / "peers").glob("lib/python*/site-packages")]
+    return {
+        name: each.version
+        for name in _PEERS
+        if places
+        for each in distributions(name=name, path=places)
     }
 
 

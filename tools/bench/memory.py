@@ -30,7 +30,7 @@ MEGABYTES = 10
 """Of one image."""
 PORTFOLIOS = 100
 """Of small images, one after the other, each deleted before the next."""
-LARGE_PORTFOLIOS = 4
+LARGE_PORTFOLIOS = 3
 """Of large ones, likewise; of as many as of the small ones, the run would take minutes."""
 SMALL_PX = 64
 MOST_MIB = 25.0

@@ -142,13 +142,13 @@ CONTESTS = (
         rounds=7,
         prepare=_portfolios,
         rows=(
-            Row(work=_WORK, ours="sync", other="obstore", against="obstore alone", reach=1.2),
+            Row(work=_WORK, ours="sync", other="obstore", against="obstore alone", reach=1.25),
             Row(
                 work=f"{_WORK}, async",
                 ours="async",
                 other="obstore",
                 against="obstore alone",
-                reach=1.2,
+                reach=1.25,
             ),
             twins(_WORK, whole="store"),
         ),

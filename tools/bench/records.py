@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from charimg import CharacterImage, ImageKind, ImageMetrics, ImageStatus, Media, Shot
+from charimg import (
+    CharacterImage,
+    ImageKind,
+    ImageMetrics,
+    ImageStatus,
+    Media,
+    MetadataRepository,
+    Shot,
+)
 from charimg.stores._documents import dump, to_ms
 
-__all__ = ["record", "row_of"]
+__all__ = ["add_all", "record", "row_of"]
 
 _BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY = "0198c7d2e5f04b6c9a1d3e5f7a9b1c3d-07"
@@ -65,3 +74,13 @@ def row_of(image: CharacterImage) -> tuple[str, str, str, str, int, str]:
     moment = to_ms(image.created_at)
     text = dump(image, what="the record")
     return image.id, image.character_id, image.kind, image.status, moment, text
+
+
+def add_all(repository: MetadataRepository, images: Sequence[CharacterImage]) -> None:
+    """Add records together where the repository can."""
+    together = getattr(repository, "add_many", None)
+    if together is not None:
+        together(images)
+    else:
+        for each in images:
+            repository.add(each)

@@ -7,8 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from charimg import AsyncCharacterImageService, AsyncCharacterLibrary, AsyncDownloader
+from charimg import stores as kinds
+from charimg.web.fastapi import router
+
 from .measure import demand
-from .web import PATH
+from .web import MEDIA, PATH
+
+TAG = '"1"'
 
 
 async def _anna(*_: object) -> str:
@@ -16,8 +26,6 @@ async def _anna(*_: object) -> str:
 
 
 async def _answer(app: Any) -> bytes:
-    import httpx
-
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         answer = await client.get(PATH)
@@ -26,19 +34,12 @@ async def _answer(app: Any) -> bytes:
 
 
 def _serve(kind: str, folder: Path, descriptor: int) -> None:
-    import uvicorn
-    from fastapi import FastAPI, Response
-
-    from charimg import AsyncCharacterImageService, AsyncCharacterLibrary, AsyncDownloader
-    from charimg import stores as kinds
-    from charimg.web.fastapi import router
-
     database = kinds.SqliteDatabase(folder / "charimg.sqlite")
     service = AsyncCharacterImageService(
         library=AsyncCharacterLibrary("http://127.0.0.1:9"),
         downloader=AsyncDownloader(),
         directory=kinds.AsyncSqliteCharacterDirectory(database),
-        media=kinds.AsyncDiskMediaStore(folder / "media"),
+        media=kinds.AsyncDiskMediaStore(folder / "media", base_url=MEDIA),
         metadata=kinds.AsyncSqliteMetadataRepository(database),
         ledger=kinds.AsyncSqliteGenerationLedger(database),
     )
@@ -49,8 +50,11 @@ def _serve(kind: str, folder: Path, descriptor: int) -> None:
         app = FastAPI()
 
         @app.get(PATH)
-        async def images() -> Response:
-            return Response(body, media_type="application/json")
+        async def images(request: Request) -> Response:
+            headers = {"ETag": TAG}
+            if request.headers.get("if-none-match") == TAG:
+                return Response(status_code=304, headers=headers)
+            return Response(body, media_type="application/json", headers=headers)
 
     uvicorn.run(app, fd=descriptor, log_level="warning", access_log=False)
 
