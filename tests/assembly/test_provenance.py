@@ -52,6 +52,9 @@ def test_what_makes_no_sense_is_refused(
         provenance_policy()
 
 
-def test_an_option_is_named_as_such() -> None:
+def test_an_option_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="--provenance is wrong"):
+        provenance_policy("brand")
+    monkeypatch.setenv("CHARIMG_PROVENANCE", "brand")
+    with pytest.raises(ConfigurationError, match="CHARIMG_PROVENANCE is wrong"):
         provenance_policy("brand")

@@ -11,7 +11,7 @@ import pytest
 
 import charimg.web
 from charimg import ConfigurationError, Media, MediaNotFound
-from charimg.stores import MemoryMediaStore
+from charimg.stores import MemoryMediaStore, S3MediaStore
 from charimg.web import Csrf, WebRequest, WebResponse, Workspace
 from charimg.web.exchange import below
 
@@ -84,6 +84,17 @@ def test_files_may_come_from_where_the_store_leads(hall: Stage) -> None:
     assert "connect-src 'self' https://cdn.example;" in policy
     hall.change(media=Archive())
     assert "connect-src 'self' https:;" in (header(page(hall), "Content-Security-Policy") or "")
+
+
+def test_files_may_come_from_a_bucket_without_tls(
+    hall: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("obstore")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ada")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    hall.change(media=S3MediaStore("bucket", endpoint="http://127.0.0.1:9000", region="auto"))
+    policy = header(page(hall), "Content-Security-Policy") or ""
+    assert "img-src 'self' data: blob: http://127.0.0.1:9000;" in policy
 
 
 def test_a_template_may_extend_or_replace_ours(hall: Stage, tmp_path: Path) -> None:

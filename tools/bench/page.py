@@ -111,7 +111,7 @@ class _Visitor:
     @contextmanager
     def _visit(self, *, slow: bool) -> Iterator[tuple[Any, list[int]]]:
         # The policy would keep out what looks into the page, and a bucket without TLS.
-        context = self._browser.new_context(viewport=_SIZE, bypass_csp=True)
+        context = self._browser.new_context(viewport=_SIZE)
         try:
             page = context.new_page()
             page.add_init_script(_WATCH)

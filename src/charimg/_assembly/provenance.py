@@ -30,7 +30,10 @@ def provenance_policy(mode: str | None = None) -> ProvenancePolicy:
     Raises:
         ConfigurationError: One of them makes no sense.
     """
-    source, chosen = ("--provenance", mode) if mode is not None else (_MODE, _value(_MODE))
+    told = _value(_MODE)
+    chosen = told if mode is None else mode
+    # The command hands the setting over as its option.
+    source = _MODE if chosen == told else "--provenance"
     prompt = _value(_PROMPT).lower()
     if prompt not in (*_YES, *_NO):
         raise ConfigurationError(f"{_PROMPT} is wrong: it must be 1 or 0, not {prompt!r}.")

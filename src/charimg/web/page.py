@@ -27,7 +27,9 @@ _TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_SAMPLE = Media(id="0", key="0" * 32, filename="0.png", mime_type="image/png", size=1)
+_SAMPLE = Media(
+    id="0", key="0" * 32, filename="0.png", mime_type="image/png", size=1, sha256="0" * 64
+)
 """Media that is nowhere: to learn where a store's URLs lead."""
 _SAFE = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"))
 
