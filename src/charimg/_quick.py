@@ -7,12 +7,12 @@ number, a type is wrong) is left to cattrs, which reads it or says what is wrong
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from operator import contains, itemgetter
 from types import NoneType, UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -50,8 +50,8 @@ def reader(cls: Any, rename: Callable[[str], str]) -> Callable[[Any], Any]:
     """Return what reads a value of a class from JSON, or raises `Unusual`.
 
     Args:
-        cls: An attrs class; one whose fields are more than plain values, times, lists of texts and
-            attrs classes is never read here.
+        cls: An attrs class; one whose fields are more than plain values, times, lists of texts,
+            mappings and attrs classes is never read here.
         rename: Gives the name of a field in JSON.
     """
     if not attrs.has(cls):
@@ -71,6 +71,9 @@ def reader(cls: Any, rename: Callable[[str], str]) -> Callable[[Any], Any]:
             elif kind == tuple[str, ...]:
                 types.add(list)
                 inner.append((index, _texts))
+            elif get_origin(kind) is Mapping:
+                types.add(dict)
+                inner.append((index, dict))
             else:
                 types.add(dict)
                 inner.append((index, reader(kind, rename)))
