@@ -168,7 +168,8 @@ def _sent(request: Any, answer: WebResponse) -> HttpResponseBase:
     headers = dict(answer.headers)
     stream: Any = answer.stream
     if stream is None:
-        headers["Content-Length"] = str(len(answer.body))
+        if answer.status != 304:
+            headers["Content-Length"] = str(len(answer.body))
         body = b"" if request.method == "HEAD" else answer.body
         return HttpResponse(body, status=answer.status, headers=headers)
     if request.method == "HEAD":

@@ -50,6 +50,7 @@ class StoredListing:
         self._media = media
         self._asked = dict(asked)
         self._known = _TAG.findall(if_none_match)
+        self._any = if_none_match.strip() == "*"
         self._urls_by = media.urls_by() if offers(media, PermanentMediaStore) else None
         self._head = ""
 
@@ -69,7 +70,7 @@ class StoredListing:
         tag = None
         if self._urls_by is not None and _VERSION.fullmatch(page.version):
             tag = f'"{self._head}.{page.version}"'
-        if page.records is None:
+        if page.records is None or (tag is not None and self._any):
             return bytes_response(304, b"", tag)
         images = ",".join([self._shown(*each) for each in page.records])
         body = (
