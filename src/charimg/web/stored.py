@@ -58,8 +58,8 @@ class StoredListing:
         """Return what `list_stored` is to be given: no page that the client has is read."""
         if self._urls_by is None:
             return self._asked
-        store = type(self._media)
-        place = f"{store.__module__}.{store.__qualname__} {self._urls_by}"
+        # The same in both modes: workers of either may stand behind one address.
+        place = f"{type(self._media).__name__.removeprefix('Async')} {self._urls_by}"
         parts = [__version__, place, character_json(character), self._asked]
         self._head = blake2b(_dumps(parts).encode(), digest_size=12).hexdigest()
         known = [tag.partition(".") for tag in self._known]
