@@ -8,7 +8,6 @@ wrote; a wrong type is an error naming the path, because cattrs alone would turn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
@@ -147,9 +146,14 @@ def from_json(expected: type[T], data: object, *, what: str) -> T:
         StorageError: A field is missing or has a wrong type; the message names its path.
     """
     kind: Any = expected
-    with suppress(Unusual):
+    try:
         read: T = reader(kind, json_name)(data)
-        return read
+    except Unusual:
+        return _structured(expected, data, what)
+    return read
+
+
+def _structured(expected: type[T], data: object, what: str) -> T:
     try:
         return _CONVERTER.structure(data, expected)
     except (ClassValidationError, IterableValidationError, _WrongType) as error:

@@ -39,6 +39,7 @@ FLOORS = {
     "_json": 2,
     "_library": 2,
     "_ingest": 2,
+    "_written": 3,
     "_keyset": 3,
     "_spool": 3,
     "_stages": 3,
@@ -83,6 +84,7 @@ PURE = {"errors", "models", "policies", "events", "journal", "protocols", "promp
     "migration",
     "verification",
     "capabilities",
+    "_written",
     "_library",
     "_ingest",
 }
