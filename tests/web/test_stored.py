@@ -36,8 +36,7 @@ from charimg import stores as kinds
 from charimg._ingest.urls import public
 from charimg.stores._documents import load
 from charimg.testing import Simulator
-from charimg.web import AsyncWorkspace, WebRequest, WebResponse, Workspace
-from charimg.web import _lookup as lookup
+from charimg.web import AsyncWorkspace, WebRequest, WebResponse, Workspace, _turns
 from charimg.web.exchange import json_response
 from charimg.web.stored import StoredListing
 from charimg.web.wire import page_json
@@ -283,13 +282,13 @@ def test_both_reads_of_an_async_listing_are_one_turn_of_a_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns: list[object] = []
-    in_thread = lookup.in_thread
+    in_thread = _turns.in_thread
 
     async def counted(call: Callable[[], Any]) -> Any:
         turns.append(call)
         return await in_thread(call)
 
-    monkeypatch.setattr(lookup, "in_thread", counted)
+    monkeypatch.setattr(_turns, "in_thread", counted)
     monkeypatch.setattr("charimg.stores.sqlite.aio.in_thread", counted)
     with House(tmp_path) as house:
         house.runner.run(house.aworkspace.handle(request()))

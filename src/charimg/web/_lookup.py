@@ -12,7 +12,8 @@ from ..capabilities import (
 )
 from ..models import CharacterReference
 from ..protocols import AsyncCharacterDirectory, CharacterDirectory
-from ..stores._threads import in_thread, twin_of
+from ..stores._threads import twin_of
+from ._turns import turns_of
 
 __all__ = ["alook_up", "look_up"]
 
@@ -45,10 +46,11 @@ async def alook_up(
     character_id: str,
     wanted: Wanted,
 ) -> tuple[CharacterReference, StoredPage] | None:
-    """See `look_up`. Stores that work in threads are asked both in one."""
+    """See `look_up`. Stores that work in threads are asked both in one turn."""
     one, other = twin_of(directory), twin_of(repository)
     if one is not None and other is not None:
-        return await in_thread(lambda: look_up(one, other, character_id, wanted))
+        turns = turns_of(other)
+        return await turns.run(lambda: look_up(one, other, character_id, wanted))
     character = await directory.get(character_id)
     if character is None:
         return None
