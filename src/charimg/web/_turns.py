@@ -52,6 +52,11 @@ class _Ticket:
             self.outcome = Outcome(error=error)
 
 
+def _serve(tickets: list[_Ticket]) -> None:
+    for ticket in tickets:
+        ticket.serve()
+
+
 class Turns:
     """Takes short calls that only read: a turn of a thread costs more than what they do.
 
@@ -73,7 +78,8 @@ class Turns:
             await self._wait(ticket)
         if ticket.outcome is None:
             await self._turn()
-        return cast("T", cast("Outcome[T]", ticket.outcome).unwrap())
+        outcome = cast("Outcome[T]", ticket.outcome)
+        return outcome.unwrap()
 
     async def _wait(self, ticket: _Ticket) -> None:
         try:
@@ -89,7 +95,7 @@ class Turns:
         self._busy = True
         served, self._waiting = self._waiting, []
         try:
-            await in_thread(lambda: [each.serve() for each in served])
+            await in_thread(lambda: _serve(served))
         finally:
             # Of a turn that was cancelled before it began, the others are still to be served.
             self._waiting = [each for each in served[1:] if each.outcome is None] + self._waiting
