@@ -13,6 +13,12 @@ from .test_postgres_schema import VERSION_1
 from .test_postgres_totals import image
 
 
+UPSERT = """
+INSERT INTO charimg.images VALUES ('k1', 'mira', 'scene', 'failed', 0, '')
+ON CONFLICT (id) DO UPDATE SET record = '{}'
+"""
+
+
 @pytest.fixture
 def records(database: PostgresDatabase) -> PostgresMetadataRepository:
     records = PostgresMetadataRepository(database)
@@ -38,8 +44,7 @@ def version(records: PostgresMetadataRepository, character_id: str = "mira") -> 
         "DELETE FROM charimg.images",
         "TRUNCATE charimg.images",
         "INSERT INTO charimg.images VALUES ('k4', 'mira', 'new', 'new', 0, '{}')",
-        "INSERT INTO charimg.images VALUES ('k1', 'mira', 'scene', 'failed', 0, '') "
-        + "ON CONFLICT (id) DO UPDATE SET record = '{}'",
+        UPSERT,
     ],
 )
 def test_no_change_by_other_programs_escapes(
