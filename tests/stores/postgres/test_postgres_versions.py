@@ -12,7 +12,6 @@ from charimg.stores import PostgresDatabase, PostgresMetadataRepository
 from .test_postgres_schema import VERSION_1
 from .test_postgres_totals import image
 
-
 UPSERT = """
 INSERT INTO charimg.images VALUES ('k1', 'mira', 'scene', 'failed', 0, '')
 ON CONFLICT (id) DO UPDATE SET record = '{}'
