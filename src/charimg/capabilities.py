@@ -44,8 +44,8 @@ class StoredPage:
             was left never comes back. At most 100 ASCII letters, digits, ``-`` and ``_``.
         records: Each with its id: the JSON of `to_json`, without URLs. ``None`` where the caller
             has that version.
-        next_cursor: As of `ImagePage`; without records of no meaning.
-        total: As of `ImagePage`.
+        next_cursor: As of `ImagePage`; without records it means nothing.
+        total: The same.
     """
 
     version: str
