@@ -165,7 +165,11 @@ async def test_each_store_has_its_own() -> None:
     assert turns_of(one) is turns_of(one)
     assert turns_of(one) is not turns_of(other)
     there: list[Turns] = []
-    thread = threading.Thread(target=lambda: there.append(turns_of(one)))
+
+    async def elsewhere() -> None:
+        there.append(turns_of(one))
+
+    thread = threading.Thread(target=lambda: anyio.run(elsewhere))
     thread.start()
     thread.join()
     assert there[0] is not turns_of(one)

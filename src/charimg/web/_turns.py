@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextvars import Context, copy_context
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
@@ -15,18 +15,29 @@ from ..stores._threads import in_thread
 
 if TYPE_CHECKING:
     from anyio import Event
+    from anyio.lowlevel import RunVar
 
 __all__ = ["Turns", "turns_of"]
 
 T = TypeVar("T")
 
-_all: WeakKeyDictionary[object, dict[int, Turns]] = WeakKeyDictionary()
-
 
 def turns_of(store: object) -> Turns:
     """Return the turns of a store in this event loop."""
-    # Two loops that run at the same time run in two threads.
-    return _all.setdefault(store, {}).setdefault(threading.get_ident(), Turns())
+    here = _here()
+    try:
+        known = here.get()
+    except LookupError:
+        known = WeakKeyDictionary()
+        here.set(known)
+    return known.setdefault(store, Turns())
+
+
+@cache
+def _here() -> RunVar[WeakKeyDictionary[object, Turns]]:
+    from anyio.lowlevel import RunVar
+
+    return RunVar("charimg.turns")
 
 
 @define(eq=False)
