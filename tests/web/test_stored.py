@@ -42,7 +42,7 @@ from charimg.web.stored import StoredListing
 from charimg.web.wire import page_json
 
 from ..test_json import characters, images, optional_texts, texts
-from ..test_written import stored
+from ..test_spelling import stored
 
 PATH = "/v1/characters/mara/images"
 MARA = CharacterReference(id="mara", name="Mara")

@@ -17,7 +17,7 @@ from attrs import define, evolve
 from .. import __version__
 from .._ingest.urls import public
 from .._offers import offers
-from .._written import Written, recognised
+from .._spelling import Written, recognised
 from ..capabilities import PermanentMediaStore, StoredPage
 from ..models import CharacterReference, Media
 from ..protocols import AsyncMediaStore, MediaStore

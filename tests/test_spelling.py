@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charimg import CharacterImage, ImageMetrics, Media, StorageError, to_json
-from charimg._written import recognised
+from charimg._spelling import recognised
 from charimg.stores._documents import dump, load
 
 from .test_json import images
