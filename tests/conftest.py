@@ -59,7 +59,7 @@ NOT_QUICK = (
     *("stores/test_conformance_runs.py", "testing/test_conformance_with_pytest.py"),
     *("test_leftovers.py", "web/test_access.py", "web/test_django.py", "web/test_events.py"),
     *(f"web/test_{each}.py" for each in ("failures", "flask", "openapi", "routes", "settling")),
-    *(f"web/test_{each}.py" for each in ("spin", "workers")),
+    *(f"web/test_{each}.py" for each in ("conditional", "spin", "workers")),
 )
 """What `make quick` does not even import: it needs more packages, a server or processes."""
 

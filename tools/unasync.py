@@ -34,6 +34,7 @@ NAMES = {
     "acheck_service": "check_service",
     "aclose": "close",
     "aclosing": "closing",
+    "alook_up": "look_up",
     "arun_bounded": "run_bounded",
     "asleep": "sleep",
     "asuggest": "suggest",

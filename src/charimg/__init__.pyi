@@ -36,11 +36,15 @@ from .capabilities import AsyncRepairableMediaStore as AsyncRepairableMediaStore
 from .capabilities import (
     AsyncSearchableCharacterDirectory as AsyncSearchableCharacterDirectory,
 )
+from .capabilities import AsyncVersionedMetadataRepository as AsyncVersionedMetadataRepository
 from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
 from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
 from .capabilities import ListableMediaStore as ListableMediaStore
+from .capabilities import PermanentMediaStore as PermanentMediaStore
 from .capabilities import RepairableMediaStore as RepairableMediaStore
 from .capabilities import SearchableCharacterDirectory as SearchableCharacterDirectory
+from .capabilities import StoredPage as StoredPage
+from .capabilities import VersionedMetadataRepository as VersionedMetadataRepository
 from .errors import CharacterLibraryError as CharacterLibraryError
 from .errors import CharacterNotFound as CharacterNotFound
 from .errors import CharacterNotLinked as CharacterNotLinked

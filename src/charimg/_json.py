@@ -8,7 +8,6 @@ wrote; a wrong type is an error naming the path, because cattrs alone would turn
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
@@ -31,7 +30,7 @@ class _WrongType(ValueError):
     """A JSON value has another type than its field."""
 
 
-def _json_name(name: str) -> str:
+def json_name(name: str) -> str:
     # The metadata record calls the host's id of the character so; every other value follows.
     if name == "character_id":
         return "characterReference"
@@ -88,7 +87,7 @@ def _converter() -> Converter:
     converter.register_structure_hook_func(_is_mapping, _mapping_from_json)
 
     def overrides(cls: type[attrs.AttrsInstance]) -> dict[str, Any]:
-        return {each.name: override(rename=_json_name(each.name)) for each in attrs.fields(cls)}
+        return {each.name: override(rename=json_name(each.name)) for each in attrs.fields(cls)}
 
     def structure(cls: Any) -> Any:
         build = make_dict_structure_fn(cls, converter, **overrides(cls))
@@ -147,9 +146,14 @@ def from_json(expected: type[T], data: object, *, what: str) -> T:
         StorageError: A field is missing or has a wrong type; the message names its path.
     """
     kind: Any = expected
-    with suppress(Unusual):
-        read: T = reader(kind, _json_name)(data)
-        return read
+    try:
+        read: T = reader(kind, json_name)(data)
+    except Unusual:
+        return _structured(expected, data, what)
+    return read
+
+
+def _structured(expected: type[T], data: object, what: str) -> T:
     try:
         return _CONVERTER.structure(data, expected)
     except (ClassValidationError, IterableValidationError, _WrongType) as error:
@@ -168,4 +172,4 @@ def _first(error: BaseException, path: str = "") -> tuple[str, str]:
         return f"{path}.{inner.args[0]}", "is missing"
     if isinstance(note, IterableValidationNote):
         return _first(inner, f"{path}[{note.index}]")
-    return _first(inner, f"{path}.{_json_name(note.name)}")
+    return _first(inner, f"{path}.{json_name(note.name)}")

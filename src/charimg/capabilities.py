@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from typing import Protocol, runtime_checkable
+
+from attrs import frozen
 
 from .models import CharacterImage, CharacterReference, Media, Upload
 from .protocols import (
@@ -21,12 +23,35 @@ __all__ = [
     "AsyncListableMediaStore",
     "AsyncRepairableMediaStore",
     "AsyncSearchableCharacterDirectory",
+    "AsyncVersionedMetadataRepository",
     "CheckingMetadataRepository",
     "LinkableCharacterDirectory",
     "ListableMediaStore",
+    "PermanentMediaStore",
     "RepairableMediaStore",
     "SearchableCharacterDirectory",
+    "StoredPage",
+    "VersionedMetadataRepository",
 ]
+
+
+@frozen(kw_only=True)
+class StoredPage:
+    """One page of a listing as its repository keeps it.
+
+    Attributes:
+        version: Another one whenever a page of the character's would show anything else; one that
+            was left never comes back. At most 100 ASCII letters, digits, ``-`` and ``_``.
+        records: Each with its id: the JSON of `to_json`, without URLs. ``None`` where the caller
+            has that version.
+        next_cursor: As of `ImagePage`; without records it means nothing.
+        total: The same.
+    """
+
+    version: str
+    records: tuple[tuple[str, str], ...] | None
+    next_cursor: str | None
+    total: int
 
 
 @runtime_checkable
@@ -74,6 +99,40 @@ class CheckingMetadataRepository(MetadataRepository, Protocol):
 
 
 @runtime_checkable
+class VersionedMetadataRepository(MetadataRepository, Protocol):
+    """A repository that keeps account of changes: what did not change need not be read again.
+
+    Whoever makes the change, and by whatever way: another process, another program in its own SQL.
+    """
+
+    def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """Return the page that `list` gives, as it is kept, and its version: both of one moment.
+
+        Args:
+            character_id: As of `list`, and so are the filters, the limit and the cursor.
+            kind: See there.
+            status: See there.
+            limit: See there.
+            cursor: See there.
+            unless: Versions that the caller has the page of: no records are read then.
+
+        Raises:
+            InvalidArgument: As `list`.
+        """
+        ...
+
+
+@runtime_checkable
 class AsyncLinkableCharacterDirectory(AsyncCharacterDirectory, Protocol):
     """The async twin of `LinkableCharacterDirectory`."""
 
@@ -99,6 +158,38 @@ class AsyncCheckingMetadataRepository(AsyncMetadataRepository, Protocol):
 
     async def check(self, image: CharacterImage, /) -> None:
         """See `CheckingMetadataRepository.check`."""
+        ...
+
+
+@runtime_checkable
+class AsyncVersionedMetadataRepository(AsyncMetadataRepository, Protocol):
+    """The async twin of `VersionedMetadataRepository`."""
+
+    async def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """See `VersionedMetadataRepository.list_stored`."""
+        ...
+
+
+@runtime_checkable
+class PermanentMediaStore(Protocol):
+    """A store, sync or async, that can tell whether its URLs last."""
+
+    def urls_by(self) -> str | None:
+        """Return all that `MediaStore.locate` goes by besides the media, without any I/O.
+
+        Stores of one class that return the same locate the same media in the same way. ``None``:
+        a URL that was given out ends one day, such as one that is signed.
+        """
         ...
 
 

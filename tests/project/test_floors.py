@@ -39,6 +39,7 @@ FLOORS = {
     "_json": 2,
     "_library": 2,
     "_ingest": 2,
+    "_spelling": 3,
     "_keyset": 3,
     "_spool": 3,
     "_stages": 3,
@@ -85,6 +86,7 @@ PURE = {"errors", "models", "policies", "events", "journal", "protocols", "promp
     "migration",
     "verification",
     "capabilities",
+    "_spelling",
     "_library",
     "_ingest",
 }

@@ -22,6 +22,7 @@ from charimg._surely import asurely
 from charimg._assembly.embedded import async_embedded
 from charimg._assembly.stores import async_open_stores
 from charimg._assembly.suggesters import async_suggester
+from charimg.web._lookup import alook_up
 from charimg.web._permission import aask, acheck_service
 
 
@@ -32,7 +33,7 @@ class AsyncThing:
         stack.push_async_callback(arun_bounded, asleep, asurely, async_embedded, aclosing, x)
         stack.push_async_callback(aask, async_open_stores, async_suggester, asuggest)
         stack.enter_async_context(x)
-        acheck_service(stack)
+        acheck_service(stack, alook_up)
 
 
 decorate = asynccontextmanager

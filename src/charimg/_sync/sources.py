@@ -80,7 +80,8 @@ def shown_image(image: CharacterImage) -> CharacterImage:
     """Return an image as it may be shown; earlier versions wrote whole URLs into records."""
     if not image.source_url:
         return image
-    return evolve(image, source_url=public(image.source_url))
+    shown = public(image.source_url)
+    return image if shown == image.source_url else evolve(image, source_url=shown)
 
 
 def shown_operations(page: OperationPage) -> OperationPage:

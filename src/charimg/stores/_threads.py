@@ -5,16 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._concurrency import asleep
 from .._surely import ashielded
 
-__all__ = ["in_thread"]
+__all__ = ["in_thread", "twin_of"]
 
 T = TypeVar("T")
 
 _PAUSE = 0.002
+
+
+def twin_of(store: Any) -> Any:
+    """Return the sync store whose calls an async one runs in threads, where that is all it does.
+
+    So whoever has several calls for such stores can make them in one thread.
+    """
+    # What a subclass may have changed is not known.
+    return store._sync if "_in_threads" in vars(type(store)) else None  # noqa: SLF001 - ours
 
 
 async def in_thread(call: Callable[[], T]) -> T:

@@ -61,6 +61,7 @@ class Document:
         query: Its parameters: name, schema, description.
         parts: Further parameters of its path.
         links: By the name of the route that an answer leads to: what leads there.
+        tagged: Whether it has an ETag, and may answer that nothing has changed.
     """
 
     summary: str
@@ -73,6 +74,7 @@ class Document:
     query: tuple[tuple[str, dict[str, Any], str], ...] = ()
     parts: tuple[str, ...] = ()
     links: Mapping[str, str] = {}
+    tagged: bool = False
 
 
 _CURSOR = ("cursor", {"type": "string"}, "nextCursor of the page before.")
@@ -126,6 +128,7 @@ DOCUMENTS: dict[str, Document] = {
             ("kind", {"type": "string"}, "Only this kind."),
             ("status", {"type": "string"}, "Only this status."),
         ),
+        tagged=True,
     ),
     "remove_many": Document(
         summary="Delete several images",
@@ -234,7 +237,14 @@ def documented(name: str, item: str | None, prefix: str) -> dict[str, Any]:
             "content": {"application/json": {"schema": schema, "example": schema.pop("example")}},
             "required": bool(schema.keys() & {"required", "oneOf"}),
         }
+    if document.tagged:
+        known = "The ETag of the answer that the client has."
+        parameters.append(_parameter("header", "If-None-Match", {"type": "string"}, known))
     responses: dict[int | str, dict[str, Any]] = {200: _success(document, prefix)}
+    if document.tagged:
+        tag = {"schema": {"type": "string"}, "description": "Where the stores can tell a change."}
+        responses[200]["headers"] = {"ETag": tag}
+        responses[304] = {"description": "Nothing has changed", "headers": {"ETag": tag}}
     for status in sorted(document.statuses):
         description, code, error = _FAILURES[status]
         example = {"success": False, "error": error, "code": code, "status": status}

@@ -125,7 +125,8 @@ async def send_response(
         (name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.headers
     ]
     stream: Any = response.stream
-    if stream is None:
+    # Of a 304 it would be the length of what is not sent.
+    if stream is None and response.status != 304:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     if stream is not None and method != "HEAD":

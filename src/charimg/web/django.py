@@ -168,9 +168,14 @@ def _sent(request: Any, answer: WebResponse) -> HttpResponseBase:
     headers = dict(answer.headers)
     stream: Any = answer.stream
     if stream is None:
-        headers["Content-Length"] = str(len(answer.body))
+        if answer.status != 304:
+            headers["Content-Length"] = str(len(answer.body))
         body = b"" if request.method == "HEAD" else answer.body
-        return HttpResponse(body, status=answer.status, headers=headers)
+        response = HttpResponse(body, status=answer.status, headers=headers)
+        if "Content-Type" not in headers:
+            # Django's own: of a 304 it would be that of what is not sent.
+            del response["Content-Type"]
+        return response
     if request.method == "HEAD":
         stream.close()
         return HttpResponse(status=answer.status, headers=headers)

@@ -9,16 +9,26 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-__all__ = ["EVENT_STREAM", "PATH", "WebRequest", "WebResponse", "below", "json_response"]
+__all__ = [
+    "EVENT_STREAM",
+    "PATH",
+    "WebRequest",
+    "WebResponse",
+    "below",
+    "bytes_response",
+    "json_response",
+]
 
 EVENT_STREAM = "text/event-stream"
 PATH = "/~!$&'()*+,;=:@"
 """What stands in a path as it is, besides letters, digits and ``-._``."""
 
+_JSON = ("Content-Type", "application/json")
+_NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _ALWAYS = (
     # Answers are one user's own, and change; a browser takes them for what they say they are.
     ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
+    _NOSNIFF,
 )
 
 
@@ -93,7 +103,23 @@ def json_response(status: int, body: Any, *headers: tuple[str, str]) -> WebRespo
     """Return an answer in JSON."""
     return WebResponse(
         status=status,
-        headers=(("Content-Type", "application/json"), *_ALWAYS, *headers),
+        headers=(_JSON, *_ALWAYS, *headers),
         # A lone surrogate half of a prompt is escaped, so every text survives.
         body=json.dumps(body, separators=(",", ":")).encode("ascii"),
     )
+
+
+def bytes_response(status: int, body: bytes, tag: str | None) -> WebResponse:
+    """Return an answer that is JSON already, or that nothing has changed (304).
+
+    Args:
+        status: The HTTP status.
+        body: The JSON.
+        tag: A strong ETag. With one, a browser may keep the answer, and asks each time, with the
+            permission of whoever asks then.
+    """
+    if tag is None:
+        return WebResponse(status=status, headers=(_JSON, *_ALWAYS), body=body)
+    told = (("ETag", tag), ("Cache-Control", "private, no-cache"), _NOSNIFF)
+    headers = told if status == 304 else (_JSON, *told)
+    return WebResponse(status=status, headers=headers, body=body)

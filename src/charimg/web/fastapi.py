@@ -176,7 +176,7 @@ class _FromDependency:
     async def __call__(self, request: Request, action: Action, character_id: str) -> Any:
         user = request.scope.get(_USER)
         if user is None:
-            raise sign_in_first(self.sign_in_url, request.scope[_ADDRESS])
+            raise sign_in_first(self.sign_in_url, request.scope[_ADDRESS]())
         allowed = True if self._may is None else self._may(user, action, character_id)
         return judged(user, await allowed if isawaitable(allowed) else allowed, self._name)
 
@@ -232,14 +232,14 @@ def _endpoint(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         base, path = _place(request, route)
-        request.scope[_ADDRESS] = _address(request, route)
+        request.scope[_ADDRESS] = partial(_address, request, route)
         web_request = WebRequest(
             method=request.method,
             path=path,
             query=dict(request.query_params),
             headers=dict(request.headers),
             base=base,
-            scheme=request.url.scheme,
+            scheme=request.scope["scheme"],
             root=_root(request),
             native=request,
         )

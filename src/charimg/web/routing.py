@@ -53,11 +53,12 @@ def _route(method: str, path: str, name: str, action: Action | None) -> Route:
 
 
 ROUTES = (
+    # What is asked for most is found first.
+    _route("GET", f"{_CHARACTER}/images", "images", Action.VIEW),
     _route("POST", f"{_CHARACTER}/generate-initial-image", "reference", Action.GENERATE),
     _route("POST", f"{_CHARACTER}/generate-360-set", "portfolio", Action.GENERATE),
     _route("POST", f"{_CHARACTER}/generate-scene-image", "scene", Action.GENERATE),
     _route("GET", f"{_CHARACTER}/initial-image-prompt", "suggest", Action.VIEW),
-    _route("GET", f"{_CHARACTER}/images", "images", Action.VIEW),
     _route("DELETE", f"{_CHARACTER}/images", "remove_many", Action.DELETE),
     _route("POST", f"{_CHARACTER}/images/archive", "archive", Action.VIEW),
     _route("GET", f"{_CHARACTER}/images/{{item_id}}", "image", Action.VIEW),

@@ -252,25 +252,14 @@ def _effort_of_query(path: Path, query: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("filters", "index", "columns", "counted"),
+    ("filters", "index", "columns"),
     [
-        ({}, "images_newest", "character_id=?", "character_id=?"),
-        (
-            {"kind": "scene"},
-            "images_by_kind",
-            "character_id=? AND kind=?",
-            "character_id=? AND kind=?",
-        ),
-        (
-            {"status": "failed"},
-            "images_by_status",
-            "character_id=? AND status=?",
-            "character_id=?",
-        ),
+        ({}, "images_newest", "character_id=?"),
+        ({"kind": "scene"}, "images_by_kind", "character_id=? AND kind=?"),
+        ({"status": "failed"}, "images_by_status", "character_id=? AND status=?"),
         (
             {"kind": "scene", "status": "failed"},
             "images_by_kind_status",
-            "character_id=? AND kind=? AND status=?",
             "character_id=? AND kind=? AND status=?",
         ),
     ],
@@ -281,11 +270,10 @@ def test_a_page_is_read_from_an_index_in_its_order(
     filters: dict[str, str],
     index: str,
     columns: str,
-    counted: str,
     cursor: str | None,
 ) -> None:
     total, records = _listing(database, cursor=cursor, **filters)
-    assert _plan(database, total) == [f"SEARCH image_counts USING PRIMARY KEY ({counted})"]
+    assert _plan(database, total) == ["SEARCH image_counts USING PRIMARY KEY (character_id=?)"]
     # Neither a scan nor a sorting step, and the row value is a bound of the search itself.
     assert _plan(database, records) == [
         f"SEARCH images USING INDEX {index} ({columns} AND (created_ms,id)<(?,?))"

@@ -190,7 +190,7 @@ def _of_another_program_with_a_version(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (_newer, SchemaError, r"version 5, .* knows only 4\. Upgrade charimg.*Nothing was changed"),
+        (_newer, SchemaError, r"version 6, .* knows only 5\. Upgrade charimg.*Nothing was changed"),
         (_of_another_program, StorageError, r"another program.*file of its own"),
         (_of_another_program_with_a_version, StorageError, r"another program"),
     ],

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from charimg.web import WebResponse
+from charimg.web.stored import StoredListing
+
 from ...figures import Figure
 from .conftest import OpenPage
 from .pages import NARROW, WIDE, becomes, drawn
 from .parts import cards, prompt
-from .studio import Studio
+from .studio import MARA, Studio
 
 _KB = 1000
 _FEW = 200
@@ -51,6 +54,32 @@ def test_the_first_view_weighs_under_60_kb(
     figure("the page's own assets at first view, compressed", f"{total / _KB:.1f} kB, at most 60")
     assert len(sizes) > 10
     assert total < 60 * _KB, sizes
+
+
+def test_a_list_that_did_not_change_is_not_sent_again(
+    open_page: OpenPage, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[int] = []
+    answer = StoredListing.answer
+
+    def told(self: StoredListing, *args: Any) -> WebResponse:
+        response = answer(self, *args)
+        sent.append(response.status)
+        return response
+
+    monkeypatch.setattr(StoredListing, "answer", told)
+    studio.fill(5)
+    page = open_page()
+    expect(cards(page)).to_have_count(5)
+    changed = f"new BroadcastChannel('charimg::{MARA}').postMessage('changed')"
+    with page.expect_response("**/images?*") as again:
+        page.evaluate(changed)
+    assert (again.value.status, again.value.json()["count"]) == (200, 5)
+    assert (sent[0], set(sent[1:])) == (200, {304})
+    studio.stores.metadata.delete(studio.images()[0]["id"])
+    page.evaluate(changed)
+    expect(cards(page)).to_have_count(4)
+    assert sent[-1] == 200
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])

@@ -91,6 +91,10 @@ class AsyncDiskMediaStore:
         """See `DiskMediaStore.locate`."""
         return self._store.locate(media)
 
+    def urls_by(self) -> str:
+        """See `PermanentMediaStore.urls_by`."""
+        return self._store.urls_by()
+
     def path(self, media: Media, /) -> Path:
         """See `DiskMediaStore.path`."""
         return self._store.path(media)

@@ -42,13 +42,14 @@ class Layout:
 
     Attributes:
         root: The store's directory, absolute.
+        base_url: What the directory is served under.
         incoming: Where saves are prepared and removals finished.
     """
 
     def __init__(self, root: Path, base_url: str | None) -> None:
         self.root = root
         self.incoming: Path = root / _INCOMING
-        self._base_url = (root.as_uri() if base_url is None else base_url).rstrip("/")
+        self.base_url: str = (root.as_uri() if base_url is None else base_url).rstrip("/")
 
     def home(self, key: str) -> Path:
         """Return the media's directory.
@@ -84,4 +85,4 @@ class Layout:
             InvalidArgument: The media's key is not safe.
         """
         # Nothing in a safe name needs to be quoted.
-        return f"{self._base_url}/{self._place(media.key)}/{name}"
+        return f"{self.base_url}/{self._place(media.key)}/{name}"

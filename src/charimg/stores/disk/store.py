@@ -132,6 +132,10 @@ class DiskMediaStore:
             thumbnail_url=layout.url(media, THUMBNAIL) if has_thumbnail(media) else None,
         )
 
+    def urls_by(self) -> str:
+        """See `PermanentMediaStore.urls_by`."""
+        return self._layout.base_url
+
     def path(self, media: Media, /) -> Path:
         """Return where the file lies, without looking whether it does."""
         return self._layout.home(media.key) / check_name(media.filename, "file name")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
 from typing import Any
 
 from attrs import evolve
 
 from ..._arguments import checked
+from ...capabilities import StoredPage
 from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
@@ -68,6 +69,27 @@ class PostgresMetadataRepository:
         program = page(character_id, kind=kind, status=status, limit=limit, cursor=cursor)
         return self._database.run(program, atomic=False)
 
+    def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """See `VersionedMetadataRepository.list_stored`.
+
+        Raises:
+            InvalidArgument: As `list`.
+        """
+        program = stored_page(
+            character_id, kind=kind, status=status, limit=limit, cursor=cursor, unless=unless
+        )
+        return self._database.run(program, atomic=False)
+
     def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
         return self._database.run(delete(image_id), atomic=False)
@@ -125,27 +147,57 @@ def page(
     character_id: str, *, kind: str | None, status: str | None, limit: int, cursor: str | None
 ) -> Program[ImagePage]:
     """Read one page and count what matches, both as of one moment."""
+    stored = yield from stored_page(
+        character_id, kind=kind, status=status, limit=limit, cursor=cursor, unless=()
+    )
+    return ImagePage(
+        images=tuple(load_image(*each) for each in stored.records or ()),
+        next_cursor=stored.next_cursor,
+        total=stored.total,
+    )
+
+
+def stored_page(
+    character_id: str,
+    *,
+    kind: str | None,
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+    unless: Collection[str],
+) -> Program[StoredPage]:
+    """Read one page as it is kept, unless its version is known."""
     check_limit(limit)
     where, values = "character_id = %s", [character_id]
+    matching, wanted_values = "true", []
     for column, wanted in (("kind", kind), ("status", status)):
         if wanted is not None:
-            where += f" AND {column} = %s"
-            values.append(wanted)
+            matching += f" AND {column} = %s"
+            wanted_values.append(wanted)
     rows = yield Statement(
-        "SELECT matching.total, newest.created_ms, newest.id, newest.record "  # noqa: S608 - ours
-        "FROM (SELECT coalesce(sum(images), 0)::bigint AS total "
-        f"FROM {{s}}.image_counts WHERE {where}) AS matching "
+        "SELECT counted.total, counted.version, newest.created_ms, newest.id, "  # noqa: S608 - ours
+        "newest.record FROM (SELECT "
+        f"coalesce(sum(images) FILTER (WHERE {matching}), 0)::bigint AS total, "
+        # Whoever wrote a part has seen all that it held before.
+        "encode(sha256(convert_to(coalesce(string_agg(part || ' ' || token, ' ' ORDER BY part), "
+        f"''), 'UTF8')), 'hex') AS version FROM {{s}}.image_counts WHERE {where}) AS counted "
         f"LEFT JOIN LATERAL (SELECT created_ms, id, record FROM {{s}}.images WHERE {where} "
-        "AND (created_ms, id) < (%s, %s) ORDER BY created_ms DESC, id DESC LIMIT %s) AS newest "
+        f"AND {matching} AND (created_ms, id) < (%s, %s) AND NOT counted.version = ANY(%s) "
+        "ORDER BY created_ms DESC, id DESC LIMIT %s) AS newest "
         "ON true ORDER BY newest.created_ms DESC, newest.id DESC",
-        (*values, *values, *_place(cursor), limit + 1),
+        (
+            *(*wanted_values, *values, *values, *wanted_values, *_place(cursor)),
+            *(list(unless), limit + 1),
+        ),
     )
-    found = list(_found(rows))
-    last = rows[limit - 1] if len(found) > limit else None
-    return ImagePage(
-        images=tuple(found[:limit]),
-        next_cursor=None if last is None else encode_cursor(last[1], last[2]),
-        total=rows[0][0],
+    total, version, *_ = rows[0]
+    # The one row of an empty page has no record.
+    found = [row[2:] for row in rows if row[3] is not None]
+    return StoredPage(
+        version=version,
+        records=None if version in unless else tuple(row[1:] for row in found[:limit]),
+        next_cursor=encode_cursor(*found[limit - 1][:2]) if len(found) > limit else None,
+        total=total,
     )
 
 
@@ -165,13 +217,6 @@ def character_ids() -> Program[tuple[str, ...]]:
         "SELECT character_id FROM found WHERE character_id IS NOT NULL"
     )
     return tuple(character_id for (character_id,) in rows)
-
-
-def _found(rows: list[Row]) -> Iterator[CharacterImage]:
-    """Yield the records; the one row of an empty page has none."""
-    for _, _, image_id, record in rows:
-        if image_id is not None:
-            yield load_image(image_id, record)
 
 
 def _place(cursor: str | None) -> tuple[Any, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TypeVar
 
 from ..._arguments import checked
+from ...capabilities import StoredPage
 from ...errors import InvalidArgument
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
@@ -103,6 +105,23 @@ class AsyncPostgresMetadataRepository:
     ) -> ImagePage:
         """See `PostgresMetadataRepository.list`."""
         program = metadata.page(character_id, kind=kind, status=status, limit=limit, cursor=cursor)
+        return await self._database.run(program, atomic=False)
+
+    async def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """See `PostgresMetadataRepository.list_stored`."""
+        program = metadata.stored_page(
+            character_id, kind=kind, status=status, limit=limit, cursor=cursor, unless=unless
+        )
         return await self._database.run(program, atomic=False)
 
     async def delete(self, image_id: str, /) -> bool:

@@ -132,6 +132,10 @@ class S3Objects(Unpicklable):
             thumbnail_url=None if thumbnail is None else self._url(thumbnail, media.key),
         )
 
+    def urls_by(self) -> str | None:
+        """See `PermanentMediaStore.urls_by`; there is nothing where URLs are signed."""
+        return None if self._public_url is None else f"{self._public_url}/{self._prefix}"
+
     def _keys(self) -> Iterator[str]:
         last = None
         for path in self._bucket.paths(self._prefix):

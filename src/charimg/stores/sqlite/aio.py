@@ -6,8 +6,9 @@ A cancelled call runs to its end before the cancellation goes on, so writes keep
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
+from ...capabilities import StoredPage
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
 from .._leases import agive_back
@@ -26,6 +27,8 @@ __all__ = [
 
 class AsyncSqliteCharacterDirectory:
     """The async twin of `SqliteCharacterDirectory`."""
+
+    _in_threads = True
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._sync = SqliteCharacterDirectory(database)
@@ -71,6 +74,8 @@ class AsyncSqliteCharacterDirectory:
 class AsyncSqliteMetadataRepository:
     """The async twin of `SqliteMetadataRepository`."""
 
+    _in_threads = True
+
     requires_media = False
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -102,6 +107,24 @@ class AsyncSqliteMetadataRepository:
         return await in_thread(
             lambda: self._sync.list(
                 character_id, kind=kind, status=status, limit=limit, cursor=cursor
+            )
+        )
+
+    async def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """See `SqliteMetadataRepository.list_stored`."""
+        return await in_thread(
+            lambda: self._sync.list_stored(
+                character_id, kind=kind, status=status, limit=limit, cursor=cursor, unless=unless
             )
         )
 

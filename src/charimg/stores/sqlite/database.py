@@ -60,6 +60,7 @@ class SqliteDatabase(Unpicklable):
             raise InvalidArgument(f"busy_timeout must be 0 to 3600 seconds, not {busy_timeout!r}.")
         # Absolute, so that a later change of the working directory does not switch files.
         self._path = Path(path).absolute()
+        self._name = str(self._path)
         self._busy_timeout = busy_timeout
         self._identity: tuple[int, int] | None = None
         self._pool = Pool(self._open, patience=self._busy_timeout)
@@ -144,7 +145,7 @@ class SqliteDatabase(Unpicklable):
 
     def _check_place(self) -> None:
         """Refuse to go on when the path no longer leads to the file that was opened first."""
-        found = _identity(self._path)
+        found = _identity(self._name)
         if found is None or found != (self._identity or found):
             raise StorageError(
                 f"The database {self._path} was moved, removed or replaced while it was in use. "
@@ -210,10 +211,10 @@ class SqliteDatabase(Unpicklable):
             return
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int] | None:
     """Return what tells the file from any other that exists, or ``None`` when it is not there."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - thrice as fast, and asked twice in each transaction
     except OSError:
         return None
     return found.st_dev, found.st_ino

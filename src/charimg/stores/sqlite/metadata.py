@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
+from hashlib import blake2b
 from typing import Any
 
 from attrs import evolve
 
 from ..._arguments import checked
+from ...capabilities import StoredPage
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
@@ -83,25 +86,37 @@ class SqliteMetadataRepository:
         Raises:
             InvalidArgument: The cursor is none of this listing's, or the limit is not 1 to 1,000.
         """
-        check_limit(limit)
-        where, values = _selection(character_id, kind, status)
-        index = _INDEXES[kind is not None, status is not None]
-        before = _place(cursor)
         with self._database.reading() as connection:
-            (total,) = connection.execute(
-                f"SELECT coalesce(sum(images), 0) FROM image_counts {where}",  # noqa: S608 - ours
-                values,
-            ).fetchone()
-            rows = connection.execute(
-                "SELECT created_ms, id, record "  # noqa: S608 - ours
-                f"FROM images INDEXED BY {index} {where} AND (created_ms, id) < (?, ?) "
-                "ORDER BY created_ms DESC, id DESC LIMIT ?",
-                (*values, *before, limit + 1),
-            ).fetchall()
-        page = rows[:limit]
-        return ImagePage(
-            images=tuple(load_image(image_id, record) for _, image_id, record in page),
-            next_cursor=encode_cursor(*page[-1][:2]) if len(rows) > limit else None,
+            total, _, rows, following = _page(
+                connection, character_id, kind, status, limit, cursor, ()
+            )
+        images = tuple(load_image(image_id, record) for _, image_id, record in rows or ())
+        return ImagePage(images=images, next_cursor=following, total=total)
+
+    def list_stored(
+        self,
+        character_id: str,
+        /,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        unless: Collection[str] = (),
+    ) -> StoredPage:
+        """See `VersionedMetadataRepository.list_stored`.
+
+        Raises:
+            InvalidArgument: As `list`.
+        """
+        with self._database.reading() as connection:
+            total, version, rows, following = _page(
+                connection, character_id, kind, status, limit, cursor, unless
+            )
+        return StoredPage(
+            version=version,
+            records=None if rows is None else tuple(row[1:] for row in rows),
+            next_cursor=following,
             total=total,
         )
 
@@ -113,9 +128,48 @@ class SqliteMetadataRepository:
 
     def character_ids(self) -> tuple[str, ...]:
         """See `ListableMetadataRepository.character_ids`."""
-        query = "SELECT DISTINCT character_id FROM image_counts ORDER BY character_id"
+        query = (
+            "SELECT DISTINCT character_id FROM image_counts WHERE images > 0 ORDER BY character_id"
+        )
         with self._database.reading() as connection:
             return tuple(each for (each,) in connection.execute(query))
+
+
+def _page(
+    connection: sqlite3.Connection,
+    character_id: str,
+    kind: str | None,
+    status: str | None,
+    limit: int,
+    cursor: str | None,
+    unless: Collection[str],
+) -> tuple[int, str, list[Any] | None, str | None]:
+    """Return how many records match, the version, the page's rows, and where the next begins."""
+    check_limit(limit)
+    before = _place(cursor)
+    groups = connection.execute(
+        "SELECT kind, status, images, token FROM image_counts WHERE character_id = ? "
+        "ORDER BY kind, status",
+        (character_id,),
+    ).fetchall()
+    total = sum(
+        images
+        for of_kind, of_status, images, _ in groups
+        if kind in (None, of_kind) and status in (None, of_status)
+    )
+    version = blake2b(b"".join([token for *_, token in groups]), digest_size=16).hexdigest()
+    if version in unless:
+        return total, version, None, None
+    where, values = _selection(character_id, kind, status)
+    index = _INDEXES[kind is not None, status is not None]
+    rows = connection.execute(
+        "SELECT created_ms, id, record "  # noqa: S608 - ours
+        f"FROM images INDEXED BY {index} {where} AND (created_ms, id) < (?, ?) "
+        "ORDER BY created_ms DESC, id DESC LIMIT ?",
+        (*values, *before, limit + 1),
+    ).fetchall()
+    following = encode_cursor(*rows[limit - 1][:2]) if len(rows) > limit else None
+    return total, version, rows[:limit], following
 
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:

@@ -109,6 +109,49 @@ _COUNTS = (
     """,
 )
 
+# What each group of records was last changed by: a page asked for again is compared by these alone.
+# Drawn by lot, so that not even a file from a backup gives one to two states. A group that is empty
+# keeps its row: without it an earlier state would seem to be back.
+_VERSIONS = (
+    "ALTER TABLE image_counts ADD COLUMN token BLOB NOT NULL DEFAULT x''",
+    "UPDATE image_counts SET token = randomblob(8)",
+    "DROP TRIGGER images_added",
+    "DROP TRIGGER images_removed",
+    "DROP TRIGGER images_moved",
+    """
+    CREATE TRIGGER images_added AFTER INSERT ON images BEGIN
+        INSERT INTO image_counts VALUES
+            (new.character_id, new.kind, new.status, 1, randomblob(8))
+        ON CONFLICT (character_id, kind, status)
+        DO UPDATE SET images = images + 1, token = excluded.token;
+    END
+    """,
+    """
+    CREATE TRIGGER images_removed AFTER DELETE ON images BEGIN
+        UPDATE image_counts SET images = images - 1, token = randomblob(8)
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status;
+    END
+    """,
+    """
+    CREATE TRIGGER images_changed AFTER UPDATE ON images BEGIN
+        INSERT INTO image_counts VALUES
+            (new.character_id, new.kind, new.status, 1, randomblob(8))
+        ON CONFLICT (character_id, kind, status)
+        DO UPDATE SET images = images + 1, token = excluded.token;
+        UPDATE image_counts SET images = images - 1, token = randomblob(8)
+        WHERE character_id = old.character_id AND kind = old.kind AND status = old.status;
+    END
+    """,
+    # REPLACE takes the old row away without a word.
+    """
+    CREATE TRIGGER images_replaced BEFORE INSERT ON images
+    WHEN EXISTS (SELECT 1 FROM images WHERE id = new.id) BEGIN
+        UPDATE image_counts SET token = randomblob(8) WHERE (character_id, kind, status) =
+            (SELECT character_id, kind, status FROM images WHERE id = new.id);
+    END
+    """,
+)
+
 
 def _tables(connection: sqlite3.Connection) -> None:
     """Step 1: the tables."""
@@ -148,7 +191,19 @@ def _links(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX characters_linked ON characters (library_db_id)")
 
 
-STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_tables, _filters, _counts, _links)
+def _versions(connection: sqlite3.Connection) -> None:
+    """Step 5: what changes whenever records change, kept by the database itself."""
+    for statement in _VERSIONS:
+        connection.execute(statement)
+
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _tables,
+    _filters,
+    _counts,
+    _links,
+    _versions,
+)
 """Step ``n`` (from 1) brings a file from version ``n - 1`` to version ``n``."""
 
 

@@ -10,6 +10,7 @@ from attrs import evolve
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImageMetrics, Media, SceneDetails, Shot
 from .base import Contract, expect, expect_equal, expect_raises
+from .metadata_versions import VersionChecks
 
 __all__ = ["MetadataRepositoryContract", "RecordHooks", "make_image", "same"]
 
@@ -118,7 +119,7 @@ class RecordHooks(Contract):
         return make_image(key, character_id, **changes)
 
 
-class MetadataRepositoryContract(RecordHooks):
+class MetadataRepositoryContract(RecordHooks, VersionChecks):
     """`make` returns a metadata repository.
 
     Attributes:

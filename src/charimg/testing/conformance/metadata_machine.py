@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
+from ..._offers import offers
+from ...capabilities import VersionedMetadataRepository
 from ...errors import ImageNotFound
 from ...models import CharacterImage, ImagePage
+from ...stores._documents import load_image
 from .base import expect, expect_equal, expect_raises
 from .metadata import RecordHooks, make_image, same
 
@@ -80,6 +83,7 @@ def metadata_machine(hooks: RecordHooks) -> type[RuleBasedStateMachine]:
     from hypothesis.stateful import (
         RuleBasedStateMachine,
         initialize,
+        invariant,
         precondition,
         rule,
     )
@@ -104,6 +108,7 @@ def metadata_machine(hooks: RecordHooks) -> type[RuleBasedStateMachine]:
             self.table = _Table(hooks)
             self.prefix = hooks.unique("m")
             self.count = 0
+            self.versions: dict[tuple[str, str], Any] = {}
 
         def teardown(self) -> None:
             self.stack.close()
@@ -236,5 +241,21 @@ def metadata_machine(hooks: RecordHooks) -> type[RuleBasedStateMachine]:
         @rule()
         def restart(self) -> None:
             self.repository = self.reopen()
+
+        @precondition(lambda self: offers(self.repository, VersionedMetadataRepository))
+        @invariant()
+        def a_version_means_one_listing(self) -> None:
+            for character in self.characters:
+                page = self.repository.list_stored(character)
+                read = [load_image(*each) for each in page.records]
+                expect_equal(read, self.table.listed(character, {}), "what is stored is the record")
+                seen = self.versions.setdefault((character, page.version), read)
+                expect_equal(seen, read, "a version stands for one listing, whatever came between")
+                again = self.repository.list_stored(character, limit=1, unless=[page.version])
+                expect_equal(
+                    (again.version, again.records),
+                    (page.version, None),
+                    "nothing is read of a version that is known",
+                )
 
     return MetadataMachine

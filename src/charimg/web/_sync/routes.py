@@ -8,17 +8,21 @@ from typing import Any
 
 from attrs import frozen
 
+from ..._offers import offers
 from ..._sync.service import CharacterImageService
+from ...capabilities import VersionedMetadataRepository
 from ...errors import CharacterNotFound, CharimgError, ErrorCode, ImageMismatch, ImageNotFound
 from ...journal import Operation, OperationKind
 from ...models import CharacterImage, CharacterReference, ReferencePolicy, SceneType
 from ...protocols import ProgressCallback
+from .._lookup import look_up
 from .._runs import Run, Runs
 from ..bodies import check_body, choice, image_ids, integer, optional_text, refuse_misspelt, texts
 from ..exchange import WebRequest, WebResponse, json_response
 from ..failures import BadRequest, failure_body, failure_response
 from ..options import Settings
 from ..sse import STREAM_HEADERS, last_event
+from ..stored import StoredListing
 from ..wire import (
     delete_json,
     generation_json,
@@ -71,7 +75,7 @@ class Call:
         """Return the character, or raise `CharacterNotFound`."""
         character = self.service.directory.get(self.character_id)
         if character is None:
-            raise CharacterNotFound(f"There is no character {self.character_id!a:.80}.")
+            raise no_character(self.character_id)
         return character
 
     def image(self, image_id: str) -> CharacterImage:
@@ -142,6 +146,11 @@ class Call:
         run = self.runs.get(operation.id)
         alive = run is None and is_running(operation, self.settings.stale_after)
         return operation_json(operation, running=alive or (run is not None and not run.ended))
+
+
+def no_character(character_id: str) -> CharacterNotFound:
+    """Return the error of an id that the directory does not know."""
+    return CharacterNotFound(f"There is no character {character_id!a:.80}.")
 
 
 def ended(run: Run) -> WebResponse:
@@ -231,15 +240,27 @@ def _suggest(call: Call) -> WebResponse:
 def _images(call: Call) -> WebResponse:
     query = call.request.query
     limit = integer(query, "limit", 50, 1000)
-    character = call.character()
-    page = call.service.list_images(
-        call.character_id,
-        kind=query.get("kind") or None,
-        status=query.get("status") or None,
-        limit=limit,
-        cursor=query.get("cursor") or None,
-    )
-    return json_response(200, page_json(page, character))
+    asked: dict[str, Any] = {name: query.get(name) or None for name in ("kind", "status", "cursor")}
+    asked["limit"] = limit
+    service = call.service
+    repository = service.metadata
+    if not _is_plain(service) or not offers(repository, VersionedMetadataRepository):
+        character = call.character()
+        page = service.list_images(call.character_id, **asked)
+        return json_response(200, page_json(page, character))
+    listing = StoredListing(service.media, asked, call.request.headers.get("if-none-match", ""))
+    found = look_up(service.directory, repository, call.character_id, listing.wanted)
+    if found is None:
+        raise no_character(call.character_id)
+    return listing.answer(*found)
+
+
+def _is_plain(service: CharacterImageService) -> bool:
+    """Whether a listing is what the repository holds: no more, and nothing made of it by a host."""
+    if service.metadata.requires_media:
+        # Images that failed are in the ledger alone.
+        return False
+    return getattr(type(service), "list_images", None) is CharacterImageService.list_images
 
 
 def _image(call: Call) -> WebResponse:

@@ -45,7 +45,6 @@ async function send(
       headers: given,
       body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
       credentials: "same-origin",
-      cache: "no-store",
       ...rest,
     });
   } catch (error) {
