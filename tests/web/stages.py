@@ -157,7 +157,7 @@ class Stage:
             **options.pop("headers", {}),
         }
         return self.client.request(
-            method, f"{self.url}{path}", headers=headers, timeout=60, **options
+            method, f"{self.url}{path}", headers=headers, timeout=300, **options
         )
 
     @property
@@ -180,7 +180,7 @@ class _Gated(MemoryMediaStore):
         self._opened = opened
 
     def save(self, upload: Upload, /) -> Media:
-        assert self._opened.wait(60)
+        assert self._opened.wait(300)
         return super().save(upload)
 
 
@@ -190,7 +190,7 @@ class _AsyncGated(AsyncMemoryMediaStore):
         self._opened = opened
 
     async def save(self, upload: Upload, /) -> Media:
-        with anyio.fail_after(60):
+        with anyio.fail_after(300):
             while not self._opened.is_set():
                 await anyio.sleep(0.01)
         return await super().save(upload)
@@ -198,7 +198,7 @@ class _AsyncGated(AsyncMemoryMediaStore):
 
 def until(condition: Callable[[], Any]) -> None:
     """Wait until something has come true."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

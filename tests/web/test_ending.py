@@ -156,7 +156,7 @@ def test_a_host_on_uvicorn_ends_with_open_streams_and_the_next_one_goes_on(
     with put(tmp_path, simulator, library_url) as service:
         with (
             host(program, tmp_path, library_url) as (process, url),
-            httpx.Client(timeout=60) as web,
+            httpx.Client(timeout=300) as web,
         ):
             asked = {"method": "POST", "url": f"{url}{MARA}/generate-360-set", "json": {}}
             with web.stream(**asked, headers=EVENTS) as stream:
@@ -170,7 +170,7 @@ def test_a_host_on_uvicorn_ends_with_open_streams_and_the_next_one_goes_on(
                     # Both break off, and neither tells an end that is none.
                     with suppress(httpx.RemoteProtocolError):
                         assert not any(line in ("event: done", "event: error") for line in lines)
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=300)
             assert "Traceback" not in said
             assert "rror" not in said, said
         # Whoever comes next is not kept out, and pays nothing.
@@ -191,14 +191,14 @@ def test_a_client_that_waits_without_a_stream_is_told(
         host(FASTAPI, tmp_path, library_url) as (process, url),
         ThreadPoolExecutor() as pool,
     ):
-        asked = pool.submit(httpx.post, f"{url}{MARA}/generate-360-set", json={}, timeout=60)
+        asked = pool.submit(httpx.post, f"{url}{MARA}/generate-3300-set", json={}, timeout=60)
         until(lambda: [each for each in service.ledger.unfinished("mara") if each.job_id])
         process.send_signal(signal.SIGTERM)
-        answer = asked.result(60)
+        answer = asked.result(300)
         assert answer.status_code == 503
         body = answer.json()
         assert (body["code"], body["recoverable"]) == ("INTERRUPTED", True)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 class _Server:
