@@ -48,11 +48,13 @@ _NAMES = {
     "_sync.migration": ("Migration",),
     "_sync.service": ("CharacterImageService",),
     "capabilities": (
+        "AsyncBatchingMetadataRepository",
         "AsyncCheckingMetadataRepository",
         "AsyncLinkableCharacterDirectory",
         "AsyncListableMediaStore",
         "AsyncRepairableMediaStore",
         "AsyncSearchableCharacterDirectory",
+        "BatchingMetadataRepository",
         "CheckingMetadataRepository",
         "LinkableCharacterDirectory",
         "ListableMediaStore",

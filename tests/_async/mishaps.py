@@ -115,7 +115,7 @@ class Stubborn:
     Args:
         port: The port.
         names: Its methods that refuse.
-        refuses: Whether a call with this argument is refused; by default any.
+        refuses: Whether a call with this argument is refused, or with one of these; by default any.
         error: What is raised; a host's own store raises what it likes.
     """
 
@@ -132,7 +132,8 @@ class Stubborn:
             real = getattr(port, name)
 
             async def refuse(given: Any, /, *, real: Any = real) -> Any:
-                if refuses(given) and not self.over:
+                some = given if isinstance(given, list) else [given]
+                if any(map(refuses, some)) and not self.over:
                     self.asked += 1
                     raise error("It is refused.")
                 return await real(given)

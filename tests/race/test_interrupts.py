@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 100_000.0
 PORTS = ("directory", "media", "metadata", "ledger")
 CALLS = {
-    *("acquire", "add", "delete", "get", "list", "release", "renew", "save", "unfinished"),
-    *("update", "write"),
+    *("acquire", "add", "add_many", "delete", "get", "list", "release", "renew", "save"),
+    *("unfinished", "update", "write"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -37,6 +37,10 @@ class PostgresMetadataRepository:
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return self._database.run(add(image), atomic=False)
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return self._database.run(add_many(images))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -79,7 +83,7 @@ class PostgresMetadataRepository:
 
 def add(image: CharacterImage) -> Program[CharacterImage]:
     """Insert the record, or find the first one with its key."""
-    row = _row(image if image.id == image.key else evolve(image, id=image.key))
+    row = _new_row(image)
     for _ in range(_TRIES):
         inserted = yield Statement(
             "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
@@ -96,6 +100,25 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
         f"The record {image.key!r} is being added and removed by others, or stands outside of "
         "what this transaction can see. Nothing was written; try again."
     )
+
+
+def add_many(images: Sequence[CharacterImage]) -> Program[tuple[CharacterImage, ...]]:
+    """Insert the records that are new, and find the first ones of the others."""
+    # In the order of their ids, so that two who add the same do not wait for each other for ever.
+    rows = sorted({image.key: _new_row(image) for image in reversed(images)}.values())
+    columns = tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * 6
+    inserted = yield Statement(
+        "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
+        "SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], "
+        "%s::text[]) ON CONFLICT (id) DO NOTHING RETURNING id",
+        columns,
+    )
+    new = {image_id for (image_id,) in inserted}
+    stored = {row[0]: load_image(row[0], row[-1]) for row in rows if row[0] in new}
+    for image in images:
+        if image.key not in stored:
+            stored[image.key] = yield from add(image)
+    return tuple(stored[image.key] for image in images)
 
 
 def get(image_id: str) -> Program[CharacterImage | None]:
@@ -182,6 +205,10 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
     if not -_MAX_INTEGER <= int(created_ms) <= _MAX_INTEGER:
         raise InvalidArgument("The cursor is none of this listing's: its time is out of range.")
     return (created_ms, image_id)
+
+
+def _new_row(image: CharacterImage) -> Row:
+    return _row(image if image.id == image.key else evolve(image, id=image.key))
 
 
 def _row(image: CharacterImage) -> Row:

@@ -6,7 +6,7 @@ A cancelled call runs to its end before the cancellation goes on, so writes keep
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ...journal import Lease, Operation, OperationPage
 from ...models import CharacterImage, CharacterReference, ImagePage
@@ -79,6 +79,10 @@ class AsyncSqliteMetadataRepository:
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return await in_thread(lambda: self._sync.add(image))
+
+    async def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return await in_thread(lambda: self._sync.add_many(images))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""

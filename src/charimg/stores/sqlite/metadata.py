@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -43,10 +44,14 @@ class SqliteMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        row = _new_row(image)
+        return self.add_many([image])[0]
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        rows = [_new_row(image) for image in images]
         with self._database.writing() as connection:
-            kept = _insert(connection, row)
-        return load_image(image.key, kept)
+            kept = _insert(connection, rows)
+        return tuple(load_image(row["id"], text) for row, text in zip(rows, kept, strict=True))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -120,20 +125,21 @@ class SqliteMetadataRepository:
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
     """Write a record, unless there is one with its key, and return the first one as stored."""
-    return load_image(image.key, _insert(connection, _new_row(image)))
+    row = _new_row(image)
+    return load_image(image.key, _insert(connection, [row])[0])
 
 
-def _insert(connection: sqlite3.Connection, row: dict[str, Any]) -> Any:
-    inserted = connection.execute(
+def _insert(connection: sqlite3.Connection, rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """Write rows whose ids are new, and return the texts that now stand under all of the ids."""
+    inserted = connection.executemany(
         "INSERT INTO images (id, character_id, kind, status, created_ms, record) "
         "VALUES (:id, :character_id, :kind, :status, :created_ms, :record) "
         "ON CONFLICT (id) DO NOTHING",
-        row,
-    )
-    if inserted.rowcount:
-        return row["record"]
-    (first,) = connection.execute(_SELECT, (row["id"],)).fetchone()
-    return first
+        rows,
+    ).rowcount
+    if inserted == len(rows):
+        return [row["record"] for row in rows]
+    return [connection.execute(_SELECT, (row["id"],)).fetchone()[0] for row in rows]
 
 
 def _new_row(image: CharacterImage) -> dict[str, Any]:
