@@ -12,6 +12,7 @@ from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
+from .._written import as_new, as_read, without_urls
 from .database import PostgresDatabase
 from .statements import Program, Row, Statement
 
@@ -83,7 +84,8 @@ class PostgresMetadataRepository:
 
 def add(image: CharacterImage) -> Program[CharacterImage]:
     """Insert the record, or find the first one with its key."""
-    row = _new_row(image)
+    image = as_new(image)
+    row = _row(image)
     for _ in range(_TRIES):
         inserted = yield Statement(
             "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
@@ -91,7 +93,7 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
             row,
         )
         if inserted:
-            return load_image(image.key, row[-1])
+            return as_read(image, row[-1], row[-1])
         # A statement of its own sees what the insertion has waited for.
         first = yield from get(image.key)
         if first is not None:
@@ -105,7 +107,8 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
 def add_many(images: Sequence[CharacterImage]) -> Program[tuple[CharacterImage, ...]]:
     """Insert the records that are new, and find the first ones of the others."""
     # In the order of their ids, so that two who add the same do not wait for each other for ever.
-    rows = sorted({image.key: _new_row(image) for image in reversed(images)}.values())
+    new = {image.key: as_new(image) for image in reversed(images)}
+    rows = [_row(new[key]) for key in sorted(new)]
     columns = tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * 6
     inserted = yield Statement(
         "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
@@ -113,8 +116,8 @@ def add_many(images: Sequence[CharacterImage]) -> Program[tuple[CharacterImage, 
         "%s::text[]) ON CONFLICT (id) DO NOTHING RETURNING id",
         columns,
     )
-    new = {image_id for (image_id,) in inserted}
-    stored = {row[0]: load_image(row[0], row[-1]) for row in rows if row[0] in new}
+    added = {image_id for (image_id,) in inserted}
+    stored = {row[0]: as_read(new[row[0]], row[-1], row[-1]) for row in rows if row[0] in added}
     for image in images:
         if image.key not in stored:
             stored[image.key] = yield from add(image)
@@ -134,7 +137,7 @@ def update(image: CharacterImage) -> Program[CharacterImage]:
         raise ImageNotFound(f"There is no record {image.id!r} to update.")
     first = load_image(image.id, rows[0][0])
     image_id, character_id, kind, status, _, record = _row(
-        evolve(image, key=first.key, created_at=first.created_at)
+        without_urls(evolve(image, key=first.key, created_at=first.created_at))
     )
     yield Statement(
         "UPDATE {s}.images SET character_id = %s, kind = %s, status = %s, record = %s "
@@ -207,14 +210,7 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
     return (created_ms, image_id)
 
 
-def _new_row(image: CharacterImage) -> Row:
-    return _row(image if image.id == image.key else evolve(image, id=image.key))
-
-
 def _row(image: CharacterImage) -> Row:
-    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
-        # URLs are derived when a record is read.
-        image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
-    record = dump(image, what=f"the record {image.id!r}")
     created_ms = to_ms(image.created_at)
+    record = dump(image, what=f"the record {image.id!r}")
     return (image.id, image.character_id, image.kind, image.status, created_ms, record)
