@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import call, imports, insert, listing, memory, objects, portfolio, web
+from . import call, flat, imports, insert, listing, memory, objects, portfolio, web
 from .machine import describe
 from .measure import Missing, Result, run
 from .report import table, write
 from .units import measure_units
 
-_MODULES = (portfolio, call, imports, insert, listing, web, objects, memory)
+_MODULES = (portfolio, call, imports, insert, listing, web, objects, memory, flat)
 CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 

@@ -50,6 +50,10 @@ class AsyncPostgresCharacterDirectory:
         """See `PostgresCharacterDirectory.list_all`."""
         return await self._database.run(directory.list_all(), atomic=False)
 
+    async def totals(self) -> tuple[int, int]:
+        """See `PostgresCharacterDirectory.totals`."""
+        return await self._database.run(directory.totals(), atomic=False)
+
     async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
         return await self._database.run(directory.linked(library_db_id), atomic=False)

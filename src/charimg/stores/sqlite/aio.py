@@ -42,6 +42,10 @@ class AsyncSqliteCharacterDirectory:
         """See `SqliteCharacterDirectory.list_all`."""
         return await in_thread(self._sync.list_all)
 
+    async def totals(self) -> tuple[int, int]:
+        """See `SqliteCharacterDirectory.totals`."""
+        return await in_thread(self._sync.totals)
+
     async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
         return await in_thread(lambda: self._sync.linked(library_db_id))
