@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from attrs import evolve
@@ -20,6 +21,11 @@ __all__ = ["PostgresMetadataRepository"]
 
 _MAX_INTEGER = 2**63 - 1
 _TRIES = 3
+_INSERT = "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record)"
+_VALUES = "(%s, %s, %s, %s, %s, %s)"
+_UNLESS_THERE = "ON CONFLICT (id) DO NOTHING RETURNING id"
+_AT_ONCE = 500
+"""Rows of one statement; PostgreSQL takes 65,535 values in one."""
 
 
 @checked
@@ -87,11 +93,7 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
     image = as_new(image)
     row = _row(image)
     for _ in range(_TRIES):
-        inserted = yield Statement(
-            "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING RETURNING id",
-            row,
-        )
+        inserted = yield Statement(f"{_INSERT} VALUES {_VALUES} {_UNLESS_THERE}", row)
         if inserted:
             return as_read(image, row[-1], row[-1])
         # A statement of its own sees what the insertion has waited for.
@@ -109,15 +111,16 @@ def add_many(images: Sequence[CharacterImage]) -> Program[tuple[CharacterImage, 
     # In the order of their ids, so that two who add the same do not wait for each other for ever.
     new = {image.key: as_new(image) for image in reversed(images)}
     rows = [_row(new[key]) for key in sorted(new)]
-    columns = tuple(map(list, zip(*rows, strict=True))) if rows else ([],) * 6
-    inserted = yield Statement(
-        "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
-        "SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], "
-        "%s::text[]) ON CONFLICT (id) DO NOTHING RETURNING id",
-        columns,
-    )
-    added = {image_id for (image_id,) in inserted}
-    stored = {row[0]: as_read(new[row[0]], row[-1], row[-1]) for row in rows if row[0] in added}
+    stored: dict[str, CharacterImage] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        given = {row[0]: row for row in rows[start : start + _AT_ONCE]}
+        added = yield Statement(
+            f"{_INSERT} VALUES {', '.join([_VALUES] * len(given))} {_UNLESS_THERE}",
+            tuple(chain.from_iterable(given.values())),
+        )
+        for (key,) in added:
+            text = given[key][-1]
+            stored[key] = as_read(new[key], text, text)
     for image in images:
         if image.key not in stored:
             stored[image.key] = yield from add(image)
