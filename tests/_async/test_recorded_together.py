@@ -133,7 +133,7 @@ async def test_one_that_is_refused_keeps_none_of_the_others_from_being_recorded(
     watching = Watching()
     world, _ = await rigged(hooks=[watching])
     work = await brought(world, 4, lost=3)
-    refusal = Stubborn(world.metadata, "add", refuses=lambda image: image.key == key(2))
+    refusal = Stubborn(world.metadata, "add", "add_many", refuses=lambda image: image.key == key(2))
     await work.settle()
     assert sorted(await recorded(world)) == [key(0), key(1), key(3)]
     with pytest.raises(StorageError, match=f"The image is {key(2)}.") as caught:
@@ -197,12 +197,12 @@ async def test_records_without_their_user_are_told_once() -> None:
     world, _ = await rigged()
     work = await brought(world, 3)
     work.run.op = evolve(work.run.op, created_by="ann")
-    add = world.metadata.add
+    add_many = world.metadata.add_many
 
-    async def strict(image: CharacterImage, /) -> CharacterImage:
-        return await add(evolve(image, created_by=None))
+    async def strict(images: Any, /) -> Any:
+        return await add_many([evolve(image, created_by=None) for image in images])
 
-    world.metadata.add = strict  # type: ignore[method-assign]
+    world.metadata.add_many = strict  # type: ignore[method-assign]
     calls = counted(world)
     await work.settle()
     assert calls == [3]

@@ -132,7 +132,7 @@ def test_one_that_is_refused_keeps_none_of_the_others_from_being_recorded() -> N
     watching = Watching()
     world, _ = rigged(hooks=[watching])
     work = brought(world, 4, lost=3)
-    refusal = Stubborn(world.metadata, "add", refuses=lambda image: image.key == key(2))
+    refusal = Stubborn(world.metadata, "add", "add_many", refuses=lambda image: image.key == key(2))
     work.settle()
     assert sorted(recorded(world)) == [key(0), key(1), key(3)]
     with pytest.raises(StorageError, match=f"The image is {key(2)}.") as caught:
@@ -196,12 +196,12 @@ def test_records_without_their_user_are_told_once() -> None:
     world, _ = rigged()
     work = brought(world, 3)
     work.run.op = evolve(work.run.op, created_by="ann")
-    add = world.metadata.add
+    add_many = world.metadata.add_many
 
-    def strict(image: CharacterImage, /) -> CharacterImage:
-        return add(evolve(image, created_by=None))
+    def strict(images: Any, /) -> Any:
+        return add_many([evolve(image, created_by=None) for image in images])
 
-    world.metadata.add = strict  # type: ignore[method-assign]
+    world.metadata.add_many = strict  # type: ignore[method-assign]
     calls = counted(world)
     work.settle()
     assert calls == [3]

@@ -47,10 +47,13 @@ class SqliteMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        return self.add_many([image])[0]
+        return self._add([image])[0]
 
     def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
         """See `BatchingMetadataRepository.add_many`."""
+        return self._add(images)
+
+    def _add(self, images: Sequence[CharacterImage]) -> tuple[CharacterImage, ...]:
         new = [as_new(image) for image in images]
         rows = [_row(image) for image in new]
         with self._database.writing() as connection:
