@@ -29,6 +29,7 @@ from ._sync.download import Downloader as Downloader
 from ._sync.library import CharacterLibrary as CharacterLibrary
 from ._sync.migration import Migration as Migration
 from ._sync.service import CharacterImageService as CharacterImageService
+from .capabilities import AsyncBatchingMetadataRepository as AsyncBatchingMetadataRepository
 from .capabilities import AsyncCheckingMetadataRepository as AsyncCheckingMetadataRepository
 from .capabilities import AsyncLinkableCharacterDirectory as AsyncLinkableCharacterDirectory
 from .capabilities import AsyncListableMediaStore as AsyncListableMediaStore
@@ -37,6 +38,7 @@ from .capabilities import (
     AsyncSearchableCharacterDirectory as AsyncSearchableCharacterDirectory,
 )
 from .capabilities import AsyncVersionedMetadataRepository as AsyncVersionedMetadataRepository
+from .capabilities import BatchingMetadataRepository as BatchingMetadataRepository
 from .capabilities import CheckingMetadataRepository as CheckingMetadataRepository
 from .capabilities import LinkableCharacterDirectory as LinkableCharacterDirectory
 from .capabilities import ListableMediaStore as ListableMediaStore

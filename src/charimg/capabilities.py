@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
@@ -18,12 +18,14 @@ from .protocols import (
 )
 
 __all__ = [
+    "AsyncBatchingMetadataRepository",
     "AsyncCheckingMetadataRepository",
     "AsyncLinkableCharacterDirectory",
     "AsyncListableMediaStore",
     "AsyncRepairableMediaStore",
     "AsyncSearchableCharacterDirectory",
     "AsyncVersionedMetadataRepository",
+    "BatchingMetadataRepository",
     "CheckingMetadataRepository",
     "LinkableCharacterDirectory",
     "ListableMediaStore",
@@ -82,6 +84,24 @@ class SearchableCharacterDirectory(CharacterDirectory, Protocol):
 
     def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """Return every character with that ObjectId, by id."""
+        ...
+
+
+@runtime_checkable
+class BatchingMetadataRepository(MetadataRepository, Protocol):
+    """A repository that can write several new records at once, which costs one flush to the disk.
+
+    The images of a set that are in at the same moment are recorded so. A repository without this is
+    asked to `add` them one by one; so is one that refused them, to tell which record it was.
+    """
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """Write new records in one transaction: all of them, or none when it raises.
+
+        Returns:
+            For each image, in this order, what `MetadataRepository.add` would have returned: a key
+            that is already there, or comes twice, gives its first record unchanged.
+        """
         ...
 
 
@@ -149,6 +169,15 @@ class AsyncSearchableCharacterDirectory(AsyncCharacterDirectory, Protocol):
 
     async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
+        ...
+
+
+@runtime_checkable
+class AsyncBatchingMetadataRepository(AsyncMetadataRepository, Protocol):
+    """The async twin of `BatchingMetadataRepository`."""
+
+    async def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
         ...
 
 

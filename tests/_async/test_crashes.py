@@ -69,6 +69,7 @@ class AsyncFused:
 _STEPS = {
     "acquire",
     "add",
+    "add_many",
     "delete",
     "get",
     "list",

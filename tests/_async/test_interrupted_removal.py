@@ -177,7 +177,7 @@ async def test_delete_everything_says_what_it_gives_up() -> None:
 
 
 async def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
-    world, simulator = await rigged()
+    world, simulator = await rigged(concurrency=1)
     await world.service.generate_reference(LENA, prompt="one")
     break_once(world.metadata, "add", 2)
     with pytest.raises(Crash):

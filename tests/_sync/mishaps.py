@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
@@ -115,8 +116,8 @@ class Stubborn:
 
     Args:
         port: The port.
-        names: Its methods that refuse.
-        refuses: Whether a call with this argument is refused; by default any.
+        names: Its methods that refuse, those of them that it has.
+        refuses: Whether a call with this argument is refused, or with one of these; by default any.
         error: What is raised; a host's own store raises what it likes.
     """
 
@@ -129,11 +130,12 @@ class Stubborn:
     ) -> None:
         self.over = False
         self.asked = 0
-        for name in names:
+        for name in filter(partial(hasattr, port), names):
             real = getattr(port, name)
 
             def refuse(given: Any, /, *, real: Any = real) -> Any:
-                if refuses(given) and not self.over:
+                some = given if isinstance(given, list) else [given]
+                if any(map(refuses, some)) and not self.over:
                     self.asked += 1
                     raise error("It is refused.")
                 return real(given)

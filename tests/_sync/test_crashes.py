@@ -68,6 +68,7 @@ class Fused:
 _STEPS = {
     "acquire",
     "add",
+    "add_many",
     "delete",
     "get",
     "list",

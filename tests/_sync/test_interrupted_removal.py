@@ -176,7 +176,7 @@ def test_delete_everything_says_what_it_gives_up() -> None:
 
 
 def test_delete_everything_leaves_no_media_of_what_it_gives_up() -> None:
-    world, simulator = rigged()
+    world, simulator = rigged(concurrency=1)
     world.service.generate_reference(LENA, prompt="one")
     break_once(world.metadata, "add", 2)
     with pytest.raises(Crash):

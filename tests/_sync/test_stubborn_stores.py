@@ -25,7 +25,7 @@ KEEP = ReferencePolicy.KEEP_HISTORY
 
 def stubborn(world: World, port: str, end: str, **options: Any) -> Stubborn:
     """Have records or files be refused whose keys end so."""
-    names = ("add", "update") if port == "metadata" else ("save",)
+    names = ("add", "add_many", "update") if port == "metadata" else ("save",)
     return Stubborn(
         getattr(world, port), *names, refuses=lambda each: each.key.endswith(end), **options
     )

@@ -20,7 +20,7 @@ from charimg._json import from_json, to_json
 from charimg._sync import generate, ingest, manage, recovery, removal
 from charimg._sync.adoption import Doubt, Found
 from charimg.journal import Operation, OperationItem, OperationState
-from charimg.models import ImageMetrics, Media, Upload
+from charimg.models import Media, Upload
 from charimg.stores.disk import DiskMediaStore
 from charimg.stores.sqlite import SqliteGenerationLedger
 
@@ -31,7 +31,7 @@ __all__ = ["BUGS"]
 def row_before_media() -> Iterator[None]:
     """Write the record, and store the file then."""
 
-    def record(self: Any, item: Any, fetched: Any) -> None:
+    def settle(self: Any, item: Any, fetched: Any) -> None:
         download = fetched.download
         media = Media(
             id=item.key,
@@ -44,13 +44,13 @@ def row_before_media() -> Iterator[None]:
             sha256=download.sha256,
             alt="",
         )
-        self._record(item, media=media, metrics=ImageMetrics())
+        self._record(ingest._Arrived(item=item, media=media))
         self._save(item, download)
         fetched.close()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DiskMediaStore, "concurrent_safe", False)
-        patch.setattr(ingest._Ingestion, "_record_fetched", record)
+        patch.setattr(ingest._Ingestion, "_settle_one", settle)
         yield
 
 

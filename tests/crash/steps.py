@@ -75,6 +75,11 @@ def _connection(steps: Steps) -> type[sqlite3.Connection]:
                 f"sql {name}", lambda: super(SteppedConnection, self).execute(sql, *args)
             )
 
+        def executemany(self, sql: str, *args: Any) -> Any:
+            return steps.run(
+                f"sql {_verb(sql)}", lambda: super(SteppedConnection, self).executemany(sql, *args)
+            )
+
     return SteppedConnection
 
 

@@ -16,12 +16,13 @@ from ..figures import AddUp, Figure
 from .faults import fault_points, kinds_of
 from .invariants import Bounds
 from .laboratory import Laboratory
-from .works import WORKS
+from .works import TOGETHER, WORKS
 
 SOAK = bool(os.environ.get("CHARIMG_SOAK"))
 FAULTED = (
     "reference, delete-after-success",
     "portfolio of one shot",
+    TOGETHER,
     "scene",
     "delete all",
     "delete the reference",
@@ -91,6 +92,9 @@ def test_every_call_may_fail(
                 assert ended.warned, where
             elif what == "http GET file":
                 assert "failed" in {status for _, status, *_ in recovery.images}, where
+            elif name == TOGETHER and recovery.outcomes == []:
+                # Nothing was left to recovery: all were recorded one by one.
+                assert {status for _, status, *_ in recovery.images} == {"succeeded"}, where
             elif not (journals_progress(whole.trail, at) or sweeps(whole.trail, at)):
                 unseen = UNSEEN if name.startswith("reference") else (*UNSEEN, TELLS_TIME)
                 assert what in unseen or at > released, where

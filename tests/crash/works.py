@@ -20,13 +20,16 @@ from charimg import (
     JobPolicy,
     RetryPolicy,
 )
+from charimg._concurrency import run_bounded
+from charimg._sync import ingest
 from charimg.testing import Simulator
 
 from .invariants import Bounds
 
-__all__ = ["LENA", "SHOTS", "WORKS", "Work", "link", "open_service"]
+__all__ = ["LENA", "SHOTS", "TOGETHER", "WORKS", "Work", "link", "open_service"]
 
 LENA = "lena"
+TOGETHER = "portfolio, recorded together"
 SHOTS = 3
 FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=60, stall=60, cancel_grace=0)
 LEASE_SECONDS = 10_000
@@ -132,6 +135,18 @@ def _portfolio(service: CharacterImageService) -> object:
     return service.generate_portfolio(LENA)
 
 
+def _together(service: CharacterImageService) -> object:
+    """Record all images of a portfolio at once, as if each came in while another was recorded."""
+
+    def all_at_once(*args: Any, settle: Callable[[], None], **options: Any) -> None:
+        run_bounded(*args, **options)
+        settle()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "run_bounded", all_at_once)
+        return service.generate_portfolio(LENA)
+
+
 def _scene(service: CharacterImageService) -> object:
     return service.generate_scene(LENA, "two")
 
@@ -174,6 +189,7 @@ WORKS: dict[str, Work] = {
         bounds=Bounds(set_posts=1),
         switches={"set360_mode": "images", "shots": 2},
     ),
+    TOGETHER: Work(begin=reference, act=_together, bounds=Bounds(set_posts=1)),
     "scene": Work(begin=reference, act=_scene, bounds=Bounds(scene_posts=1)),
     "delete a scene": Work(
         act=lambda service: service.delete_image(LENA, _first(service, kind="scene"))

@@ -14,8 +14,8 @@ from charimg.testing.simulator.exchange import SimulatedResponse
 __all__ = ["Crash", "Gate", "Trouble", "TroubledSimulator"]
 
 STEPS = {
-    *("acquire", "add", "delete", "get", "list", "release", "renew", "save", "unfinished"),
-    *("update", "write"),
+    *("acquire", "add", "add_many", "delete", "get", "list", "release", "renew", "save"),
+    *("unfinished", "update", "write"),
 }
 
 

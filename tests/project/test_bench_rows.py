@@ -21,10 +21,13 @@ from bench import __main__ as command  # noqa: E402
 from bench import backends, bulk, large, measure, peers, records, server  # noqa: E402
 
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
+    "flat-commands": ("flat", {"IMAGES": {"few": 56, "many": 280}}),
+    "flat-postgres": ("flat", {"OPERATIONS": {"few": 20, "many": 50}, "OPEN": 2}),
+    "flat-sqlite": ("flat", {"OPERATIONS": {"few": 20, "many": 50}, "OPEN": 2}),
     "call": ("call", {"CALLS": 3}),
     "imports": ("imports", {}),
-    "insert-sqlite": ("insert", {"RECORDS": 3}),
-    "insert-postgres": ("insert", {"RECORDS": 3}),
+    "insert-sqlite": ("insert", {"RECORDS": 3, "TOGETHER": 1}),
+    "insert-postgres": ("insert", {"RECORDS": 3, "TOGETHER": 1}),
     "listing-sqlite": ("listing", {"SIZES": (100, 150, 600), "PAGES": 2, "DEEP": 10}),
     "listing-postgres": ("listing", {"SIZES": (100, 150, 600), "PAGES": 2, "DEEP": 10}),
     "orm-sqlite": ("orm", {"IMAGES": 110, "PAGES": 2}),

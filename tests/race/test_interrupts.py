@@ -24,7 +24,7 @@ from charimg.testing import Simulator, serve
 
 from ..crash import invariants
 from ..crash.steps import Steps, stepping
-from ..crash.works import LENA, WORKS, link, open_service, reference
+from ..crash.works import LENA, TOGETHER, WORKS, link, open_service, reference
 from ..figures import Figure
 from .worlds import ACTS, EVERY, SOAK, Temporary, World, Worlds
 
@@ -32,8 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 100_000.0
 PORTS = ("directory", "media", "metadata", "ledger")
 CALLS = {
-    *("acquire", "add", "delete", "get", "list", "release", "renew", "save", "unfinished"),
-    *("update", "write"),
+    *("acquire", "add", "add_many", "delete", "get", "list", "release", "renew", "save"),
+    *("unfinished", "update", "write"),
 }
 
 
@@ -99,12 +99,12 @@ def _interrupted(
     worlds: Worlds, temporary: Temporary, name: str, every: int, run: Callable[..., None]
 ) -> tuple[str, int]:
     """Interrupt an act at its steps; tell at which, and how often the lease stood."""
-    work = ACTS[name].work
+    work = ACTS[name].work if name in ACTS else name
     act = WORKS[work].act
     steps = Steps()
     run(worlds.fresh(work), act, steps)
     stood = 0
-    chosen = list(enumerate(steps.trail, start=1))[list(ACTS).index(name) % every :: every]
+    chosen = list(enumerate(steps.trail, start=1))[list(WORKS).index(work) % every :: every]
     for at, moment in chosen:
         world = worlds.fresh(work)
         with pytest.raises(KeyboardInterrupt):
@@ -121,7 +121,7 @@ def _interrupted(
 
 
 @pytest.mark.parametrize("every", EVERY)
-@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("name", [*ACTS, TOGETHER])
 def test_interrupted_at_every_call(
     worlds: Worlds, temporary: Temporary, figure: Figure, name: str, every: int
 ) -> None:

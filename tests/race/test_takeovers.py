@@ -14,7 +14,7 @@ import pytest
 from charimg import CharacterImageService, CharimgError, LeaseLost
 
 from ..crash.steps import Steps
-from ..crash.works import LENA, WORKS
+from ..crash.works import LENA, TOGETHER, WORKS
 from ..figures import Figure
 from .test_interrupts import LEASE_SECONDS, by_ports
 from .worlds import ACTS, EVERY, SOAK, World, Worlds
@@ -37,11 +37,11 @@ OTHERS = {each.__name__: each for each in (delete_all, reference, recover)}
 
 @pytest.mark.parametrize("every", EVERY)
 @pytest.mark.parametrize("other", OTHERS)
-@pytest.mark.parametrize("name", ACTS if SOAK else ["reference"])
+@pytest.mark.parametrize("name", [*ACTS, TOGETHER] if SOAK else ["reference", TOGETHER])
 def test_taken_over_at_every_call(
     worlds: Worlds, figure: Figure, name: str, other: str, every: int
 ) -> None:
-    work = ACTS[name].work
+    work = ACTS[name].work if name in ACTS else name
     steps = Steps()
     by_ports(worlds.fresh(work), WORKS[work].act, steps)
     lost = 0

@@ -34,7 +34,7 @@ from charimg.stores.memory import (
 )
 from charimg.testing.conformance.ledger import make_operation
 from charimg.testing.conformance.media import make_upload
-from charimg.testing.conformance.metadata import make_image
+from charimg.testing.conformance.records import make_image
 
 DB_ID = "0123456789abcdef01234567"
 

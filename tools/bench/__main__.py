@@ -8,13 +8,26 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import bulk, call, imports, insert, listing, memory, objects, orm, page, portfolio, web
+from . import (
+    bulk,
+    call,
+    flat,
+    imports,
+    insert,
+    listing,
+    memory,
+    objects,
+    orm,
+    page,
+    portfolio,
+    web,
+)
 from .machine import describe
 from .measure import Missing, Result, run
 from .report import table, write
 from .units import measure_units
 
-_MODULES = (portfolio, bulk, call, imports, insert, listing, orm, web, page, objects, memory)
+_MODULES = (portfolio, bulk, call, imports, insert, flat, listing, orm, web, page, objects, memory)
 CONTESTS = {each.name: each for module in _MODULES for each in module.CONTESTS}
 
 

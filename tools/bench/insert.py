@@ -1,4 +1,4 @@
-"""Writing records, each durable when the call returns, against the bare driver."""
+"""Writing records, in turn and together, durable when the call returns, against the bare driver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from charimg import AsyncMetadataRepository, CharacterImage, MetadataRepository
+from charimg import AsyncBatchingMetadataRepository, BatchingMetadataRepository, CharacterImage
 from charimg import stores as kinds
 
 from . import backends
@@ -23,7 +23,9 @@ from .records import record, row_of
 __all__ = ["CONTESTS"]
 
 RECORDS = 8 * PORTFOLIO
-"""In one job, each in a transaction of its own: so come the 27 of a portfolio, and so one alone."""
+"""In one job, each in a transaction of its own: so comes one alone."""
+TOGETHER = 8
+"""Portfolios in one job, each in one transaction, as its images come in at best."""
 
 SQLITE = (
     "INSERT INTO images (id, character_id, kind, status, created_ms, record) "
@@ -36,10 +38,11 @@ POSTGRES = (
 
 
 def _jobs(
-    repository: MetadataRepository,
-    twin: AsyncMetadataRepository,
+    repository: BatchingMetadataRepository,
+    twin: AsyncBatchingMetadataRepository,
     runner: asyncio.Runner,
     bare: Callable[[tuple[Any, ...]], object],
+    bare_many: Callable[[list[tuple[Any, ...]]], object],
 ) -> dict[str, Job]:
     """Return what writes records in either mode, and what the driver does.
 
@@ -47,31 +50,70 @@ def _jobs(
     """
     numbers = count()
 
-    def images() -> list[CharacterImage]:
-        return [record(f"0198c7d2e5f04b6c9a1d3e5f{next(numbers):08}") for _ in range(RECORDS)]
+    def images(number: int) -> list[CharacterImage]:
+        return [record(f"0198c7d2e5f04b6c9a1d3e5f{next(numbers):08}") for _ in range(number)]
+
+    def portfolios() -> list[list[CharacterImage]]:
+        return [images(PORTFOLIO) for _ in range(TOGETHER)]
 
     def blocking() -> float:
-        given = images()
+        given = images(RECORDS)
         begun = time.perf_counter()
         for each in given:
             repository.add(each)
         return time.perf_counter() - begun
 
     async def adding() -> float:
-        given = images()
+        given = images(RECORDS)
         begun = time.perf_counter()
         for each in given:
             await twin.add(each)
         return time.perf_counter() - begun
 
     def by_hand() -> float:
-        given = [row_of(each) for each in images()]
+        given = [row_of(each) for each in images(RECORDS)]
         begun = time.perf_counter()
         for each in given:
             bare(each)
         return time.perf_counter() - begun
 
-    return {"sync": blocking, "async": lambda: runner.run(adding()), "bare": by_hand}
+    def blocking_many() -> float:
+        given = portfolios()
+        begun = time.perf_counter()
+        for each in given:
+            repository.add_many(each)
+        return time.perf_counter() - begun
+
+    async def adding_many() -> float:
+        given = portfolios()
+        begun = time.perf_counter()
+        for each in given:
+            await twin.add_many(each)
+        return time.perf_counter() - begun
+
+    def many_by_hand() -> float:
+        given = [[row_of(each) for each in portfolio] for portfolio in portfolios()]
+        begun = time.perf_counter()
+        for each in given:
+            bare_many(each)
+        return time.perf_counter() - begun
+
+    def many_with_json() -> float:
+        given = portfolios()
+        begun = time.perf_counter()
+        for each in given:
+            bare_many([row_of(image) for image in each])
+        return time.perf_counter() - begun
+
+    return {
+        "sync": blocking,
+        "async": lambda: runner.run(adding()),
+        "bare": by_hand,
+        "sync together": blocking_many,
+        "async together": lambda: runner.run(adding_many()),
+        "bare together": many_by_hand,
+        "bare with JSON": many_with_json,
+    }
 
 
 @contextmanager
@@ -91,7 +133,13 @@ def _sqlite() -> Iterator[Mapping[str, Job]]:
             connection.execute(SQLITE, row)
             connection.execute("COMMIT")
 
-        yield _jobs(repository, kinds.AsyncSqliteMetadataRepository(database), runner, bare)
+        def bare_many(rows: list[tuple[Any, ...]]) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(SQLITE, rows)
+            connection.execute("COMMIT")
+
+        twin = kinds.AsyncSqliteMetadataRepository(database)
+        yield _jobs(repository, twin, runner, bare, bare_many)
 
 
 @contextmanager
@@ -113,7 +161,12 @@ def _postgres() -> Iterator[Mapping[str, Job]]:
         def bare(row: tuple[Any, ...]) -> None:
             connection.execute(POSTGRES, row)
 
-        yield _jobs(repository, kinds.AsyncPostgresMetadataRepository(others), runner, bare)
+        def bare_many(rows: list[tuple[Any, ...]]) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.executemany(POSTGRES, rows)
+
+        twin = kinds.AsyncPostgresMetadataRepository(others)
+        yield _jobs(repository, twin, runner, bare, bare_many)
 
 
 def _rows(store: str, driver: str) -> tuple[Row, ...]:
@@ -123,7 +176,19 @@ def _rows(store: str, driver: str) -> tuple[Row, ...]:
         Row(work=work, ours="sync", other="bare", against=against, reach=1.5),
         Row(work=f"{work}, async", ours="async", other="bare", against=against, reach=1.5),
         twins(work, whole="store"),
+        *_together(store, driver),
     )
+
+
+def _together(store: str, driver: str) -> Iterator[Row]:
+    work = f"{store}: {PORTFOLIO} inserts of a portfolio together"
+    for against, other in (
+        (f"{driver}, rows ready made", "bare together"),
+        (f"{driver}, rows made of the records", "bare with JSON"),
+    ):
+        yield Row(work=work, ours="sync together", other=other, against=against, reach=1.5)
+        name = f"{work}, async"
+        yield Row(work=name, ours="async together", other=other, against=against, reach=1.5)
 
 
 CONTESTS = (

@@ -133,7 +133,7 @@ AREAS = (
         90,
     ),
     Area("generation", ("_sync/generate.py",), SERVICE, 90),
-    Area("ingestion", ("_sync/ingest.py",), SERVICE, 90),
+    Area("ingestion", ("_sync/ingest.py", "_sync/recording.py"), SERVICE, 90),
     Area("failed images", ("_sync/unrecorded.py",), SERVICE, 90),
     Area(
         "SQLite",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from functools import partial
+from typing import cast
 
 from attrs import evolve, field, frozen
 
@@ -18,24 +18,23 @@ from ..errors import (
     ErrorCode,
     IngestionError,
     LeaseLost,
-    StorageError,
 )
 from ..events import Stage
-from ..journal import ItemState, Operation, OperationItem
+from ..journal import ItemState, OperationItem
 from ..models import (
     CharacterImage,
     CharacterReference,
     ImageKind,
     ImageMetrics,
-    ImageStatus,
     Media,
     Upload,
     utcnow,
 )
 from .marking import as_found, as_stored
 from .master import next_mastery
-from .operation import AsyncRun, generation_ms
-from .sources import shown_image, source_by_id, source_of
+from .operation import AsyncRun
+from .recording import AsyncRecords
+from .sources import source_by_id, source_of
 from .sparing import AsyncSparing
 
 __all__ = ["Ingested", "ingest"]
@@ -69,6 +68,15 @@ class _Fetched:
         self.download.close()
 
 
+@frozen(kw_only=True)
+class _Arrived:
+    """What is to be recorded of an item: it is stored, or it failed."""
+
+    item: OperationItem
+    media: Media | None = None
+    metrics: ImageMetrics = field(factory=ImageMetrics)
+
+
 async def ingest(
     run: AsyncRun,
     *,
@@ -93,7 +101,7 @@ async def ingest(
     work = _Ingestion(run, kind=kind, character=character, replaced=replaced)
     if kind == ImageKind.REFERENCE and replaced is None:
         now = run.op.received_at or utcnow()
-        work.master_since = await next_mastery(run.parts, run.op.character_id, now)
+        work.records.master_since = await next_mastery(run.parts, run.op.character_id, now)
     for item in run.op.items:
         if item.state == ItemState.FAILED and item.image_id is None:
             # The server itself could not draw it: there is nothing to download.
@@ -117,7 +125,7 @@ async def ingest(
             discard=_Fetched.close,
         )
     except LeaseLost:
-        await work.withdraw()
+        await work.records.withdraw()
         raise
     finally:
         work.close()
@@ -140,19 +148,13 @@ class _Ingestion:
         self.run = run
         self.kind = kind
         self.character = character
-        self.replaced = replaced
-        self.unrecorded: bool = (
-            replaced is not None and replaced.media is None and run.parts.metadata.requires_media
-        )
+        self.records = AsyncRecords(run, kind=kind, replaced=replaced)
         self.images: list[CharacterImage] = []
         self.errors: dict[str, IngestionError] = {}
         self.total = len(run.op.items)
-        self.master_since: datetime | None = None
-        self.added: dict[str, str] = {}
         self.waiting: list[tuple[OperationItem, _Fetched | IngestionError]] = []
         self.settled: list[tuple[OperationItem, CharacterImage]] = []
         self.sparing = AsyncSparing()
-        self.anonymous = False
         self.unmarked: dict[str, str] = {}
         self.stages = Stages(run.op, run.observe)
 
@@ -210,6 +212,7 @@ class _Ingestion:
         # Whoever took the lease over has settled this, and perhaps deleted it since.
         await self.run.renew()
         try:
+            await self._settle_together()
             while self.waiting:
                 item, brought = self.waiting[0]
                 self.stages.tell(item.key)
@@ -222,11 +225,34 @@ class _Ingestion:
         if self.sparing.exhausted:
             self.sparing.end()
 
-    async def _settle_one(self, item: OperationItem, brought: _Fetched | IngestionError) -> None:
+    async def _settle_together(self) -> None:
+        """Record at once all that needs no more than that; what is refused stays waiting."""
+        ready = [(item, brought) for item, brought in self.waiting if self._is_stored(brought)]
+        if len(ready) < 2 or self.sparing.exhausted or not self.records.come_together:
+            return
+        for item, _ in ready:
+            self.stages.tell(item.key)
+        arrived = [self._arrived(item, brought) for item, brought in ready]
+        recorded = await self.records.add_many([self._image(each) for each in arrived])
+        for each in arrived:
+            if (image := recorded.get(each.item.key)) is not None:
+                self._settled(each, image)
+        self.waiting = [each for each in self.waiting if each[0].key not in recorded]
+
+    def _is_stored(self, brought: _Fetched | IngestionError) -> bool:
+        """Tell whether a record is all that an image still needs."""
         if isinstance(brought, IngestionError):
-            await self._record_failed(item, brought)
-        else:
-            await self._record_fetched(item, brought)
+            return self.records.can_hold(None)
+        return brought.media is not None
+
+    async def _settle_one(self, item: OperationItem, brought: _Fetched | IngestionError) -> None:
+        if isinstance(brought, _Fetched) and brought.media is None:
+            media, storing_ms = await self._save(item, brought.download)
+            self.stages.tell(item.key)
+            # That may have taken long; see `settle`.
+            await self.run.renew()
+            brought = evolve(brought, media=media, storing_ms=storing_ms)
+        await self._record(self._arrived(item, brought))
 
     def close(self) -> None:
         """Dispose of what was taken and not stored, and tell what was measured of the rest."""
@@ -235,55 +261,35 @@ class _Ingestion:
                 brought.close()
         self.stages.tell_all()
 
-    async def _record_fetched(self, item: OperationItem, fetched: _Fetched) -> None:
-        media, storing_ms = fetched.media, fetched.storing_ms
-        if media is None:
-            media, storing_ms = await self._save(item, fetched.download)
-            self.stages.tell(item.key)
-            # That may have taken long; see `settle`.
-            await self.run.renew()
+    def _arrived(self, item: OperationItem, brought: _Fetched | IngestionError) -> _Arrived:
+        if isinstance(brought, IngestionError):
+            return self._failed(item, brought)
         # Room on the disk for the next one.
-        fetched.close()
-        item = evolve(item, source_url=fetched.url)
-        provenance, unmarked = as_stored(fetched.download, media)
+        brought.close()
+        download = brought.download
+        provenance, unmarked = as_stored(download, cast("Media", brought.media))
         metrics = ImageMetrics(
-            download_ms=fetched.download.download_ms,
-            inspection_ms=fetched.download.inspection_ms,
-            storing_ms=storing_ms,
-            source_sha256=fetched.download.source_sha256,
-            cleaned=fetched.download.cleaned,
+            download_ms=download.download_ms,
+            inspection_ms=download.inspection_ms,
+            storing_ms=brought.storing_ms,
+            source_sha256=download.source_sha256,
+            cleaned=download.cleaned,
             provenance=provenance,
         )
         if unmarked is not None:
             self.unmarked[item.key] = unmarked
-        await self._record(item, media=media, metrics=metrics)
+        item = evolve(item, source_url=brought.url)
+        return _Arrived(item=item, media=brought.media, metrics=metrics)
 
-    async def withdraw(self) -> None:
-        """Take back what came in after somebody else took over and deleted the images.
-
-        A record and its media stand or fall together, as the one that took over has left them.
-        """
-        parts = self.run.parts
-        op = await parts.ledger.get(self.run.op.id)
-        if op is None or not op.finished:
-            return
-        for item in op.items:
-            record = await self._record_of(op, item)
-            gone = item.state == ItemState.PENDING or await parts.media.get(item.key) is None
-            if record is not None and record.status == ImageStatus.SUCCEEDED and gone:
-                await parts.metadata.delete(record.id)
-                record = None
-            if record is None:
-                await parts.media.delete(item.key)
-
-    async def _record_of(self, op: Operation, item: OperationItem) -> CharacterImage | None:
-        """Return the record of an item, under whichever id it has."""
-        for image_id in (item.image_id, self.added.get(item.key), op.options.get("image_id")):
-            record = None if image_id is None else await self.run.parts.metadata.get(str(image_id))
-            # Some repositories give the id of what was deleted to something new.
-            if record is not None and record.key == item.key:
-                return record
-        return None
+    def _failed(self, item: OperationItem, error: IngestionError) -> _Arrived:
+        if item.key not in self.errors:
+            _log.warning(
+                "image.failed",
+                extra={"operation_id": self.run.op.id, "key": item.key, "code": error.code},
+            )
+        self.errors[item.key] = error
+        failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
+        return _Arrived(item=failed)
 
     async def settle_stored(self, item: OperationItem) -> bool:
         """Settle an item whose media an earlier try had stored; tell whether it was so."""
@@ -292,28 +298,15 @@ class _Ingestion:
             # What a save left that was broken off goes now, whatever becomes of the next one.
             await self.run.parts.media.delete(item.key)
             return False
-        await self._record(item, media=media, metrics=await as_found(self.run.parts.media, media))
+        metrics = await as_found(self.run.parts.media, media)
+        await self._record(_Arrived(item=item, media=media, metrics=metrics))
         await self._write_settled()
         return True
 
     async def settle_failed(self, item: OperationItem, error: IngestionError) -> None:
         """Write a failed record, so that nothing paid for stays unseen."""
-        await self._record_failed(item, error)
+        await self._record(self._failed(item, error))
         await self._write_settled()
-
-    async def _record_failed(self, item: OperationItem, error: IngestionError) -> None:
-        _log.warning(
-            "image.failed",
-            extra={"operation_id": self.run.op.id, "key": item.key, "code": error.code},
-        )
-        self.errors[item.key] = error
-        failed = evolve(item, state=ItemState.FAILED, error=str(error) or "not drawn")
-        image = await self._record(failed, media=None, metrics=ImageMetrics())
-        # Where no record can be written, the key stands for one: the ledger knows it.
-        error.image_id = image.id
-        if item.source_url or item.external_id:
-            said = f"{error} It is paid for, and kept as the failed image {image.id}:"
-            error.args = (f"{said} retry_ingestion() repeats its download and draws nothing.",)
 
     def warn_of_unmarked(self) -> None:
         """Tell of the images that do not say, as they should, that a model has drawn them."""
@@ -344,25 +337,31 @@ class _Ingestion:
             media = await self.run.parts.media.save(upload)
         return media, measure.duration_ms
 
-    async def _record(
-        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
-    ) -> CharacterImage:
-        image = shown_image(self._image(item, media=media, metrics=metrics))
-        if media is not None or not self.run.parts.metadata.requires_media:
-            try:
-                with self.run.stage(Stage.RECORD, key=item.key):
-                    image = await self._store(item, image)
-            except StorageError:
-                # Whoever took the lease over may have deleted the media, and with it the reason.
-                await self.run.renew()
-                raise
-        elif self.master_since is not None:
+    def _image(self, arrived: _Arrived) -> CharacterImage:
+        return self.records.image(arrived.item, media=arrived.media, metrics=arrived.metrics)
+
+    async def _record(self, arrived: _Arrived) -> None:
+        image = self._image(arrived)
+        if self.records.can_hold(arrived.media):
+            image = await self.records.write(arrived.item, image)
+        elif (since := self.records.master_since) is not None:
             # No record can hold it.
-            options = {**self.run.op.options, "master_since": self.master_since.isoformat()}
+            options = {**self.run.op.options, "master_since": since.isoformat()}
             await self.run.write(options=options)
-        state = ItemState.FAILED if media is None else ItemState.STORED
+        self._settled(arrived, image)
+
+    def _settled(self, arrived: _Arrived, image: CharacterImage) -> None:
+        item = arrived.item
+        state = ItemState.FAILED if arrived.media is None else ItemState.STORED
         self.settled.append((evolve(item, state=state, image_id=image.id), image))
-        return image
+        error = self.errors.get(item.key)
+        if error is None:
+            return
+        # Where no record can be written, the key stands for one: the ledger knows it.
+        error.image_id = image.id
+        if item.source_url or item.external_id:
+            said = f"{error} It is paid for, and kept as the failed image {image.id}:"
+            error.args = (f"{said} retry_ingestion() repeats its download and draws nothing.",)
 
     async def _write_settled(self) -> None:
         """Write down which images are recorded, and tell of them."""
@@ -376,75 +375,3 @@ class _Ingestion:
             self.images.append(image)
             error = self.errors.get(image.key)
             self.run.emit_image(image, done=len(self.images), total=self.total, error=error)
-
-    async def _store(self, item: OperationItem, image: CharacterImage) -> CharacterImage:
-        """Write the record: a new one, or the one that is made good."""
-        metadata = self.run.parts.metadata
-        if self.replaced is not None and not self.unrecorded:
-            return await metadata.update(image)
-        stored = await metadata.add(image)
-        if stored.media is None and (image.media, image.source_url) != (None, stored.source_url):
-            # There is the record of an earlier failure; this is the same image, or where it is.
-            made_good = evolve(image, id=stored.id, created_at=stored.created_at)
-            stored = await metadata.update(made_good)
-        self.added[item.key] = stored.id
-        if stored.created_by is None and image.created_by is not None and not self.anonymous:
-            self.anonymous = True
-            self.run.warn(
-                ErrorCode.CREATED_BY_REFUSED,
-                "The records have no created_by: their store did not keep the one that was given. "
-                "Does it know this user?",
-            )
-        return shown_image(stored)
-
-    def _image(
-        self, item: OperationItem, *, media: Media | None, metrics: ImageMetrics
-    ) -> CharacterImage:
-        op = self.run.op
-        if media is not None:
-            metrics = evolve(
-                metrics,
-                bytes=media.size,
-                sha256=media.sha256,
-                width=media.width,
-                height=media.height,
-            )
-        status = ImageStatus.FAILED if media is None else ImageStatus.SUCCEEDED
-        if self.replaced is not None:
-            kept = self.replaced.metrics
-            return evolve(
-                self.replaced,
-                status=status,
-                media=media,
-                error=item.error,
-                source_url=item.source_url or self.replaced.source_url,
-                metrics=evolve(
-                    metrics,
-                    generation_ms=kept.generation_ms,
-                    shot=kept.shot,
-                    scene=kept.scene,
-                    prompt_origin=kept.prompt_origin,
-                    master_since=kept.master_since,
-                ),
-                updated_at=utcnow(),
-            )
-        return CharacterImage(
-            key=item.key,
-            character_id=op.character_id,
-            kind=self.kind,
-            status=status,
-            media=media,
-            prompt=item.prompt,
-            source_url=item.source_url,
-            external_id=item.external_id,
-            error=item.error,
-            metrics=evolve(
-                metrics,
-                generation_ms=generation_ms(op),
-                shot=item.shot,
-                scene=op.scene,
-                prompt_origin=item.prompt_origin,
-                master_since=self.master_since,
-            ),
-            created_by=op.created_by,
-        )

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 from attrs import evolve, frozen
@@ -18,6 +18,7 @@ from .. import __version__
 from .._assembly.settings import StoreSettings, allowed_origins, download_limits
 from .._assembly.stores import Stores, open_stores
 from .._assembly.suggesters import suggester
+from .._offers import offers
 from ..errors import CharimgError, GenerationInProgress, MediaNotFound, StorageError
 from ..policies import RetryPolicy, Timeouts
 from .bench import Bench
@@ -43,6 +44,12 @@ _QUICK = Timeouts(connect=5.0, read=10.0)
 
 # What should be mended first decides the exit code.
 _SEVERITY = (ExitCode.USAGE, ExitCode.STORAGE, ExitCode.LIBRARY, ExitCode.UNRESOLVED)
+
+
+class _CountingDirectory(Protocol):
+    """A directory that need not read all of its characters to count them."""
+
+    def totals(self) -> tuple[int, int]: ...
 
 
 @frozen(kw_only=True)
@@ -198,12 +205,19 @@ def _check_files(stores: Stores, places: StoreSettings) -> Finding:
 
 def _check_characters(stores: Stores) -> Iterator[Finding]:
     try:
-        characters = listed(stores)
+        total, unlinked = _totals(stores)
     except CharimgError as error:
         yield Finding(name="database", level="warning", message=str(error))
         return
-    unlinked = sum(each.library_db_id is None for each in characters)
-    yield _ok("database", f"{len(characters)} characters, {unlinked} of them not linked")
+    yield _ok("database", f"{total} characters, {unlinked} of them not linked")
+
+
+def _totals(stores: Stores) -> tuple[int, int]:
+    """Return how many characters there are, and how many of them are not linked."""
+    if offers(stores.directory, _CountingDirectory):
+        return stores.directory.totals()
+    characters = listed(stores)
+    return len(characters), sum(each.library_db_id is None for each in characters)
 
 
 def _check_operations(stores: Stores) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ from charimg.testing import (
     MetadataRepositoryContract,
 )
 from charimg.testing.conformance.media import FileHooks
-from charimg.testing.conformance.metadata import RecordHooks
+from charimg.testing.conformance.records import RecordHooks
 
 from .pictures import png, upload
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import UTC
 
 from attrs import evolve
@@ -22,13 +23,18 @@ class MemoryMetadataRepository(Unpicklable):
     requires_media = False
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._images: dict[str, CharacterImage] = {}
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         with self._lock:
             return self._images.setdefault(image.key, _stored(evolve(image, id=image.key)))
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`; it calls `add`, which a test may override."""
+        with self._lock:
+            return tuple([self.add(image) for image in images])
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -118,6 +124,10 @@ class AsyncMemoryMetadataRepository:
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return self._sync.add(image)
+
+    async def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `MemoryMetadataRepository.add_many`."""
+        return tuple([await self.add(image) for image in images])
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""

@@ -48,6 +48,10 @@ class PostgresCharacterDirectory:
         """Return every character, by id."""
         return self._database.run(list_all(), atomic=False)
 
+    def totals(self) -> tuple[int, int]:
+        """Return how many characters there are, and how many of them are not linked."""
+        return self._database.run(totals(), atomic=False)
+
     def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
         return self._database.run(linked(library_db_id), atomic=False)
@@ -106,6 +110,13 @@ def list_all() -> Program[tuple[CharacterReference, ...]]:
     """Read every character."""
     rows = yield Statement(_SELECT + "ORDER BY id")
     return tuple(_character(row) for row in rows)
+
+
+def totals() -> Program[tuple[int, int]]:
+    """Count the characters, and those without a link."""
+    rows = yield Statement("SELECT count(*), count(*) - count(library_db_id) FROM {s}.characters")
+    total, unlinked = rows[0]
+    return total, unlinked
 
 
 def linked(library_db_id: str) -> Program[tuple[CharacterReference, ...]]:

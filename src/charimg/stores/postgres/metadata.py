@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import Any
 
 from attrs import evolve
@@ -13,6 +14,7 @@ from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
+from .._written import as_new, as_read, without_urls
 from .database import PostgresDatabase
 from .statements import Program, Row, Statement
 
@@ -20,6 +22,11 @@ __all__ = ["PostgresMetadataRepository"]
 
 _MAX_INTEGER = 2**63 - 1
 _TRIES = 3
+_INSERT = "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record)"
+_VALUES = "(%s, %s, %s, %s, %s, %s)"
+_UNLESS_THERE = "ON CONFLICT (id) DO NOTHING RETURNING id"
+_AT_ONCE = 500
+"""Rows of one statement; PostgreSQL takes 65,535 values in one."""
 
 
 @checked
@@ -38,6 +45,10 @@ class PostgresMetadataRepository:
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return self._database.run(add(image), atomic=False)
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return self._database.run(add_many(images))
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -101,15 +112,12 @@ class PostgresMetadataRepository:
 
 def add(image: CharacterImage) -> Program[CharacterImage]:
     """Insert the record, or find the first one with its key."""
-    row = _row(image if image.id == image.key else evolve(image, id=image.key))
+    image = as_new(image)
+    row = _row(image)
     for _ in range(_TRIES):
-        inserted = yield Statement(
-            "INSERT INTO {s}.images (id, character_id, kind, status, created_ms, record) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING RETURNING id",
-            row,
-        )
+        inserted = yield Statement(f"{_INSERT} VALUES {_VALUES} {_UNLESS_THERE}", row)
         if inserted:
-            return load_image(image.key, row[-1])
+            return as_read(image, row[-1], row[-1])
         # A statement of its own sees what the insertion has waited for.
         first = yield from get(image.key)
         if first is not None:
@@ -118,6 +126,27 @@ def add(image: CharacterImage) -> Program[CharacterImage]:
         f"The record {image.key!r} is being added and removed by others, or stands outside of "
         "what this transaction can see. Nothing was written; try again."
     )
+
+
+def add_many(images: Sequence[CharacterImage]) -> Program[tuple[CharacterImage, ...]]:
+    """Insert the records that are new, and find the first ones of the others."""
+    # In the order of their ids, so that two who add the same do not wait for each other for ever.
+    new = {image.key: as_new(image) for image in reversed(images)}
+    rows = [_row(new[key]) for key in sorted(new)]
+    stored: dict[str, CharacterImage] = {}
+    for start in range(0, len(rows), _AT_ONCE):
+        given = {row[0]: row for row in rows[start : start + _AT_ONCE]}
+        added = yield Statement(
+            f"{_INSERT} VALUES {', '.join([_VALUES] * len(given))} {_UNLESS_THERE}",
+            tuple(chain.from_iterable(given.values())),
+        )
+        for (key,) in added:
+            text = given[key][-1]
+            stored[key] = as_read(new[key], text, text)
+    for image in images:
+        if image.key not in stored:
+            stored[image.key] = yield from add(image)
+    return tuple(stored[image.key] for image in images)
 
 
 def get(image_id: str) -> Program[CharacterImage | None]:
@@ -133,7 +162,7 @@ def update(image: CharacterImage) -> Program[CharacterImage]:
         raise ImageNotFound(f"There is no record {image.id!r} to update.")
     first = load_image(image.id, rows[0][0])
     image_id, character_id, kind, status, _, record = _row(
-        evolve(image, key=first.key, created_at=first.created_at)
+        without_urls(evolve(image, key=first.key, created_at=first.created_at))
     )
     yield Statement(
         "UPDATE {s}.images SET character_id = %s, kind = %s, status = %s, record = %s "
@@ -230,9 +259,6 @@ def _place(cursor: str | None) -> tuple[Any, ...]:
 
 
 def _row(image: CharacterImage) -> Row:
-    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
-        # URLs are derived when a record is read.
-        image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
-    record = dump(image, what=f"the record {image.id!r}")
     created_ms = to_ms(image.created_at)
+    record = dump(image, what=f"the record {image.id!r}")
     return (image.id, image.character_id, image.kind, image.status, created_ms, record)

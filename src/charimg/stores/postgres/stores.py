@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from ..._arguments import checked
@@ -51,6 +51,10 @@ class AsyncPostgresCharacterDirectory:
         """See `PostgresCharacterDirectory.list_all`."""
         return await self._database.run(directory.list_all(), atomic=False)
 
+    async def totals(self) -> tuple[int, int]:
+        """See `PostgresCharacterDirectory.totals`."""
+        return await self._database.run(directory.totals(), atomic=False)
+
     async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
         return await self._database.run(directory.linked(library_db_id), atomic=False)
@@ -84,6 +88,10 @@ class AsyncPostgresMetadataRepository:
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return await self._database.run(metadata.add(image), atomic=False)
+
+    async def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return await self._database.run(metadata.add_many(images))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""

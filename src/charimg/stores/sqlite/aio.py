@@ -6,7 +6,7 @@ A cancelled call runs to its end before the cancellation goes on, so writes keep
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from ...capabilities import StoredPage
 from ...journal import Lease, Operation, OperationPage
@@ -44,6 +44,10 @@ class AsyncSqliteCharacterDirectory:
     async def list_all(self) -> tuple[CharacterReference, ...]:
         """See `SqliteCharacterDirectory.list_all`."""
         return await in_thread(self._sync.list_all)
+
+    async def totals(self) -> tuple[int, int]:
+        """See `SqliteCharacterDirectory.totals`."""
+        return await in_thread(self._sync.totals)
 
     async def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
@@ -84,6 +88,10 @@ class AsyncSqliteMetadataRepository:
     async def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
         return await in_thread(lambda: self._sync.add(image))
+
+    async def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return await in_thread(lambda: self._sync.add_many(images))
 
     async def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""

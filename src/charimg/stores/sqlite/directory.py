@@ -63,6 +63,13 @@ class SqliteCharacterDirectory:
             rows = connection.execute(_SELECT + "ORDER BY id").fetchall()
         return tuple(_character(row) for row in rows)
 
+    def totals(self) -> tuple[int, int]:
+        """Return how many characters there are, and how many of them are not linked."""
+        query = "SELECT count(*), count(*) - count(library_db_id) FROM characters"
+        with self._database.reading() as connection:
+            total, unlinked = connection.execute(query).fetchone()
+        return total, unlinked
+
     def linked(self, library_db_id: str, /) -> tuple[CharacterReference, ...]:
         """See `SearchableCharacterDirectory.linked`."""
         query = _SELECT + "WHERE library_db_id = ? ORDER BY id"

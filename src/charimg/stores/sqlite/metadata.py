@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import evolve
 
@@ -15,12 +15,15 @@ from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
 from .._documents import dump, load_image, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
+from .._written import as_new, as_read, without_urls
 from .database import SqliteDatabase
 
 __all__ = ["SqliteMetadataRepository", "insert"]
 
 _SELECT = "SELECT record FROM images WHERE id = ?"
 _MAX_INTEGER = 2**63 - 1
+_Row: TypeAlias = tuple[str, str, str, str, int, str]
+"""In the order of the table's columns."""
 # One index per set of filters, in the order of the page. Named in the query, so that no version of
 # SQLite sorts instead.
 _INDEXES = {
@@ -46,10 +49,18 @@ class SqliteMetadataRepository:
 
     def add(self, image: CharacterImage, /) -> CharacterImage:
         """See `MetadataRepository.add`."""
-        row = _new_row(image)
+        return self._add([image])[0]
+
+    def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
+        """See `BatchingMetadataRepository.add_many`."""
+        return self._add(images)
+
+    def _add(self, images: Sequence[CharacterImage]) -> tuple[CharacterImage, ...]:
+        new = [as_new(image) for image in images]
+        rows = [_row(image) for image in new]
         with self._database.writing() as connection:
-            kept = _insert(connection, row)
-        return load_image(image.key, kept)
+            found = _insert(connection, rows)
+        return _read(new, rows, found)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -63,13 +74,12 @@ class SqliteMetadataRepository:
             if first is None:
                 raise ImageNotFound(f"There is no record {image.id!r} to update.")
             kept = evolve(image, key=first.key, created_at=first.created_at)
-            row = _row(kept)
+            _, character_id, kind, status, _, record = _row(without_urls(kept))
             connection.execute(
-                "UPDATE images SET character_id = :character_id, kind = :kind, status = :status, "
-                "record = :record WHERE id = :id",
-                row,
+                "UPDATE images SET character_id = ?, kind = ?, status = ?, record = ? WHERE id = ?",
+                (character_id, kind, status, record, kept.id),
             )
-        return load_image(kept.id, row["record"])
+        return load_image(kept.id, record)
 
     def list(
         self,
@@ -174,24 +184,28 @@ def _page(
 
 def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
     """Write a record, unless there is one with its key, and return the first one as stored."""
-    return load_image(image.key, _insert(connection, _new_row(image)))
+    new = [as_new(image)]
+    rows = [_row(image) for image in new]
+    return _read(new, rows, _insert(connection, rows))[0]
 
 
-def _insert(connection: sqlite3.Connection, row: dict[str, Any]) -> Any:
-    inserted = connection.execute(
+def _read(
+    new: Sequence[CharacterImage], rows: Sequence[_Row], found: Sequence[Any]
+) -> tuple[CharacterImage, ...]:
+    together = zip(new, rows, found, strict=True)
+    return tuple(as_read(image, row[-1], text) for image, row, text in together)
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Any]:
+    """Write rows whose ids are new, and return the texts that now stand under all of the ids."""
+    inserted = connection.executemany(
         "INSERT INTO images (id, character_id, kind, status, created_ms, record) "
-        "VALUES (:id, :character_id, :kind, :status, :created_ms, :record) "
-        "ON CONFLICT (id) DO NOTHING",
-        row,
-    )
-    if inserted.rowcount:
-        return row["record"]
-    (first,) = connection.execute(_SELECT, (row["id"],)).fetchone()
-    return first
-
-
-def _new_row(image: CharacterImage) -> dict[str, Any]:
-    return _row(image if image.id == image.key else evolve(image, id=image.key))
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        rows,
+    ).rowcount
+    if inserted == len(rows):
+        return [row[-1] for row in rows]
+    return [connection.execute(_SELECT, row[:1]).fetchone()[0] for row in rows]
 
 
 def _selection(character_id: str, kind: str | None, status: str | None) -> tuple[str, list[str]]:
@@ -218,15 +232,7 @@ def _record(connection: sqlite3.Connection, image_id: str) -> CharacterImage | N
     return None if row is None else load_image(image_id, row[0])
 
 
-def _row(image: CharacterImage) -> dict[str, Any]:
-    if image.media is not None and (image.media.url or image.media.thumbnail_url) is not None:
-        # URLs are derived when a record is read.
-        image = image.with_media(evolve(image.media, url=None, thumbnail_url=None))
-    return {
-        "id": image.id,
-        "character_id": image.character_id,
-        "kind": image.kind,
-        "status": image.status,
-        "created_ms": to_ms(image.created_at),
-        "record": dump(image, what=f"the record {image.id!r}"),
-    }
+def _row(image: CharacterImage) -> _Row:
+    created_ms = to_ms(image.created_at)
+    record = dump(image, what=f"the record {image.id!r}")
+    return (image.id, image.character_id, image.kind, image.status, created_ms, record)

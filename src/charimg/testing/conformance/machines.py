@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from .base import Contract
 from .ledger import LedgerHooks
 from .media import FileHooks
-from .metadata import RecordHooks
+from .records import RecordHooks
 
 __all__ = ["GenerationLedgerMachine", "MediaStoreMachine", "MetadataRepositoryMachine"]
 

@@ -2,76 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import Any, ClassVar
 
 from attrs import evolve
 
+from ..._offers import offers
+from ...capabilities import BatchingMetadataRepository
 from ...errors import ImageNotFound, InvalidArgument
-from ...models import CharacterImage, ImageMetrics, Media, SceneDetails, Shot
-from .base import Contract, expect, expect_equal, expect_raises
+from ...models import CharacterImage, ImageMetrics
+from .base import expect, expect_equal, expect_raises
 from .metadata_versions import VersionChecks
+from .records import BEGIN, RecordHooks, same
 
-__all__ = ["MetadataRepositoryContract", "RecordHooks", "make_image", "same"]
-
-_BEGIN = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
-# Byte for byte: what a careless column, encoding or form would change.
-_PROMPT = '  A "portrait" — 50 % grey,\r\n\ttwo  spaces, ‘naïve’ 😀, NULL, {{x}}, \\n \n'
-
-
-def make_media(key: str, **urls: str) -> Media:
-    """Return the media of a record."""
-    return Media(
-        id=f"media-{key}",
-        key=key,
-        filename=f"reference-{key}.png",
-        mime_type="image/png",
-        size=1234,
-        width=640,
-        height=480,
-        sha256="ab" * 32,
-        alt="Reference image of “Мира”",
-        **urls,
-    )
-
-
-def make_image(key: str, character_id: str, *, minute: int = 0, **changes: Any) -> CharacterImage:
-    """Return a record with every field set, made so many minutes after the first."""
-    fields: dict[str, Any] = {
-        "key": key,
-        "character_id": character_id,
-        "kind": "reference",
-        "status": "succeeded",
-        "media": make_media(key),
-        "prompt": _PROMPT,
-        "source_url": "https://library.example/a%20b.png?x=1&y=ü",
-        "external_id": "0123456789abcdef01234567",
-        "metrics": ImageMetrics(
-            generation_ms=1234.5,
-            download_ms=0.25,
-            inspection_ms=1.0,
-            storing_ms=2.0,
-            bytes=1234,
-            sha256="ab" * 32,
-            source_sha256="cd" * 32,
-            cleaned=("XMP with markup or a script (1,234 bytes)", "trailer (1 byte)"),
-            width=640,
-            height=480,
-            shot=Shot(name="50mm 25° RIGHT MCU", lens_mm=50.0, camera_azimuth_deg=-25.5),
-            scene=SceneDetails(type="action", mood="tense", lighting="low key"),
-            prompt_origin="reference",
-            master_since=_BEGIN,
-        ),
-        "created_by": "user-7",
-        "created_at": _BEGIN + timedelta(minutes=minute),
-        **changes,
-    }
-    return CharacterImage(**fields)
-
-
-def same(image: CharacterImage | None) -> CharacterImage | None:
-    """Return what must come back: all but the id and the last change, which may be the host's."""
-    return None if image is None else evolve(image, id=image.key, updated_at=image.created_at)
+__all__ = ["MetadataRepositoryContract"]
 
 
 def _keys(images: Any) -> list[str]:
@@ -80,43 +24,6 @@ def _keys(images: Any) -> list[str]:
 
 def _flat(pages: list[list[str]]) -> list[str]:
     return [key for page in pages for key in page]
-
-
-class RecordHooks(Contract):
-    """What the suites ask of the host about its records.
-
-    Attributes:
-        closed_values: Whether kinds and statuses are fixed by the host's schema, so that it keeps
-            no newer ones.
-        reuses_ids: Whether a new record may get the id of a deleted one.
-    """
-
-    closed_values: ClassVar[bool] = False
-    reuses_ids: ClassVar[bool] = False
-
-    def character(self) -> str:
-        """Return the id of a character without records. Override it where one must be there."""
-        return self.unique()
-
-    def media(self, key: str, **urls: str) -> Media:
-        """Return the media of a record. Override it where the file itself must be there."""
-        return make_media(key, **urls)
-
-    def order(self, image_id: str) -> Any:
-        """Return what records of one moment are ordered by. Override it where ids are numbers."""
-        return image_id
-
-    def rows(self, key: str) -> int | None:  # noqa: ARG002 - for overrides
-        """Return how many rows the backend holds for the key, counted without the repository.
-
-        Default: ``None``, not given; then no test looks underneath.
-        """
-        return None
-
-    def _image(self, key: str, character_id: str, **changes: Any) -> CharacterImage:
-        if "media" not in changes:
-            changes["media"] = self.media(key)
-        return make_image(key, character_id, **changes)
 
 
 class MetadataRepositoryContract(RecordHooks, VersionChecks):
@@ -216,6 +123,40 @@ class MetadataRepositoryContract(RecordHooks, VersionChecks):
             page = repository.list(image.character_id)
             expect_equal((len(page.images), page.total), (1, 1), "there is one record per key")
 
+    def test_add_many(self) -> None:
+        """``add_many``, where it is offered: For each image what ``add`` would have returned."""
+        with self.opened_twice() as (repository, reopen):
+            if not offers(repository, BatchingMetadataRepository):
+                return
+            character = self.character()
+            first = repository.add(self._image(self.unique(), character))
+            new = [self._image(self.unique(), character, minute=minute) for minute in (3, 1, 2)]
+            again = [evolve(first, prompt="other"), evolve(new[0], prompt="other")]
+            stored = repository.add_many([*new[:1], *again, *new[1:]])
+            expected = [new[0], first, *new]
+            expect_equal(
+                [same(image) for image in stored], [same(image) for image in expected], "in order"
+            )
+            for image in stored:
+                expect_equal(reopen().get(image.id), image, "what it returns is what is stored")
+            expect_equal(repository.list(character).total, 4, "there is one record per key")
+            expect_equal(tuple(repository.add_many([])), (), "nothing at all is no error")
+
+    def test_add_many_is_all_or_none(self) -> None:
+        """``add_many``, where it is offered: all of them, or none when it raises."""
+        with self.opened() as repository:
+            if not offers(repository, BatchingMetadataRepository):
+                return
+            character = self.character()
+            images = [self._image(self.unique(), character) for _ in range(3)]
+            images[1] = evolve(images[1], kind="no text for a database: \0 \ud800")
+            written = 3
+            try:
+                repository.add_many(images)
+            except Exception:  # noqa: BLE001 - whatever it raises
+                written = 0
+            expect_equal(repository.list(character).total, written, "all of them or none")
+
     def test_get_of_nothing(self) -> None:
         """``get``: Return the record, or ``None``."""
         with self.opened() as repository:
@@ -303,7 +244,7 @@ class MetadataRepositoryContract(RecordHooks, VersionChecks):
         """``list``: by the moment, however its time zone or its digits are written."""
         with self.opened() as repository:
             character = self.character()
-            begin = _BEGIN.replace(microsecond=0)
+            begin = BEGIN.replace(microsecond=0)
             zones = [timezone(timedelta(hours=hours)) for hours in (5, 0, -5, 3, 0)]
             moments = [
                 (begin + timedelta(milliseconds=later)).astimezone(zone)

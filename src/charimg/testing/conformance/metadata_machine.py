@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from ..._offers import offers
-from ...capabilities import VersionedMetadataRepository
+from ...capabilities import BatchingMetadataRepository, VersionedMetadataRepository
 from ...errors import ImageNotFound
 from ...models import CharacterImage, ImagePage
 from ...stores._documents import load_image
 from .base import expect, expect_equal, expect_raises
-from .metadata import RecordHooks, make_image, same
+from .records import RecordHooks, make_image, same
 
 if TYPE_CHECKING:
     from hypothesis.stateful import RuleBasedStateMachine
@@ -131,7 +131,30 @@ def metadata_machine(hooks: RecordHooks) -> type[RuleBasedStateMachine]:
         def add(self, second: bool, kind: str, status: str, prompt: str, moment: int) -> None:
             self.add_one(self.characters[second], kind, status, prompt, moment)
 
+        @precondition(lambda self: offers(self.repository, BatchingMetadataRepository))
+        @rule(records=st.lists(st.tuples(kinds, statuses, moments), max_size=4), number=which)
+        def add_many(self, records: Any, number: int) -> None:
+            new = [
+                self.new(self.characters[0], kind, status, "", moment)
+                for kind, status, moment in records
+            ]
+            known = [self.one(number)] if self.some() else []
+            # Some are there already, and each comes twice.
+            given = [*new, *(evolve(each, prompt="again") for each in known), *new]
+            answers = list(self.repository.add_many(given))
+            there = len(new) + len(known)
+            expect_equal(answers[len(new) : there], known, "a known key returns the first record")
+            expect_equal(answers[there:], answers[: len(new)], "also where it comes twice")
+            for image, answer in zip(new, answers, strict=False):
+                self.table.add(image, answer)
+
         def add_one(self, character: str, kind: str, status: str, prompt: str, moment: int) -> None:
+            image = self.new(character, kind, status, prompt, moment)
+            self.table.add(image, self.repository.add(image))
+
+        def new(
+            self, character: str, kind: str, status: str, prompt: str, moment: int
+        ) -> CharacterImage:
             self.count += 1
             key = f"{self.prefix}-{self.count:04}"
             without = status == "failed" and not self.repository.requires_media
@@ -144,8 +167,7 @@ def metadata_machine(hooks: RecordHooks) -> type[RuleBasedStateMachine]:
                 media=None if without else hooks.media(key),
             )
             created_at = image.created_at + timedelta(milliseconds=moment)
-            image = evolve(image, created_at=created_at, updated_at=created_at)
-            self.table.add(image, self.repository.add(image))
+            return evolve(image, created_at=created_at, updated_at=created_at)
 
         @precondition(some)
         @rule(number=which, prompt=prompts, kind=kinds)
