@@ -51,6 +51,7 @@ def test_everything_that_stands_on_a_world_is_in_the_suite(module: Any) -> None:
             "test_retry_fallback",
             "test_settlement",
             "test_settled_in_parts",
+            "test_recorded_together",
             "test_settling",
             "test_sets_at_once",
             "test_signed_sources",
