@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One more than two cores have: the tests wait for servers and for processes of their own.
 WORKERS ?= 3
 
-.PHONY: help demo quick test test-long check wheel sync bench scale docs soak fuzz mutants audit sbom raise
+.PHONY: help demo quick test test-long check wheel sync peers bench scale docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
 	@echo "make quick    run the unit and property tests: no server, no browser"
@@ -25,6 +25,7 @@ help:
 	@echo "make check    format, lint, types, generated half"
 	@echo "make wheel    try the built wheel with the oldest and the newest versions of all it needs"
 	@echo "make sync     generate the sync half from the async one"
+	@echo "make peers    install what the benchmarks compare with (1 GB)"
 	@echo "make bench    measure, as ratios; writes docs/benchmarks"
 	@echo "make scale    draw for 2,000 characters or an hour, with 1, 2 and 4 workers; writes docs/benchmarks"
 	@echo "make docs     build the documentation"
@@ -101,6 +102,8 @@ wheel: $(VENV)/.dev
 
 sync: $(VENV)/.dev
 	@$(BIN)/python tools/unasync.py
+
+peers: $(VENV)/.peers
 
 bench: $(VENV)/.dev $(VENV)/.peers
 	@PYTHONPATH=tools:. $(BIN)/python -m bench $(if $(ARGS),$(ARGS),--write docs/benchmarks)

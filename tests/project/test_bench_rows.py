@@ -109,7 +109,7 @@ def test_peers_that_are_missing_are_told_how_to_get(
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     for name in ("python", "no-such-program"):
-        with pytest.raises(measure.Missing, match="make bench installs it"):
+        with pytest.raises(measure.Missing, match="make peers installs it"):
             peers.program(name)
 
 

@@ -32,7 +32,7 @@ def program(name: str) -> str:
     if found is None and name != "python":
         found = shutil.which(name)
     if found is None:
-        raise Missing(f"{name} of the peers is not there; make bench installs it")
+        raise Missing(f"{name} of the peers is not there; make peers installs it")
     return found
 
 
