@@ -141,7 +141,8 @@ async def test_a_store_that_hangs_is_not_asked_for_each_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("charimg._async.sparing._PATIENCE", 0.0)
-    world, _ = await rigged()
+    # Two records that come at once would be written together.
+    world, _ = await rigged(concurrency=1)
     await world.service.generate_reference(LENA, prompt="one")
     refusal = Stubborn(world.metadata, "add")
     with pytest.raises(StorageError):

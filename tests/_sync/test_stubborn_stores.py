@@ -140,7 +140,8 @@ def test_a_store_that_hangs_is_not_asked_for_each_image(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("charimg._sync.sparing._PATIENCE", 0.0)
-    world, _ = rigged()
+    # Two records that come at once would be written together.
+    world, _ = rigged(concurrency=1)
     world.service.generate_reference(LENA, prompt="one")
     refusal = Stubborn(world.metadata, "add")
     with pytest.raises(StorageError):

@@ -191,7 +191,7 @@ def test_a_client_that_waits_without_a_stream_is_told(
         host(FASTAPI, tmp_path, library_url) as (process, url),
         ThreadPoolExecutor() as pool,
     ):
-        asked = pool.submit(httpx.post, f"{url}{MARA}/generate-3300-set", json={}, timeout=60)
+        asked = pool.submit(httpx.post, f"{url}{MARA}/generate-360-set", json={}, timeout=60)
         until(lambda: [each for each in service.ledger.unfinished("mara") if each.job_id])
         process.send_signal(signal.SIGTERM)
         answer = asked.result(300)
