@@ -38,17 +38,22 @@ class Open:
     name: str
 
 
+@attrs.frozen(kw_only=True)
+class Holder:
+    inner: set[str]
+
+
 @pytest.mark.parametrize(
     ("cls", "expected"),
     [
-        (Converted, Converted(name="a")),
-        (Checked, Checked(name="a")),
-        (Finished, Finished(name="a")),
-        (Open, Open(name="a")),
+        (Converted, Converted(name="abc")),
+        (Checked, Checked(name="abc")),
+        (Finished, Finished(name="abc")),
+        (Open, Open(name="abc")),
     ],
 )
 def test_a_class_that_does_more_is_called(cls: type, expected: object) -> None:
-    assert reader(cls, json_name)({"name": "a"}) == expected
+    assert reader(cls, json_name)({"name": "abc"}) == expected
 
 
 def test_no_check_is_passed_over() -> None:
@@ -63,3 +68,8 @@ def test_types_are_looked_at_however_often() -> None:
     for wrong in ("7", 7.0, True, "7"):
         with pytest.raises(Unusual):
             read({"name": "a", "size": wrong})
+
+
+def test_what_holds_something_else_is_never_read_here() -> None:
+    with pytest.raises(Unusual):
+        reader(Holder, json_name)({"inner": {}})

@@ -80,7 +80,9 @@ def reader(cls: Any, rename: Callable[[str], str]) -> Callable[[Any], Any]:
                 inner.append((index, reader(kind, rename)))
         allowed.append(frozenset(types))
     names = tuple(field.name for field in fields)
-    pick = itemgetter(*(rename(name) for name in names))
+    found = itemgetter(*(rename(name) for name in names))
+    # One alone comes as it is.
+    pick = found if len(names) > 1 else lambda data: (found(data),)
     make = _maker(cls, names)
     # Most objects have values of the same types as one before.
     seen: set[tuple[type, ...]] = set()

@@ -156,6 +156,21 @@ async def test_one_that_is_refused_keeps_none_of_the_others_from_being_recorded(
     await settled(world)
 
 
+async def test_an_image_that_the_store_names_is_named_once() -> None:
+    world, _ = await rigged()
+    work = await brought(world, 1)
+
+    async def refused(image: CharacterImage, /) -> CharacterImage:
+        raise StorageError(f"There is no room for {image.key}.")
+
+    world.metadata.add = refused  # type: ignore[method-assign]
+    await work.settle()
+    with pytest.raises(StorageError) as caught:
+        work.sparing.end()
+    assert str(caught.value) == f"There is no room for {key(0)}."
+    await world.ledger.release(work.run.lease)
+
+
 async def test_a_transaction_that_took_effect_before_it_failed_makes_no_second_record() -> None:
     world, _ = await rigged()
     work = await brought(world, 3)

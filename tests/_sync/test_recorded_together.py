@@ -155,6 +155,21 @@ def test_one_that_is_refused_keeps_none_of_the_others_from_being_recorded() -> N
     settled(world)
 
 
+def test_an_image_that_the_store_names_is_named_once() -> None:
+    world, _ = rigged()
+    work = brought(world, 1)
+
+    def refused(image: CharacterImage, /) -> CharacterImage:
+        raise StorageError(f"There is no room for {image.key}.")
+
+    world.metadata.add = refused  # type: ignore[method-assign]
+    work.settle()
+    with pytest.raises(StorageError) as caught:
+        work.sparing.end()
+    assert str(caught.value) == f"There is no room for {key(0)}."
+    world.ledger.release(work.run.lease)
+
+
 def test_a_transaction_that_took_effect_before_it_failed_makes_no_second_record() -> None:
     world, _ = rigged()
     work = brought(world, 3)

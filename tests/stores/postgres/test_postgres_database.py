@@ -271,6 +271,7 @@ def test_characters_are_linked_and_removed(database: PostgresDatabase, url: str)
             others = AsyncPostgresCharacterDirectory(opened)
             await others.put(CharacterReference(id="tom", name="Tom"))
             assert [each.id for each in await others.list_all()] == ["tom"]
+            assert await others.totals() == (1, 1)
             assert (await others.link("tom", library_db_id="b" * 24)).library_db_id == "b" * 24
             assert [each.id for each in await others.linked("b" * 24)] == ["tom"]
             assert await others.remove("tom")

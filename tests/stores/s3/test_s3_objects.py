@@ -350,6 +350,8 @@ def test_urls_are_signed_or_public() -> None:
     public = made(public_url="https://cdn.example/", thumbnail_px=0)
     located = public.locate(public.save(make_upload(KEY, content)))
     assert (located.url, located.thumbnail_url) == (f"https://cdn.example/{path}", None)
+    assert store.urls_by() is None
+    assert str(located.url).startswith(str(public.urls_by()))
 
 
 def test_names_stay_apart_and_are_harmless_to_every_service() -> None:

@@ -64,6 +64,7 @@ async def test_the_async_directory_does_the_same(
     await directory.put(MIRA)
     await directory.put(ABEL)
     assert await directory.list_all() == (ABEL, MIRA)
+    assert await directory.totals() == (2, sum(not each.library_db_id for each in (ABEL, MIRA)))
     linked = await directory.link("abel", library_db_id=DB_ID, library_character_id="abel-2")
     assert (linked.library_db_id, linked.library_character_id) == (DB_ID, "abel-2")
     assert await directory.get("abel") == linked
