@@ -19,6 +19,7 @@ from charimg._ingest.naming import filename, item_key
 from charimg._json import from_json, to_json
 from charimg._sync import generate, ingest, manage, recovery, removal
 from charimg._sync.adoption import Doubt, Found
+from charimg.errors import IngestionError
 from charimg.journal import Operation, OperationItem, OperationState
 from charimg.models import Media, Upload
 from charimg.stores.disk import DiskMediaStore
@@ -31,7 +32,12 @@ __all__ = ["BUGS"]
 def row_before_media() -> Iterator[None]:
     """Write the record, and store the file then."""
 
+    real = ingest._Ingestion._settle_one
+
     def settle(self: Any, item: Any, fetched: Any) -> None:
+        if isinstance(fetched, IngestionError):
+            real(self, item, fetched)
+            return
         download = fetched.download
         media = Media(
             id=item.key,
