@@ -233,7 +233,7 @@ EQUIVALENT: dict[str, str] = {
             "_ingest/gif.py _extension: 24 -> 25",
             "_ingest/rewrite.py module: 256 -> 257",
             "_ingest/rewrite.py module: 1024 -> 1025",
-            "_ingest/sniff.py module: 12 -> 13",
+            "_ingest/sniff.py module: 64 -> 65",
             "_ingest/sniff.py sniff: 12 -> 13",
             "_sync/rivals.py module: 200 -> 201",
             "_sync/removal.py module: 500 -> 501",
