@@ -10,6 +10,7 @@ import importlib.util
 import io
 from datetime import UTC, datetime
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -69,7 +70,7 @@ class ContentSigner:
         self._policy = policy
         self._agent = {"name": "charimg", "version": version}
         try:
-            _algorithm(self._certificate().public_key())
+            _algorithm(_first(self._files()[0]).public_key())
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"Nothing can be signed: {_words(error)}.") from error
 
@@ -115,7 +116,7 @@ class ContentSigner:
         with c2pa.Reader(mime_type, signed, context=context) as reader:
             told = reader.get_validation_results() or {}
         failures = told.get("activeManifest", {}).get("failure", [])
-        certificate = self._certificate()
+        certificate = _first(self._files()[0])
         return Signature(
             subject=certificate.subject.rfc4514_string(),
             expires=certificate.not_valid_after_utc.astimezone(UTC),
@@ -163,7 +164,10 @@ class ContentSigner:
         import c2pa
 
         certificates, key = self._files()
-        algorithm, stamps = _algorithm(self._certificate().public_key()), self._policy.timestamp_url
+        algorithm, stamps = (
+            _algorithm(_first(certificates).public_key()),
+            self._policy.timestamp_url,
+        )
         own = self._policy.signer
         if own is not None:
 
@@ -182,16 +186,7 @@ class ContentSigner:
     def _files(self) -> tuple[str, str]:
         """Read certificates and key, anew each time: both are replaced before they end."""
         policy = self._policy
-        certificates = Path(policy.certificate or "").read_text("utf-8", errors="replace")
-        return certificates, "" if policy.key is None else Path(policy.key).read_text(
-            "utf-8", errors="replace"
-        )
-
-    def _certificate(self) -> Any:
-        """Return the certificate that signs: the first one."""
-        from cryptography import x509
-
-        return x509.load_pem_x509_certificate(self._files()[0].encode())
+        return _text(policy.certificate or ""), "" if policy.key is None else _text(policy.key)
 
 
 class AsyncContentSigner(ContentSigner):
@@ -205,6 +200,18 @@ class AsyncContentSigner(ContentSigner):
 
         sign = partial(super().sign, file, mime_type, into, parent=parent)
         await unbroken(lambda: run_sync(sign))
+
+
+def _text(path: str | PathLike[str]) -> str:
+    # Comments between the certificates may be in any encoding.
+    return Path(path).read_text("utf-8", errors="replace")
+
+
+def _first(certificates: str) -> Any:
+    """Return the certificate that signs: the first one."""
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(certificates.encode())
 
 
 def _algorithm(key: Any) -> str:

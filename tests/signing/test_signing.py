@@ -79,6 +79,16 @@ def test_the_key_of_the_certificate_decides_the_algorithm(kind: str, tmp_path: P
     assert valid(signed(signer_of(host, tmp_path), png()), "image/png", host).actions
 
 
+def test_words_between_the_certificates_may_be_in_any_encoding(
+    host: Authority, tmp_path: Path
+) -> None:
+    signer = signer_of(host, tmp_path)
+    for name in ("chain.pem", "key.pem"):
+        path = tmp_path / name
+        path.write_bytes("Für die Bilder\n".encode("latin-1") + path.read_bytes())
+    valid(signed(signer, png()), "image/png", host)
+
+
 def test_a_key_that_c2pa_does_not_know_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="P-256"):
         signer_of(authority("secp256k1"), tmp_path)

@@ -36,7 +36,9 @@ from charimg import stores as kinds
 from charimg._ingest.urls import public
 from charimg.stores._documents import load
 from charimg.testing import Simulator
+from charimg.testing.conformance.records import make_image
 from charimg.web import AsyncWorkspace, WebRequest, WebResponse, Workspace, _turns
+from charimg.web import stored as listings
 from charimg.web.exchange import json_response
 from charimg.web.stored import StoredListing
 from charimg.web.wire import page_json
@@ -346,3 +348,19 @@ def test_a_record_without_media_stands_as_it_is() -> None:
         MARA,
     )
     assert json.loads(body)["images"] == [to_json(image)]
+
+
+def test_what_another_store_keeps_meanwhile_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Contested(listings._Form):
+        """Kept for another store by the time that anybody looks."""
+
+        shown = property(lambda self: ("theirs", "{}"), lambda self, kept: None)  # type: ignore[assignment]
+
+    monkeypatch.setattr(listings, "_Form", Contested)
+    listings._form.cache_clear()
+    image = make_image("k", "mara", source_url=None)
+    page = StoredPage(version="1", records=(("k", stored(image)),), next_cursor=None, total=1)
+    store = Permanent()
+    answers = [fast(store, page, MARA) for _ in range(2)]
+    listings._form.cache_clear()
+    assert answers == [slow(store, [stored(image)], page, MARA)] * 2

@@ -23,6 +23,8 @@ TABLES = frozenset(
 )
 """What playing needs; of boxes that hold others their head alone."""
 _PICTURES, _ALPHA = (b"pict", b"vide"), b"auxv"
+_DEEPEST = 8
+"""Boxes within each other; the tables of a track lie in the fourth."""
 
 
 @define
@@ -69,8 +71,10 @@ def read_movie(reader: Reader, box: Box, data: bytes) -> Movie:
     return found
 
 
-def _opened(reader: Reader, box: Box, data: bytes, offset: int) -> Iterator[Box]:
+def _opened(reader: Reader, box: Box, data: bytes, offset: int, depth: int = 1) -> Iterator[Box]:
     """Yield the boxes within others; of those that hold some the head comes first."""
+    if depth > _DEEPEST:
+        reader.malformed("its boxes lie too deep in each other")
     more = 4 if box.name == b"meta" else 0
     if not more and box.name not in _OUTER:
         yield box
@@ -78,7 +82,7 @@ def _opened(reader: Reader, box: Box, data: bytes, offset: int) -> Iterator[Box]
     begun = min(box.content + more, box.end)
     yield box._replace(end=begun)
     for inner in boxes(reader, data[begun - offset : box.end - offset], begun):
-        yield from _opened(reader, inner, data, offset)
+        yield from _opened(reader, inner, data, offset, depth + 1)
 
 
 def _track(reader: Reader, found: Movie, leaves: list[Box], data: bytes) -> None:

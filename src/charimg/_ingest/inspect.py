@@ -29,10 +29,11 @@ from .values import ImageType, Inspection
 from .webp import walk_webp
 from .xmp import Label
 
-__all__ = ["coded_pixels", "inspect"]
+__all__ = ["ANY_SIZE", "coded_pixels", "inspect"]
 
 _BLOCK = 256 * 1024
-_ANY_SIZE = 2**62
+ANY_SIZE = 2**62
+"""More pixels than any image has."""
 _WALKS: dict[ImageType, Callable[[Reader], Iterator[Part]]] = {
     PNG: walk_png,
     JPEG: walk_jpeg,
@@ -134,7 +135,7 @@ def coded_pixels(file: IO[bytes]) -> tuple[ImageType, tuple[int, int] | None, st
     if kind is None:
         raise _unwanted(kind, USUAL)
     file.seek(0)
-    reader, digest = Reader(file, size, kind, _ANY_SIZE), hashlib.sha256()
+    reader, digest = Reader(file, size, kind, ANY_SIZE), hashlib.sha256()
     for part in _WALKS[kind](reader):
         if part.role is not Role.PIXELS:
             continue

@@ -8,21 +8,19 @@ from typing import IO
 from ..errors import ImageRejected
 from ..models import Provenance
 from ..policies import FORMATS, KEEP
-from .inspect import inspect
+from .inspect import ANY_SIZE, inspect
 from .label import says_so
 from .rewrite import rewrite
 from .xmp import Label
 
 __all__ = ["label_bytes", "label_of", "provenance_of"]
 
-_ANY_SIZE = 2**62
-
 
 def label_bytes(data: bytes, label: Label) -> bytes:
     """Return an image of one's own drawing with a label; as it is where it can take none."""
     file, out = io.BytesIO(data), io.BytesIO()
     try:
-        found = inspect(file, max_pixels=_ANY_SIZE, formats=FORMATS, foreign=KEEP, label=label)
+        found = inspect(file, max_pixels=ANY_SIZE, formats=FORMATS, foreign=KEEP, label=label)
     except ImageRejected:
         return data
     rewrite(file, found.edits, out.write)
@@ -46,6 +44,6 @@ def provenance_of(file: IO[bytes]) -> Provenance | None:
         file: Seekable; read from its beginning and left there.
     """
     try:
-        return inspect(file, max_pixels=_ANY_SIZE, formats=FORMATS, foreign=KEEP).provenance
+        return inspect(file, max_pixels=ANY_SIZE, formats=FORMATS, foreign=KEEP).provenance
     except ImageRejected:
         return None

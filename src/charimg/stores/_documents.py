@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from .._json import from_json, to_json
+from ..capabilities import StoredPage
 from ..errors import InvalidArgument, StorageError
-from ..models import CharacterImage
+from ..models import CharacterImage, ImagePage
 
-__all__ = ["dump", "from_ms", "load", "load_image", "parse", "to_ms"]
+__all__ = ["dump", "from_ms", "load", "load_image", "load_page", "parse", "to_ms"]
 
 T = TypeVar("T")
 
@@ -66,6 +67,15 @@ def load_image(image_id: str, text: Any) -> CharacterImage:
     The newest pages are asked for again and again, and nobody can change a value.
     """
     return load(CharacterImage, text, what=f"the record {image_id!r}")
+
+
+def load_page(stored: StoredPage) -> ImagePage:
+    """Return the records of a page that was read."""
+    return ImagePage(
+        images=tuple(load_image(*each) for each in stored.records or ()),
+        next_cursor=stored.next_cursor,
+        total=stored.total,
+    )
 
 
 def to_ms(moment: datetime) -> int:

@@ -94,9 +94,12 @@ class StoredListing:
         if self._urls_by is None:
             return form.located(self._media.locate(form.media))
         by = (type(self._media), self._urls_by)
-        if form.shown[0] != by:
-            form.shown = by, form.located(self._media.locate(form.media))
-        return form.shown[1]
+        went_by, shown = form.shown
+        if went_by != by:
+            shown = form.located(self._media.locate(form.media))
+            # Kept for the next one; a thread with another store may do so at the same time.
+            form.shown = by, shown
+        return shown
 
 
 @define(eq=False)

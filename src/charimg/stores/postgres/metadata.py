@@ -12,7 +12,7 @@ from ..._arguments import checked
 from ...capabilities import StoredPage
 from ...errors import ImageNotFound, InvalidArgument, StorageConflict
 from ...models import CharacterImage, ImagePage
-from .._documents import dump, load_image, to_ms
+from .._documents import dump, load_image, load_page, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .._written import as_new, as_read, without_urls
 from .database import PostgresDatabase
@@ -179,11 +179,7 @@ def page(
     stored = yield from stored_page(
         character_id, kind=kind, status=status, limit=limit, cursor=cursor, unless=()
     )
-    return ImagePage(
-        images=tuple(load_image(*each) for each in stored.records or ()),
-        next_cursor=stored.next_cursor,
-        total=stored.total,
-    )
+    return load_page(stored)
 
 
 def stored_page(

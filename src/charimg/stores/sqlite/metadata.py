@@ -13,12 +13,12 @@ from ..._arguments import checked
 from ...capabilities import StoredPage
 from ...errors import ImageNotFound, InvalidArgument
 from ...models import CharacterImage, ImagePage
-from .._documents import dump, load_image, to_ms
+from .._documents import dump, load_image, load_page, to_ms
 from .._pages import check_limit, decode_cursor, encode_cursor
 from .._written import as_new, as_read, without_urls
 from .database import SqliteDatabase
 
-__all__ = ["SqliteMetadataRepository", "insert"]
+__all__ = ["SqliteMetadataRepository"]
 
 _SELECT = "SELECT record FROM images WHERE id = ?"
 _MAX_INTEGER = 2**63 - 1
@@ -60,7 +60,8 @@ class SqliteMetadataRepository:
         rows = [_row(image) for image in new]
         with self._database.writing() as connection:
             found = _insert(connection, rows)
-        return _read(new, rows, found)
+        together = zip(new, rows, found, strict=True)
+        return tuple(as_read(image, row[-1], text) for image, row, text in together)
 
     def get(self, image_id: str, /) -> CharacterImage | None:
         """See `MetadataRepository.get`."""
@@ -97,11 +98,8 @@ class SqliteMetadataRepository:
             InvalidArgument: The cursor is none of this listing's, or the limit is not 1 to 1,000.
         """
         with self._database.reading() as connection:
-            total, _, rows, following = _page(
-                connection, character_id, kind, status, limit, cursor, ()
-            )
-        images = tuple(load_image(image_id, record) for _, image_id, record in rows or ())
-        return ImagePage(images=images, next_cursor=following, total=total)
+            stored = _page(connection, character_id, kind, status, limit, cursor, ())
+        return load_page(stored)
 
     def list_stored(
         self,
@@ -120,15 +118,7 @@ class SqliteMetadataRepository:
             InvalidArgument: As `list`.
         """
         with self._database.reading() as connection:
-            total, version, rows, following = _page(
-                connection, character_id, kind, status, limit, cursor, unless
-            )
-        return StoredPage(
-            version=version,
-            records=None if rows is None else tuple(row[1:] for row in rows),
-            next_cursor=following,
-            total=total,
-        )
+            return _page(connection, character_id, kind, status, limit, cursor, unless)
 
     def delete(self, image_id: str, /) -> bool:
         """See `MetadataRepository.delete`."""
@@ -153,8 +143,7 @@ def _page(
     limit: int,
     cursor: str | None,
     unless: Collection[str],
-) -> tuple[int, str, list[Any] | None, str | None]:
-    """Return how many records match, the version, the page's rows, and where the next begins."""
+) -> StoredPage:
     check_limit(limit)
     before = _place(cursor)
     groups = connection.execute(
@@ -169,7 +158,7 @@ def _page(
     )
     version = blake2b(b"".join([token for *_, token in groups]), digest_size=16).hexdigest()
     if version in unless:
-        return total, version, None, None
+        return StoredPage(version=version, records=None, next_cursor=None, total=total)
     where, values = _selection(character_id, kind, status)
     index = _INDEXES[kind is not None, status is not None]
     rows = connection.execute(
@@ -178,22 +167,12 @@ def _page(
         "ORDER BY created_ms DESC, id DESC LIMIT ?",
         (*values, *before, limit + 1),
     ).fetchall()
-    following = encode_cursor(*rows[limit - 1][:2]) if len(rows) > limit else None
-    return total, version, rows[:limit], following
-
-
-def insert(connection: sqlite3.Connection, image: CharacterImage) -> CharacterImage:
-    """Write a record, unless there is one with its key, and return the first one as stored."""
-    new = [as_new(image)]
-    rows = [_row(image) for image in new]
-    return _read(new, rows, _insert(connection, rows))[0]
-
-
-def _read(
-    new: Sequence[CharacterImage], rows: Sequence[_Row], found: Sequence[Any]
-) -> tuple[CharacterImage, ...]:
-    together = zip(new, rows, found, strict=True)
-    return tuple(as_read(image, row[-1], text) for image, row, text in together)
+    return StoredPage(
+        version=version,
+        records=tuple(row[1:] for row in rows[:limit]),
+        next_cursor=encode_cursor(*rows[limit - 1][:2]) if len(rows) > limit else None,
+        total=total,
+    )
 
 
 def _insert(connection: sqlite3.Connection, rows: Sequence[_Row]) -> list[Any]:

@@ -9,8 +9,8 @@ from attrs import evolve
 
 from ..._offers import offers
 from ...capabilities import VersionedMetadataRepository
-from ...models import CharacterImage, ImagePage
-from ...stores._documents import load_image
+from ...models import CharacterImage
+from ...stores._documents import load_page
 from .base import Contract, expect, expect_equal
 
 __all__ = ["VersionChecks"]
@@ -73,12 +73,9 @@ class VersionChecks(Contract):
                 if "cursor" in asked:
                     asked["cursor"] = asked["cursor"].next_cursor
                 stored = repository.list_stored(character, **asked)
-                read = ImagePage(
-                    images=tuple(load_image(*each) for each in stored.records or ()),
-                    next_cursor=stored.next_cursor,
-                    total=stored.total,
+                expect_equal(
+                    load_page(stored), repository.list(character, **asked), f"the page {asked}"
                 )
-                expect_equal(read, repository.list(character, **asked), f"the page {asked}")
                 again = repository.list_stored(character, unless=["x", stored.version], **asked)
                 expect(again.records is None, "nothing is read of a version that is known")
                 expect_equal(again.version, stored.version, "the version is told all the same")
