@@ -51,7 +51,7 @@ def test_the_client_runs_on_trio(serve: ServerFactory) -> None:
 
 def test_downloads_run_on_trio(serve: ServerFactory) -> None:
     server = serve(answer(b"busy", "503 Busy"), answer(png()))
-    silent = serve([1.0])
+    silent = serve([60.0])
 
     async def main() -> None:
         async with AsyncDownloader(retries=FAST, allowed_origins=[server.url]) as downloader:

@@ -63,6 +63,7 @@ class Stage:
         asked: What ``authorize`` was asked: request, action, character id.
         answer: What it answers, or a function of the same three.
         simulator: The Character Library.
+        ahead: Seconds that its clock has been put forward.
         parts: Of the service.
     """
 
@@ -74,7 +75,8 @@ class Stage:
 
     def reset(self) -> None:
         """Begin a test."""
-        self.simulator = Simulator()
+        self.ahead = 0.0
+        self.simulator = Simulator(clock=lambda: time.monotonic() + self.ahead)
         self.simulator.switches.shots = 3
         self.simulator.switches.width = 48
         self.asked: list[tuple[Any, str, str]] = []
@@ -90,7 +92,7 @@ class Stage:
             for name in names
         ]
         characters = [*linked, CharacterReference(id="loner", name="Loner")]
-        fast = JobPolicy(interval=0.01, interval_max=0.02, deadline=30, stall=30, cancel_grace=0)
+        fast = JobPolicy(interval=0.01, interval_max=0.02, deadline=300, stall=300, cancel_grace=0)
         self.parts: dict[str, Any] = {"job_policy": fast, **self._parts(characters)}
         self.service = self._made()
 

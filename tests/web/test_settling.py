@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -9,7 +10,7 @@ import pytest
 
 from charimg import JobPolicy, StorageError
 
-from .stages import Stage
+from .stages import Stage, until
 from .test_failures import refused
 from .test_routes import MARA, drawn, ok
 
@@ -106,12 +107,15 @@ def unsure_set(stage: Stage) -> str:
     simulator = stage.simulator
     other = simulator.add_character("Mara")
     simulator.set_reference(other)
-    simulator.switches.job_seconds = 0.5
-    simulator.switches.lost_shots = 1
-    url = f"{simulator.base_url}/api/v1/characters/{other}/generate-360-set"
-    simulator.handle("POST", url, {}, b"{}")
-    simulator.switches.lost_shots = 1
-    lost = stage("POST", f"{MARA}/generate-360-set", json={})
+    order = f"{simulator.base_url}/api/v1/characters/{other}/generate-360-set"
+    simulator.switches.change({"job_seconds": 600, "lost_shots": 1})
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(stage, "POST", f"{MARA}/generate-360-set", json={})
+        until(lambda: simulator.counters.set360_posts == 1)
+        simulator.switches.lost_shots = 1
+        simulator.handle("POST", order, {}, b"{}")
+        stage.ahead = 1200
+        lost = answer.result()
     assert lost.json()["code"] == "JOB_FAILED", lost.text
     return f"{MARA}/operations/{lost.json()['operationId']}"
 

@@ -16,6 +16,7 @@ from . import bench
 from .bench import Bench
 from .chromium import chromium, in_its_thread, shared_context
 from .pages import SECONDS, Pages
+from .parts import cards, generate, start
 from .studio import Studio, in_this_process
 
 expect.set_options(timeout=SECONDS * 1000)
@@ -83,6 +84,18 @@ def open_page(studio: Studio, pages: Pages) -> OpenPage:
 def page(open_page: OpenPage) -> Page:
     """The images page of Mara Voss."""
     return open_page()
+
+
+@pytest.fixture
+def drawn(page: Page) -> Page:
+    """The images page of Mara Voss with a reference, and nothing at work.
+
+    The image comes before its operation ends, and nothing starts another one until then.
+    """
+    generate(page).click()
+    expect(cards(page)).to_have_count(1)
+    expect(start(page)).to_be_enabled()
+    return page
 
 
 Looking = Callable[..., AbstractContextManager[tuple[Page, Bench]]]

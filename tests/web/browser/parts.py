@@ -15,6 +15,7 @@ __all__ = [
     "notice",
     "panel",
     "prompt",
+    "start",
     "starting",
 ]
 
@@ -37,6 +38,10 @@ def prompt(page: Page) -> Locator:
 
 def generate(page: Page) -> Locator:
     return page.get_by_role("button", name="Generate Reference")
+
+
+def start(page: Page) -> Locator:
+    return page.get_by_role("button", name="Start Portfolio")
 
 
 def consequence(page: Page) -> Locator:

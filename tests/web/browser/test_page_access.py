@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from .conftest import OpenPage
 from .pages import NARROW, WIDE, becomes, screenshot, violations
-from .parts import cards, consequence, count, generate, panel, prompt
+from .parts import cards, consequence, count, generate, panel, prompt, start
 from .studio import Studio
 
 
@@ -73,7 +73,7 @@ def test_every_state_of_the_story(
     look.at("reference")
     studio.switch(job_seconds=9.0, shots=9, file_errors=2)
     unfold(page, "360° Portfolio")
-    page.get_by_role("button", name="Start Portfolio").click()
+    start(page).click()
     studio.wait(4.0)
     expect(panel(page, "360° Portfolio")).to_contain_text("4/9 shots drawn")
     look.at("portfolio-running")

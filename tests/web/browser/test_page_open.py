@@ -6,22 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ..stages import until
 from .conftest import OpenPage
 from .pages import accessible, becomes, screenshots
-from .parts import cards, generate, notice, panel, prompt, starting
+from .parts import cards, generate, notice, panel, prompt, start, starting
 from .studio import MARA, Studio
-
-
-@pytest.fixture
-def drawn(page: Page) -> Page:
-    """The page with a reference."""
-    generate(page).click()
-    expect(cards(page)).to_have_count(1)
-    return page
 
 
 def ask_for_a_scene(page: Page, context: str = "She waits.") -> Locator:
@@ -159,7 +150,7 @@ def test_those_that_belong_to_a_set_are_chosen(drawn: Page, studio: Studio) -> N
     studio.simulator.set_reference(other)
     studio.switch(shots=3, job_seconds=3.0, lost_shots=1)
     order = f"{studio.simulator.base_url}/api/v1/characters/{other}/generate-360-set"
-    drawn.get_by_role("button", name="Start Portfolio").click()
+    start(drawn).click()
     until(lambda: studio.counters.set360_posts == 1)
     studio.switch(lost_shots=1)
     studio.simulator.handle("POST", order, {}, b"{}")
@@ -246,7 +237,7 @@ def test_try_again_after_a_set_was_taken_on_brings_in_what_was_drawn(
     drawn: Page, studio: Studio
 ) -> None:
     studio.switch(shots=2, gallery_errors_after=1)
-    drawn.get_by_role("button", name="Start Portfolio").click()
+    start(drawn).click()
     expect(open_card(drawn, "What was drawn is not stored yet")).to_be_visible()
     error = panel(drawn, "360° Portfolio").get_by_role("alert")
     expect(error).to_contain_text("Try again looks for what was drawn")
@@ -287,18 +278,17 @@ def test_a_request_that_may_not_have_come_through_is_not_sent_again_unasked(
 
 def test_a_set_that_is_here_is_not_paid_for_again_unasked(drawn: Page, studio: Studio) -> None:
     studio.switch(shots=2)
-    start = drawn.get_by_role("button", name="Start Portfolio")
-    start.click()
+    start(drawn).click()
     expect(panel(drawn, "360° Portfolio")).to_contain_text("2/2 stored")
-    start.click()
+    start(drawn).click()
     asked = drawn.get_by_role("dialog", name="Draw another set?")
     expect(asked).to_contain_text("2 shots are here already")
     accessible(drawn)
     screenshots(drawn, "another-set")
     asked.get_by_role("button", name="Cancel").click()
-    expect(start).to_be_enabled()
+    expect(start(drawn)).to_be_enabled()
     assert studio.counters.set360_posts == 1
-    start.click()
+    start(drawn).click()
     asked.get_by_role("button", name="Draw another set").click()
     expect(cards(drawn)).to_have_count(5)
     assert studio.counters.set360_posts == 2

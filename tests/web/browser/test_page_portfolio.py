@@ -8,25 +8,9 @@ from playwright.sync_api import Locator, Page, Request, expect
 from charimg.stores import AsyncSqliteMetadataRepository
 
 from .conftest import OpenPage
-from .parts import cards, generate, holding, notice, panel, starting
+from .parts import cards, generate, holding, notice, panel, start, starting
 from .studio import Studio
 from .wire import wire_to
-
-
-@pytest.fixture
-def drawn(page: Page) -> Page:
-    """The page with a reference, and nothing at work.
-
-    The image comes before its operation ends, and no key starts another one until then.
-    """
-    generate(page).click()
-    expect(cards(page)).to_have_count(1)
-    expect(start(page)).to_be_enabled()
-    return page
-
-
-def start(page: Page) -> Locator:
-    return page.get_by_role("button", name="Start Portfolio")
 
 
 def slots(page: Page) -> Locator:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from ...servers.hosts import HOSTS, NAME, PASSWORD
 from .conftest import OpenPage
 from .pages import screenshots
+from .parts import start
 from .studio import Studio, on_command, on_host
 
 COMMAND = "charimg serve"
@@ -85,7 +86,7 @@ def test_the_whole_story(studio: Studio, page: Page, request: pytest.FixtureRequ
 
     # The portfolio, of which two files are no images
     switches.change({"html_files": 2, "job_seconds": 2.0})
-    page.get_by_role("button", name="Start Portfolio").click()
+    start(page).click()
     studio.wait(1.0)
     expect(page.get_by_text("/27").first).to_be_visible()
     screenshots(page, f"{host}-04-portfolio-running")
