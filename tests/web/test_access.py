@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -183,19 +183,23 @@ def test_nothing_of_a_body_is_read_before_its_sender_is_admitted(stage: Stage) -
 REQUEST = WebRequest(method="GET", path="/v1/characters/mara/images", native=object())
 
 
-def _answers(authorize: Any, **options: Any) -> list[int]:
+def _answers(
+    authorize: Any, answered: Callable[[], object] = lambda: None, **options: Any
+) -> list[int]:
     """Return the statuses in the async and in the sync world, without a service."""
 
     def nobody() -> Any:
         raise AssertionError("asked for the service")
 
     async def ask() -> int:
-        return (await AsyncWorkspace(nobody, authorize=authorize, **options).handle(REQUEST)).status
+        answer = await AsyncWorkspace(nobody, authorize=authorize, **options).handle(REQUEST)
+        answered()
+        return answer.status
 
-    return [
-        asyncio.run(ask()),
-        Workspace(nobody, authorize=authorize, **options).handle(REQUEST).status,
-    ]
+    statuses = [asyncio.run(ask())]
+    statuses.append(Workspace(nobody, authorize=authorize, **options).handle(REQUEST).status)
+    answered()
+    return statuses
 
 
 def test_without_authorize_nothing_starts() -> None:
@@ -208,11 +212,17 @@ def test_without_authorize_nothing_starts() -> None:
 
 
 def test_one_that_is_late_refuses(caplog: pytest.LogCaptureFixture) -> None:
-    def late(*asked: Any) -> bool:
-        time.sleep(0.1)
-        return True
+    waiting: list[threading.Event] = []
 
-    assert _answers(late, authorize_timeout=0.01) == [403, 403]
+    def late(*asked: Any) -> bool:
+        waiting.append(threading.Event())
+        return waiting[-1].wait(60)
+
+    def go_on() -> None:
+        for each in waiting:
+            each.set()
+
+    assert _answers(late, go_on, authorize_timeout=0.01) == [403, 403]
     assert caplog.messages.count("web.authorize_late") == 2
 
 

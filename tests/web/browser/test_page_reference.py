@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from playwright.sync_api import Page, Route, expect
 
+from ..stages import until
 from .conftest import OpenPage
 from .pages import becomes
 from .parts import cards, consequence, generate, holding, notice, panel, prompt, starting
@@ -163,6 +164,8 @@ def test_a_reload_in_the_middle_finds_the_work_again(page: Page, studio: Studio)
     with studio.held():
         generate(page).click()
         expect(page.get_by_text("Drawing the reference").first).to_be_visible()
+        # A reload takes back what has not left the browser.
+        until(lambda: studio.ask("GET", "operations?limit=1")["open"])
         page.reload()
         expect(page.get_by_role("progressbar")).to_be_visible()
         expect(generate(page)).to_be_disabled()
