@@ -324,6 +324,26 @@ def test_what_a_host_changed_of_a_store_or_a_service_is_asked(tmp_path: Path) ->
             assert ("ETag" in dict(answer.headers)) == (cls is AsyncCharacterImageService)
 
 
+@pytest.mark.parametrize("name", ["directory", "service"])
+def test_a_method_that_a_host_put_in_the_place_of_another_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def get(character_id: str, /) -> CharacterReference:
+        return CharacterReference(id=character_id, name="Otto")
+
+    async def list_images(*_: Any, **asked: Any) -> ImagePage:
+        return ImagePage(images=(), next_cursor=None, total=9)
+
+    with House(tmp_path) as house:
+        if name == "service":
+            monkeypatch.setattr(house.twin, "list_images", list_images)
+        else:
+            monkeypatch.setattr(house.twin.directory, "get", get)
+        answer = json.loads(house.runner.run(house.aworkspace.handle(request())).body)
+        assert answer["character"]["name"] == ("Otto" if name == "directory" else "Mara")
+        assert answer["count"] == (9 if name == "service" else 0)
+
+
 def test_what_a_host_changed_of_records_and_urls_is_shown(tmp_path: Path) -> None:
     class Records(kinds.SqliteMetadataRepository):
         """Of which some are nobody's business."""
