@@ -10,8 +10,15 @@ import pytest
 
 import charimg
 from charimg import capabilities, protocols
-from charimg._offers import offers
-from charimg.stores import MemoryCharacterDirectory, MemoryMediaStore, MemoryMetadataRepository
+from charimg._offers import _STANDS_FOR, offers
+from charimg.stores import (
+    DiskMediaStore,
+    MemoryCharacterDirectory,
+    MemoryMediaStore,
+    MemoryMetadataRepository,
+    SqliteDatabase,
+    SqliteMetadataRepository,
+)
 
 SOURCE = Path(charimg.__file__).parent
 PROTOCOLS = {
@@ -55,3 +62,52 @@ def test_no_code_asks_python_whether_a_protocol_is_met() -> None:
         )
     ]
     assert wrong == []
+
+
+class Changed:
+    """What a host changes of a store: it has to be asked, whatever would be faster."""
+
+    def add(self, image: Any, /) -> Any:
+        return image
+
+    def list(self, character_id: str, /, **_: Any) -> Any:
+        return character_id
+
+    def locate(self, media: Any, /) -> Any:
+        return media
+
+
+FASTER = [
+    (SqliteMetadataRepository, capabilities.VersionedMetadataRepository, "list"),
+    (SqliteMetadataRepository, capabilities.BatchingMetadataRepository, "add"),
+    (DiskMediaStore, capabilities.PermanentMediaStore, "locate"),
+]
+
+
+@pytest.mark.parametrize(("base", "protocol", "name"), FASTER)
+def test_what_passes_a_change_of_a_hosts_over_is_not_offered(
+    base: Any, protocol: Any, name: str, tmp_path: Path
+) -> None:
+    def make(cls: Any) -> Any:
+        return cls(SqliteDatabase(tmp_path / "x") if name != "locate" else tmp_path)
+
+    changed = getattr(Changed, name)
+    below = type("Below", (base,), {name: changed})
+    around = type("Around", (Within,), {name: changed})
+    patched = make(base)
+    setattr(patched, name, changed)
+    assert offers(make(base), protocol)
+    for store in (make(below), around(make(base)), Within(make(below)), patched):
+        assert not offers(store, protocol)
+
+
+@pytest.mark.parametrize(("base", "protocol", "name"), FASTER)
+def test_what_was_changed_with_it_is_offered(
+    base: Any, protocol: Any, name: str, tmp_path: Path
+) -> None:
+    (faster,) = set(_STANDS_FOR) & set(vars(protocol))
+    both = {name: getattr(Changed, name), faster: lambda *_: None}
+    place = SqliteDatabase(tmp_path / "x") if name != "locate" else tmp_path
+    for cls in (type("Both", (base,), both), type("Faster", (base,), {faster: both[faster]})):
+        assert offers(cls(place), protocol)
+        assert offers(Within(cls(place)), protocol)

@@ -324,6 +324,59 @@ def test_what_a_host_changed_of_a_store_or_a_service_is_asked(tmp_path: Path) ->
             assert ("ETag" in dict(answer.headers)) == (cls is AsyncCharacterImageService)
 
 
+@pytest.mark.parametrize("name", ["directory", "service"])
+def test_a_method_that_a_host_put_in_the_place_of_another_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    async def get(character_id: str, /) -> CharacterReference:
+        return CharacterReference(id=character_id, name="Otto")
+
+    async def list_images(*_: Any, **asked: Any) -> ImagePage:
+        return ImagePage(images=(), next_cursor=None, total=9)
+
+    with House(tmp_path) as house:
+        if name == "service":
+            monkeypatch.setattr(house.twin, "list_images", list_images)
+        else:
+            monkeypatch.setattr(house.twin.directory, "get", get)
+        answer = json.loads(house.runner.run(house.aworkspace.handle(request())).body)
+        assert answer["character"]["name"] == ("Otto" if name == "directory" else "Mara")
+        assert answer["count"] == (9 if name == "service" else 0)
+
+
+def test_what_a_host_changed_of_records_and_urls_is_shown(tmp_path: Path) -> None:
+    class Records(kinds.SqliteMetadataRepository):
+        """Of which some are nobody's business."""
+
+        def list(self, character_id: str, /, **asked: Any) -> ImagePage:
+            page = super().list(character_id, **asked)
+            return evolve(page, images=page.images[:1], total=1)
+
+    class Files(kinds.DiskMediaStore):
+        """Whose URLs end one day."""
+
+        count = 0
+
+        def locate(self, media: Media, /) -> Media:
+            self.count += 1
+            return evolve(super().locate(media), url=f"/media?signed={self.count}")
+
+    def get(**parts: Any) -> WebResponse:
+        names = ("library", "directory", "media", "metadata", "ledger")
+        given = {**{name: getattr(house.service, name) for name in names}, **parts}
+        service = CharacterImageService(**given, downloader=Downloader())
+        return Workspace(service, authorize=lambda *_: "anna").handle(request())
+
+    with House(tmp_path) as house:
+        for number in (1, 2):
+            house.records.add(record(number))
+        assert json.loads(get(metadata=Records(house.database)).body)["count"] == 1
+        files = Files(tmp_path / "media", base_url="/media")
+        answers = [get(media=files) for _ in range(2)]
+        assert answers[0].body != answers[1].body
+        assert not any("ETag" in dict(each.headers) for each in answers)
+
+
 def test_nobody_has_no_listing(tmp_path: Path) -> None:
     with House(tmp_path) as house:
         house.directory.remove("mara")

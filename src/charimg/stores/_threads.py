@@ -22,8 +22,9 @@ def twin_of(store: Any) -> Any:
 
     So whoever has several calls for such stores can make them in one thread.
     """
-    # What a subclass may have changed is not known.
-    return store._sync if "_in_threads" in vars(type(store)) else None  # noqa: SLF001 - ours
+    # What a subclass or another method in its place may have changed is not known.
+    as_it_is = "_in_threads" in vars(type(store)) and vars(store).keys() == {"_sync"}
+    return store._sync if as_it_is else None  # noqa: SLF001 - ours
 
 
 async def in_thread(call: Callable[[], T]) -> T:

@@ -82,6 +82,16 @@ def test_a_list_that_did_not_change_is_not_sent_again(
     assert sent[-1] == 200
 
 
+def test_on_the_way_back_the_list_is_asked_for(page: Page, studio: Studio) -> None:
+    studio.fill(2)
+    page.reload()
+    expect(cards(page)).to_have_count(2)
+    page.goto("about:blank")
+    studio.stores.metadata.delete(studio.images()[0]["id"])
+    page.go_back()
+    expect(cards(page)).to_have_count(1)
+
+
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
 def test_200_images_are_painted_soon_and_nothing_moves(
     open_page: OpenPage, browser: Browser, studio: Studio, figure: Figure, size: tuple[int, int]

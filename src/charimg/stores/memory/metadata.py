@@ -32,7 +32,7 @@ class MemoryMetadataRepository(Unpicklable):
             return self._images.setdefault(image.key, _stored(evolve(image, id=image.key)))
 
     def add_many(self, images: Sequence[CharacterImage], /) -> tuple[CharacterImage, ...]:
-        """See `BatchingMetadataRepository.add_many`; it calls `add`, which a test may override."""
+        """See `BatchingMetadataRepository.add_many`."""
         with self._lock:
             return tuple([self.add(image) for image in images])
 

@@ -259,7 +259,8 @@ def _is_plain(service: AsyncCharacterImageService) -> bool:
     if service.metadata.requires_media:
         # Images that failed are in the ledger alone.
         return False
-    return getattr(type(service), "list_images", None) is AsyncCharacterImageService.list_images
+    listing = getattr(service.list_images, "__func__", None)
+    return listing is AsyncCharacterImageService.list_images
 
 
 async def _image(call: AsyncCall) -> WebResponse:

@@ -260,7 +260,8 @@ def _is_plain(service: CharacterImageService) -> bool:
     if service.metadata.requires_media:
         # Images that failed are in the ledger alone.
         return False
-    return getattr(type(service), "list_images", None) is CharacterImageService.list_images
+    listing = getattr(service.list_images, "__func__", None)
+    return listing is CharacterImageService.list_images
 
 
 def _image(call: Call) -> WebResponse:

@@ -45,6 +45,8 @@ async function send(
       headers: given,
       body: method === "GET" ? undefined : JSON.stringify(body ?? {}),
       credentials: "same-origin",
+      // On the way back, browsers take what they keep without asking.
+      cache: "no-cache",
       ...rest,
     });
   } catch (error) {
