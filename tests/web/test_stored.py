@@ -417,3 +417,14 @@ def test_what_another_store_keeps_meanwhile_is_not_shown(monkeypatch: pytest.Mon
     answers = [fast(store, page, MARA) for _ in range(2)]
     listings._form.cache_clear()
     assert answers == [slow(store, [stored(image)], page, MARA)] * 2
+
+
+def test_a_long_record_is_shown_and_not_remembered() -> None:
+    listings._form.cache_clear()
+    store, expected = Permanent(), []
+    for length in (10, 20_000):
+        image = make_image("k", "mara", prompt="x" * length)
+        page = StoredPage(version="1", records=(("k", stored(image)),), next_cursor=None, total=1)
+        assert fast(store, page, MARA) == slow(store, [stored(image)], page, MARA)
+        expected.append(listings._form.cache_info().currsize)
+    assert expected == [1, 1]

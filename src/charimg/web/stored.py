@@ -81,7 +81,7 @@ class StoredListing:
         return bytes_response(200, body.encode("ascii"), tag)
 
     def _shown(self, image_id: str, text: str) -> str:
-        form = _form(text)
+        form = _form(text) if len(text) <= _SHORT else _form.__wrapped__(text)
         if form is None:
             image = load_image(image_id, text)
             if image.source_url:
@@ -100,6 +100,10 @@ class StoredListing:
             # Kept for the next one; a thread with another store may do so at the same time.
             form.shown = by, shown
         return shown
+
+
+_SHORT = 16 * 1024
+"""Characters of a record of which is remembered how it is shown: 512 of them take some 16 MB."""
 
 
 @define(eq=False)
