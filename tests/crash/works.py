@@ -31,7 +31,7 @@ __all__ = ["LENA", "SHOTS", "TOGETHER", "WORKS", "Work", "link", "open_service"]
 LENA = "lena"
 TOGETHER = "portfolio, recorded together"
 SHOTS = 3
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=60, stall=60, cancel_grace=0)
+FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 LEASE_SECONDS = 10_000
 
 Act: TypeAlias = Callable[[CharacterImageService], object]

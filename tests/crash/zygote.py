@@ -38,7 +38,7 @@ from ..servers.unflushed import unflushed
 from . import faults, invariants, sabotage, works
 from .steps import Steps, stepping
 
-_SECONDS = 120
+_SECONDS = 600
 
 
 def main() -> None:

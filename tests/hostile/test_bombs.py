@@ -37,6 +37,8 @@ MODES = ("sync", "async")
 DEADLINE = 0.3
 PATIENCE = 120.0
 """Seconds after which a deadline counts as missed; without one these servers never end."""
+LONG = 3600.0
+"""Of a download that something else ends."""
 OFF = RetryPolicy.off()
 MIB = 1024 * 1024
 
@@ -287,7 +289,7 @@ def bombs() -> dict[str, httpx.Response | Callable[[], httpx.Response]]:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_bomb_is_refused_and_costs_little_memory(mode: str, figure: Figure) -> None:
     formats = ["png", "jpeg", "webp", "gif", "avif"]
-    limits = DownloadLimits(formats=formats, max_pixels=40_000_000)
+    limits = DownloadLimits(formats=formats, max_pixels=40_000_000, timeout=LONG)
     most = 0
     answers = bombs()
     for name, answer in answers.items():
@@ -345,7 +347,8 @@ def test_what_is_left_out_costs_little_memory(mode: str, figure: Figure) -> None
         client: Any = {"sync": httpx.Client, "async": httpx.AsyncClient}[mode](transport=transport)
         tracemalloc.start()
         try:
-            _FETCH[mode]("https://cdn.test/a", {"client": client, "decode": False, "retries": OFF})
+            options = {"limits": DownloadLimits(timeout=LONG), "decode": False, "retries": OFF}
+            _FETCH[mode]("https://cdn.test/a", {"client": client, **options})
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -366,7 +369,7 @@ def test_an_endless_body_on_a_socket_ends_at_the_cap(mode: str) -> None:
         error, _ = refused(
             mode,
             server.url,
-            limits=DownloadLimits(max_bytes=2 * MIB),
+            limits=DownloadLimits(max_bytes=2 * MIB, timeout=LONG, connect_timeout=LONG),
             allowed_origins=[server.url],
         )
     assert error.code == "TOO_LARGE"

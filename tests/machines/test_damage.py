@@ -37,7 +37,7 @@ from charimg.testing import Simulator
 from ..figures import AddUp
 
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=30, stall=30, cancel_grace=0)
+FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 SHOTS = 3
 IMAGES = SHOTS + 2
 FILES = ("delete", "cut", "flip", "grow", "thumbnail")

@@ -163,7 +163,7 @@ def arena(where: Path, processes: int) -> Iterator[Arena]:
                 assert process.stdout.readline() == "ready\n"
             yield made
             for process in contenders:
-                process.communicate(timeout=60)
+                process.communicate(timeout=600)
                 assert process.returncode == 0
             assert list(tmp.iterdir()) == [], "no temporary file is left"
         finally:

@@ -210,9 +210,9 @@ def test_a_real_process_is_interrupted(
             text=True,
         )
         try:
-            assert simulator.arrived.wait(60)
+            assert simulator.arrived.wait(600)
             process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=60)
+            _, told = process.communicate(timeout=600)
         finally:
             process.kill()
             process.wait()

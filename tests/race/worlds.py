@@ -47,7 +47,7 @@ elsewhere in each act."""
 LENA = "lena"
 SHOTS = 2
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=60, stall=60, cancel_grace=0)
+FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 LIMITS = DownloadLimits(spool_bytes=1)
 """Files of any size pass through a real temporary file."""
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,8 @@ from urllib.parse import urlencode
 
 import httpx
 from attrs import frozen
+
+from .ports import Port
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HOSTS = ("fastapi_host.py", "django_host.py", "flask_host.py")
@@ -99,9 +100,8 @@ def host_process(name: str, library_url: str | None, directory: Path) -> Iterato
         directory: Empty; the example keeps everything in it.
     """
 
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
+    port = Port()
+    url = f"http://127.0.0.1:{port.number}"
     directory.mkdir(exist_ok=True)
     log = directory / "log.txt"
     environment = {
@@ -112,7 +112,7 @@ def host_process(name: str, library_url: str | None, directory: Path) -> Iterato
         environment["CHARACTER_LIBRARY_API_URL"] = library_url
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error", str(EXAMPLES / name), str(port)],
+            [sys.executable, "-W", "error", str(EXAMPLES / name), str(port.number)],
             env=environment,
             cwd=directory,
             stdout=output,
@@ -131,7 +131,7 @@ def host_process(name: str, library_url: str | None, directory: Path) -> Iterato
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while True:
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import socket
 import subprocess
 import sys
 import threading
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -26,20 +24,22 @@ class MongoServer:
     def __init__(self) -> None:
         if importlib.util.find_spec("nx_27017") is None:
             pytest.skip("NX-27017 is missing; install it with: pip install nx-27017")
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self._port = free.getsockname()[1]
+        # Not above: this file is run by itself, too.
+        from .ports import Port
+
+        self._port = Port()
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """Where its database is."""
-        return f"mongodb://127.0.0.1:{self._port}/payload"
+        return f"mongodb://127.0.0.1:{self._port.number}/payload"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self._process = process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", __file__, str(self._port)],
+            [sys.executable, "-W", "ignore", __file__, str(self._port.number)],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -6,19 +6,19 @@ import fcntl
 import hashlib
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .mongo import MongoServer
+from .ports import Port
 
 HERE = Path(__file__).parent / "payload"
 COLLECTIONS = Path(__file__).parents[2] / "examples" / "payload"
@@ -82,8 +82,7 @@ class PayloadServer:
         self.api_key = API_KEY
         self.files = work / "media"
         self._home = modules()
-        with closing(socket.create_server(("127.0.0.1", 0))) as free:
-            self._port = free.getsockname()[1]
+        self._port = Port()
         self._settings = {
             "db": "sqlite" if database is None else database.partition(":")[0],
             "url": database or f"file:{work / 'payload.db'}",
@@ -93,7 +92,7 @@ class PayloadServer:
             "owned": owned,
             "work": str(work),
             "files": str(self.files),
-            "port": self._port,
+            "port": self._port.number,
             "collections": str(COLLECTIONS),
             "apiKey": API_KEY,
             "password": PASSWORD,
@@ -105,7 +104,7 @@ class PayloadServer:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._port.number}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -125,7 +124,7 @@ class PayloadServer:
                 )
             output = self._process.stdout
             assert output is not None
-            watchdog = threading.Timer(300, self._process.kill)
+            watchdog = threading.Timer(900, self._process.kill)
             watchdog.start()
             try:
                 for line in output:
@@ -162,7 +161,7 @@ class PayloadServer:
             f"{self.url}/api{path}",
             json=body,
             headers={"Authorization": f"users API-Key {API_KEY}"},
-            timeout=60,
+            timeout=600,
             # Nothing is encrypted, and certificates take longer to load than an answer to come.
             verify=False,
         )

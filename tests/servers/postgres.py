@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from .ports import Port
 
 __all__ = ["PostgresServer", "opened_to_all", "running"]
 
@@ -26,8 +27,6 @@ wait $server
 kill $reader
 """
 """Ends PostgreSQL when the shell's input ends, so also when the tests crash; ends with it."""
-_PORTS = 10
-"""How many to try: one that is free may be taken by another process before it is used."""
 
 
 class PostgresServer:
@@ -62,7 +61,9 @@ class PostgresServer:
             user=self._user,
             cwd="/",
         )
-        self.port = 0
+        # Its own also while it starts again.
+        self._port = Port()
+        self.port = self._port.number
         self.said: deque[bytes] = deque(maxlen=50)
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
@@ -70,20 +71,6 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it and wait until it answers; where it was before, if it was started before."""
-        known = self.port
-        for _ in range(_PORTS):
-            if not known:
-                with closing(socket.create_server(("127.0.0.1", 0))) as free:
-                    self.port = free.getsockname()[1]
-            said = self._started()
-            if self._process is not None:
-                return
-            if known or b"Address already in use" not in said:
-                break
-        raise AssertionError(f"PostgreSQL did not start: {said.decode(errors='replace')}")
-
-    def _started(self) -> bytes:
-        """Start it; return what it said, and leave no process if it ended."""
         process = subprocess.Popen(
             [
                 *("sh", "-c", _SCRIPT, "sh", self._program, "-D", str(self._data)),
@@ -106,11 +93,11 @@ class PostgresServer:
                     target=self.said.extend, args=(process.stderr,), daemon=True
                 )
                 self._reader.start()
-                return said
+                return
         process.stdin.close()
         process.wait()
         process.stderr.close()
-        return said
+        raise AssertionError(f"PostgreSQL did not start: {said.decode(errors='replace')}")
 
     def stop(self) -> None:
         """End it at once, as a crash would."""

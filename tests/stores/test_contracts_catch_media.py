@@ -80,7 +80,7 @@ class HalfVisible(MemoryMediaStore):
             )
             self._files[upload.key] = (media, upload.file.read(100))
             saved = MemoryMediaStore().save(upload)
-            self._looked.wait(60)
+            self._looked.wait(600)
             upload.file.seek(0)
             self._files[upload.key] = (saved, upload.file.read())
         return self._files[upload.key][0]

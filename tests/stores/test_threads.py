@@ -33,7 +33,7 @@ class Gate:
 
     def pass_through(self) -> None:
         self.entered.set()
-        assert self._open.wait(10)
+        assert self._open.wait(600)
 
     def open(self) -> None:
         self._open.set()

@@ -176,7 +176,7 @@ def test_on_what_a_host_gave_a_cancelled_call_leaves_nothing_behind(url: str) ->
         ):
             for given in (
                 AsyncPostgresDatabase(connection=connection),
-                AsyncPostgresDatabase(pool=pool),
+                AsyncPostgresDatabase(pool=pool, timeout=600),
             ):
                 stores = Stores(given)
                 for table, call in stores.calls(lease).values():
@@ -345,7 +345,7 @@ def test_a_dead_network_ends_the_wait_and_the_connection(
             else:
                 source = AsyncConnectionPool(through, min_size=1, max_size=1, open=False)
                 await stack.enter_async_context(source)
-            database = AsyncPostgresDatabase(**{given: source}, max_connections=1)
+            database = AsyncPostgresDatabase(**{given: source}, max_connections=1, timeout=600)
             stack.push_async_callback(database.aclose)
             records = AsyncPostgresMetadataRepository(database)
             await records.add(image("there"))

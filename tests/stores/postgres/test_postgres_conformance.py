@@ -106,7 +106,7 @@ class _OnHostsPool(_Postgres):
         from psycopg_pool import ConnectionPool
 
         self.pool = ConnectionPool(self.url, min_size=1, max_size=4, open=True)
-        self.opened_here.append(PostgresDatabase(pool=self.pool))
+        self.opened_here.append(PostgresDatabase(pool=self.pool, timeout=600))
         return self.store(self.opened_here[-1])
 
     def reopen(self, made: Any) -> Any:

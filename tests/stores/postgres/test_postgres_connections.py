@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -28,6 +27,7 @@ from charimg.stores import (
 )
 from charimg.stores.postgres import source
 
+from ...servers.ports import Port
 from ...servers.postgres import PostgresServer, opened_to_all, running
 from .values import image, operation
 
@@ -39,11 +39,11 @@ def _idle(kept: list[tuple[float, Any]]) -> list[Any]:
 def test_a_restarted_server_costs_nothing_but_the_calls_meanwhile() -> None:
     with running() as own:
         url = own.new_database()
-        database = PostgresDatabase(url, timeout=5)
+        database = PostgresDatabase(url)
         records = PostgresMetadataRepository(database)
         records.add(image("k1"))
         runner = asyncio.Runner()
-        others = AsyncPostgresDatabase(url, timeout=5)
+        others = AsyncPostgresDatabase(url)
         async_records = AsyncPostgresMetadataRepository(others)
         assert runner.run(async_records.get("k1")) is not None
         own.stop()
@@ -75,7 +75,7 @@ def test_the_server_needs_no_way_through_pytests_directories(
 
 
 def test_connections_are_few_and_kept(url: str) -> None:
-    with PostgresDatabase(url, max_connections=3) as database:
+    with PostgresDatabase(url, max_connections=3, timeout=600) as database:
         records = PostgresMetadataRepository(database)
         with ThreadPoolExecutor(12) as threads:
             list(threads.map(lambda number: records.add(image(f"k{number}")), range(60)))
@@ -148,7 +148,7 @@ def test_a_refusal_costs_no_connection(url: str) -> None:
 
 def test_async_connections_are_few_and_kept(url: str) -> None:
     async def work() -> None:
-        async with AsyncPostgresDatabase(url, max_connections=3) as database:
+        async with AsyncPostgresDatabase(url, max_connections=3, timeout=600) as database:
             records = AsyncPostgresMetadataRepository(database)
             async with asyncio.TaskGroup() as group:
                 for number in range(40):
@@ -265,8 +265,8 @@ def pooled(url: str, postgres_server: PostgresServer) -> Iterator[str]:
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is missing; install it with: apt-get install pgbouncer")
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+    held = Port()
+    port = held.number
     database = url.rpartition("/")[2]
     user = "postgres" if os.geteuid() == 0 else None
     with opened_to_all() as directory:
@@ -278,7 +278,7 @@ def pooled(url: str, postgres_server: PostgresServer) -> Iterator[str]:
         )
         process = subprocess.Popen([program, str(settings)], user=user, stderr=subprocess.DEVNULL)
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 600
             while True:
                 try:
                     socket.create_connection(("127.0.0.1", port), 1).close()
@@ -294,7 +294,7 @@ def pooled(url: str, postgres_server: PostgresServer) -> Iterator[str]:
 
 
 def test_it_works_behind_a_pooler_in_transaction_mode(pooled: str) -> None:
-    with PostgresDatabase(pooled, max_connections=8) as database:
+    with PostgresDatabase(pooled, max_connections=8, timeout=600) as database:
         records = PostgresMetadataRepository(database)
         ledger = PostgresGenerationLedger(database)
 
@@ -312,7 +312,7 @@ def test_it_works_behind_a_pooler_in_transaction_mode(pooled: str) -> None:
         assert len(ledger.unfinished()) == 60
 
     async def others() -> None:
-        async with AsyncPostgresDatabase(pooled) as opened:
+        async with AsyncPostgresDatabase(pooled, timeout=600) as opened:
             again = AsyncPostgresMetadataRepository(opened)
             async with asyncio.TaskGroup() as group:
                 for number in range(30):

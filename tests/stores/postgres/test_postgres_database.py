@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import sys
-import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +41,7 @@ from charimg.stores import (
 )
 from charimg.stores.postgres import ledger as module
 from charimg.stores.postgres import metadata
+from charimg.stores.postgres.settings import conninfo_of
 from charimg.stores.postgres.statements import Program
 
 from ...servers.postgres import PostgresServer
@@ -112,7 +113,7 @@ def test_async_hosts(url: str) -> None:
                 await ledger.acquire("mira", owner="a", ttl=60)
         await connection.close()
         async with AsyncConnectionPool(url, min_size=1, open=False) as pool:
-            again = AsyncPostgresMetadataRepository(AsyncPostgresDatabase(pool=pool))
+            again = AsyncPostgresMetadataRepository(AsyncPostgresDatabase(pool=pool, timeout=600))
             assert (await again.list("mira")).total == 1
             assert "the host's pool" in repr(again._database)
 
@@ -186,6 +187,19 @@ def test_nothing_secret_is_shown(postgres_server: PostgresServer) -> None:
         assert f"{database} on {where}" in str(caught.value)
         assert "hush" not in "".join(traceback.format_exception(caught.value))
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_what_libpq_is_told_by_its_variables_holds(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGAPPNAME", "theirs")
+    with PostgresDatabase(url) as database, database._own() as connection:
+        assert connection.info.parameter_status("application_name") == "theirs"
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "77")
+    assert "connect_timeout" not in conninfo_of(url, 10)
+    monkeypatch.delenv("PGCONNECT_TIMEOUT")
+    assert "connect_timeout=10" in conninfo_of(url, 10)
+    assert "connect_timeout=5" in conninfo_of(f"{url}?connect_timeout=5", 10)
 
 
 def test_psycopg_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,18 +347,20 @@ def test_a_write_excludes_a_takeover_until_it_is_committed(url: str) -> None:
         ledger = PostgresGenerationLedger(database)
         lease = ledger.acquire("mira", owner=dead_owner(), ttl=3600)
         slow.execute("SELECT 1 FROM charimg.leases WHERE character_id = 'mira' FOR SHARE")
-        taken = threading.Event()
-
-        def take() -> int:
-            token = ledger.acquire("mira", owner="b", ttl=60).token
-            taken.set()
-            return token
-
-        with ThreadPoolExecutor(1) as thread:
-            other = thread.submit(take)
-            assert not taken.wait(0.3)
+        waits = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name = 'charimg' AND wait_event_type = 'Lock'"
+        )
+        with (
+            ThreadPoolExecutor(1) as thread,
+            psycopg.connect(url, autocommit=True) as watching,
+        ):
+            other = thread.submit(ledger.acquire, "mira", owner="b", ttl=60)
+            while not watching.execute(waits).rowcount:
+                assert not other.done(), "it waits"
+                time.sleep(0.005)
             slow.commit()
-            assert other.result(30) == lease.token + 1
+            assert other.result(600).token == lease.token + 1
 
 
 def test_who_is_refused_waits_for_no_lock(url: str) -> None:
@@ -355,7 +371,7 @@ def test_who_is_refused_waits_for_no_lock(url: str) -> None:
         slow.execute("SELECT 1 FROM charimg.leases WHERE character_id = 'mira' FOR UPDATE")
         with ThreadPoolExecutor(1) as thread:
             other = thread.submit(ledger.acquire, "mira", owner="b", ttl=60)
-            assert isinstance(other.exception(60), GenerationInProgress)
+            assert isinstance(other.exception(600), GenerationInProgress)
             slow.rollback()
 
 
@@ -414,7 +430,7 @@ def test_a_lease_that_another_one_takes_meanwhile_is_looked_at_again(
 
 
 def test_one_of_many_gets_the_lease(url: str) -> None:
-    with PostgresDatabase(url, max_connections=8) as database:
+    with PostgresDatabase(url, max_connections=8, timeout=600) as database:
         ledger = PostgresGenerationLedger(database)
 
         def take(number: int) -> bool:

@@ -104,7 +104,7 @@ def test_many_make_the_schema_at_once(url: str) -> None:
     def start(number: int) -> int:
         with PostgresDatabase(url) as database:
             records = PostgresMetadataRepository(database)
-            ready.wait(30)
+            ready.wait(600)
             records.add(image(f"k{number}"))
             return records.list("mira").total
 

@@ -70,7 +70,7 @@ def test_images_of_before_are_counted(url: str) -> None:
 
 
 def test_totals_are_exact_when_many_write_at_once(url: str) -> None:
-    with PostgresDatabase(url, max_connections=8) as database:
+    with PostgresDatabase(url, max_connections=8, timeout=600) as database:
         records = PostgresMetadataRepository(database)
 
         def work(number: int) -> None:

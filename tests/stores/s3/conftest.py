@@ -56,7 +56,7 @@ def through(
 
     def make(**parameters: Any) -> S3MediaStore:
         url = radosgw_server.url(prefix, endpoint=proxy.endpoint)
-        store = S3MediaStore.from_url(url, **{"retries": 0, "timeout": 30.0, **parameters})
+        store = S3MediaStore.from_url(url, **{"retries": 0, "timeout": 600.0, **parameters})
         store._bucket.heeds = heeds
         return store
 
@@ -82,7 +82,7 @@ def under(server: S3Server) -> Bucket:
         endpoint=server.endpoint,
         region="us-east-1",
         checksum="none",
-        timeout=30,
+        timeout=600,
         retries=0,
         credential_provider=None,
     )

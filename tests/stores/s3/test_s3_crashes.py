@@ -18,7 +18,7 @@ from .conftest import objects
 from .test_s3_saving import image_bytes, read
 
 KEY = "k-crash"
-SECONDS = 60
+SECONDS = 600
 
 _SCRIPT = """
 import sys

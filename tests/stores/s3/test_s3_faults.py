@@ -16,8 +16,9 @@ from charimg.stores import S3MediaStore
 from charimg.stores.s3.bucket import PART
 from charimg.testing.conformance.media import make_upload
 
+from ...servers.ports import Port
 from ...servers.proxy import Answer, Drop, Half, Lose, Proxy, Request, Wait
-from ...servers.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, free_port
+from ...servers.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server
 from .conftest import objects
 from .test_s3_saving import read
 
@@ -178,17 +179,21 @@ def test_a_sweep_that_fails_is_no_failure(
 
 def test_a_server_that_is_slow(proxy: Proxy, through: Make) -> None:
     proxy.rule = lambda request: wait
-    wait = Wait()
+    wait, seconds = Wait(), 0.1
     try:
-        with pytest.raises(StorageError) as caught:
-            through(timeout=0.2).get(KEY)
+        # Until the request has come to the server in time.
+        while not wait.reached.is_set():
+            seconds *= 2
+            with pytest.raises(StorageError) as caught:
+                through(timeout=seconds).get(KEY)
     finally:
         wait.go.set()
     check(caught.value, "the server did not answer in time. Try again, or raise the timeout")
 
 
 def test_no_server_at_all(radosgw_server: S3Server) -> None:
-    url = radosgw_server.url(endpoint=f"http://127.0.0.1:{free_port()}", retries=0)
+    nobody = Port()
+    url = radosgw_server.url(endpoint=f"http://127.0.0.1:{nobody.number}", retries=0)
     with pytest.raises(StorageError) as caught:
         S3MediaStore.from_url(url).save(make_upload(KEY))
     check(caught.value, "the server could not be reached. Check the endpoint", repr(BUCKET))
@@ -221,8 +226,9 @@ def test_no_credentials(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> No
     """Then the chain ends at the machine's own metadata service, which is not there."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{free_port()}")
-    store = S3MediaStore.from_url(server.url(retries=0, timeout=5))
+    nobody = Port()
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{nobody.number}")
+    store = S3MediaStore.from_url(server.url(retries=0))
     with pytest.raises(StorageError) as caught:
         store.get(KEY)
     check(caught.value, "there are no credentials. Set AWS_ACCESS_KEY_ID")

@@ -37,7 +37,7 @@ def put(key):
 def there(work, *arguments):
     child = fork.Process(target=work, args=arguments)
     child.start()
-    child.join(60)
+    child.join(600)
     child.kill()
     assert child.exitcode == 0, child.exitcode
 

@@ -44,7 +44,7 @@ def read(store: S3MediaStore, key: str) -> bytes:
 
 
 def fetch(url: str) -> tuple[bytes, dict[str, str]]:
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=600) as answer:
         return answer.read(), {name.lower(): value for name, value in answer.headers.items()}
 
 
@@ -260,7 +260,7 @@ def test_processes_save_one_key(radosgw_server: S3Server, prefix: str, known: bo
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    hashes = {each.communicate(timeout=120)[0] for each in started}
+    hashes = {each.communicate(timeout=600)[0] for each in started}
     assert [each.returncode for each in started] == [0] * len(started)
     assert len(hashes) == 1
 
@@ -381,7 +381,7 @@ def test_a_big_file_takes_little_memory(
         [sys.executable, "-c", _MEMORY, rclone_server.url(prefix), str(size)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

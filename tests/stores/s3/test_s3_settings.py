@@ -182,6 +182,6 @@ def test_50_short_processes_end_well(rclone_server: S3Server, prefix: str) -> No
         arguments = [sys.executable, "-c", _SHORT, rclone_server.url(prefix), f"k{number}", backend]
         running.append(subprocess.Popen(arguments))
         if len(running) == 3:
-            codes.append(running.pop(0).wait(120))
-    codes += [each.wait(120) for each in running]
+            codes.append(running.pop(0).wait(600))
+    codes += [each.wait(600) for each in running]
     assert codes == [0] * 50

@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(path: Path) -> Iterator[SqliteDatabase]:
-    with SqliteDatabase(path, busy_timeout=5) as database:
+    with SqliteDatabase(path, busy_timeout=600) as database:
         yield database
 
 

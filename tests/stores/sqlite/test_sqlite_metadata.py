@@ -155,7 +155,7 @@ def test_pages_hold_while_another_thread_writes(
     writer = threading.Thread(target=churn)
     writer.start()
     try:
-        assert written.wait(10)
+        assert written.wait(600)
         for _ in range(3):
             keys = _keys(_walk(repository, 7))
             assert keys == sorted(set(keys), reverse=True), "in order, no double"

@@ -24,7 +24,7 @@ from charimg.errors import GenerationInProgress
 from charimg.journal import Operation
 from charimg.models import CharacterImage
 
-database = SqliteDatabase(path, busy_timeout=60)
+database = SqliteDatabase(path, busy_timeout=600)
 repository = SqliteMetadataRepository(database)
 ledger = SqliteGenerationLedger(database)
 
@@ -79,7 +79,7 @@ def _communicated(processes: list[subprocess.Popen[str]]) -> list[list[str]]:
         process.stdin.flush()
     said = []
     for process in processes:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
         assert errors == "", "no 'database is locked', no second holder"
         assert process.returncode == 0
         said.append(output.split())

@@ -14,6 +14,7 @@ from .schema import bring_forward
 from .settings import quoted
 from .source import Source, is_fresh, is_idle
 from .statements import Program, Row, Statement
+from .turns import Turns
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -90,7 +91,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
 
     def _reset(self) -> None:
         self._gate = threading.Lock()
-        self._free = threading.BoundedSemaphore(self._max)
+        self._turns = Turns(self._max)
         self._idle: list[tuple[float, Connection[Any]]] = []
         self._process = os.getpid()
 
@@ -110,7 +111,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
         if self._process != os.getpid():
             # After a fork the connections are the parent's; they are not even closed here.
             self._reset()
-        if not self._free.acquire(timeout=self._timeout):
+        if not self._turns.take(self._timeout):
             raise self._all_in_use("threads")
         try:
             connection = self._take() or self._connect()
@@ -119,7 +120,7 @@ class PostgresDatabase(Source["ConnectionPool[Any]", "Connection[Any]"]):
             finally:
                 self._put_back(connection)
         finally:
-            self._free.release()
+            self._turns.give()
 
     def _put_back(self, connection: Connection[Any]) -> None:
         """Keep a connection that is fit for the next call; a refusal of ours leaves it so."""

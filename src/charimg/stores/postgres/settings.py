@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ..._library.urls import is_ambiguous
@@ -67,6 +68,8 @@ def split_url(url: str) -> tuple[str, str]:
 def conninfo_of(conninfo: str, connect_timeout: float) -> str:
     """Return what to connect with: UTF-8, and a limit on connecting unless one is given.
 
+    The variables of libpq give it, too.
+
     Raises:
         ConfigurationError: libpq cannot read it. The message does not show it.
     """
@@ -83,11 +86,15 @@ def conninfo_of(conninfo: str, connect_timeout: float) -> str:
             "The PostgreSQL URL or conninfo cannot be read (schema= is for from_url alone); see "
             "https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING."
         ) from None
-    defaults: dict[str, str | int] = {
-        "connect_timeout": max(2, round(connect_timeout)),
-        "application_name": "charimg",
+    defaults: dict[str, tuple[str, str | int]] = {
+        "connect_timeout": ("PGCONNECT_TIMEOUT", max(2, round(connect_timeout))),
+        "application_name": ("PGAPPNAME", "charimg"),
     }
-    missing = {name: value for name, value in defaults.items() if name not in given}
+    missing = {
+        name: value
+        for name, (variable, value) in defaults.items()
+        if name not in given and not os.environ.get(variable)
+    }
     return make_conninfo(conninfo, client_encoding="UTF8", **missing)
 
 
