@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 import charimg
 from charimg import CharacterImageService
@@ -144,7 +145,7 @@ def test_interrupted_at_every_step_outside(
 
 
 class Watched(Simulator):
-    """Tells when a request that matters arrives."""
+    """Tells when a request that matters arrives, and leaves it without an answer."""
 
     def __init__(self, **options: Any) -> None:
         self.now = 0.0
@@ -160,6 +161,8 @@ class Watched(Simulator):
             self.times -= 1
             if self.times == 0:
                 self.arrived.set()
+                # So that it is interrupted there, and nowhere else.
+                return evolve(answer, seconds=3600)
         return answer
 
 
