@@ -47,7 +47,7 @@ class HostProcess:
     @contextmanager
     def signed_in(self) -> Iterator[httpx.Client]:
         """Yield a client that has signed in as the example's own page wants it."""
-        with httpx.Client(base_url=self.url, timeout=60, follow_redirects=True) as client:
+        with httpx.Client(base_url=self.url, timeout=600, follow_redirects=True) as client:
             if self.login is None:
                 client.auth = (NAME, PASSWORD)
             else:
@@ -59,12 +59,12 @@ class HostProcess:
         """Return what its page answers to the right password, when one shall go on to there."""
         assert self.login is not None
         path = f"{self.login}?{urlencode({'next': there})}"
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with httpx.Client(base_url=self.url, timeout=600) as client:
             return _submit(client, path, NAME, PASSWORD)
 
     def refuses(self, name: str, password: str) -> bool:
         """Tell whether it does not know a user, and says so."""
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with httpx.Client(base_url=self.url, timeout=600) as client:
             if self.login is None:
                 given = base64.b64encode(f"{name}:{password}".encode()).decode()
                 headers = {"Authorization": f"Basic {given}"}

@@ -39,7 +39,7 @@ def answering(app: Any, *sockets: socket.socket, **config: Any) -> Iterator[None
         yield
     finally:
         server.should_exit = True
-        thread.join(60)
+        thread.join(600)
         for each in sockets:
             each.close()
 
@@ -62,5 +62,5 @@ def serve_wsgi(app: Any) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
-        thread.join(60)
+        thread.join(600)
         server.server_close()

@@ -59,7 +59,7 @@ class ModelServer:
         self.questions.append(json.loads(question))
         self.headers.append({name.lower(): value for name, value in headers.items()})
         self.asked.set()
-        assert self.gate.wait(60)
+        assert self.gate.wait(600)
         if self.drops:
             return None
         message = {"role": "assistant", "content": self.reply}
@@ -92,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             if self.model.stalls:
-                self.model.ended.wait(60)
+                self.model.ended.wait(600)
             self.wfile.write(body)
         except OSError:
             # Who asked has gone.

@@ -123,7 +123,7 @@ def proxying(upstream: int) -> Iterator[Proxy]:
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
 
         def _forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
-            connection = http.client.HTTPConnection("127.0.0.1", upstream, timeout=60)
+            connection = http.client.HTTPConnection("127.0.0.1", upstream, timeout=600)
             try:
                 connection.putrequest(
                     self.command, self.path, skip_host=True, skip_accept_encoding=True

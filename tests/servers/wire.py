@@ -90,7 +90,7 @@ def wired(upstream: int) -> Iterator[Wire]:
     thread = threading.Thread(target=lambda: asyncio.run(main()))
     thread.start()
     try:
-        assert ready.wait(60)
+        assert ready.wait(600)
         yield wire
     finally:
         loop, event = end[0]
