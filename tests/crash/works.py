@@ -15,15 +15,14 @@ from charimg import (
     CharacterLibrary,
     CharacterReference,
     Downloader,
-    DownloadLimits,
     IngestionError,
-    JobPolicy,
     RetryPolicy,
 )
 from charimg._concurrency import run_bounded
 from charimg._sync import ingest
 from charimg.testing import Simulator
 
+from ..patience import FAST, LIMITS, PATIENT
 from .invariants import Bounds
 
 __all__ = ["LENA", "SHOTS", "TOGETHER", "WORKS", "Work", "link", "open_service"]
@@ -31,7 +30,6 @@ __all__ = ["LENA", "SHOTS", "TOGETHER", "WORKS", "Work", "link", "open_service"]
 LENA = "lena"
 TOGETHER = "portfolio, recorded together"
 SHOTS = 3
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 LEASE_SECONDS = 10_000
 
 Act: TypeAlias = Callable[[CharacterImageService], object]
@@ -42,9 +40,8 @@ Begin: TypeAlias = Callable[[CharacterImageService, Simulator], None]
 def open_service(root: Path, url: str) -> Iterator[CharacterImageService]:
     """Open the embedded stores; one worker, so that every run takes the same steps."""
     with (
-        CharacterLibrary(url, retries=RetryPolicy.off()) as library,
-        # Files of any size pass through a real temporary file.
-        Downloader(limits=DownloadLimits(spool_bytes=1), retries=RetryPolicy.off()) as downloader,
+        CharacterLibrary(url, timeouts=PATIENT, retries=RetryPolicy.off()) as library,
+        Downloader(limits=LIMITS, retries=RetryPolicy.off()) as downloader,
         CharacterImageService.local(
             root,
             library=library,

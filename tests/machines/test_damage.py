@@ -22,7 +22,6 @@ from charimg import (
     CharacterReference,
     Downloader,
     ImagePage,
-    JobPolicy,
     Media,
     RetryPolicy,
 )
@@ -35,9 +34,9 @@ from charimg.stores import (
 from charimg.testing import Simulator
 
 from ..figures import AddUp
+from ..patience import FAST
 
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 SHOTS = 3
 IMAGES = SHOTS + 2
 FILES = ("delete", "cut", "flip", "grow", "thumbnail")

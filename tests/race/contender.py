@@ -26,7 +26,6 @@ from charimg import (
     CharacterLibrary,
     CharimgError,
     Downloader,
-    DownloadLimits,
     GenerationInProgress,
     RetryPolicy,
 )
@@ -34,6 +33,7 @@ from charimg._assembly.settings import StoreSettings
 from charimg._assembly.stores import open_stores
 from charimg.journal import Lease, Operation
 
+from ..patience import LIMITS, PATIENT
 from ..servers.unflushed import unflushed
 
 LENA = "lena"
@@ -89,10 +89,12 @@ class Contender:
         self.requests = 0
         self.written: list[tuple[str, int]] = []
         library = CharacterLibrary(
-            url, retries=RetryPolicy.off(), request_id_factory=self._request_id
+            url,
+            timeouts=PATIENT,
+            retries=RetryPolicy.off(),
+            request_id_factory=self._request_id,
         )
-        # Files of any size pass through a real temporary file.
-        downloader = Downloader(limits=DownloadLimits(spool_bytes=1), retries=RetryPolicy.off())
+        downloader = Downloader(limits=LIMITS, retries=RetryPolicy.off())
         # Files below the root; records and ledger there, too, or where the environment says.
         stores = open_stores(StoreSettings.from_env(root))
         self.service = CharacterImageService(

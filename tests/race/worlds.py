@@ -25,9 +25,7 @@ from charimg import (
     CharacterImageService,
     CharacterLibrary,
     Downloader,
-    DownloadLimits,
     GenerationInProgress,
-    JobPolicy,
     RetryPolicy,
 )
 from charimg.testing import Simulator
@@ -36,6 +34,7 @@ from charimg.testing.simulator import Counters, Switches
 from ..crash import invariants
 from ..crash.works import WORKS, link
 from ..leftovers import is_open
+from ..patience import FAST, LIMITS
 
 __all__ = ["ACTS", "EVERY", "LENA", "SOAK", "Act", "World", "Worlds"]
 
@@ -47,9 +46,6 @@ elsewhere in each act."""
 LENA = "lena"
 SHOTS = 2
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
-LIMITS = DownloadLimits(spool_bytes=1)
-"""Files of any size pass through a real temporary file."""
 
 
 class _Checkpointed(httpx.AsyncBaseTransport):

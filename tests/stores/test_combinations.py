@@ -27,7 +27,6 @@ from charimg import (
     CharimgError,
     Downloader,
     ImageNotFound,
-    JobPolicy,
     ReferencePolicy,
     RetryPolicy,
 )
@@ -48,11 +47,11 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
+from ..patience import FAST
 from ..servers.payload import PayloadServer, mongo
 from ..servers.s3 import S3Server, credentials
 
 URL = "http://library.test"
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=600, stall=600, cancel_grace=0)
 
 
 @frozen
