@@ -26,7 +26,8 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
-from .world import FAST, LENA, URL
+from ..patience import FAST
+from .world import LENA, URL
 
 pytestmark = pytest.mark.anyio
 

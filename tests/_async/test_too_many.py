@@ -16,8 +16,9 @@ from charimg._async.operation import AsyncRun
 from charimg._async.sets import received_late
 from charimg._library.values import Job, PortfolioImage
 
+from ..patience import FAST
 from .mishaps import Rigged, left_behind, outcomes, rigged, settled
-from .world import FAST, LENA, AsyncWorld
+from .world import LENA, AsyncWorld
 
 pytestmark = pytest.mark.anyio
 

@@ -27,7 +27,8 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
-from .world import FAST, LENA, URL
+from ..patience import FAST
+from .world import LENA, URL
 
 
 def test_local_works_on_real_files_and_survives_a_restart(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from charimg._library.values import Job, PortfolioImage
 from charimg._sync.operation import Run
 from charimg._sync.sets import received_late
 
+from ..patience import FAST
 from .mishaps import Rigged, left_behind, outcomes, rigged, settled
-from .world import FAST, LENA, World
+from .world import LENA, World
 
 
 def crowded(**switches: object) -> tuple[World, Rigged]:

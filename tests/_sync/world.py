@@ -21,7 +21,6 @@ from charimg import (
     CharacterReference,
     Downloader,
     ImageMetrics,
-    JobPolicy,
     Operation,
     RetryPolicy,
 )
@@ -33,6 +32,7 @@ from charimg.stores import (
 )
 from charimg.testing import Simulator
 
+from ..patience import FAST
 from ..stores.payload.pictures import upload
 
 URL = "http://library.test"
@@ -41,7 +41,6 @@ SMALL = 48
 # Ids of a host that counts: every directory can have them.
 LENA, MAX, ZED = "1", "2", "3"
 TRAITS = {"age": 34, "gender": "female", "hair": {"color": "auburn"}}
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=5, stall=5, cancel_grace=0)
 
 
 class Clock:

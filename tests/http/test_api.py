@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import socket
 from typing import Any
 
 import anyio
@@ -17,11 +16,12 @@ from charimg.errors import CharacterLibraryError, ConfigurationError, ErrorCode
 from charimg.policies import Timeouts
 
 from ..library.helpers import BASE, GET, POST
+from ..servers.ports import Port
 from .raw_server import ServerFactory, head
 from .scripted import Scripted, failing, reply
 
 MODES = ["sync", "async"]
-QUICK = Timeouts(connect=0.2, read=0.2, delete=0.2, generation=0.2)
+QUICK = Timeouts(read=0.2, delete=0.2, generation=0.2)
 
 
 def send(
@@ -126,9 +126,8 @@ def test_whether_a_write_may_have_happened(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_server_that_is_not_there(mode: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    error = failure(mode, POST, base=f"http://127.0.0.1:{port}", timeouts=QUICK)
+    port = Port()
+    error = failure(mode, POST, base=f"http://127.0.0.1:{port.number}")
     assert (error.code, error.outcome_unknown) == (ErrorCode.UNAVAILABLE, False)
 
 

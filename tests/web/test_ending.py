@@ -28,7 +28,7 @@ from charimg.web import _ending
 from charimg.web._runs import AsyncRuns, Runs
 from charimg.web._sync.streams import follow_ledger, follow_run
 
-from ..servers.http import listening
+from ..servers.ports import Port
 from .stages import until
 from .test_events import EVENTS
 
@@ -121,15 +121,14 @@ def put(directory: Path, simulator: Library, url: str) -> CharacterImageService:
 
 @contextmanager
 def host(program: str, directory: Path, library_url: str) -> Iterator[tuple[Any, str]]:
-    with listening() as taken:
-        port = taken.getsockname()[1]
+    port = Port()
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(directory), library_url, str(port)],
+        [sys.executable, "-c", program, str(directory), library_url, str(port.number)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port.number}"
 
     def answers() -> bool:
         assert process.poll() is None, process.communicate()
