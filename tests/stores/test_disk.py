@@ -21,6 +21,7 @@ from charimg._decoding import thumbnails
 from charimg._json import from_json
 from charimg.errors import InvalidArgument, MediaNotFound, StorageError
 from charimg.models import Media
+from charimg.stores import _directories
 from charimg.stores.disk import AsyncDiskMediaStore, DiskMediaStore
 from charimg.stores.disk.layout import Layout, check_name
 from charimg.testing.conformance.media import make_upload
@@ -54,20 +55,28 @@ def test_the_name_of_a_directory_is_flushed_once_and_again_when_it_is_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[Path] = []
-    monkeypatch.setattr(disk_store, "sync_directory", flushed.append)
+    for module in (disk_store, _directories):
+        monkeypatch.setattr(module, "sync_directory", flushed.append)
     store = DiskMediaStore(tmp_path)
     store.save(make_upload(KEY))
-    assert flushed.count(tmp_path) == 1
+    # Of the directory of saves, and of the shelf.
+    assert flushed.count(tmp_path) == 2
     store.delete(KEY)
     store.save(make_upload(KEY))
-    assert flushed.count(tmp_path) == 1
+    assert flushed.count(tmp_path) == 2
     store.delete(KEY)
     shelf = home_of(tmp_path).parent
     # It keeps its inode from being given to the next one.
     shelf.rename(tmp_path / "aside")
     store.save(make_upload(KEY))
-    assert flushed.count(tmp_path) == 2
+    assert flushed.count(tmp_path) == 3
     assert flushed.count(shelf) == 5
+    # Whoever has made it may not have come to flushing it.
+    another = DiskMediaStore(tmp_path)
+    for _ in range(2):
+        another.delete(KEY)
+        another.save(make_upload(KEY))
+        assert flushed.count(tmp_path) == 4
 
 
 def test_nothing_is_made_before_the_first_save(tmp_path: Path) -> None:

@@ -30,18 +30,22 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_directory(path: Path, mode: int = PRIVATE) -> None:
+def make_directory(path: Path, mode: int = PRIVATE) -> bool:
     """Make a directory and those above it, unless they are there.
 
     Args:
         path: The directory.
         mode: Who may enter what is made, less the umask; by default its owner alone.
+
+    Returns:
+        Whether its name was flushed, for it was not there.
     """
     try:
         path.mkdir(mode)
     except FileExistsError:
-        return
+        return False
     except FileNotFoundError:
         make_directory(path.parent, mode)
         path.mkdir(mode, exist_ok=True)
     sync_directory(path.parent)
+    return True

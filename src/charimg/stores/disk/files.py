@@ -24,7 +24,6 @@ __all__ = [
     "readable_errors",
     "refuse_link",
     "remove_directory",
-    "sync_file",
     "write_in",
 ]
 
@@ -43,23 +42,14 @@ def readable_errors(doing: str, key: str, path: Path) -> Iterator[None]:
         ) from error
 
 
-def sync_file(path: Path) -> None:
-    """Flush a file to the disk."""
-    # Windows flushes only what is open for writing.
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write_in(path: Path, chunks: Iterable[bytes], mode: int) -> None:
-    """Write a new file."""
+    """Write a new file, and flush it to the disk."""
     with path.open("xb") as target:
         path.chmod(mode)
         for chunk in chunks:
             target.write(chunk)
-    sync_file(path)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def file_size(path: Path) -> int | None:

@@ -227,7 +227,7 @@ class DiskMediaStore:
         fresh = layout.fresh(upload.key)
         try:
             media = self._fill(fresh, upload, mode)
-            make_directory(home.parent, mode)
+            flushed = make_directory(home.parent, mode)
             # A directory without a readable image in it would stand in the way for ever.
             if os.path.lexists(home) and self._read(upload.key) is None:
                 self._remove(upload.key, home)
@@ -244,7 +244,7 @@ class DiskMediaStore:
             raise
         try:
             sync_directory(home.parent)
-            self._flush_name(home.parent)
+            self._flush_name(home.parent, done=flushed)
         except BaseException:
             # It might not outlive a power cut, and the caller will hear that it failed.
             with suppress(OSError):
@@ -257,11 +257,12 @@ class DiskMediaStore:
         make_directory(self._layout.incoming)
         refuse_link(self._layout.incoming)
 
-    def _flush_name(self, path: Path) -> None:
+    def _flush_name(self, path: Path, *, done: bool = False) -> None:
         """Flush the directory above, which may be one that a broken save made and did not flush."""
         inode = path.stat().st_ino
         if self._flushed.get(path) != inode:
-            sync_directory(path.parent)
+            if not done:
+                sync_directory(path.parent)
             self._flushed[path] = inode
 
     def _fill(self, fresh: Path, upload: Upload, mode: int) -> Media:
