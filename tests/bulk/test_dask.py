@@ -162,7 +162,13 @@ def test_what_kills_its_workers_is_given_up_and_the_rest_is_done(
 ) -> None:
     ids = stage.references("a", "b")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                # See test_dask_killed.py: two are lost, perhaps within that time.
+                "distributed.deploy.lost-worker-timeout": "1 hour",
+            }
+        ),
         local(n_workers=1, threads_per_worker=1, processes=True) as cluster,
         Client(cluster, set_as_default=False) as client,
         DaskExecutor(client) as executor,
