@@ -425,7 +425,7 @@ from charimg import AsyncBamlPromptSuggester, CharacterReference
 person = CharacterReference(id="x", name="Anna", traits={"age": 7})
 suggester = AsyncBamlPromptSuggester(model="m", base_url=sys.argv[1], timeout=600)
 async def main():
-    with anyio.move_on_after(0.2 if sys.argv[2] == "cancel" else 60):
+    with anyio.move_on_after(0.2 if sys.argv[2] == "cancel" else 600):
         print((await suggester.suggest(person)).reason)
 anyio.run(main)
 """
@@ -442,7 +442,7 @@ def test_a_process_ends_cleanly_afterwards(model: ModelServer, how: str) -> None
             capture_output=True,
             text=True,
             env={**os.environ, "BAML_LOG": "debug"},
-            timeout=60,
+            timeout=600,
             check=False,
         )
         assert (done.returncode, done.stderr) == (0, "")

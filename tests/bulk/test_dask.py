@@ -23,11 +23,12 @@ from charimg import ConfigurationError, ImageKind
 from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
 
 from ..cli.process import wait_until
+from ..holding import held
 from .clusters import local
 from .conftest import no_hang
 from .stage import SHOTS, Stage
 
-SECONDS = 60.0
+SECONDS = 300.0
 """After which a call that has not ended never will."""
 
 
@@ -135,6 +136,23 @@ def test_an_end_that_does_not_wait(
 # What becomes of the cluster
 
 
+class Clock:
+    """Stands in for `time` where it is told how long no worker was seen at work."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("charimg.bulk.dask.time", clock)
+    return clock
+
+
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -144,7 +162,13 @@ def test_what_kills_its_workers_is_given_up_and_the_rest_is_done(
 ) -> None:
     ids = stage.references("a", "b")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set(
+            {
+                "distributed.scheduler.allowed-failures": 0,
+                # See test_dask_killed.py: two are lost, perhaps within that time.
+                "distributed.deploy.lost-worker-timeout": "1 hour",
+            }
+        ),
         local(n_workers=1, threads_per_worker=1, processes=True) as cluster,
         Client(cluster, set_as_default=False) as client,
         DaskExecutor(client) as executor,
@@ -170,7 +194,9 @@ def test_what_kills_its_workers_is_given_up_and_the_rest_is_done(
     assert len(stage.images("a", ImageKind.PORTFOLIO_ITEM)) == SHOTS
 
 
-def test_a_cluster_without_workers(stage: Stage) -> None:
+def test_a_cluster_without_workers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     ids = stage.references("a", "b", "c")
     tasks = [BulkTask(character_id=each, options={"scene_context": "."}) for each in ids]
     with (
@@ -178,6 +204,14 @@ def test_a_cluster_without_workers(stage: Stage) -> None:
         Client(cluster, set_as_default=False) as client,
         DaskExecutor(client, patience=0.5) as executor,
     ):
+        processing = client.processing
+
+        async def counted() -> Any:
+            # Its patience ends when both are handed out.
+            clock.now += len(executor._calls) // 2
+            return await processing()
+
+        monkeypatch.setattr(client, "processing", counted)
         report = run_bulk(
             "scene", tasks, open_service=stage.opener(), executor=executor, in_flight=2
         )
@@ -200,7 +234,8 @@ def test_what_no_worker_has_can_be_cancelled(caplog: pytest.LogCaptureFixture) -
         DaskExecutor(client) as executor,
     ):
         dropped, kept = executor.submit(pow, 2, 3), executor.submit(pow, 2, 4)
-        assert dropped.cancel()
+        # Until the scheduler has said in time that no worker has it.
+        wait_until(dropped.cancel)
         assert dropped.cancel()
         assert wait([dropped], SECONDS).done == {dropped}
         cluster.scale(1)
@@ -232,23 +267,6 @@ def test_workers_may_come_later() -> None:
         assert executor.threads == 0
         cluster.scale(1)
         assert future.result(SECONDS) == 8
-
-
-class Clock:
-    """Stands in for `time` where it is told how long no worker was seen at work."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("charimg.bulk.dask.time", clock)
-    return clock
 
 
 def test_a_cluster_that_is_busy_is_waited_for(
@@ -290,7 +308,7 @@ def test_whether_a_call_has_begun_is_asked_again_when_nobody_said(
             silent.setattr("charimg.bulk.dask._ANSWERING", 0.01)
             silent.setattr(client, "processing", partial(asyncio.sleep, 3600))
             assert not future.cancel()
-        assert future.cancel()
+        wait_until(future.cancel)
 
 
 def test_a_call_that_has_begun_is_cancelled_only_when_its_worker_is_lost(
@@ -305,7 +323,7 @@ def test_a_call_that_has_begun_is_cancelled_only_when_its_worker_is_lost(
         done.setattr(client, "processing", partial(asyncio.sleep, 0, {at_work: ()}))
         assert not future.cancel()
     monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 0, {}))
-    assert future.cancel()
+    wait_until(future.cancel)
     gate.set()
 
 
@@ -393,9 +411,14 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_limit_holds_over_all_workers(stage: Stage, executor: DaskExecutor) -> None:
     ids = stage.references(*(f"c{n:02}" for n in range(9)))
     tasks = [BulkTask(character_id=each, options={"scene_context": "."}) for each in ids]
-    stage.switch(generation_seconds=1.0)
+    stage.switch(generation_seconds=0.5)
     assert executor.threads == 8
-    report = run_bulk("scene", tasks, open_service=stage.opener(), executor=executor, in_flight=3)
+    run = partial(run_bulk, "scene", tasks, open_service=stage.opener(), in_flight=3)
+    with ThreadPoolExecutor(1) as beside, held(stage.server.simulator) as release:
+        running = beside.submit(run, executor=executor)
+        wait_until(lambda: stage.server.simulator.most_generations_at_once == 3)
+        release()
+        report = running.result(SECONDS)
     assert report.complete, report.failures
     assert stage.server.simulator.most_generations_at_once == 3
     assert stage.counters.scene_posts == 9
@@ -405,12 +428,12 @@ def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:
     """A worker that is taken out of the cluster goes on with what another one is given, too."""
     (one,) = stage.references("a")
     task = BulkTask(character_id=one, options={"scene_context": "."})
-    stage.switch(generation_seconds=2.0)
     with (
         local(threads_per_worker=1) as cluster,
         Client(cluster, set_as_default=False) as client,
         DaskExecutor(client) as executor,
         ThreadPoolExecutor(1) as beside,
+        held(stage.server.simulator) as release,
     ):
         run = partial(run_bulk, "scene", [task], open_service=stage.opener())
         running = beside.submit(run, executor=executor)
@@ -418,6 +441,7 @@ def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:
         (at_work,) = (worker for worker, calls in client.processing().items() if calls)
         client.retire_workers([at_work], close_workers=False)
         (result,) = running.result(SECONDS).results
+        release()
     # The other one was refused the character.
     assert result.outcome == BulkOutcome.IN_PROGRESS
     # Both have ended here. What the first one has drawn is there.

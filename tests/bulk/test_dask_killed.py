@@ -27,7 +27,7 @@ from ..servers.postgres import PostgresServer
 from .clusters import local
 from .stage import SHOTS, Stage
 
-BOUND = 150.0
+BOUND = 600.0
 """Seconds without any end of a task after which a run is given up, and told what it hangs on."""
 
 
@@ -205,7 +205,7 @@ def run_killed(
 
     with (
         Client(cluster, set_as_default=False) as client,
-        DaskExecutor(client, patience=60) as executor,
+        DaskExecutor(client) as executor,
     ):
         first = run(executor, killer)
         killer.join()

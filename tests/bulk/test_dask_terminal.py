@@ -11,6 +11,7 @@ from charimg import ImageKind
 from charimg.bulk import BulkOutcome
 
 from ..cli.process import SECONDS, wait_until
+from ..holding import held
 from .runs import Bulk, outcomes, scene
 from .stage import Stage
 
@@ -46,27 +47,30 @@ if __name__ == "__main__":
 
 def test_ctrl_c_ends_the_run_and_its_workers(stage: Stage, bulk: Bulk) -> None:
     ids = stage.references(*"abcdef")
-    stage.switch(generation_seconds=0.5)
     manifest = bulk.manifest
     manifest.parent.mkdir(exist_ok=True)
     script = manifest.with_suffix(".py")
     script.write_text(_SCRIPT)
-    with subprocess.Popen(
-        [sys.executable, str(script), str(stage.root), stage.server.url, str(manifest)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(each or "." for each in sys.path)},
-        start_new_session=True,
-        text=True,
-    ) as process:
+    with (
+        held(stage.server.simulator, but=1),
+        subprocess.Popen(
+            [sys.executable, str(script), str(stage.root), stage.server.url, str(manifest)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(each or "." for each in sys.path)},
+            start_new_session=True,
+            text=True,
+        ) as process,
+    ):
         try:
-            wait_until(lambda: stage.counters.scene_posts >= 3)
+            # One is done, two are at work.
+            wait_until(lambda: stage.counters.scene_posts == 3)
             os.killpg(process.pid, signal.SIGINT)
             out, _ = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
     assert out == "interrupted\n"
-    assert stage.counters.scene_posts < len(ids)
+    assert stage.counters.scene_posts == 3
     # The server draws on though nobody waits for it.
     wait_until(lambda: stage.server.simulator._generations_at_once == 0)
     again = bulk("scene", map(scene, ids))

@@ -144,7 +144,7 @@ def test_what_is_in_flight_at_an_interruption_ends_and_is_written_down(
 ) -> None:
     ids = stage.references("a", "b", "c", "d", "e")
     told: list[BulkProgress] = []
-    gate = threading.Event()
+    begun, gate = threading.Event(), threading.Event()
 
     @contextmanager
     def gated() -> Iterator[CharacterImageService]:
@@ -152,8 +152,12 @@ def test_what_is_in_flight_at_an_interruption_ends_and_is_written_down(
             recover = service.recover
 
             def waiting(character_id: str) -> Any:
-                if character_id != "a":
-                    gate.wait(60)
+                if character_id == "a":
+                    # Else the others may be cancelled before a thread has one of them.
+                    assert begun.wait(60)
+                else:
+                    begun.set()
+                    assert gate.wait(60)
                 return recover(character_id)
 
             service.recover = waiting  # type: ignore[method-assign, assignment]

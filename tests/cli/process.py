@@ -84,6 +84,17 @@ def end_all() -> None:
             process.kill()
 
 
+def hear(process: subprocess.Popen[str], text: str) -> str:
+    """Read stderr to the end of the line that holds a text; return what was read."""
+    assert process.stderr is not None
+    heard = ""
+    while text not in heard:
+        line = process.stderr.readline()
+        assert line, heard
+        heard += line
+    return heard
+
+
 def finish(process: subprocess.Popen[str]) -> Finished:
     out, err = process.communicate(timeout=SECONDS)
     return Finished(process.returncode, out, err)

@@ -19,6 +19,7 @@ import charimg.cli
 from charimg import __version__
 from charimg.cli.app import app
 
+from ..holding import held
 from .process import finish, on_terminal, start, wait_until, without_escapes
 
 COMMANDS = {
@@ -213,14 +214,14 @@ def _abort(as_json: bool, **_: str) -> None:
 
 def test_ctrl_c_in_a_generation_loses_nothing(world: Any) -> None:
     before = world.reference()["id"]
-    world.switch(generation_seconds=1.0)
-    process = start(
-        "generate", "scene", "mara", "She waits.", "--json",
-        "--directory", world.directory, "--library-url", world.server.url,
-    )  # fmt: skip
-    wait_until(lambda: world.counters["scenePosts"] == 1)
-    process.send_signal(signal.SIGINT)
-    ended = finish(process)
+    with held(world.server.simulator):
+        process = start(
+            "generate", "scene", "mara", "She waits.", "--json",
+            "--directory", world.directory, "--library-url", world.server.url,
+        )  # fmt: skip
+        wait_until(lambda: world.counters["scenePosts"] == 1)
+        process.send_signal(signal.SIGINT)
+        ended = finish(process)
     assert ended.code == 130
     assert ended.json["error"]["code"] == "KEYBOARD_INTERRUPT"
     assert ended.json["error"]["exitCode"] == 130

@@ -219,7 +219,7 @@ def test_ctrl_c_leaves_nothing_behind(
     assert "Nothing of the probes stays." in answer.err
     state.check()
     with Settings.of(world.directory).stores() as stores:
-        lease = stores.ledger.acquire(CHARACTER, owner="next", ttl=1)
+        lease = stores.ledger.acquire(CHARACTER, owner="next", ttl=60)
         stores.ledger.release(lease)
 
 

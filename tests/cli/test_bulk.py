@@ -15,7 +15,8 @@ from charimg.bulk.manifest import Manifest
 from charimg.cli.move import Move
 from charimg.cli.session import Settings
 
-from .process import finish, on_terminal, start, wait_until, without_escapes
+from ..holding import held
+from .process import finish, hear, on_terminal, start, wait_until, without_escapes
 
 
 @pytest.fixture
@@ -203,13 +204,14 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
         "--json", "--out", tmp_path / "out.jsonl",
         "--directory", cast.directory, "--library-url", cast.server.url,
     )  # fmt: skip
-    cast.switch(generation_seconds=0.5)
-    process = start(*args)
-    wait_until(lambda: cast.counters["scenePosts"] == 1)
-    process.send_signal(signal.SIGINT)
-    ended = finish(process)
+    with held(cast.server.simulator) as release:
+        process = start(*args)
+        wait_until(lambda: cast.counters["scenePosts"] == 1)
+        process.send_signal(signal.SIGINT)
+        hear(process, "Waiting for 1 in flight; Ctrl-C again stops at once.")
+        release()
+        ended = finish(process)
     assert ended.code == 130
-    assert "Waiting for 1 in flight; Ctrl-C again stops at once." in ended.err
     assert "Stopped: Interrupted. 1 is left." in ended.err
     assert "Run the same command again to take them up." in ended.err
     assert "Traceback" not in ended.err
@@ -232,15 +234,13 @@ def test_a_second_ctrl_c_stops_at_once(cast: Any, tmp_path: Path) -> None:
         "bulk", "scene", "--characters", rows, "--manifest", tmp_path / "run.jsonl", "--out", out,
         "--directory", cast.directory, "--library-url", cast.server.url,
     )  # fmt: skip
-    cast.switch(generation_seconds=4)
-    process = start(*args)
-    wait_until(lambda: cast.counters["scenePosts"] == 1)
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    while "Ctrl-C again" not in (line := process.stderr.readline()):
-        assert line
-    process.send_signal(signal.SIGINT)
-    ended = finish(process)
+    with held(cast.server.simulator):
+        process = start(*args)
+        wait_until(lambda: cast.counters["scenePosts"] == 1)
+        process.send_signal(signal.SIGINT)
+        hear(process, "Ctrl-C again")
+        process.send_signal(signal.SIGINT)
+        ended = finish(process)
     assert ended.code == 130
     assert "Stopped: Interrupted. 1 is left." in ended.err
     assert "Traceback" not in ended.err

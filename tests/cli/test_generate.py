@@ -144,7 +144,7 @@ def test_a_portfolio_is_drawn_with_progress(world: Any) -> None:
     answer = world.run(
         "generate", "portfolio", "mara", "--poll", "0.05", "--json",
         "--reference", reference["id"][-10:], "--style", "natural", "--quality-threshold", "50",
-        "--max-retries", "1", "--deadline", "30",
+        "--max-retries", "1", "--deadline", "600",
     )  # fmt: skip
     assert answer.code == 0, answer.err
     assert len(answer.json["images"]) == 3

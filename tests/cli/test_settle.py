@@ -148,7 +148,7 @@ def test_an_ending_that_says_too_little_is_refused(world: Any, unknown: str) -> 
 def test_an_ending_of_several_is_refused(world: Any, unknown: str) -> None:
     with Settings(given_directory=world.directory).offline() as service:
         (op,) = service.ledger.unfinished()
-        lease = service.ledger.acquire("mara", owner="test", ttl=5)
+        lease = service.ledger.acquire("mara", owner="test", ttl=60)
         service.ledger.write(attrs.evolve(op, id=f"f{op.id[1:]}"), lease=lease)
     answer = world.run("settle", unknown)
     assert answer.code == 2

@@ -126,7 +126,7 @@ class Runner:
             stderr=subprocess.STDOUT,
             text=True,
             env=_environment(),
-            timeout=120,
+            timeout=600,
             check=False,
         )
         if said:

@@ -26,7 +26,7 @@ def run(*args: str | Path, cwd: Path, expected: int = 0) -> subprocess.Completed
         capture_output=True,
         text=True,
         cwd=cwd,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == expected, done.stdout + done.stderr
@@ -146,7 +146,7 @@ def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
     images = "/studio/v1/characters/mara/images"
     with serve() as server, host_process(name, server.url, tmp_path / "host") as host:
         server.simulator.switches.change({"shots": 2})
-        assert httpx.get(f"{host.url}{images}").status_code == 401
+        assert httpx.get(f"{host.url}{images}", timeout=60).status_code == 401
         with host.signed_in() as client:
             link = re.search(r'href="([^"]+)">Images', client.get("/characters/mara").text)
             assert link is not None
@@ -170,7 +170,8 @@ def test_a_host_with_sign_in(name: str, tmp_path: Path) -> None:
                 file = client.get(url)
                 assert file.headers["content-type"].startswith("image/"), url
                 assert file.headers["content-security-policy"] == "default-src 'none'; sandbox"
-                assert "image/" not in httpx.get(f"{host.url}{url}").headers["content-type"]
+                nobody = httpx.get(f"{host.url}{url}", timeout=60)
+                assert "image/" not in nobody.headers["content-type"]
             assert client.get("/media/aa/bb/cc.png").status_code == 404
         # As another site's page would.
         with host.signed_in() as client:

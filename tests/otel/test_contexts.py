@@ -50,7 +50,7 @@ from charimg.web.fastapi import router
 from ..watching import Sight
 
 NAMES = ("lena", "otto", "mara")
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=5, stall=5, cancel_grace=0)
+FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=60, stall=60, cancel_grace=0)
 OFF = RetryPolicy.off()
 BACKENDS = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 

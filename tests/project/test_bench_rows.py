@@ -117,7 +117,10 @@ def test_many_characters_are_what_the_simulator_says(tmp_path: Path) -> None:
     files = [tmp_path / f"{number:02}.jpg" for number in range(bulk.IMAGES)]
     for path in files:
         path.write_bytes(path.name.encode())
-    with server.serving_many(files) as library, httpx.Client(base_url=library.url) as client:
+    with (
+        server.serving_many(files) as library,
+        httpx.Client(base_url=library.url, timeout=60) as client,
+    ):
         sets = []
         for db_id in ("0" * 24, "1" * 24):
             path = f"/api/v1/characters/{db_id}"

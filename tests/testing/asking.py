@@ -22,13 +22,13 @@ def asking(simulator: Simulator, way: str = "client") -> Iterator[Ask]:
     """Give a function that takes what `httpx.Client.request` takes, and a path as the URL."""
     if way == "client":
         with httpx.Client(
-            transport=simulator.transport(), base_url=simulator.base_url, timeout=30
+            transport=simulator.transport(), base_url=simulator.base_url, timeout=300
         ) as client:
             yield client.request
     elif way == "async client":
         with start_blocking_portal("asyncio") as portal:
             later = httpx.AsyncClient(
-                transport=simulator.transport(), base_url=simulator.base_url, timeout=30
+                transport=simulator.transport(), base_url=simulator.base_url, timeout=300
             )
 
             def ask(*args: Any, **kwargs: Any) -> httpx.Response:
@@ -43,7 +43,7 @@ def asking(simulator: Simulator, way: str = "client") -> Iterator[Ask]:
         with (
             serve(simulator) as server,
             httpx.Client(
-                base_url=server.url, timeout=30, trust_env=False, verify=usual_tls()
+                base_url=server.url, timeout=300, trust_env=False, verify=usual_tls()
             ) as client,
         ):
             yield client.request

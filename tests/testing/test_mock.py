@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -113,8 +114,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         found.append(seconds)
 
     sleep: Callable[[float], None] = found.append
-    monkeypatch.setattr("charimg._http.mock.time.sleep", sleep)
-    monkeypatch.setattr("charimg._http.mock.anyio.sleep", later)
+    # Its own alone: another thread that is left of other tests may sleep, too.
+    monkeypatch.setattr("charimg._http.mock.time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("charimg._http.mock.anyio", SimpleNamespace(sleep=later))
     return found
 
 
