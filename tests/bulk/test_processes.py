@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from charimg import ImageKind
 from charimg.bulk import BulkOutcome, run_bulk
 
 from .stage import SHOTS, Stage
+
+
+@contextmanager
+def sets_held(simulator: Any, *, but: int) -> Iterator[None]:
+    """Let no set be asked for, but so many before, until the context ends."""
+    handle, over = simulator.handle, threading.Event()
+
+    def handled(method: str, url: str, *rest: Any) -> Any:
+        if url.endswith("/generate-360-set") and simulator.counters.set360_posts >= but:
+            over.wait(600)
+        return handle(method, url, *rest)
+
+    simulator.handle = handled
+    try:
+        yield
+    finally:
+        simulator.handle = handle
+        over.set()
 
 
 @contextmanager
@@ -49,7 +69,8 @@ def test_a_killed_worker_is_recovered_and_nothing_is_posted_again(
 ) -> None:
     ids = stage.references(*(f"c{n:02}" for n in range(6)))
     manifest = tmp_path / "run.jsonl"
-    with pool() as executor:
+    # The pool may be slow to see its loss, and the other worker must not do all the rest meanwhile.
+    with sets_held(stage.server.simulator, but=4), pool() as executor:
         first = run_bulk(
             "portfolio",
             ids,
