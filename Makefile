@@ -16,12 +16,13 @@ unexport PYTHONDONTWRITEBYTECODE
 # One more than two cores have: the tests wait for servers and for processes of their own.
 WORKERS ?= 3
 
-.PHONY: help demo quick test test-long check wheel sync peers bench scale docs soak fuzz mutants audit sbom raise
+.PHONY: help demo quick test test-long slow check wheel sync peers bench scale docs soak fuzz mutants audit sbom raise
 help:
 	@echo "make demo     run the main job against a simulated Character Library"
 	@echo "make quick    run the unit and property tests: no server, no browser"
 	@echo "make test     run the suite: everything that proves a promise"
 	@echo "make test-long  run the long series: kills, faults and combinations, all of them"
+	@echo "make slow     run tests with delays where a busy machine puts them; ARGS says which"
 	@echo "make check    format, lint, types, generated half"
 	@echo "make wheel    try the built wheel with the oldest and the newest versions of all it needs"
 	@echo "make sync     generate the sync half from the async one"
@@ -87,6 +88,9 @@ test: $(VENV)/.dev
 
 test-long: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) -m long $(ARGS)
+
+slow: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(WORKERS) -p tests.delays $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m ruff format --check -q .
