@@ -13,6 +13,7 @@ from attrs import evolve
 from charimg.errors import MediaNotFound, StorageError
 from charimg.models import CharacterReference, Media, Upload
 from charimg.stores.memory import MemoryCharacterDirectory, MemoryMediaStore
+from charimg.stores.memory.media import _File
 from charimg.testing import CharacterDirectoryContract, MediaStoreContract, run_contract
 
 from .catching import Hidden, NoUrl, caught, failures_of
@@ -52,7 +53,7 @@ class FirstMediaLastBytes(MemoryMediaStore):
     def save(self, upload: Upload, /) -> Media:
         media = super().save(upload)
         upload.file.seek(0)
-        self._files[upload.key] = (media, upload.file.read())
+        self._files[upload.key] = evolve(self._files[upload.key], data=upload.file.read())
         return media
 
 
@@ -65,9 +66,11 @@ class HalfVisible(MemoryMediaStore):
 
     @contextmanager
     def open(self, key: str, /) -> Iterator[Iterator[bytes]]:
-        with super().open(key) as chunks:
-            yield chunks
-        self._looked.set()
+        try:
+            with super().open(key) as chunks:
+                yield chunks
+        finally:
+            self._looked.set()
 
     def save(self, upload: Upload, /) -> Media:
         if super().get(upload.key) is None:
@@ -78,12 +81,13 @@ class HalfVisible(MemoryMediaStore):
                 mime_type=upload.mime_type,
                 size=upload.size,
             )
-            self._files[upload.key] = (media, upload.file.read(100))
+            half = _File(media=media, data=upload.file.read(100), thumbnail=b"")
+            self._files[upload.key] = half
             saved = MemoryMediaStore().save(upload)
             self._looked.wait(600)
             upload.file.seek(0)
-            self._files[upload.key] = (saved, upload.file.read())
-        return self._files[upload.key][0]
+            self._files[upload.key] = evolve(half, media=saved, data=upload.file.read())
+        return self._files[upload.key].media
 
 
 class Closing(MemoryMediaStore):
