@@ -33,7 +33,8 @@ export function loadStyles() {
 export async function openOverlay({ name, title, keys = [], returnFocus = null }) {
   const opener = document.activeElement;
   await loadStyles();
-  document.querySelector(`dialog.ov-${name}`)?.close();
+  // One that was closed just now is there until it hears of it.
+  document.querySelector(`dialog.ov-${name}[open]`)?.close();
   const id = `ov-${name}-title`;
   const heading = h("h2", { id, class: "ov-title", tabindex: "-1", text: title });
   const live = h("p", { class: "ov-unseen", role: "status" });
