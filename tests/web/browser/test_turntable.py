@@ -395,6 +395,18 @@ def test_hostile_names_are_shown_as_they_are(looking: Looking) -> None:
         assert page.evaluate("window.hurt") is None
 
 
+def test_however_quickly_it_is_opened_again_it_is_there_once(looking: Looking) -> None:
+    images = portfolio()
+    with looking() as (page, _):
+        opened(page, images)
+        page.evaluate(
+            "(images) => Promise.all([1, 2, 3].map(() => ours.openTurntable({ images })))", images
+        )
+        expect(page.locator("dialog.ov-turntable")).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(page.locator("dialog.ov-turntable")).to_have_count(0)
+
+
 def test_nothing_is_wrong_with_it_for_axe(looking: Looking) -> None:
     with looking(motion=True) as (page, _):
         table = opened(page, portfolio(failed=(0, 14), missing=(16, 25)))

@@ -581,17 +581,6 @@ def test_every_window_has_room_for_it(looking: Looking, name: str) -> None:
             fits(page, name)
 
 
-def test_however_quickly_it_is_opened_again_it_is_there_once(looking: Looking) -> None:
-    images = portfolio()
-    with looking() as (page, _):
-        page.evaluate(OPENERS["turntable"], images)
-        opener = OPENERS["turntable"]
-        page.evaluate(f"(images) => Promise.all([1, 2, 3].map(() => ({opener})(images)))", images)
-        expect(page.locator("dialog.ov-turntable")).to_have_count(1)
-        page.keyboard.press("Escape")
-        expect(page.locator("dialog.ov-turntable")).to_have_count(0)
-
-
 def test_the_viewer_can_be_left_behind_by_what_opens_upon_it(looking: Looking) -> None:
     """Viewer, turntable, viewer: each step back finds the focus where it can be used."""
     images = portfolio()
