@@ -22,8 +22,8 @@ from distributed import Client, KilledWorker
 from charimg import ConfigurationError, ImageKind
 from charimg.bulk import BulkOutcome, BulkTask, DaskExecutor, run_bulk
 
-from ..cli.process import wait_until
 from ..holding import held
+from ..patience import until
 from .clusters import local
 from .conftest import no_hang
 from .stage import SHOTS, Stage
@@ -113,7 +113,7 @@ def gate() -> Iterator[threading.Event]:
 def test_the_end_waits_for_what_was_handed_out(client: Any, gate: threading.Event) -> None:
     with DaskExecutor(client) as executor:
         future = executor.submit(_wait)
-        wait_until(lambda: any(client.processing().values()))
+        until(lambda: any(client.processing().values()))
         assert not future.cancel()
         threading.Timer(0.2, gate.set).start()
     assert future.done()
@@ -235,7 +235,7 @@ def test_what_no_worker_has_can_be_cancelled(caplog: pytest.LogCaptureFixture) -
     ):
         dropped, kept = executor.submit(pow, 2, 3), executor.submit(pow, 2, 4)
         # Until the scheduler has said in time that no worker has it.
-        wait_until(dropped.cancel)
+        until(dropped.cancel)
         assert dropped.cancel()
         assert wait([dropped], SECONDS).done == {dropped}
         cluster.scale(1)
@@ -308,14 +308,14 @@ def test_whether_a_call_has_begun_is_asked_again_when_nobody_said(
             silent.setattr("charimg.bulk.dask._ANSWERING", 0.01)
             silent.setattr(client, "processing", partial(asyncio.sleep, 3600))
             assert not future.cancel()
-        wait_until(future.cancel)
+        until(future.cancel)
 
 
 def test_a_call_that_has_begun_is_cancelled_only_when_its_worker_is_lost(
     client: Any, gate: threading.Event, executor: DaskExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     future = executor.submit(_wait)
-    wait_until(lambda: any(client.processing().values()))
+    until(lambda: any(client.processing().values()))
     (at_work,) = (worker for worker, calls in client.processing().items() if calls)
     assert not future.cancel()
     with monkeypatch.context() as done:
@@ -323,7 +323,7 @@ def test_a_call_that_has_begun_is_cancelled_only_when_its_worker_is_lost(
         done.setattr(client, "processing", partial(asyncio.sleep, 0, {at_work: ()}))
         assert not future.cancel()
     monkeypatch.setattr(client, "processing", partial(asyncio.sleep, 0, {}))
-    wait_until(future.cancel)
+    until(future.cancel)
     gate.set()
 
 
@@ -416,7 +416,7 @@ def test_the_limit_holds_over_all_workers(stage: Stage, executor: DaskExecutor) 
     run = partial(run_bulk, "scene", tasks, open_service=stage.opener(), in_flight=3)
     with ThreadPoolExecutor(1) as beside, held(stage.server.simulator) as release:
         running = beside.submit(run, executor=executor)
-        wait_until(lambda: stage.server.simulator.most_generations_at_once == 3)
+        until(lambda: stage.server.simulator.most_generations_at_once == 3)
         release()
         report = running.result(SECONDS)
     assert report.complete, report.failures
@@ -437,7 +437,7 @@ def test_a_character_that_two_workers_have_is_drawn_once(stage: Stage) -> None:
     ):
         run = partial(run_bulk, "scene", [task], open_service=stage.opener())
         running = beside.submit(run, executor=executor)
-        wait_until(lambda: stage.counters.scene_posts == 1)
+        until(lambda: stage.counters.scene_posts == 1)
         (at_work,) = (worker for worker, calls in client.processing().items() if calls)
         client.retire_workers([at_work], close_workers=False)
         (result,) = running.result(SECONDS).results

@@ -21,8 +21,8 @@ from distributed import Client, LocalCluster, Status
 from charimg import ImageKind
 from charimg.bulk import BulkOutcome, BulkProgress, BulkReport, BulkTask, DaskExecutor, run_bulk
 
-from ..cli.process import wait_until
 from ..figures import Figure
+from ..patience import until
 from ..servers.postgres import PostgresServer
 from .clusters import local
 from .stage import SHOTS, Stage
@@ -83,7 +83,7 @@ class Killer:
 
     def kill(self) -> None:
         # One that is just being started is not restarted by its nanny.
-        wait_until(lambda: bool(self.at_work()))
+        until(lambda: bool(self.at_work()))
         os.kill(random.choice(self.at_work()).pid, signal.SIGKILL)
         self.killed += 1
 
@@ -101,7 +101,7 @@ class Killer:
         """Wait for the last kill, and until every worker is there again."""
         for timer in self.timers:
             timer.join()
-        wait_until(lambda: len(self.at_work()) == len(self.cluster.workers))
+        until(lambda: len(self.at_work()) == len(self.cluster.workers))
 
 
 @contextmanager

@@ -10,8 +10,9 @@ import sys
 from charimg import ImageKind
 from charimg.bulk import BulkOutcome
 
-from ..cli.process import SECONDS, wait_until
+from ..cli.process import SECONDS
 from ..holding import held
+from ..patience import until
 from .runs import Bulk, outcomes, scene
 from .stage import Stage
 
@@ -64,7 +65,7 @@ def test_ctrl_c_ends_the_run_and_its_workers(stage: Stage, bulk: Bulk) -> None:
     ):
         try:
             # One is done, two are at work.
-            wait_until(lambda: stage.counters.scene_posts == 3)
+            until(lambda: stage.counters.scene_posts == 3)
             os.killpg(process.pid, signal.SIGINT)
             out, _ = process.communicate(timeout=SECONDS)
         finally:
@@ -72,7 +73,7 @@ def test_ctrl_c_ends_the_run_and_its_workers(stage: Stage, bulk: Bulk) -> None:
     assert out == "interrupted\n"
     assert stage.counters.scene_posts == 3
     # The server draws on though nobody waits for it.
-    wait_until(lambda: stage.server.simulator._generations_at_once == 0)
+    until(lambda: stage.server.simulator._generations_at_once == 0)
     again = bulk("scene", map(scene, ids))
     assert outcomes(again) == dict.fromkeys(ids, BulkOutcome.DONE)
     assert again.skipped >= 1

@@ -20,7 +20,8 @@ from charimg import __version__
 from charimg.cli.app import app
 
 from ..holding import held
-from .process import finish, on_terminal, start, wait_until, without_escapes
+from ..patience import until
+from .process import finish, on_terminal, start, without_escapes
 
 COMMANDS = {
     "demo",
@@ -219,7 +220,7 @@ def test_ctrl_c_in_a_generation_loses_nothing(world: Any) -> None:
             "generate", "scene", "mara", "She waits.", "--json",
             "--directory", world.directory, "--library-url", world.server.url,
         )  # fmt: skip
-        wait_until(lambda: world.counters["scenePosts"] == 1)
+        until(lambda: world.counters["scenePosts"] == 1)
         process.send_signal(signal.SIGINT)
         ended = finish(process)
     assert ended.code == 130
@@ -228,7 +229,7 @@ def test_ctrl_c_in_a_generation_loses_nothing(world: Any) -> None:
     assert "charimg recover" in ended.err
     assert "Traceback" not in ended.err
     # The server goes on drawing what was paid for; recover brings it in.
-    wait_until(lambda: bool(world.run("recover", "mara").code == 0))
+    until(lambda: bool(world.run("recover", "mara").code == 0))
     assert {image["kind"] for image in world.images()} == {"reference", "scene"}
     assert world.images()[-1]["id"] == before
     assert world.counters["scenePosts"] == 1

@@ -16,7 +16,8 @@ from charimg.cli.move import Move
 from charimg.cli.session import Settings
 
 from ..holding import held
-from .process import finish, hear, on_terminal, start, wait_until, without_escapes
+from ..patience import until
+from .process import finish, hear, on_terminal, start, without_escapes
 
 
 @pytest.fixture
@@ -206,7 +207,7 @@ def test_ctrl_c_loses_nothing(cast: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     with held(cast.server.simulator) as release:
         process = start(*args)
-        wait_until(lambda: cast.counters["scenePosts"] == 1)
+        until(lambda: cast.counters["scenePosts"] == 1)
         process.send_signal(signal.SIGINT)
         hear(process, "Waiting for 1 in flight; Ctrl-C again stops at once.")
         release()
@@ -236,7 +237,7 @@ def test_a_second_ctrl_c_stops_at_once(cast: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     with held(cast.server.simulator):
         process = start(*args)
-        wait_until(lambda: cast.counters["scenePosts"] == 1)
+        until(lambda: cast.counters["scenePosts"] == 1)
         process.send_signal(signal.SIGINT)
         hear(process, "Ctrl-C again")
         process.send_signal(signal.SIGINT)
@@ -246,7 +247,7 @@ def test_a_second_ctrl_c_stops_at_once(cast: Any, tmp_path: Path) -> None:
     assert "Traceback" not in ended.err
     assert out.read_text() == ""
     # The Library still draws; when it is done, it is found.
-    wait_until(lambda: bool(cast.run_command(*args).code == 0))
+    until(lambda: bool(cast.run_command(*args).code == 0))
     assert cast.counters["scenePosts"] == 1
 
 

@@ -19,7 +19,8 @@ from charimg import CharacterReference, ImageKind
 from charimg.cli.session import Settings
 
 from ..holding import held
-from .process import SECONDS, environment, finish, hear, start, wait_until
+from ..patience import until
+from .process import SECONDS, environment, finish, hear, start
 
 
 class Cluster:
@@ -33,7 +34,7 @@ class Cluster:
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--scheduler-file", str(place),
         )  # fmt: skip
-        wait_until(lambda: place.is_file() and place.read_text().endswith("}"))
+        until(lambda: place.is_file() and place.read_text().endswith("}"))
         self.address: str = json.loads(place.read_text())["address"]
 
     def add_worker(self, threads: int = 2) -> subprocess.Popen[bytes]:
@@ -106,7 +107,7 @@ def test_the_workers_of_a_cluster_do_it(
     world.switch(generation_seconds=0.5)
     with held(world.server.simulator) as release:
         process = start(*command, "--dask", cluster.address, "--out", out)
-        wait_until(lambda: world.server.simulator.most_generations_at_once == 2)
+        until(lambda: world.server.simulator.most_generations_at_once == 2)
         release()
         ended = finish(process)
     assert ended.code == 0, ended.err
@@ -128,7 +129,7 @@ def test_a_scheduler_that_is_lost(world: Any, cluster: Cluster, command: list[st
     with held(world.server.simulator, but=1):
         process = start(*command, "--dask", cluster.address, "--limit", "2")
         # One is done, two are at work.
-        wait_until(lambda: world.counters["scenePosts"] == 3)
+        until(lambda: world.counters["scenePosts"] == 3)
         cluster.scheduler.kill()
         ended = finish(process)
     assert ended.code == 7
@@ -152,7 +153,7 @@ def test_ctrl_c_ends_in_good_order(world: Any, cluster: Cluster, command: list[s
     cluster.add_worker()
     with held(world.server.simulator, but=1) as release:
         process = start(*command, "--dask", cluster.address, "--limit", "2")
-        wait_until(lambda: world.counters["scenePosts"] == 3)
+        until(lambda: world.counters["scenePosts"] == 3)
         process.send_signal(signal.SIGINT)
         hear(process, "Waiting for 2 in flight")
         release()
@@ -175,7 +176,7 @@ def test_a_cluster_without_workers_is_told_and_let_go(
     process = start(*command, "--dask", cluster.address, "--limit", "2")
     hear(process, "has no workers yet")
     with Client(cluster.address, set_as_default=False) as client:
-        wait_until(lambda: client.run_on_scheduler(_tasks) == 2)
+        until(lambda: client.run_on_scheduler(_tasks) == 2)
     process.send_signal(signal.SIGINT)
     ended = finish(process)
     assert ended.code == 130

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from .process import SECONDS, fetch, finish, start, wait_until
+from ..patience import until
+from .process import SECONDS, fetch, finish, start
 
 
 def url_of(process: Any) -> str:
@@ -150,7 +151,7 @@ def test_the_demo_ends_on_the_page(tmp_path: Path) -> None:
         url = heard[-1].partition("The images page: ")[2].strip()
         assert url.endswith("/screenplay/characters/mara-voss/images")
         base = url.partition("/screenplay")[0]
-        wait_until(lambda: fetch(f"{base}/v1/characters/mara-voss/images?limit=1")["count"] == 29)
+        until(lambda: fetch(f"{base}/v1/characters/mara-voss/images?limit=1")["count"] == 29)
     finally:
         process.send_signal(signal.SIGINT)
     assert finish(process).code == 0

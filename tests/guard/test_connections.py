@@ -32,7 +32,7 @@ from charimg._http.stream import AsyncDownloadClient, DownloadClient
 from charimg.cli.session import Settings
 
 from ..ingest.samples import png
-from ..web.stages import until
+from ..patience import until
 from .inward import CDN, MODES, PUBLIC, Names, names
 
 OTHER = "2600::1"

@@ -26,7 +26,6 @@ from charimg import (
     ConfigurationError,
     Downloader,
     ImageStored,
-    JobPolicy,
     OperationFinished,
     OperationStarted,
     RetryPolicy,
@@ -47,10 +46,10 @@ from charimg.stores import (
 from charimg.testing import Simulator
 from charimg.web.fastapi import router
 
+from ..patience import FAST
 from ..watching import Sight
 
 NAMES = ("lena", "otto", "mara")
-FAST = JobPolicy(interval=0.001, interval_max=0.002, deadline=60, stall=60, cancel_grace=0)
 OFF = RetryPolicy.off()
 BACKENDS = pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 

@@ -198,14 +198,6 @@ class _AsyncGated(AsyncMemoryMediaStore):
         return await super().save(upload)
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Wait until something has come true."""
-    deadline = time.monotonic() + 300
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
-
-
 @contextmanager
 def hosted(kind: str, **options: Any) -> Iterator[Stage]:
     """Start the server of one kind."""

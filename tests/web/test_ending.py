@@ -28,8 +28,8 @@ from charimg.web import _ending
 from charimg.web._runs import AsyncRuns, Runs
 from charimg.web._sync.streams import follow_ledger, follow_run
 
+from ..patience import until
 from ..servers.ports import Port
-from .stages import until
 from .test_events import EVENTS
 
 MARA = "/v1/characters/mara"

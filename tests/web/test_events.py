@@ -16,7 +16,8 @@ from charimg import Operation, OperationState
 from charimg.web._async import streams as in_async
 from charimg.web._sync import streams as in_sync
 
-from .stages import Stage, until
+from ..patience import until
+from .stages import Stage
 from .test_failures import GENERATE, refused
 from .test_routes import MARA, drawn, ok
 

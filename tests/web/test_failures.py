@@ -28,7 +28,8 @@ from charimg.stores import (
 from charimg.web.bodies import read_body
 from charimg.web.failures import BadRequest
 
-from .stages import PREFIX, Stage, until
+from ..patience import until
+from .stages import PREFIX, Stage
 from .test_routes import MARA, drawn, keep, ok
 
 GENERATE = f"{MARA}/generate-initial-image"

@@ -10,7 +10,8 @@ import pytest
 
 from charimg import JobPolicy, StorageError
 
-from .stages import Stage, until
+from ..patience import until
+from .stages import Stage
 from .test_failures import refused
 from .test_routes import MARA, drawn, ok
 

@@ -11,7 +11,8 @@ from charimg import ItemState, JobSeen, Operation, OperationItem, Shot
 from charimg.web import AsyncWorkspace, WebRequest, WebResponse, Workspace
 from charimg.web.wire import operation_json
 
-from .stages import Stage, until
+from ..patience import until
+from .stages import Stage
 from .test_events import EVENTS, Event, events, streamed, told
 from .test_routes import MARA, drawn, ok
 

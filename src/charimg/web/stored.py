@@ -103,7 +103,7 @@ class StoredListing:
 
 
 _SHORT = 16 * 1024
-"""Characters of a record of which is remembered how it is shown: 512 of them take some 16 MB."""
+"""Characters of a record of which is remembered how it is shown: 512 of them take some 25 MB."""
 
 
 @define(eq=False)

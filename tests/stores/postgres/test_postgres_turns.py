@@ -94,8 +94,10 @@ def test_few_connections_do_for_many_threads(url: str) -> None:
 
         with ThreadPoolExecutor(3) as threads:
             running = [threads.submit(busy) for _ in range(3)]
-            for _ in range(20):
-                assert records.get("k") is None
-            stop.set()
+            try:
+                for _ in range(20):
+                    assert records.get("k") is None
+            finally:
+                stop.set()
             for each in running:
                 each.result(SECONDS)

@@ -51,9 +51,9 @@ from charimg.testing.simulator.shots import SHOTS
 from charimg.web.standalone import MEDIA, Standalone
 
 from ...cli.process import COMMAND, environment
+from ...patience import until
 from ...servers.hosts import host_process
 from ...servers.http import answering, listening, url_of
-from ..stages import until
 
 MARA = "mara-voss"
 TRAITS = {"age": 34, "gender": "woman", "hair": "auburn, shoulder-length", "eyes": "grey-green"}

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from charimg import StorageError
 
 from ...figures import Figure
-from ..stages import until
+from ...patience import until
 from .conftest import OpenPage
 from .hostile import PROMPTS
 from .pages import becomes, drawn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from ..stages import until
+from ...patience import until
 from .conftest import OpenPage
 from .pages import accessible, becomes, screenshots
 from .parts import cards, generate, notice, panel, prompt, start, starting

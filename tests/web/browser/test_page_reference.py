@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from playwright.sync_api import Page, Route, expect
 
-from ..stages import until
+from ...patience import until
 from .conftest import OpenPage
 from .pages import becomes
 from .parts import cards, consequence, generate, holding, notice, panel, prompt, starting

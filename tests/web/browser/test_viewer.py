@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from ..stages import until
+from ...patience import until
 from .bench import image, portfolio
 from .conftest import Looking
 from .hostile import HOSTILE
